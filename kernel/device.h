@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_DEVICE_H
+#define NNVME_KERNEL_DEVICE_H
+
+/*
+ * The seam: one PCI function whose registers we hold and which may address
+ * what we map. Everything above (dma/, nvme/) sees a device through this and
+ * cannot tell how its addresses came about. Implementations: VFIO's cdev
+ * (vfio_device.c) and the software controller of tests/model.
+ *
+ * Private to the library; not installed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/bus.h"
+#include "kernel/err.h"
+
+struct nnvme_device;
+
+struct nnvme_device_ops {
+	/*
+	 * Let the device reach [va, va + len), both multiples of 4096. Pins the
+	 * pages. *iova is the key for bus_addr() and unmap(); it is never 0.
+	 * -ENOMEM names RLIMIT_MEMLOCK when that is what is short.
+	 */
+	int (*map)(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
+		   struct nnvme_err *err);
+
+	/*
+	 * Undo one map() whole. The device must not touch that memory any more:
+	 * nothing below protects a page that a running controller still writes to.
+	 */
+	int (*unmap)(struct nnvme_device *dev, uint64_t iova, size_t len);
+
+	/*
+	 * What the device must put on the bus to reach @iova, and in *len how many
+	 * bytes from there follow in one piece: on entry the bytes wanted (not 0), on
+	 * return between 1 and that number. Behind an IOMMU the answer is @iova.
+	 */
+	int (*bus_addr)(struct nnvme_device *dev, uint64_t iova, size_t *len,
+			nnvme_bus_t *bus, struct nnvme_err *err);
+
+	/* Bus Master Enable in the PCI command register. Off means no more DMA. */
+	int (*bus_master)(struct nnvme_device *dev, bool on, struct nnvme_err *err);
+
+	/* Function-level reset: stops all DMA, forgets all queues. */
+	int (*reset)(struct nnvme_device *dev, struct nnvme_err *err);
+
+	/* Give everything back. Never fails. The memory must be unmapped before. */
+	void (*close)(struct nnvme_device *dev);
+};
+
+/* Implementations embed this first. */
+struct nnvme_device {
+	const struct nnvme_device_ops *ops;
+	volatile void *bar;	/* BAR0, mapped for the life of the device */
+	size_t bar_len;		/* bytes */
+	enum nnvme_mode mode;	/* never NNVME_MODE_AUTO once open */
+	char name[32];		/* 0000:41:00.0 */
+};
+
+/*
+ * Open the PCI function @name (any spelling that nnvme_bdf_parse() takes) with
+ * BAR0 mapped, nothing mapped for DMA and bus mastering off. A failure leaves
+ * the device as it was and names the next step.
+ *
+ * This is a link-time seam: the library has VFIO behind it, the native tests
+ * put the software controller there.
+ */
+int nnvme_device_open(const char *name, enum nnvme_mode mode, struct nnvme_device **dev,
+		      struct nnvme_err *err);
+
+#endif

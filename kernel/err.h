@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_ERR_H
+#define NNVME_KERNEL_ERR_H
+
+/*
+ * How a cold function fails: it returns -errno and says in one line what went
+ * wrong, with which value, and what to do next. The caller owns the text and
+ * decides whether anybody sees it; the library itself never prints.
+ *
+ * Every `struct nnvme_err *` parameter may be NULL. The text is written on
+ * failure only, ends with NUL and holds no newline.
+ *
+ * Thread rule: an object belongs to the call it was passed to.
+ */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct nnvme_err {
+	int code;	/* the -errno that the function returned */
+	char text[500];
+};
+
+/* Fill @err (which may be NULL) and return @code, which is a negative errno. */
+int nnvme_fail(struct nnvme_err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

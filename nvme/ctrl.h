@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_CTRL_H
+#define NNVME_NVME_CTRL_H
+
+/*
+ * A controller: open it, give it memory, make queue pairs, close it.
+ *
+ * Order of death, which nnvme_ctrl_close() keeps: stop the controller, then unmap memory, then
+ * free it. A controller that can't be proven to have stopped keeps its memory: it is leaked
+ * and the log says so, because the alternative is DMA into somebody else's pages.
+ *
+ * Thread rule: opening and closing belong to one thread; registration, allocation and queue pair
+ * creation may be called from any thread at any time in between.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../kernel/bus.h"
+#include "../kernel/err.h"
+#include "qpair.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* What to back the library's own memory with. */
+enum nnvme_hugepages {
+	NNVME_HUGEPAGES_AUTO,	/* 2 MiB pages (the smallest that the machine has) */
+	NNVME_HUGEPAGES_OFF,	/* ordinary pages, pinned */
+	NNVME_HUGEPAGES_2M,
+	NNVME_HUGEPAGES_1G,
+};
+
+enum nnvme_log_level {
+	NNVME_LOG_ERROR, NNVME_LOG_WARNING, NNVME_LOG_INFO, NNVME_LOG_DEBUG,
+};
+
+/* One line without newline. May be called from any thread that calls the library. */
+typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
+
+/* All zero is the default of everything. */
+struct nnvme_options {
+	enum nnvme_mode mode;
+	enum nnvme_hugepages hugepages;
+	unsigned qpairs;	/* I/O queue pairs wanted at most; 0: 64. See nnvme_ctrl_qpairs() */
+	nnvme_log_fn *log;
+	void *log_arg;
+};
+
+/*
+ * Open the controller @bdf ("0000:41:00.0", "41:00.0" or "0000.41.00.0"), which must be bound to
+ * vfio-pci, and bring it up: enabled, identified, namespaces known, no I/O queue yet. @opts may be
+ * NULL. Takes as long as the controller takes to be ready, at most CAP.TO.
+ *
+ * 0 or -errno with *ctrl untouched, the device as it was and the reason in @err:
+ * -ENODEV no such device or not NVMe; -EBUSY another driver or program has it; -EPERM a capability is
+ * missing; -EOPNOTSUPP this kernel or device can't do the mode; -ENOMEM no (huge) pages or memlock;
+ * -ETIMEDOUT or -EIO the controller did not come up.
+ * Base 2.x, Memory-Based Controller Initialization.
+ */
+struct nnvme_ctrl;
+int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
+		    struct nnvme_err *err);
+
+/*
+ * Shut the controller down (CC.SHN, Base 2.x, Memory-Based Controller Shutdown), destroy what
+ * queue pairs are left, free all memory and close. NULL is allowed. Never fails; see the top.
+ */
+void nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
+
+/* What is known of an open controller. All strings live as long as it does. */
+struct nnvme_ctrl_info {
+	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
+	enum nnvme_mode mode;		/* never AUTO */
+	const char *mode_reason;	/* why that mode, a sentence */
+	uint32_t max_transfer;		/* bytes that one command may carry */
+	uint32_t max_depth;		/* of a queue pair: CAP.MQES */
+	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
+	uint32_t namespaces;		/* active ones that can be used */
+	uint64_t registered;		/* bytes registered now, the library's own included */
+	uint64_t bus_addr_calls;	/* GET_PA calls made so far */
+};
+void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
+
+/*
+ * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its registers
+ * read as all ones, that is, it is gone. Reads one register: not for the hot path.
+ */
+int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+
+/*
+ * The active namespace @nsid, or the next one after @nsid in ascending order (start with 0). The
+ * result lives as long as the controller. NULL with the reason in @err: no such namespace, or one
+ * in a format that is not supported (metadata). nnvme_ns_next() also returns none of the latter.
+ */
+const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err);
+const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
+
+/*
+ * Make [va, va + len), both multiples of 4096, usable as buffers of this controller. The pages are
+ * pinned until unregistered. Any memory of the caller's will do; huge pages make it quick.
+ * -EINVAL not aligned; -EEXIST overlaps memory registered before; -ENOMEM memlock, or no memory.
+ *
+ * Under noiommu nothing stands between the device and memory: do not remap, madvise(MADV_DONTNEED) or
+ * fork and write to registered memory, the device would keep using the page that was there before.
+ */
+int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
+
+/*
+ * Undo one nnvme_register() whole. No I/O may be in flight there. -ENOENT: not what was registered.
+ */
+int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
+
+/*
+ * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_free() takes NULL too.
+ * NULL with the reason in @err when there is none, usually no free huge pages.
+ */
+void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
+void nnvme_free(struct nnvme_ctrl *ctrl, void *va);
+
+/*
+ * Make an I/O queue pair for @depth commands in flight, 1 to max_depth. -EINVAL depth; -ENOSPC no more
+ * queue pairs; -ENOMEM; -EIO the controller refused, with its status in @err.
+ * Base 2.x, Create I/O Completion Queue and Create I/O Submission Queue commands.
+ */
+int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpair **qp,
+		       struct nnvme_err *err);
+
+/*
+ * Delete the queue pair, submission queue first. Commands in flight are given up: their buffers may
+ * be reused when this returns. NULL is allowed.
+ */
+void nnvme_qpair_destroy(struct nnvme_qpair *qp);
+
+/* A completion's status in the specification's words. Static storage; any thread. */
+const char *nnvme_status_text(uint16_t status);
+
+/* The nearest errno for a completion's status, positive; 0 for success. */
+int nnvme_status_errno(uint16_t status);
+
+/* The library's version, "0.1.0". */
+const char *nnvme_version(void);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

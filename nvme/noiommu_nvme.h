@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NOIOMMU_NVME_H
+#define NOIOMMU_NVME_H
+
+/* The whole public interface: #include <noiommu_nvme/noiommu_nvme.h> */
+
+#include "kernel/err.h"
+#include "nvme/ctrl.h"
+#include "nvme/qpair.h"
+
+#endif

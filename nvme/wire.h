@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_WIRE_H
+#define NNVME_NVME_WIRE_H
+
+/*
+ * What travels through the queues, byte for byte: submission and completion queue
+ * entries (NVM Express Base 2.x, Common Command Format and Common Completion
+ * Queue Entry Layout). The rest of the specification's structures come from libnvme.
+ * All fields are little-endian, as are the machines that this runs on.
+ */
+
+#include <stdint.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "queue entries are little-endian and this driver writes them as they are"
+#endif
+
+struct nnvme_sqe {
+	uint8_t opcode;
+	uint8_t flags;		/* FUSE, PSDT */
+	uint16_t cid;
+	uint32_t nsid;
+	uint32_t cdw2, cdw3;
+	uint64_t mptr;
+	uint64_t prp1, prp2;
+	uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
+};
+
+struct nnvme_cqe {
+	uint64_t result;	/* DW0 and DW1 */
+	uint16_t sq_head, sq_id;
+	uint32_t dw3;		/* CID 15:00, phase 16, status 31:17; read in one load */
+};
+
+_Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 64 bytes");
+_Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
+
+/* NVM Command Set opcodes that the inline path uses. */
+enum {
+	NNVME_OP_FLUSH = 0x00,
+	NNVME_OP_WRITE = 0x01,
+	NNVME_OP_READ = 0x02,
+	NNVME_OP_WRITE_ZEROES = 0x08,
+	NNVME_OP_DSM = 0x09,
+};
+
+#endif
