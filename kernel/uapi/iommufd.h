@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_UAPI_IOMMUFD_H
+#define NNVME_UAPI_IOMMUFD_H
+
+/*
+ * The ioctls of /dev/iommu, in Linux since 6.2 where nothing else is said. Older distributions
+ * have no <linux/iommufd.h>; names of our own, so that a newer one beside this is no conflict.
+ * Layouts are the kernel's ABI: include/uapi/linux/iommufd.h. Every struct starts with its own
+ * size; what isn't explained is 0.
+ */
+
+#include <linux/ioctl.h>
+#include <stdint.h>
+
+#define NNVME_IOMMUFD_IO(nr) _IO(';', nr)
+
+/* Destroy any object by its ID. -EBUSY while something uses it. */
+struct nnvme_uapi_destroy {
+	uint32_t size;
+	uint32_t id;
+};
+_Static_assert(sizeof(struct nnvme_uapi_destroy) == 8, "the kernel's ABI");
+#define NNVME_IOMMU_DESTROY NNVME_IOMMUFD_IO(0x80)
+
+/* Make an I/O address space. */
+struct nnvme_uapi_ioas_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t out_ioas_id;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_alloc) == 12, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_ALLOC NNVME_IOMMUFD_IO(0x81)
+
+struct nnvme_uapi_iova_range {
+	uint64_t start;
+	uint64_t last;		/* inclusive */
+};
+_Static_assert(sizeof(struct nnvme_uapi_iova_range) == 16, "the kernel's ABI");
+
+/* Confine the IOVAs that the kernel chooses by itself to these ranges. */
+struct nnvme_uapi_ioas_allow_iovas {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas;
+	uint32_t reserved;
+	uint64_t allowed_iovas;	/* pointer to nnvme_uapi_iova_range[num_iovas] */
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_allow_iovas) == 24, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_ALLOW_IOVAS NNVME_IOMMUFD_IO(0x82)
+
+/*
+ * The usable IOVAs; attaching a device narrows them. -EMSGSIZE with the true number in num_iovas
+ * when the array is too short.
+ */
+struct nnvme_uapi_ioas_iova_ranges {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint32_t num_iovas;
+	uint32_t reserved;
+	uint64_t allowed_iovas;	/* pointer to nnvme_uapi_iova_range[num_iovas] */
+	uint64_t out_iova_alignment;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_iova_ranges) == 32, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_IOVA_RANGES NNVME_IOMMUFD_IO(0x84)
+
+#define NNVME_IOAS_MAP_FIXED_IOVA (1u << 0)	/* iova is an input too */
+#define NNVME_IOAS_MAP_WRITEABLE (1u << 1)
+#define NNVME_IOAS_MAP_READABLE (1u << 2)
+
+/* Map memory of the calling process; it is pinned while a device is attached. */
+struct nnvme_uapi_ioas_map {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	uint32_t reserved;
+	uint64_t user_va;
+	uint64_t length;
+	uint64_t iova;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_map) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_MAP NNVME_IOMMUFD_IO(0x85)
+
+/* The same for a memfd, without a mapping in the process. Since 6.13. */
+struct nnvme_uapi_ioas_map_file {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	int32_t fd;
+	uint64_t start;
+	uint64_t length;
+	uint64_t iova;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_map_file) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_MAP_FILE NNVME_IOMMUFD_IO(0x8f)
+
+/* Unmap whole mappings inside [iova, iova + length); length returns the bytes unmapped. */
+struct nnvme_uapi_ioas_unmap {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint64_t iova;
+	uint64_t length;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_unmap) == 24, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_UNMAP NNVME_IOMMUFD_IO(0x86)
+
+/* Make a page table for a device by hand; attaching an IOAS makes one by itself. */
+struct nnvme_uapi_hwpt_alloc {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t pt_id;		/* the IOAS */
+	uint32_t out_hwpt_id;
+	uint32_t reserved;
+	uint32_t data_type;
+	uint32_t data_len;
+	uint64_t data_uptr;
+};
+_Static_assert(sizeof(struct nnvme_uapi_hwpt_alloc) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_HWPT_ALLOC NNVME_IOMMUFD_IO(0x89)
+
+/* What IOMMU is behind a device. -EOPNOTSUPP without one. Since 6.6. */
+struct nnvme_uapi_get_hw_info {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t dev_id;
+	uint32_t data_len;
+	uint64_t data_uptr;
+	uint32_t out_data_type;
+	uint32_t reserved;
+	uint64_t out_capabilities;
+};
+_Static_assert(sizeof(struct nnvme_uapi_get_hw_info) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_GET_HW_INFO NNVME_IOMMUFD_IO(0x8a)
+
+/*
+ * The physical address behind an IOVA of an address space that a noiommu device is attached to,
+ * and how many bytes from there are contiguous. Since 7.3 as IOMMU_IOAS_NOIOMMU_GET_PA; the
+ * series before it said IOMMU_IOAS_GET_PA. Same command, same layout.
+ */
+struct nnvme_uapi_ioas_get_pa {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t ioas_id;
+	uint32_t reserved;
+	uint64_t iova;
+	uint64_t length;	/* in: bytes wanted, never 0 (-EINVAL since the merge); out: contiguous */
+	uint64_t out_phys;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_get_pa) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_NOIOMMU_GET_PA NNVME_IOMMUFD_IO(0x95)
+#define NNVME_IOMMU_IOAS_GET_PA NNVME_IOMMU_IOAS_NOIOMMU_GET_PA
+
+#endif
