@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# What guest tests are written with: `. /tests/lib.sh`. Each test is a line `ok NAME` or `not ok NAME`;
+# lines before it that begin with `#` are shown when it failed.
+
+ok() { echo "ok $*"; }
+not_ok() { echo "not ok $*"; }
+
+# check NAME COMMAND...: the command succeeds.
+check() {
+	_name=$1
+	shift
+	if _said=$("$@" 2>&1); then
+		ok "$_name"
+	else
+		_status=$?
+		echo "# $* returned $_status and said:"
+		echo "$_said" | sed 's/^/#   /'
+		not_ok "$_name"
+	fi
+}
+
+# refuses NAME WORDS COMMAND...: the command fails, of itself and not by a signal, and says WORDS
+# (a basic regular expression) in one line.
+refuses() {
+	_name=$1 _words=$2
+	shift 2
+	_status=0
+	_said=$("$@" 2>&1) || _status=$?
+	if [ $_status -gt 0 ] && [ $_status -lt 126 ] && echo "$_said" | grep -q -e "$_words"; then
+		ok "$_name"
+	else
+		echo "# $* returned $_status; wanted a failure that says '$_words', and it said:"
+		echo "$_said" | sed 's/^/#   /'
+		not_ok "$_name"
+	fi
+}
