@@ -60,6 +60,7 @@ struct nnvme_device {
 	size_t bar_len;		/* bytes */
 	enum nnvme_mode mode;	/* never NNVME_MODE_AUTO once open */
 	char name[32];		/* 0000:41:00.0 */
+	char mode_reason[120];	/* why that mode, a sentence */
 };
 
 /*

@@ -45,7 +45,9 @@ typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *lin
 struct nnvme_options {
 	enum nnvme_mode mode;
 	enum nnvme_hugepages hugepages;
-	unsigned qpairs;	/* I/O queue pairs wanted at most; 0: 64. See nnvme_ctrl_qpairs() */
+	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
+	bool own_lists;		/* write a PRP list per command, page-aligned: for controllers that
+				 * want no list pointer into the middle of a page */
 	nnvme_log_fn *log;
 	void *log_arg;
 };
@@ -104,8 +106,8 @@ const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
  * pinned until unregistered. Any memory of the caller's will do; huge pages make it quick.
  * -EINVAL not aligned; -EEXIST overlaps memory registered before; -ENOMEM memlock, or no memory.
  *
- * Under noiommu nothing stands between the device and memory: do not remap, madvise(MADV_DONTNEED) or
- * fork and write to registered memory, the device would keep using the page that was there before.
+ * Do not remap registered memory or call madvise(MADV_DONTNEED) on it: the device would go on using the
+ * page that was there before.
  */
 int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 

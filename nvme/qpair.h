@@ -50,6 +50,7 @@ struct nnvme_ns {
 	uint64_t blocks;	/* its size in logical blocks (NSZE) */
 	uint32_t nsid;
 	uint32_t max_blocks;	/* that one read or write command may carry */
+	uint32_t fast_blocks;	/* up to here the inline path can do it, see nnvme_rw() */
 	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
 	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3) */
@@ -108,10 +109,10 @@ struct nnvme_qpair {
 	uint16_t id;
 	uint64_t bad_completions;	/* entries that named no command in flight */
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
-	struct nnvme_lists *lists;
-	struct nnvme_split *splits;
+	nnvme_bus_t bus;		/* of the SQ; the CQ follows it */
+	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
+	struct nnvme_split *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
-	void *memory;
 };
 
 /* Commands that can be submitted now. */
@@ -126,7 +127,7 @@ static inline unsigned nnvme_in_flight(const struct nnvme_qpair *qp)
 	return qp->depth - qp->nr_free;
 }
 
-/* Reads and writes that one command can't carry; see nnvme_read() for the results. */
+/* Whatever nnvme_rw() finds unusual, errors included. */
 int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		  void *buf, uint64_t lba, uint32_t blocks, void *tag);
 
@@ -158,7 +159,7 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 	uint16_t cid;
 
 	/* blocks of 0 wraps round; the difference can't once lba is within the namespace */
-	if (__builtin_expect(blocks - 1 >= ns->max_blocks || lba >= ns->blocks ||
+	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->blocks ||
 			     blocks > ns->blocks - lba || !qp->nr_free, 0))
 		return nnvme_rw_slow(qp, ns, opcode, buf, lba, blocks, tag);
 	if (__builtin_expect(nnvme_table_prp(qp->table, (uintptr_t)buf,
@@ -238,7 +239,10 @@ static inline void nnvme_ring(struct nnvme_qpair *qp)
 	qp->sq_rings++;
 }
 
-/* Completions that aren't a plain command's: pieces of a split transfer, list pages, bad CIDs. */
+/*
+ * Completions that aren't a plain command's: pieces of a split transfer, commands with list pages of
+ * their own, CIDs that mean nothing. True when @out was filled.
+ */
 bool nnvme_complete_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 			 struct nnvme_completion *out);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_DMA_MEMORY_H
+#define NNVME_DMA_MEMORY_H
+
+/*
+ * Raw memory worth giving to a device: huge pages from a hugetlb memfd, or ordinary
+ * pages. Huge pages make GET_PA answers long and registration quick; what keeps a page in
+ * its place is the pin that registration takes, not its size.
+ *
+ * Private to the library.
+ */
+
+#include <stddef.h>
+
+#include "kernel/err.h"
+
+/* A piece of it. */
+struct nnvme_memory {
+	void *va;
+	size_t len;
+};
+
+/* The smallest huge page size of this machine in bytes, 0 when it has none. */
+size_t nnvme_hugepage_smallest(void);
+
+/*
+ * At least @len zeroed bytes in pages of @page_size (0: ordinary), all present. The length is
+ * rounded up to whole pages. -ENOMEM with the command that reserves huge pages in @err.
+ */
+int nnvme_memory_get(size_t len, size_t page_size, struct nnvme_memory *mem, struct nnvme_err *err);
+void nnvme_memory_put(struct nnvme_memory *mem);
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include "dma/space.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dma/table_build.h"
+
+int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_space **space,
+		       struct nnvme_err *err)
+{
+	struct nnvme_space *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return nnvme_fail(err, -ENOMEM, "no memory");
+	s->table = nnvme_table_create(err);
+	if (!s->table) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->dev = dev;
+	s->pool.dev = dev;
+	s->pool.page_size = page_size;
+	pthread_mutex_init(&s->lock, NULL);
+	*space = s;
+	return 0;
+}
+
+void nnvme_space_destroy(struct nnvme_space *s, int leak)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->nr_regions && !leak; i++)
+		s->dev->ops->unmap(s->dev, s->regions[i].iova, s->regions[i].len);
+	nnvme_pool_destroy(&s->pool, leak);
+	nnvme_table_destroy(s->table);
+	pthread_mutex_destroy(&s->lock);
+	free(s->regions);
+	free(s);
+}
+
+/* The first region that ends after @va: where a region at @va is or would stand. */
+static size_t region_index(const struct nnvme_space *s, uintptr_t va)
+{
+	size_t lo = 0, hi = s->nr_regions;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->regions[mid].va + s->regions[mid].len <= va)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
+{
+	if (va % NNVME_PAGE_SIZE || len % NNVME_PAGE_SIZE || !len)
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address and "
+				  "length must be multiples of 4096, and the length not 0", len,
+				  (size_t)va);
+	if (!va || len > ((uintptr_t)1 << NNVME_VA_BITS) ||
+	    va > ((uintptr_t)1 << NNVME_VA_BITS) - len)
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below 2^%d", len,
+				  (size_t)va, NNVME_VA_BITS);
+	return 0;
+}
+
+static int make_room(struct nnvme_space *s, struct nnvme_err *err)
+{
+	size_t max = s->max_regions ? 2 * s->max_regions : 16;
+	struct nnvme_region *r;
+
+	if (s->nr_regions < s->max_regions)
+		return 0;
+	r = realloc(s->regions, max * sizeof(*r));
+	if (!r)
+		return nnvme_fail(err, -ENOMEM, "no memory for %zu regions", max);
+	s->regions = r;
+	s->max_regions = max;
+	return 0;
+}
+
+/* Map, resolve, enter into the table; everything undone on failure. */
+static int enter(struct nnvme_space *s, struct nnvme_region *r, struct nnvme_err *err)
+{
+	size_t pages = r->len / NNVME_PAGE_SIZE;
+	nnvme_bus_t *bus = malloc(pages * sizeof(*bus));
+	int ret;
+
+	if (!bus)
+		return nnvme_fail(err, -ENOMEM, "no memory for the addresses of %zu pages", pages);
+	ret = s->dev->ops->map(s->dev, (void *)r->va, r->len, &r->iova, err);
+	if (ret)
+		goto out;
+	ret = nnvme_resolve(s->dev, r->iova, pages, bus, &s->pool.bus_addr_calls, err);
+	if (!ret)
+		ret = nnvme_table_add(s->table, &s->pool, r->va, pages, bus, err);
+	if (ret)
+		s->dev->ops->unmap(s->dev, r->iova, r->len);
+out:
+	free(bus);
+	return ret;
+}
+
+static int add_locked(struct nnvme_space *s, struct nnvme_region r, struct nnvme_err *err)
+{
+	size_t i = region_index(s, r.va);
+	int ret;
+
+	if (i < s->nr_regions && s->regions[i].va < r.va + r.len)
+		return nnvme_fail(err, -EEXIST, "%#zx bytes at %#zx overlap %#zx bytes at %#zx that are "
+				  "registered already", r.len, (size_t)r.va, s->regions[i].len,
+				  (size_t)s->regions[i].va);
+	ret = make_room(s, err);
+	if (!ret)
+		ret = enter(s, &r, err);
+	if (ret)
+		return ret;
+	memmove(&s->regions[i + 1], &s->regions[i], (s->nr_regions - i) * sizeof(r));
+	s->regions[i] = r;
+	s->nr_regions++;
+	s->registered += r.len;
+	return 0;
+}
+
+int nnvme_space_add(struct nnvme_space *s, void *va, size_t len, struct nnvme_err *err)
+{
+	struct nnvme_region r = { .va = (uintptr_t)va, .len = len };
+	int ret = check_range(r.va, len, err);
+
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&s->lock);
+	ret = add_locked(s, r, err);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct nnvme_err *err)
+{
+	size_t i = region_index(s, va);
+	struct nnvme_region r;
+	int ret;
+
+	if (i == s->nr_regions || s->regions[i].va != va || s->regions[i].len != len)
+		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not registered as such", len,
+				  (size_t)va);
+	r = s->regions[i];
+	nnvme_table_remove(s->table, &s->pool, r.va, r.len / NNVME_PAGE_SIZE);
+	memmove(&s->regions[i], &s->regions[i + 1], (--s->nr_regions - i) * sizeof(r));
+	s->registered -= r.len;
+	ret = s->dev->ops->unmap(s->dev, r.iova, r.len);
+	if (ret)
+		return nnvme_fail(err, ret, "unmapping %#zx bytes at %#zx: %s; they stay pinned until "
+				  "the controller is closed", len, (size_t)va, strerror(-ret));
+	return 0;
+}
+
+int nnvme_space_remove(struct nnvme_space *s, void *va, size_t len, struct nnvme_err *err)
+{
+	int ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = remove_locked(s, (uintptr_t)va, len, err);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, struct nnvme_err *err)
+{
+	void *va;
+
+	pthread_mutex_lock(&s->lock);
+	va = nnvme_pool_get(&s->pool, size, bus, err);
+	pthread_mutex_unlock(&s->lock);
+	return va;
+}
+
+void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
+{
+	pthread_mutex_lock(&s->lock);
+	nnvme_pool_put(&s->pool, va, size);
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_DMA_SPACE_H
+#define NNVME_DMA_SPACE_H
+
+/*
+ * What one controller may address: the regions its user registered, the bus-address table
+ * over them, and the pool of the driver's own memory.
+ *
+ * Thread rule: every function may be called from any thread, but for create and destroy.
+ * Private to the library.
+ */
+
+#include <pthread.h>
+
+#include "dma/pool.h"
+#include "dma/table.h"
+
+/* [va, va + len) registered. */
+struct nnvme_region {
+	uintptr_t va;
+	size_t len;
+	uint64_t iova;
+};
+
+struct nnvme_space {
+	struct nnvme_granule *table;
+	struct nnvme_device *dev;
+	pthread_mutex_t lock;
+	struct nnvme_region *regions;	/* by va */
+	size_t nr_regions, max_regions;
+	uint64_t registered;		/* bytes in regions */
+	struct nnvme_pool pool;
+};
+
+/* @page_size: of the pool's memory, 0 for ordinary pages. */
+int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_space **space,
+		       struct nnvme_err *err);
+
+/* With @leak nothing is unmapped: the device may still use it. */
+void nnvme_space_destroy(struct nnvme_space *space, int leak);
+
+/* See nnvme_register(), nnvme_unregister(). */
+int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
+int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
+
+/* nnvme_pool_get() and put() under the lock. */
+void *nnvme_space_get(struct nnvme_space *space, size_t size, nnvme_bus_t *bus,
+		      struct nnvme_err *err);
+void nnvme_space_put(struct nnvme_space *space, void *va, size_t size);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+/* Registered memory for the caller's buffers: nnvme_alloc() and nnvme_free(). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nvme/private.h"
+
+#define CHUNK_SIZE ((size_t)2 << 20)
+
+enum { FREE, START, MORE };	/* what a page is to an allocation */
+
+struct nnvme_buffer {
+	struct nnvme_buffer *next;
+	struct nnvme_memory mem;
+	size_t pages;
+	uint8_t state[];
+};
+
+static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
+					 struct nnvme_err *err)
+{
+	struct nnvme_memory mem;
+	struct nnvme_buffer *b;
+
+	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, ctrl->page_size, &mem, err))
+		return NULL;
+	b = calloc(1, sizeof(*b) + mem.len / NNVME_PAGE_SIZE);
+	if (!b || nnvme_space_add(ctrl->space, mem.va, mem.len, err)) {
+		if (!b)
+			nnvme_fail(err, -ENOMEM, "no memory to describe a buffer of %zu bytes", size);
+		nnvme_memory_put(&mem);
+		free(b);
+		return NULL;
+	}
+	b->mem = mem;
+	b->pages = mem.len / NNVME_PAGE_SIZE;
+	b->next = ctrl->buffers;
+	ctrl->buffers = b;
+	return b;
+}
+
+static void *take(struct nnvme_buffer *b, size_t n)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < b->pages; i++) {
+		run = b->state[i] == FREE ? run + 1 : 0;
+		if (run < n)
+			continue;
+		i = i + 1 - n;
+		b->state[i] = START;
+		memset(&b->state[i + 1], MORE, n - 1);
+		return (char *)b->mem.va + i * NNVME_PAGE_SIZE;
+	}
+	return NULL;
+}
+
+void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+{
+	size_t n = size / NNVME_PAGE_SIZE + !!(size % NNVME_PAGE_SIZE);
+	struct nnvme_buffer *b;
+	void *va = NULL;
+
+	if (!n)
+		n = 1;
+	pthread_mutex_lock(&ctrl->buffer_lock);
+	for (b = ctrl->buffers; b && !va; b = b->next)
+		va = take(b, n);
+	if (!va) {
+		b = chunk_create(ctrl, size, err);
+		va = b ? take(b, n) : NULL;
+	}
+	pthread_mutex_unlock(&ctrl->buffer_lock);
+	if (va)
+		memset(va, 0, n * NNVME_PAGE_SIZE);
+	return va;
+}
+
+static bool release(struct nnvme_buffer *b, size_t first)
+{
+	b->state[first] = FREE;
+	for (size_t i = first + 1; i < b->pages && b->state[i] == MORE; i++)
+		b->state[i] = FREE;
+	return !memchr(b->state, START, b->pages);
+}
+
+void nnvme_free(struct nnvme_ctrl *ctrl, void *va)
+{
+	struct nnvme_buffer **link, *b;
+
+	if (!va)
+		return;
+	pthread_mutex_lock(&ctrl->buffer_lock);
+	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
+		size_t offset = (uintptr_t)va - (uintptr_t)b->mem.va;
+
+		if (offset >= b->mem.len)
+			continue;
+		/* A chunk without allocations goes back whole, unless the device might keep it. */
+		if (b->state[offset / NNVME_PAGE_SIZE] == START && release(b, offset / NNVME_PAGE_SIZE) &&
+		    !nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL)) {
+			*link = b->next;
+			nnvme_memory_put(&b->mem);
+			free(b);
+		}
+		break;
+	}
+	pthread_mutex_unlock(&ctrl->buffer_lock);
+}
+
+void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak)
+{
+	struct nnvme_buffer *b;
+
+	while ((b = ctrl->buffers)) {
+		ctrl->buffers = b->next;
+		if (!leak) {
+			nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL);
+			nnvme_memory_put(&b->mem);
+		}
+		free(b);
+	}
+}

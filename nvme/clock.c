@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#include <time.h>
+
+#include "nvme/private.h"
+
+uint64_t nnvme_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void nnvme_pause(void)
+{
+	/* Short against the milliseconds that a controller takes to change state. */
+	nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+}

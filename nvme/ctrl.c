@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+
+#include "nvme/private.h"
+
+#define DEFAULT_QPAIRS 64
+
+static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	switch (ctrl->opts.hugepages) {
+	case NNVME_HUGEPAGES_OFF:
+		ctrl->page_size = 0;
+		return 0;
+	case NNVME_HUGEPAGES_2M:
+		ctrl->page_size = (size_t)2 << 20;
+		return 0;
+	case NNVME_HUGEPAGES_1G:
+		ctrl->page_size = (size_t)1 << 30;
+		return 0;
+	case NNVME_HUGEPAGES_AUTO:
+		break;
+	}
+	ctrl->page_size = nnvme_hugepage_smallest();
+	if (!ctrl->page_size)
+		return nnvme_fail(err, -ENOMEM, "this kernel has no huge pages; use hugepages=off");
+	return 0;
+}
+
+/* Queues are numbered from 0 in the feature's fields (Base 2.x, Number of Queues). */
+static int negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	unsigned want = ctrl->opts.qpairs ? ctrl->opts.qpairs : DEFAULT_QPAIRS;
+	struct nnvme_sqe cmd = {
+		.opcode = nvme_admin_set_features, .cdw10 = NVME_FEAT_FID_NUM_QUEUES,
+	};
+	uint32_t granted, sqs, cqs, fit;
+	int ret;
+
+	if (want > 65534)
+		want = 65534;
+	cmd.cdw11 = (want - 1) << 16 | (want - 1);
+	ret = nnvme_admin(ctrl, &cmd, "Set Features (Number of Queues)", &granted, err);
+	if (ret)
+		return ret;
+	sqs = (granted & 0xffff) + 1;
+	cqs = (granted >> 16) + 1;
+	/* A controller may grant more than was asked for, and more than its BAR has doorbells for. */
+	fit = (uint32_t)((ctrl->dev->bar_len - 0x1000) / (2 * ctrl->doorbell_stride)) - 1;
+	ctrl->max_qpairs = sqs < cqs ? sqs : cqs;
+	if (ctrl->max_qpairs > want)
+		ctrl->max_qpairs = want;
+	if (ctrl->max_qpairs > fit)
+		ctrl->max_qpairs = fit;
+	if (!ctrl->max_qpairs)
+		return nnvme_fail(err, -EIO, "%s: BAR0 has no room for the doorbells of an I/O queue",
+				  ctrl->dev->name);
+	ctrl->qpairs = calloc(ctrl->max_qpairs, sizeof(struct nnvme_qpair *));
+	return ctrl->qpairs ? 0 : nnvme_fail(err, -ENOMEM, "no memory for %u queue pairs",
+					     ctrl->max_qpairs);
+}
+
+static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	int ret = nnvme_read_cap(ctrl, err);
+
+	/* Whoever had it before may have left it running. */
+	ret = ret ? ret : nnvme_disable(ctrl, err);
+	ret = ret ? ret : choose_memory(ctrl, err);
+	ret = ret ? ret : nnvme_space_create(ctrl->dev, ctrl->page_size, &ctrl->space, err);
+	ret = ret ? ret : ctrl->dev->ops->bus_master(ctrl->dev, true, err);
+	if (ret)
+		return ret;
+	ctrl->stopped = false;		/* from here on it may use our memory */
+	ret = nnvme_admin_create(ctrl, err);
+	ret = ret ? ret : nnvme_identify_all(ctrl, err);
+	return ret ? ret : negotiate_queues(ctrl, err);
+}
+
+int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
+			   struct nnvme_ctrl **out, struct nnvme_err *err)
+{
+	struct nnvme_ctrl *ctrl = calloc(1, sizeof(*ctrl));
+	int ret;
+
+	if (!ctrl) {
+		dev->ops->close(dev);
+		return nnvme_fail(err, -ENOMEM, "no memory for a controller");
+	}
+	ctrl->dev = dev;
+	ctrl->stopped = true;
+	if (opts)
+		ctrl->opts = *opts;
+	pthread_mutex_init(&ctrl->lock, NULL);
+	pthread_mutex_init(&ctrl->buffer_lock, NULL);
+	ret = bring_up(ctrl, err);
+	if (ret) {
+		nnvme_ctrl_close(ctrl);
+		return ret;
+	}
+	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, %u KiB a "
+		  "command", ctrl->model, ctrl->serial, ctrl->firmware, dev->mode_reason, ctrl->nr_ns,
+		  ctrl->max_qpairs, ctrl->max_transfer >> 10);
+	*out = ctrl;
+	return 0;
+}
+
+int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
+		    struct nnvme_err *err)
+{
+	struct nnvme_device *dev;
+	int ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
+
+	return ret ? ret : nnvme_ctrl_open_device(dev, opts, ctrl, err);
+}
+
+/* Stop the device, then unmap, then free; what can't be proven stopped keeps its memory and device. */
+void nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
+{
+	bool leak;
+
+	if (!ctrl)
+		return;
+	pthread_mutex_lock(&ctrl->lock);
+	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
+		if (ctrl->qpairs[i])
+			nnvme_qpair_destroy_locked(ctrl->qpairs[i]);
+	pthread_mutex_unlock(&ctrl->lock);
+	if (!ctrl->dead && !ctrl->stopped)
+		nnvme_shut_down(ctrl);
+	leak = !nnvme_stop(ctrl);
+	nnvme_admin_destroy(ctrl);
+	nnvme_buffers_destroy(ctrl, leak);
+	nnvme_space_destroy(ctrl->space, leak);
+	if (!leak)
+		ctrl->dev->ops->close(ctrl->dev);
+	pthread_mutex_destroy(&ctrl->lock);
+	pthread_mutex_destroy(&ctrl->buffer_lock);
+	free(ctrl->qpairs);
+	free(ctrl->ns);
+	free(ctrl);
+}
+
+void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
+{
+	*info = (struct nnvme_ctrl_info){
+		.bdf = ctrl->dev->name,
+		.model = ctrl->model,
+		.serial = ctrl->serial,
+		.firmware = ctrl->firmware,
+		.mode = ctrl->dev->mode,
+		.mode_reason = ctrl->dev->mode_reason,
+		.max_transfer = ctrl->max_transfer,
+		.max_depth = (uint32_t)NVME_CAP_MQES(ctrl->cap),
+		.max_qpairs = ctrl->max_qpairs,
+		.registered = ctrl->space->registered + ctrl->space->pool.bytes,
+		.bus_addr_calls = ctrl->space->pool.bus_addr_calls,
+	};
+	for (size_t i = 0; i < ctrl->nr_ns; i++)
+		info->namespaces += !ctrl->ns[i].refusal[0];
+}
+
+int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
+{
+	return nnvme_space_add(ctrl->space, va, len, err);
+}
+
+int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
+{
+	return nnvme_space_remove(ctrl->space, va, len, err);
+}

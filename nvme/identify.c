@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the controller says of itself and its namespaces (Base 2.x, Identify command; NVM Command Set,
+ * Identify Namespace data structure). Every number is checked before anything relies on it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nvme/private.h"
+
+#define BROADCAST_NSID 0xffffffffu
+#define LIST_ENTRIES 1024
+#define MAX_TRANSFER (4u << 20)		/* what NNVME_LIST_PAGES describe, unaligned too */
+#define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
+
+/* One Identify into a page of its own. */
+static int identify(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
+		    struct nnvme_err *err)
+{
+	struct nnvme_sqe cmd = {
+		.opcode = nvme_admin_identify, .nsid = nsid, .prp1 = page.v, .cdw10 = cns,
+	};
+	char what[64];
+
+	snprintf(what, sizeof(what), "Identify (CNS %#x, namespace %u)", cns, nsid);
+	return nnvme_admin(ctrl, &cmd, what, NULL, err);
+}
+
+/* A field of fixed length, blank-padded, to a string that is safe to print. */
+static void copy_text(char *to, const char *from, size_t len)
+{
+	while (len && (from[len - 1] == ' ' || !from[len - 1]))
+		len--;
+	for (size_t i = 0; i < len; i++)
+		to[i] = isprint((unsigned char)from[i]) ? from[i] : '?';
+	to[len] = 0;
+}
+
+static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, struct nnvme_err *err)
+{
+	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS counts pages of CAP.MPSMIN, which is 4 KiB */
+	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
+
+	copy_text(ctrl->model, id->mn, sizeof(id->mn));
+	copy_text(ctrl->serial, id->sn, sizeof(id->sn));
+	copy_text(ctrl->firmware, id->fr, sizeof(id->fr));
+	if ((id->sqes & 15) > 6 || id->sqes >> 4 < 6 || (id->cqes & 15) > 4 || id->cqes >> 4 < 4)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller does not take queue entries of 64 "
+				  "and 16 bytes (SQES %#x, CQES %#x)", ctrl->dev->name, id->sqes, id->cqes);
+	ctrl->max_transfer = most < MAX_TRANSFER ? (uint32_t)most : MAX_TRANSFER;
+	ctrl->oncs = le16toh(id->oncs);
+	ctrl->volatile_cache = id->vwc & NVME_CTRL_VWC_PRESENT;
+	ctrl->nn = le32toh(id->nn);
+	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it isn't told */
+	if (le32toh(id->rtd3e) / 1000 > ctrl->shutdown_timeout_ms)
+		ctrl->shutdown_timeout_ms = le32toh(id->rtd3e) / 1000;
+	if (ctrl->shutdown_timeout_ms > 60000)
+		ctrl->shutdown_timeout_ms = 60000;
+	return 0;
+}
+
+/* Fill n->ns, or say in n->refusal why it can't be used. */
+static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t nsid,
+		    const struct nvme_id_ns *id)
+{
+	unsigned format = (id->flbas & 15) | (id->flbas >> 5 & 3) << 4;
+	const struct nvme_lbaf *lbaf = &id->lbaf[format];
+	unsigned metadata = le16toh(lbaf->ms);
+	uint64_t blocks = le64toh(id->nsze);
+
+	n->ns.nsid = nsid;
+	n->ns.ctrl = ctrl;
+	if (format > id->nlbaf || lbaf->ds < 9 || lbaf->ds > 16) {
+		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not supported "
+			 "(2^9 to 2^16 are)", lbaf->ds);
+		return;
+	}
+	if (metadata) {
+		snprintf(n->refusal, sizeof(n->refusal), "it has %u bytes of %s metadata per block, which is "
+			 "not supported; use a format without", metadata,
+			 id->flbas & 16 ? "extended" : "separate");
+		return;
+	}
+	if (!blocks || blocks > UINT64_MAX >> lbaf->ds || 1u << lbaf->ds > ctrl->max_transfer) {
+		snprintf(n->refusal, sizeof(n->refusal), "its size of %llu blocks of %u bytes makes no sense",
+			 (unsigned long long)blocks, 1u << lbaf->ds);
+		return;
+	}
+	n->ns.blocks = blocks;
+	n->ns.block_shift = lbaf->ds;
+	n->ns.max_blocks = ctrl->max_transfer >> lbaf->ds;
+	if (n->ns.max_blocks > MAX_BLOCKS)
+		n->ns.max_blocks = MAX_BLOCKS;
+	/* Two pages need no list; a block may be longer than that, then nothing is fast. */
+	n->ns.fast_blocks = ctrl->opts.own_lists ? NNVME_PAGE_SIZE >> lbaf->ds : n->ns.max_blocks;
+	n->ns.can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
+	n->ns.can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES;
+	n->ns.volatile_cache = ctrl->volatile_cache;
+}
+
+static int add_ns(struct nnvme_ctrl *ctrl, uint32_t nsid, void *page, nnvme_bus_t bus,
+		  struct nnvme_err *err)
+{
+	struct nnvme_namespace *n;
+	int ret;
+
+	n = realloc(ctrl->ns, (ctrl->nr_ns + 1) * sizeof(*n));
+	if (!n)
+		return nnvme_fail(err, -ENOMEM, "no memory for namespace %u", nsid);
+	ctrl->ns = n;
+	n += ctrl->nr_ns;
+	memset(n, 0, sizeof(*n));
+	ret = identify(ctrl, NVME_IDENTIFY_CNS_NS, nsid, bus, err);
+	if (ret)
+		return ret;
+	read_ns(ctrl, n, nsid, page);
+	ctrl->nr_ns++;
+	return 0;
+}
+
+/*
+ * The active namespaces in ascending order, @list (LIST_ENTRIES) filled from behind @after; how
+ * many. What is out of order ends the list: it would never end otherwise.
+ */
+static size_t take_list(const uint32_t *page, uint32_t after, uint32_t nn, uint32_t *list)
+{
+	size_t n = 0;
+
+	while (n < LIST_ENTRIES) {
+		uint32_t nsid = le32toh(page[n]);
+
+		if (nsid <= after || nsid > nn || nsid == BROADCAST_NSID)
+			break;
+		list[n++] = after = nsid;
+	}
+	return n;
+}
+
+static int read_namespaces(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus,
+			   struct nnvme_err *err)
+{
+	uint32_t list[LIST_ENTRIES];
+	size_t n = 0;
+	int ret = 0;
+
+	/* The list came with NVMe 1.1; before it all of 1 to NN exist. */
+	if (nnvme_reg32(ctrl, NVME_REG_VS) < 0x10100) {
+		while (n < ctrl->nn && n < NNVME_MAX_NAMESPACES) {
+			list[n] = (uint32_t)n + 1;
+			n++;
+		}
+	} else {
+		ret = identify(ctrl, NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, 0, bus, err);
+		n = ret ? 0 : take_list(page, 0, ctrl->nn, list);
+	}
+	if (n == NNVME_MAX_NAMESPACES && ctrl->nn > n)
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "namespaces after the first %zu are left out", n);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = add_ns(ctrl, list[i], page, bus, err);
+	return ret;
+}
+
+int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	nnvme_bus_t bus;
+	void *page = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &bus, err);
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	ret = identify(ctrl, NVME_IDENTIFY_CNS_CTRL, 0, bus, err);
+	if (!ret)
+		ret = read_ctrl(ctrl, page, err);
+	if (!ret)
+		ret = read_namespaces(ctrl, page, bus, err);
+	/* A command that was never answered may still write here. */
+	if (!ctrl->dead)
+		nnvme_space_put(ctrl->space, page, NNVME_PAGE_SIZE);
+	return ret;
+}
+
+const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err)
+{
+	for (size_t i = 0; i < ctrl->nr_ns; i++) {
+		if (ctrl->ns[i].ns.nsid != nsid)
+			continue;
+		if (!ctrl->ns[i].refusal[0])
+			return &ctrl->ns[i].ns;
+		nnvme_fail(err, -EOPNOTSUPP, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
+			   ctrl->ns[i].refusal);
+		return NULL;
+	}
+	if (ctrl->nr_ns)
+		nnvme_fail(err, -ENODEV, "%s: there is no active namespace %u; there are %zu, the first is %u",
+			   ctrl->dev->name, nsid, ctrl->nr_ns, ctrl->ns[0].ns.nsid);
+	else
+		nnvme_fail(err, -ENODEV, "%s: there is no active namespace at all; create and attach one",
+			   ctrl->dev->name);
+	return NULL;
+}
+
+const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid)
+{
+	for (size_t i = 0; i < ctrl->nr_ns; i++)
+		if (ctrl->ns[i].ns.nsid > nsid && !ctrl->ns[i].refusal[0])
+			return &ctrl->ns[i].ns;
+	return NULL;
+}

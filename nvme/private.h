@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_PRIVATE_H
+#define NNVME_NVME_PRIVATE_H
+
+/*
+ * What the files of nvme/ share. NVMe structures and register layouts come from libnvme
+ * (<nvme/types.h>); only what stands on the hot path is our own (wire.h).
+ */
+
+#include <nvme/types.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "dma/space.h"
+#include "kernel/device.h"
+#include "nvme/ctrl.h"
+#include "nvme/qpair.h"
+
+/* Active namespaces beyond these are not looked at (each costs a command at open). */
+#define NNVME_MAX_NAMESPACES 1024
+
+struct nnvme_namespace {
+	struct nnvme_ns ns;
+	char refusal[120];	/* why it can't be used, or empty */
+};
+
+struct nnvme_ctrl {
+	struct nnvme_device *dev;
+	struct nnvme_space *space;
+	struct nnvme_options opts;
+	size_t page_size;		/* of memory to allocate, 0: ordinary */
+
+	uint64_t cap;
+	uint32_t doorbell_stride;	/* bytes */
+	uint64_t ready_timeout_ms;	/* CAP.TO */
+	uint64_t shutdown_timeout_ms;
+
+	pthread_mutex_t lock;		/* admin queue and qpairs */
+	pthread_mutex_t buffer_lock;
+	struct nnvme_qpair *admin;
+	bool dead;			/* stopped, or not to be trusted: no further commands */
+	bool stopped;			/* proven: it can't touch memory any more */
+
+	uint32_t max_transfer;		/* bytes */
+	uint16_t oncs;
+	bool volatile_cache;
+	uint32_t nn;
+	char model[41], serial[21], firmware[9];
+
+	struct nnvme_namespace *ns;	/* ascending */
+	size_t nr_ns;
+
+	struct nnvme_qpair **qpairs;	/* [0] is for queue 1 */
+	uint32_t max_qpairs;
+	struct nnvme_buffer *buffers;	/* nnvme_alloc() */
+};
+
+/* log.c */
+void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* clock.c: monotonic milliseconds; a short sleep while a register settles. */
+uint64_t nnvme_now_ms(void);
+void nnvme_pause(void);
+
+/* registers.c: CC, CSTS and the handshakes between them. */
+uint32_t nnvme_reg32(const struct nnvme_ctrl *ctrl, unsigned reg);
+uint64_t nnvme_reg64(const struct nnvme_ctrl *ctrl, unsigned reg);
+void nnvme_reg32_set(struct nnvme_ctrl *ctrl, unsigned reg, uint32_t value);
+void nnvme_reg64_set(struct nnvme_ctrl *ctrl, unsigned reg, uint64_t value);
+int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+int nnvme_enable(struct nnvme_ctrl *ctrl, nnvme_bus_t sq, nnvme_bus_t cq, unsigned entries,
+		 struct nnvme_err *err);
+void nnvme_shut_down(struct nnvme_ctrl *ctrl);
+
+/* stop.c: make sure that the controller touches no memory; false when that can't be proven. */
+bool nnvme_stop(struct nnvme_ctrl *ctrl);
+
+/* admin.c: one command at a time, waited for. */
+int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
+
+/*
+ * Run one admin command. 0 and *result (may be NULL); -EIO with the status in words; -ETIMEDOUT, after
+ * which the controller is dead.
+ */
+int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		uint32_t *result, struct nnvme_err *err);
+
+/* identify.c */
+int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+
+/*
+ * qpair.c: the memory of a queue pair of @depth, unknown to the controller so far. @id 0 is the admin
+ * queue. Freed by nnvme_qpair_free(), which gives memory back only when @leak is false.
+ */
+int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
+		      struct nnvme_qpair **qp, struct nnvme_err *err);
+void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak);
+
+/* Where the CQ is, for whoever tells the controller; the SQ is at qp->bus. */
+nnvme_bus_t nnvme_qpair_cq_bus(const struct nnvme_qpair *qp);
+
+/* Destroy with ctrl->lock held. */
+void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
+
+/*
+ * lists.c: PRP lists of a command's own. get() takes a set of list pages, *set is its number + 1; NULL
+ * when all are in use, which commands in flight will end (-EAGAIN), or there is no memory (-ENOMEM).
+ */
+#define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
+struct nnvme_lists *nnvme_lists_create(void);
+void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak);
+int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
+void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
+int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
+		      uint16_t *set);
+
+/* split.c: transfers of several commands, one array entry per slot of the queue pair. */
+struct nnvme_split *nnvme_splits_create(unsigned depth);
+void nnvme_splits_destroy(struct nnvme_split *splits);
+
+/* buffer.c: what is left of nnvme_alloc() at close. */
+void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);
+
+/* ctrl.c: nnvme_ctrl_open() on a device that is open. Takes the device, also on failure. */
+int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
+			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);
+
+/* A submission queue entry's common fields. */
+static inline void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag)
+{
+	uint16_t cid;
+	struct nnvme_sqe *sqe = nnvme_take(qp, tag, &cid);
+
+	*sqe = *cmd;
+	sqe->cid = cid;
+}
+
+#endif

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Commands that need more than a submission queue entry and a tag: transfers of several commands,
+ * completed as one, and everything with list pages of its own.
+ *
+ * A transfer that takes more commands than there are free slots starts with those it can have
+ * and goes on whenever one of its commands completes, so any length fits any depth.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dma/table_build.h"
+#include "nvme/private.h"
+
+#define MAX_ZEROES 65536	/* NLB has 16 bits, counting from 0 */
+#define DSM_RANGES 256
+
+struct nnvme_split {
+	void *tag;
+	const struct nnvme_ns *ns;
+	uintptr_t va;		/* what is left: from here (0: a command without data) */
+	uint64_t lba;
+	uint64_t blocks;
+	uint64_t result;
+	uint32_t max;		/* blocks a command */
+	uint16_t in_flight;
+	uint16_t status;	/* the first that was not success */
+	uint16_t next;		/* free list: number + 1 */
+	uint8_t opcode;
+};
+
+/* Entry 0 is the head of the free list; the others are numbered from 1, as nnvme_req.split is. */
+struct nnvme_split *nnvme_splits_create(unsigned depth)
+{
+	struct nnvme_split *s = calloc(depth + 1, sizeof(*s));
+
+	for (unsigned i = 0; s && i < depth; i++)
+		s[i].next = (uint16_t)(i + 1);
+	return s;
+}
+
+void nnvme_splits_destroy(struct nnvme_split *splits)
+{
+	free(splits);
+}
+
+/* The data pointers for one command. */
+static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
+		    uint16_t *list)
+{
+	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
+	int ret = nnvme_table_prp(qp->table, va, len, prp);
+
+	if (ret == -E2BIG || (!ret && more > 1 && qp->ctrl->opts.own_lists))
+		ret = nnvme_lists_build(qp, va, len, prp, list);
+	return ret;
+}
+
+/* One command of @s; @split is its number, or 0 when it is the only one. */
+static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
+{
+	uint32_t blocks = s->blocks < s->max ? (uint32_t)s->blocks : s->max;
+	size_t len = (size_t)blocks << s->ns->block_shift;
+	struct nnvme_prp prp = { 0 };
+	uint16_t list = 0, slot;
+	int ret;
+
+	if (!qp->nr_free)
+		return -EAGAIN;
+	ret = s->va ? point_at(qp, s->va, len, &prp, &list) : 0;
+	if (ret)
+		return ret;
+	slot = qp->free[qp->nr_free - 1];
+	nnvme_submit(qp, &(struct nnvme_sqe){
+		.opcode = s->opcode, .nsid = s->ns->nsid, .prp1 = prp.prp1, .prp2 = prp.prp2,
+		.cdw10 = (uint32_t)s->lba, .cdw11 = (uint32_t)(s->lba >> 32), .cdw12 = blocks - 1,
+	}, s->tag);
+	if (list || split) {
+		qp->req[slot].cid |= NNVME_CID_SLOW;
+		qp->req[slot].list = list;
+		qp->req[slot].split = split;
+	}
+	s->in_flight++;
+	s->lba += blocks;
+	s->blocks -= blocks;
+	if (s->va)
+		s->va += len;
+	return 0;
+}
+
+/* Submit what is left as far as there is room. Fails only when nothing at all is in flight. */
+static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
+{
+	int ret = 0;
+
+	while (s->blocks && !ret)
+		ret = submit_one(qp, s, split);
+	return s->in_flight ? 0 : ret;
+}
+
+static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
+{
+	uint16_t n = qp->splits[0].next;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &qp->splits[n];
+	uint16_t next = s->next;
+	int ret;
+
+	*s = *whole;
+	ret = submit_some(qp, s, n);
+	if (!ret)
+		qp->splits[0].next = next;
+	else
+		s->next = next;
+	return ret;
+}
+
+static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
+{
+	if (!qp->nr_free)
+		return -EAGAIN;
+	return whole->blocks <= whole->max ? submit_one(qp, whole, 0) : submit_split(qp, whole);
+}
+
+static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks)
+{
+	if (!blocks)
+		return -EINVAL;
+	if (lba >= ns->blocks || blocks > ns->blocks - lba)
+		return -ERANGE;
+	return 0;
+}
+
+int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		  uint64_t lba, uint32_t blocks, void *tag)
+{
+	struct nnvme_split whole = {
+		.tag = tag, .ns = ns, .va = (uintptr_t)buf, .lba = lba, .blocks = blocks,
+		.max = ns->max_blocks, .opcode = opcode,
+	};
+	int ret = check_blocks(ns, lba, blocks);
+
+	if (ret)
+		return ret;
+	if (whole.va % 4)
+		return -EINVAL;
+	/* All of it, before the first command: a transfer is not begun that can't be ended. */
+	if (nnvme_table_check(qp->table, whole.va, (size_t)blocks << ns->block_shift))
+		return -EFAULT;
+	return submit(qp, &whole);
+}
+
+int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
+{
+	if (!qp->nr_free)
+		return -EAGAIN;
+	nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag);
+	return 0;
+}
+
+int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
+		       uint64_t blocks, void *tag)
+{
+	struct nnvme_split whole = {
+		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .max = MAX_ZEROES,
+		.opcode = NNVME_OP_WRITE_ZEROES,
+	};
+	int ret = check_blocks(ns, lba, blocks);
+
+	if (!ns->can_write_zeroes)
+		return -EOPNOTSUPP;
+	return ret ? ret : submit(qp, &whole);
+}
+
+/* As many ranges as the 32-bit length of each makes necessary. */
+static unsigned fill_ranges(struct nvme_dsm_range *r, uint64_t lba, uint64_t blocks)
+{
+	unsigned n = 0;
+
+	while (blocks && n < DSM_RANGES) {
+		uint32_t len = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
+
+		r[n++] = (struct nvme_dsm_range){ .nlb = len, .slba = lba };
+		lba += len;
+		blocks -= len;
+	}
+	return blocks ? 0 : n;
+}
+
+int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
+		     uint64_t blocks, void *tag)
+{
+	int ret = check_blocks(ns, lba, blocks);
+	uint16_t list, slot;
+	nnvme_bus_t bus;
+	unsigned n;
+	void *va;
+
+	if (!ns->can_deallocate)
+		return -EOPNOTSUPP;
+	if (ret)
+		return ret;
+	if (!qp->nr_free)
+		return -EAGAIN;
+	ret = nnvme_lists_get(qp, &list, &va, &bus);
+	if (ret)
+		return ret;
+	n = fill_ranges(va, lba, blocks);
+	if (!n) {
+		nnvme_lists_put(qp, list);
+		return -EINVAL;
+	}
+	slot = qp->free[qp->nr_free - 1];
+	nnvme_submit(qp, &(struct nnvme_sqe){
+		.opcode = NNVME_OP_DSM, .nsid = ns->nsid, .prp1 = bus.v,
+		.cdw10 = n - 1, .cdw11 = NVME_DSMGMT_AD,
+	}, tag);
+	qp->req[slot].cid |= NNVME_CID_SLOW;
+	qp->req[slot].list = list;
+	qp->req[slot].split = 0;
+	return 0;
+}
+
+/* A command of a transfer has ended. True when it was the last, with the transfer's outcome in @out. */
+static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
+{
+	struct nnvme_split *s = &qp->splits[n];
+
+	s->in_flight--;
+	if (out->status && !s->status) {
+		s->status = out->status;
+		s->result = out->result;
+		s->blocks = 0;		/* what wasn't sent won't be */
+	}
+	if (s->blocks) {
+		int ret = submit_some(qp, s, n);
+
+		/* Its own slot was just freed, and so were its list pages. */
+		if (ret)
+			s->status = NVME_SC_INTERNAL;
+		nnvme_ring(qp);
+	}
+	if (s->in_flight)
+		return false;
+	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
+	s->next = qp->splits[0].next;
+	qp->splits[0].next = n;
+	return true;
+}
+
+bool nnvme_complete_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
+			 struct nnvme_completion *out)
+{
+	uint16_t slot = (uint16_t)(dw3 & qp->cid_mask);
+	struct nnvme_req *req = &qp->req[slot];
+	uint16_t split = req->split;
+
+	if (req->cid != ((dw3 & 0xffff) | NNVME_CID_SLOW)) {
+		if (!qp->bad_completions++)
+			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
+				  "which is not in flight; ignored, and so will be any further ones",
+				  qp->id, dw3 & 0xffff);
+		return false;
+	}
+	*out = (struct nnvme_completion){
+		.tag = req->tag, .status = (uint16_t)(dw3 >> 17), .result = cqe->result,
+	};
+	nnvme_lists_put(qp, req->list);
+	req->list = 0;
+	req->split = 0;
+	req->cid = ((req->cid + qp->cid_step) & 0xffff) | NNVME_CID_FREE;
+	qp->free[qp->nr_free++] = slot;
+	return split ? split_ended(qp, split, out) : true;
+}
