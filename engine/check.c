@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What fio lets pass and this engine can't do, or what fio turns into less I/O than was asked for without
+ * a word: said before any I/O, with the option's name, its value and what to write.
+ */
+
+#include "engine.h"
+
+/* Option @name must be a multiple of the namespace's block size. */
+static int nnvme_fio_check_blocks(const struct nnvme_fio_file *file, const char *name,
+				  unsigned long long value)
+{
+	unsigned long long block = 1ULL << file->ns->block_shift;
+
+	if (!(value % block))
+		return 0;
+	log_err(NNVME_FIO_SAYS "%s=%llu does not fit the %llu-byte blocks of %s: give a multiple, "
+		"for example %s=%llu\n", name, value, block, file->fio->file_name, name,
+		(value / block + 1) * block);
+	return -EINVAL;
+}
+
+static int nnvme_fio_check_bssplit(const struct thread_data *td, const struct nnvme_fio_file *file,
+				   enum fio_ddir ddir)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < td->o.bssplit_nr[ddir]; i++)
+		rc = nnvme_fio_check_blocks(file, "bssplit", td->o.bssplit[ddir][i].bs);
+	return rc;
+}
+
+static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvme_fio_file *file)
+{
+	const struct thread_options *o = &td->o;
+	int rc = 0;
+
+	for_each_rw_ddir(ddir) {
+		if (!(o->td_ddir & (1 << ddir)))
+			continue;
+		if (!rc)
+			rc = nnvme_fio_check_blocks(file, "bs", o->min_bs[ddir]);
+		if (!rc)
+			rc = nnvme_fio_check_blocks(file, "bs", o->max_bs[ddir]);
+		if (!rc)
+			rc = nnvme_fio_check_blocks(file, "blockalign", o->ba[ddir]);
+		if (!rc)
+			rc = nnvme_fio_check_bssplit(td, file, ddir);
+	}
+	if (!rc && o->bs_unaligned) {
+		log_err(NNVME_FIO_SAYS "bs_unaligned makes blocks of any number of bytes, %s takes "
+			"multiples of %u: leave it out\n", file->fio->file_name,
+			1u << file->ns->block_shift);
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+/* What the job will cover of the file, as fio's setup_files() works it out; 0: up to the end. */
+static unsigned long long nnvme_fio_length(const struct thread_data *td,
+					   const struct nnvme_fio_file *file,
+					   unsigned long long offset)
+{
+	const struct thread_options *o = &td->o;
+	unsigned long long size = file->fio->real_file_size;
+
+	if (!o->file_size_low)
+		return o->nr_files ? o->size / o->nr_files : 0;
+	if (size < o->file_size_low && offset < o->file_size_low)
+		return o->file_size_low - offset;
+	if (size > o->file_size_high && offset < o->file_size_high)
+		return o->file_size_high - offset;
+	return 0;
+}
+
+/*
+ * fio runs a device whose offset lies behind its end as zero I/O and calls it a success, and stops
+ * early where a size reaches over the end.
+ */
+static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_file *file)
+{
+	unsigned long long size = file->fio->real_file_size;
+	unsigned long long offset = get_start_offset(td, file->fio);
+	unsigned long long length;
+	int rc;
+
+	rc = nnvme_fio_check_blocks(file, "offset", offset);
+	if (rc)
+		return rc;
+	if (offset >= size) {
+		log_err(NNVME_FIO_SAYS "offset=%llu lies behind the end of %s, which has %llu bytes: "
+			"give a smaller offset\n", offset, file->fio->file_name, size);
+		return -EINVAL;
+	}
+	length = nnvme_fio_length(td, file, offset);
+	if (length > size - offset) {
+		log_err(NNVME_FIO_SAYS "size=%llu at offset=%llu reaches over the end of %s, which has "
+			"%llu bytes: give at most size=%llu\n", length, offset,
+			file->fio->file_name, size, size - offset);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What depends on the controller behind the file. */
+static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme_fio_file *file)
+{
+	struct nnvme_ctrl_info info;
+
+	nnvme_ctrl_info(file->ctrl, &info);
+	if (td->o.iodepth > info.max_depth) {
+		log_err(NNVME_FIO_SAYS "iodepth=%u is more than %s can queue: give at most "
+			"iodepth=%u\n", td->o.iodepth, info.bdf, info.max_depth);
+		return -EINVAL;
+	}
+	if (td_trim(td) && !file->ns->can_deallocate) {
+		log_err(NNVME_FIO_SAYS "%s has no Dataset Management command: trim can't be done\n",
+			info.bdf);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *file)
+{
+	int rc = nnvme_fio_check_ctrl(td, file);
+
+	if (!rc)
+		rc = nnvme_fio_check_sizes(td, file);
+	if (!rc && !td->o.read_iolog_file)
+		rc = nnvme_fio_check_range(td, file);
+	return rc;
+}
+
+int nnvme_fio_check_job(struct thread_data *td)
+{
+	/* PRP1 is dword-aligned (NVM Express Base 2.x, PRP Entry Layout) */
+	if (td->o.mem_align % 4) {
+		log_err(NNVME_FIO_SAYS "iomem_align=%u: NVMe buffers start at a multiple of 4 bytes, "
+			"for example iomem_align=%u\n", td->o.mem_align,
+			td->o.mem_align / 4 * 4 + 4);
+		return -EINVAL;
+	}
+	if (td->o.pre_read) {
+		log_err(NNVME_FIO_SAYS "pre_read needs a file descriptor, which a controller driven "
+			"from user space doesn't have: leave it out\n");
+		return -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The path of an I/O: queue writes a submission queue entry, commit rings the doorbell, getevents polls,
+ * event translates.
+ */
+
+#include <string.h>
+
+#include "engine.h"
+
+/* Empty rounds of polling between two looks at the controller: tens of milliseconds. */
+#define NNVME_FIO_PATIENCE (1u << 20)
+
+static enum fio_q_status nnvme_fio_queue(struct thread_data *td, struct io_u *io_u)
+{
+	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
+	const struct nnvme_ns *ns = file->ns;
+	struct nnvme_qpair *qp = file->qp;
+	unsigned long long offset = io_u->offset, len = io_u->xfer_buflen;
+	int rc;
+
+	if (fio_unlikely(file->dead))
+		return nnvme_fio_refuse(td, io_u, ENODEV);
+	if (fio_unlikely((offset | len) & ((1u << ns->block_shift) - 1)) && ddir_rw(io_u->ddir))
+		return nnvme_fio_refuse(td, io_u, EDOM);
+	offset >>= ns->block_shift;
+	len >>= ns->block_shift;
+
+	switch (io_u->ddir) {
+	case DDIR_READ:
+		rc = nnvme_read(qp, ns, io_u->xfer_buf, offset, (uint32_t)len, io_u);
+		break;
+	case DDIR_WRITE:
+		rc = nnvme_write(qp, ns, io_u->xfer_buf, offset, (uint32_t)len, io_u);
+		break;
+	case DDIR_TRIM:
+		rc = nnvme_deallocate(qp, ns, offset, len, io_u);
+		break;
+	default:	/* DDIR_SYNC, DDIR_DATASYNC, DDIR_SYNC_FILE_RANGE */
+		rc = nnvme_flush(qp, ns, io_u);
+		break;
+	}
+	if (fio_likely(!rc))
+		return FIO_Q_QUEUED;
+	return rc == -EAGAIN ? FIO_Q_BUSY : nnvme_fio_refuse(td, io_u, -rc);
+}
+
+static int nnvme_fio_commit(struct thread_data *td)
+{
+	const struct nnvme_fio_job *job = td->io_ops_data;
+
+	for (unsigned int i = 0; i < job->files; i++)
+		nnvme_ring(job->file[i]->qp);
+	return 0;
+}
+
+/* One round over the job's queue pairs, beginning with another one each time. */
+static unsigned int nnvme_fio_poll(struct nnvme_fio_job *job, unsigned int n, unsigned int max)
+{
+	unsigned int at = job->next;
+
+	for (unsigned int i = 0; i < job->files && n < max; i++) {
+		struct nnvme_fio_file *file = job->file[at];
+
+		if (fio_likely(!file->dead))
+			n += nnvme_poll(file->qp, &job->done[n], max - n);
+		if (++at == job->files)
+			at = 0;
+	}
+	job->next = at;
+	return n;
+}
+
+static bool nnvme_fio_over(const struct timespec *end)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > end->tv_sec ||
+	       (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
+}
+
+static struct timespec nnvme_fio_end(const struct timespec *wait)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait->tv_sec;
+	end.tv_nsec += wait->tv_nsec;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
+	}
+	return end;
+}
+
+static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigned int max,
+			       const struct timespec *wait)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct timespec end = {0};
+	unsigned int n = 0, idle = 0;
+
+	for (;;) {
+		n = nnvme_fio_poll(job, n, max);
+		if (fio_likely(n >= min))
+			return (int)n;
+		if (fio_likely(++idle < NNVME_FIO_PATIENCE && !job->dead))
+			continue;
+		idle = 0;
+		/* Those found above are still marked as in flight: give up the rest next time. */
+		if (nnvme_fio_look(job))
+			return (int)(n ? n : nnvme_fio_give_up(td, max));
+		if (wait && !end.tv_sec)
+			end = nnvme_fio_end(wait);
+		else if (wait && nnvme_fio_over(&end))
+			return (int)n;
+	}
+}
+
+static struct io_u *nnvme_fio_event(struct thread_data *td, int event)
+{
+	const struct nnvme_fio_job *job = td->io_ops_data;
+	const struct nnvme_completion *done = &job->done[event];
+
+	if (fio_unlikely(done->status))
+		nnvme_fio_failed(td, done->tag, done->status);
+	return done->tag;
+}
+
+/* A file is open from setup to cleanup. */
+static int nnvme_fio_open_file(struct thread_data *td, struct fio_file *f)
+{
+	if (FILE_ENG_DATA(f))
+		return 0;
+	log_err(NNVME_FIO_SAYS "%s was not known when the job started\n", f->file_name);
+	td_verror(td, ENODEV, "open");
+	return 1;
+}
+
+static int nnvme_fio_close_file(struct thread_data *td, struct fio_file *f)
+{
+	return 0;
+}
+
+/* Nothing is cached on the way to the device. */
+static int nnvme_fio_invalidate(struct thread_data *td, struct fio_file *f)
+{
+	return 0;
+}
+
+/*
+ * The one symbol that the module exports. fio finds it under this name both as
+ * --ioengine=libnoiommu_nvme and as --ioengine=external:PATH, and writes into it.
+ */
+__attribute__((visibility("default"))) struct ioengine_ops ioengine = {
+	.name = "libnoiommu_nvme",
+	.version = FIO_IOOPS_VERSION,
+	/* fio's submission threads would share a queue pair: FIO_NO_OFFLOAD makes it say so */
+	.flags = FIO_RAWIO | FIO_DISKLESSIO | FIO_NOEXTEND | FIO_NODISKUTIL | FIO_NO_OFFLOAD,
+	.setup = nnvme_fio_setup,
+	.init = nnvme_fio_init,
+	.queue = nnvme_fio_queue,
+	.commit = nnvme_fio_commit,
+	.getevents = nnvme_fio_getevents,
+	.event = nnvme_fio_event,
+	.errdetails = nnvme_fio_errdetails,
+	.cleanup = nnvme_fio_cleanup,
+	.open_file = nnvme_fio_open_file,
+	.close_file = nnvme_fio_close_file,
+	.invalidate = nnvme_fio_invalidate,
+	.iomem_alloc = nnvme_fio_iomem_alloc,
+	.iomem_free = nnvme_fio_iomem_free,
+	.option_struct_size = sizeof(struct nnvme_fio_options),
+	.options = nnvme_fio_option_list,
+};

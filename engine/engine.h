@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef NNVME_ENGINE_ENGINE_H
+#define NNVME_ENGINE_ENGINE_H
+
+/*
+ * fio's view of nvme/: what the files of the engine share.
+ *
+ * A job is a thread of fio's. It has its own buffers and, for each of its files, a queue pair of its
+ * own; a file is a namespace. The controllers behind the files are shared by all jobs of the
+ * process: registry.h.
+ */
+
+#include "fio.h"
+
+#include "nvme/ctrl.h"
+#include "nvme/qpair.h"
+
+/* Before every line that the engine writes. */
+#define NNVME_FIO_SAYS "libnoiommu_nvme: "
+
+#define fio_likely(x) __builtin_expect(!!(x), 1)
+
+/* What a job may set; fio fills it. */
+struct nnvme_fio_options {
+	void *fio_owns_this;		/* it keeps the thread_data here while it parses */
+	unsigned int nsid;
+	unsigned int hugepages;		/* enum nnvme_hugepages */
+	unsigned int mode;		/* enum nnvme_mode */
+};
+
+extern struct fio_option nnvme_fio_option_list[];
+
+/* One file of one job; the file's engine_data. */
+struct nnvme_fio_file {
+	struct nnvme_qpair *qp;
+	const struct nnvme_ns *ns;
+	struct nnvme_ctrl *ctrl;
+	bool dead;			/* the controller is gone: every I/O is an error */
+	bool shared;			/* an earlier file of the job is on the same controller */
+	struct fio_file *fio;
+};
+
+/* One job; the thread's io_ops_data. */
+struct nnvme_fio_job {
+	struct nnvme_completion *done;	/* what the last getevents found, iodepth of them */
+	struct nnvme_fio_file **file;
+	unsigned int files;
+	unsigned int next;		/* the file that is polled first, so that none starves */
+	unsigned int reported;		/* failures that fio would not have shown */
+	bool dead;			/* a file of it is */
+	bool running;			/* from init to cleanup */
+	void *buffer;
+	size_t buffer_len;
+	unsigned int reach;		/* files whose controllers can reach the buffer */
+};
+
+/* job.c: fio's hooks from setup to cleanup. 0 or a positive errno, as fio wants. */
+int nnvme_fio_setup(struct thread_data *td);
+int nnvme_fio_init(struct thread_data *td);
+void nnvme_fio_cleanup(struct thread_data *td);
+int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len);
+void nnvme_fio_iomem_free(struct thread_data *td);
+
+/* check.c: refuse what fio would run as something else, or as nothing. 0 or -EINVAL, said. */
+int nnvme_fio_check_job(struct thread_data *td);
+int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *file);
+
+/* failure.c: I/O that failed, in words, and controllers that are gone. */
+enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error);
+void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status);
+bool nnvme_fio_look(struct nnvme_fio_job *job);
+unsigned int nnvme_fio_give_up(struct thread_data *td, unsigned int max);
+char *nnvme_fio_errdetails(struct io_u *io_u);
+
+#endif

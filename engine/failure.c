@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* I/O that fails: how fio learns of it, and in which words. */
+
+#include "engine.h"
+
+/* Failures of one job that are shown although fio was told to go on after them. */
+#define NNVME_FIO_REPORTS 10
+
+/*
+ * What stands for a status in a completion that the controller did not give; a status field has 15
+ * bits (NVM Express Base 2.x, Completion Queue Entry: Status Field).
+ */
+#define NNVME_FIO_GONE 0x8000u
+
+/* In engine_data of an io_u that failed at submission, with the errno below it. */
+#define NNVME_FIO_ERRNO 0x10000u
+
+static const char *nnvme_fio_errno_text(int error)
+{
+	switch (error) {
+	case EDOM:
+		return "not a whole number of the namespace's blocks";
+	case EFAULT:
+		return "the buffer is not in registered memory";
+	case ERANGE:
+		return "past the end of the namespace";
+	case ENODEV:
+		return "the controller is gone";
+	default:
+		return strerror(error);
+	}
+}
+
+static const char *nnvme_fio_cause(const struct io_u *io_u)
+{
+	unsigned int cause = (unsigned int)(uintptr_t)io_u->engine_data;
+
+	if (cause == NNVME_FIO_GONE)
+		return nnvme_fio_errno_text(ENODEV);
+	if (cause & NNVME_FIO_ERRNO)
+		return nnvme_fio_errno_text((int)(cause & ~NNVME_FIO_ERRNO));
+	return nnvme_status_text((uint16_t)cause);
+}
+
+static void nnvme_fio_say(const struct io_u *io_u, char *text, size_t size)
+{
+	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
+	unsigned int shift = file->ns->block_shift;
+
+	snprintf(text, size, NNVME_FIO_SAYS "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
+		 io_u->file->file_name, io_ddir_name(io_u->ddir), io_u->xfer_buflen >> shift,
+		 io_u->offset >> shift, file->ns->nsid, nnvme_fio_cause(io_u));
+}
+
+/* fio calls this for what it prints after "io_u error", and frees it. */
+char *nnvme_fio_errdetails(struct io_u *io_u)
+{
+	char text[300];
+
+	nnvme_fio_say(io_u, text, sizeof(text));
+	return strdup(text);
+}
+
+static void nnvme_fio_print(const struct io_u *io_u)
+{
+	char text[300];
+
+	nnvme_fio_say(io_u, text, sizeof(text));
+	log_err("%s\n", text);
+}
+
+/* An I/O that was not submitted; fio has no words for those. */
+enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error)
+{
+	io_u->error = (unsigned int)error;
+	io_u->engine_data = (void *)(uintptr_t)(NNVME_FIO_ERRNO | (unsigned int)error);
+	nnvme_fio_print(io_u);
+	return FIO_Q_COMPLETED;
+}
+
+/* fio asks for the details of those that end the job and passes over those that don't. */
+static bool nnvme_fio_passed_over(struct thread_data *td, const struct io_u *io_u)
+{
+	return !td->o.error_dump &&
+	       td_non_fatal_error(td, td_error_type(io_u->ddir, (int)io_u->error),
+				  (int)io_u->error);
+}
+
+/* An I/O that came back with a @status other than 0. */
+void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	io_u->error = (unsigned int)(status == NNVME_FIO_GONE ? ENODEV :
+				     nnvme_status_errno(status));
+	io_u->engine_data = (void *)(uintptr_t)status;
+	if (nnvme_fio_passed_over(td, io_u) && job->reported++ < NNVME_FIO_REPORTS)
+		nnvme_fio_print(io_u);
+}
+
+/* Look at each controller of the job once; true when one is gone. */
+bool nnvme_fio_look(struct nnvme_fio_job *job)
+{
+	struct nnvme_err err;
+
+	for (unsigned int i = 0; i < job->files; i++) {
+		struct nnvme_fio_file *file = job->file[i];
+
+		if (file->dead || !nnvme_ctrl_check(file->ctrl, &err))
+			continue;
+		log_err(NNVME_FIO_SAYS "%s\n", err.text);
+		/* Late completions must not meet an io_u that fio has back: no polling any more. */
+		file->dead = true;
+		job->dead = true;
+	}
+	return job->dead;
+}
+
+/*
+ * What is in flight on a controller that is gone comes back as failed, so that fio finishes by its own
+ * rules: some of its loops wait for every I/O that was queued, whatever getevents returns.
+ */
+unsigned int nnvme_fio_give_up(struct thread_data *td, unsigned int max)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct io_u *io_u;
+	unsigned int n = 0;
+	int i;
+
+	io_u_qiter(&td->io_u_all, io_u, i) {
+		const struct nnvme_fio_file *file;
+
+		if (n == max || !(io_u->flags & IO_U_F_FLIGHT))
+			continue;
+		file = FILE_ENG_DATA(io_u->file);
+		if (!file->dead)
+			continue;
+		job->done[n++] = (struct nnvme_completion){
+			.tag = io_u, .status = NNVME_FIO_GONE,
+		};
+	}
+	return n;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A job's life: fio calls setup for all jobs in its main thread, then, in each job's own thread, init,
+ * the allocation of buffers, I/O, the release of buffers, and cleanup. With create_serialize=0, setup is
+ * called late, in the job's thread, after the buffers exist.
+ */
+
+#include <stdlib.h>
+
+#include "engine.h"
+#include "registry.h"
+
+/* Jobs between init and cleanup. */
+static unsigned int nnvme_fio_running;
+
+/* Registration is by whole pages. */
+#define NNVME_FIO_ROUND(len) (((len) + NNVME_PAGE_SIZE - 1) & ~(NNVME_PAGE_SIZE - 1))
+
+static void nnvme_fio_log(void *arg, enum nnvme_log_level level, const char *line)
+{
+	if (level <= NNVME_LOG_WARNING)
+		log_err(NNVME_FIO_SAYS "%s\n", line);
+	else
+		dprint(FD_IO, NNVME_FIO_SAYS "%s\n", line);
+}
+
+/*
+ * Forked jobs could neither share a controller nor keep its memory where it is (writing to it after
+ * a fork may move it). fio reads use_thread after setup.
+ */
+static void nnvme_fio_use_threads(struct thread_data *td)
+{
+	static bool said;
+
+	if (td->o.use_thread)
+		return;
+	td->o.use_thread = 1;
+	if (!said && (output_format & FIO_OUTPUT_NORMAL))
+		log_info(NNVME_FIO_SAYS "jobs share the controller and run as threads: "
+			 "thread=1 switched on\n");
+	said = true;
+}
+
+/* The namespace is in the name behind an 'n', as in nvme0n1, or is what nsid= says. */
+static int nnvme_fio_nsid(const struct thread_data *td, const char *name, uint32_t *nsid,
+			  struct nnvme_err *err)
+{
+	const struct nnvme_fio_options *options = td->eo;
+	const char *suffix = strchr(name, 'n');
+	unsigned long long value;
+	char *end;
+
+	*nsid = options->nsid;
+	if (!suffix)
+		return 0;
+	value = strtoull(suffix + 1, &end, 10);
+	if (suffix[1] < '1' || suffix[1] > '9' || *end || value >= UINT32_MAX)
+		return nnvme_fail(err, -EINVAL, "file name %s: no namespace after the n; "
+				  "write it like 0000.41.00.0n2", name);
+	*nsid = (uint32_t)value;
+	return 0;
+}
+
+/* Open what the file's name says and tell fio how large it is. */
+static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
+			    struct nnvme_fio_file *file, struct nnvme_err *err)
+{
+	const struct nnvme_fio_options *options = td->eo;
+	struct nnvme_options opts = {
+		.mode = options->mode, .hugepages = options->hugepages, .log = nnvme_fio_log,
+	};
+	uint32_t nsid;
+	int rc;
+
+	rc = nnvme_fio_nsid(td, f->file_name, &nsid, err);
+	if (!rc)
+		rc = nnvme_registry_get(f->file_name, &opts, &file->ctrl, err);
+	if (rc)
+		return rc;
+	file->ns = nnvme_ns_get(file->ctrl, nsid, err);
+	if (!file->ns) {
+		nnvme_registry_put(file->ctrl);
+		return -ENODEV;
+	}
+	f->real_file_size = file->ns->blocks << file->ns->block_shift;
+	/* A device and no regular file: nothing to lay out, extend or unlink. */
+	f->filetype = FIO_TYPE_BLOCK;
+	fio_file_set_size_known(f);
+	file->fio = f;
+	FILE_SET_ENG_DATA(f, file);
+	return 0;
+}
+
+static bool nnvme_fio_seen(const struct nnvme_fio_job *job, const struct nnvme_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i < job->files; i++)
+		if (job->file[i]->ctrl == ctrl)
+			return true;
+	return false;
+}
+
+static int nnvme_fio_add(struct thread_data *td, struct fio_file *f, struct nnvme_err *err)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct nnvme_fio_file **array, *file;
+	int rc;
+
+	array = realloc(job->file, (job->files + 1) * sizeof(*array));
+	if (!array)
+		return nnvme_fail(err, -ENOMEM, "out of memory");
+	job->file = array;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return nnvme_fail(err, -ENOMEM, "out of memory");
+	rc = nnvme_fio_attach(td, f, file, err);
+	if (rc) {
+		free(file);
+		return rc;
+	}
+	file->shared = nnvme_fio_seen(job, file->ctrl);
+	job->file[job->files++] = file;
+	return 0;
+}
+
+/* Attach the files that are not yet: all at first, later those that a replayed log has added. */
+static int nnvme_fio_open(struct thread_data *td)
+{
+	struct nnvme_err err = {0};
+	struct fio_file *f;
+	unsigned int i;
+	int rc;
+
+	if (!td->io_ops_data)
+		td->io_ops_data = calloc(1, sizeof(struct nnvme_fio_job));
+	if (!td->io_ops_data)
+		return -ENOMEM;
+	for_each_file(td, f, i) {
+		rc = FILE_ENG_DATA(f) ? 0 : nnvme_fio_add(td, f, &err);
+		if (rc) {
+			log_err(NNVME_FIO_SAYS "%s\n", err.text);
+			return rc;
+		}
+	}
+	return nnvme_fio_check_job(td);
+}
+
+static int nnvme_fio_check(struct thread_data *td)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < job->files; i++)
+		rc = nnvme_fio_check_file(td, job->file[i]);
+	return rc;
+}
+
+int nnvme_fio_setup(struct thread_data *td)
+{
+	bool early = !td->io_ops_data;
+	int rc;
+
+	nnvme_fio_use_threads(td);
+	rc = nnvme_fio_open(td);
+	if (!rc)
+		rc = nnvme_fio_check(td);
+	if (!rc)
+		return 0;
+	/* fio cleans up after init, but not after a setup that failed before it */
+	if (early)
+		nnvme_fio_cleanup(td);
+	td_verror(td, -rc, "setup");
+	return -rc;
+}
+
+static void nnvme_fio_stop(struct nnvme_fio_job *job)
+{
+	for (unsigned int i = 0; i < job->files; i++) {
+		nnvme_qpair_destroy(job->file[i]->qp);
+		job->file[i]->qp = NULL;
+	}
+	free(job->done);
+	job->done = NULL;
+}
+
+static int nnvme_fio_start(struct thread_data *td)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct nnvme_err err = {0};
+	int rc = 0;
+
+	if (!job->files) {
+		log_err(NNVME_FIO_SAYS "job %s names no controller: give filename=0000.41.00.0\n",
+			td->o.name);
+		return -EINVAL;
+	}
+	job->done = calloc(td->o.iodepth, sizeof(*job->done));
+	if (!job->done)
+		return -ENOMEM;
+	for (unsigned int i = 0; !rc && i < job->files; i++)
+		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
+	if (rc) {
+		log_err(NNVME_FIO_SAYS "job %s: %s\n", td->o.name, err.text);
+		nnvme_fio_stop(job);
+	}
+	return rc;
+}
+
+int nnvme_fio_init(struct thread_data *td)
+{
+	int rc;
+
+	if (!td->o.use_thread) {
+		log_err(NNVME_FIO_SAYS "jobs have to be threads; with create_serialize=0 add "
+			"thread=1\n");
+		return EINVAL;
+	}
+	rc = nnvme_fio_open(td);
+	if (!rc)
+		rc = nnvme_fio_start(td);
+	if (!rc) {
+		struct nnvme_fio_job *job = td->io_ops_data;
+
+		job->running = true;
+		__atomic_add_fetch(&nnvme_fio_running, 1, __ATOMIC_RELAXED);
+	}
+	return -rc;
+}
+
+void nnvme_fio_cleanup(struct thread_data *td)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	if (!job)
+		return;
+	nnvme_fio_stop(job);
+	if (job->running)
+		__atomic_sub_fetch(&nnvme_fio_running, 1, __ATOMIC_RELAXED);
+	/* fio has freed its files by now, unless this is a setup that failed */
+	for (unsigned int i = 0; i < job->files; i++) {
+		nnvme_registry_put(job->file[i]->ctrl);
+		free(job->file[i]);
+	}
+	free(job->file);
+	free(job);
+	td->io_ops_data = NULL;
+}
+
+/*
+ * fio never cleans up a job that it did not get to (an interrupt, an error in another job): shut such
+ * controllers down in order all the same, unless a job that fio gave up waiting for is using them.
+ */
+__attribute__((destructor)) static void nnvme_fio_exit(void)
+{
+	if (!__atomic_load_n(&nnvme_fio_running, __ATOMIC_RELAXED))
+		nnvme_registry_close_all();
+}
+
+/* The first file's controller gave the buffer; the others learn where it is. */
+static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
+{
+	int rc = 0;
+
+	for (job->reach = 1; job->reach < job->files; job->reach++) {
+		struct nnvme_fio_file *file = job->file[job->reach];
+
+		if (!file->shared)
+			rc = nnvme_register(file->ctrl, job->buffer, job->buffer_len, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
+{
+	while (--job->reach) {
+		struct nnvme_fio_file *file = job->file[job->reach];
+
+		if (!file->shared)
+			nnvme_unregister(file->ctrl, job->buffer, job->buffer_len, NULL);
+	}
+	nnvme_free(job->file[0]->ctrl, job->buffer);
+	job->buffer = NULL;
+}
+
+/* Straight from memory that the controllers reach: nothing is copied on the way. */
+int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct nnvme_err err = {0};
+
+	job->buffer_len = NNVME_FIO_ROUND(len);
+	job->buffer = nnvme_alloc(job->file[0]->ctrl, job->buffer_len, &err);
+	if (job->buffer && !nnvme_fio_share(job, &err)) {
+		td->orig_buffer = job->buffer;
+		return 0;
+	}
+	log_err(NNVME_FIO_SAYS "job %s: buffers of %zu bytes (iodepth times the largest block): "
+		"%s\n", td->o.name, job->buffer_len, err.text);
+	if (job->buffer)
+		nnvme_fio_drop_buffer(job);
+	return 1;
+}
+
+/*
+ * The last moment before the buffers go: a job that ended in an error may have commands in flight,
+ * which write to them until the queues are gone.
+ */
+void nnvme_fio_iomem_free(struct thread_data *td)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	if (!job || !job->buffer)
+		return;
+	nnvme_fio_stop(job);
+	nnvme_fio_drop_buffer(job);
+}

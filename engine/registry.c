@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/pci.h"
+#include "registry.h"
+
+struct nnvme_open {
+	struct nnvme_open *next;
+	struct nnvme_ctrl *ctrl;
+	struct nnvme_options opts;
+	char bdf[NNVME_BDF_SIZE];
+	unsigned int users;
+	pid_t pid;
+};
+
+static pthread_mutex_t nnvme_open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct nnvme_open *nnvme_open_list;
+
+static struct nnvme_open *nnvme_open_find(const char *bdf)
+{
+	struct nnvme_open *open = nnvme_open_list;
+
+	while (open && strcmp(open->bdf, bdf))
+		open = open->next;
+	return open;
+}
+
+static int nnvme_open_new(const char *bdf, const struct nnvme_options *opts,
+			  struct nnvme_open **result, struct nnvme_err *err)
+{
+	struct nnvme_open *open = calloc(1, sizeof(*open));
+	int rc;
+
+	if (!open)
+		return nnvme_fail(err, -ENOMEM, "%s: out of memory", bdf);
+	rc = nnvme_ctrl_open(bdf, opts, &open->ctrl, err);
+	if (rc) {
+		free(open);
+		return rc;
+	}
+	strcpy(open->bdf, bdf);
+	open->opts = *opts;
+	open->pid = getpid();
+	open->next = nnvme_open_list;
+	nnvme_open_list = open;
+	*result = open;
+	return 0;
+}
+
+int nnvme_registry_get(const char *name, const struct nnvme_options *opts,
+		       struct nnvme_ctrl **ctrl, struct nnvme_err *err)
+{
+	struct nnvme_open *open;
+	char text[64], bdf[NNVME_BDF_SIZE];
+	int rc;
+
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(name, "n"), name);
+	rc = nnvme_bdf_parse(text, bdf, err);
+	if (rc)
+		return rc;
+
+	pthread_mutex_lock(&nnvme_open_lock);
+	open = nnvme_open_find(bdf);
+	if (!open)
+		rc = nnvme_open_new(bdf, opts, &open, err);
+	else if (open->opts.mode != opts->mode || open->opts.hugepages != opts->hugepages)
+		rc = nnvme_fail(err, -EINVAL, "%s: another job uses it with a different mode= or "
+				"hugepages=; give all jobs on one controller the same", bdf);
+	if (!rc) {
+		open->users++;
+		*ctrl = open->ctrl;
+	}
+	pthread_mutex_unlock(&nnvme_open_lock);
+	return rc;
+}
+
+static void nnvme_open_drop(struct nnvme_open **link)
+{
+	struct nnvme_open *open = *link;
+
+	*link = open->next;
+	nnvme_ctrl_close(open->ctrl);
+	free(open);
+}
+
+void nnvme_registry_put(struct nnvme_ctrl *ctrl)
+{
+	struct nnvme_open **link = &nnvme_open_list;
+
+	pthread_mutex_lock(&nnvme_open_lock);
+	while ((*link)->ctrl != ctrl)
+		link = &(*link)->next;
+	if (!--(*link)->users)
+		nnvme_open_drop(link);
+	pthread_mutex_unlock(&nnvme_open_lock);
+}
+
+void nnvme_registry_close_all(void)
+{
+	pthread_mutex_lock(&nnvme_open_lock);
+	while (nnvme_open_list && nnvme_open_list->pid == getpid())
+		nnvme_open_drop(&nnvme_open_list);
+	pthread_mutex_unlock(&nnvme_open_lock);
+}
