@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/pci.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+/* One hexadecimal field of at most @digits digits and at most @max; moves *text behind it. */
+static bool parse_field(const char **text, int digits, unsigned max, unsigned *value)
+{
+	const char *c = *text;
+
+	*value = 0;
+	while (isxdigit((unsigned char)*c) && c - *text < digits) {
+		*value = *value * 16 + (isdigit((unsigned char)*c) ? (unsigned)(*c - '0') :
+					(unsigned)(tolower((unsigned char)*c) - 'a') + 10);
+		c++;
+	}
+	if (c == *text || isxdigit((unsigned char)*c) || *value > max)
+		return false;
+	*text = c;
+	return true;
+}
+
+/* The whole of [domain SEP] bus SEP device . function */
+static bool parse_with(const char *text, char separator, bool has_domain, unsigned field[4])
+{
+	field[0] = 0;
+	if (has_domain && (!parse_field(&text, 8, ~0u, &field[0]) || *text++ != separator))
+		return false;
+	return parse_field(&text, 2, 0xff, &field[1]) && *text++ == separator &&
+	       parse_field(&text, 2, 0x1f, &field[2]) && *text++ == '.' &&
+	       parse_field(&text, 1, 7, &field[3]) && !*text;
+}
+
+/* "0000", "41" or "00.0": what remains of an address that was split at its colons. */
+static bool looks_cut(const char *text)
+{
+	size_t n = strspn(text, "0123456789abcdefABCDEF");
+
+	return n >= 1 && n <= 8 &&
+	       (!text[n] || (n <= 2 && text[n] == '.' && isxdigit((unsigned char)text[n + 1]) &&
+			     !text[n + 2]));
+}
+
+int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err)
+{
+	unsigned f[4];
+
+	if (!text || !*text)
+		return nnvme_fail(err, -EINVAL,
+				  "no PCI address given; write it like 0000:41:00.0");
+	if (looks_cut(text))
+		return nnvme_fail(err, -EINVAL, "\"%s\" is no PCI address but looks like one cut "
+				  "at its colons; write 0000\\:41\\:00.0 or 0000.41.00.0", text);
+	if (!parse_with(text, ':', true, f) && !parse_with(text, ':', false, f) &&
+	    !parse_with(text, '.', true, f) && !parse_with(text, '.', false, f))
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
+				  "0000:41:00.0 or 0000.41.00.0", text);
+	snprintf(bdf, NNVME_BDF_SIZE, "%04x:%02x:%02x.%x", f[0], f[1], f[2], f[3]);
+	return 0;
+}
+
+static unsigned read_number(const char *bdf, const char *attribute)
+{
+	char text[32];
+
+	if (nnvme_sys_read(text, sizeof(text), NNVME_PCI_DEVICES "/%s/%s", bdf, attribute) < 0)
+		return 0;
+	return (unsigned)strtoul(text, NULL, 0);
+}
+
+/*
+ * "No IOMMU" is "no IOMMU group", but with VFIO's containers built in, a device without one gets
+ * a stand-in of this name once vfio-pci has it (drivers/vfio/group.c).
+ */
+static void read_group(struct nnvme_pci_info *info)
+{
+	char name[32];
+
+	info->iommu = false;
+	if (nnvme_sys_link_name(info->group, sizeof(info->group),
+				NNVME_PCI_DEVICES "/%s/iommu_group", info->bdf))
+		return;
+	nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name", info->bdf);
+	info->iommu = strcmp(name, "vfio-noiommu") != 0;
+}
+
+static void read_vfio_dev(struct nnvme_pci_info *info)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES "/%s/vfio-dev", info->bdf);
+
+	if (n > 0 && strlen(names[0]->d_name) < sizeof(info->vfio_dev)) {
+		strcpy(info->vfio_dev, names[0]->d_name);
+		info->cdev = nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev/%s/dev", info->bdf,
+					      info->vfio_dev);
+	}
+	nnvme_sys_list_free(names, n);
+}
+
+/* What only the nvme driver can tell. */
+static void read_nvme(struct nnvme_pci_info *info)
+{
+	char (*disks)[NNVME_BLOCK_NAME];
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES "/%s/nvme", info->bdf);
+
+	if (n > 0)
+		nnvme_sys_read(info->model, sizeof(info->model), NNVME_PCI_DEVICES
+			       "/%s/nvme/%s/model", info->bdf, names[0]->d_name);
+	nnvme_sys_list_free(names, n);
+	n = nnvme_pci_disks(info->bdf, &disks);
+	for (int i = 0; i < n; i++)
+		info->size += nnvme_block_size(disks[i]);
+	free(disks);
+}
+
+int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	int rc;
+
+	memset(info, 0, sizeof(*info));
+	rc = nnvme_bdf_parse(bdf, info->bdf, err);
+	if (rc)
+		return rc;
+	if (!nnvme_sys_exists(NNVME_PCI_DEVICES "/%s", info->bdf))
+		return nnvme_fail(err, -ENODEV, "there is no PCI device %s; "
+				  "noiommu-nvme list shows the NVMe controllers", info->bdf);
+	info->vendor = (uint16_t)read_number(info->bdf, "vendor");
+	info->device = (uint16_t)read_number(info->bdf, "device");
+	info->class_code = read_number(info->bdf, "class");
+	nnvme_sys_link_name(info->driver, sizeof(info->driver), NNVME_PCI_DEVICES "/%s/driver",
+			    info->bdf);
+	read_group(info);
+	read_vfio_dev(info);
+	read_nvme(info);
+	return 0;
+}
+
+int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	int rc = nnvme_pci_info(bdf, info, err);
+
+	if (!rc && info->class_code != NNVME_PCI_CLASS)
+		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class 0x%06x, "
+				  "not 0x%06x); noiommu-nvme list shows those", info->bdf,
+				  info->class_code, NNVME_PCI_CLASS);
+	return rc;
+}
+
+static int by_bdf(const void *a, const void *b)
+{
+	const struct nnvme_pci_info *x = a, *y = b;
+
+	return strcmp(x->bdf, y->bdf);
+}
+
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES);
+
+	*list = NULL;
+	*count = 0;
+	if (n == -ENOENT)	/* a machine without PCI */
+		return 0;
+	if (n < 0)
+		return nnvme_fail(err, n, "cannot read " NNVME_PCI_DEVICES ": %s", strerror(-n));
+	for (int i = 0; i < n; i++) {
+		struct nnvme_pci_info *more;
+
+		if (read_number(names[i]->d_name, "class") != NNVME_PCI_CLASS)
+			continue;
+		more = realloc(*list, (*count + 1) * sizeof(**list));
+		if (!more) {
+			free(*list);
+			*list = NULL;
+			*count = 0;
+			nnvme_sys_list_free(names, n);
+			return nnvme_fail(err, -ENOMEM, "out of memory");
+		}
+		*list = more;
+		if (!nnvme_pci_info(names[i]->d_name, &more[*count], NULL))
+			++*count;
+	}
+	nnvme_sys_list_free(names, n);
+	if (*count)
+		qsort(*list, *count, sizeof(**list), by_bdf);
+	return 0;
+}
+
+int nnvme_noiommu_switch(void)
+{
+	char text[8];
+	int rc = nnvme_sys_read(text, sizeof(text), NNVME_NOIOMMU_SWITCH);
+
+	return rc < 0 ? rc : text[0] == 'Y' || text[0] == '1';
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_PCI_H
+#define NNVME_KERNEL_PCI_H
+
+/*
+ * NVMe controllers as the PCI bus knows them: their addresses, who drives them, who uses their
+ * disks, and how they get from the kernel's driver to vfio-pci and back.
+ *
+ * Everything is read from sysfs at the time of the call and nothing is kept.
+ * Thread rule: any thread, any time; binding the same device from two places at once is a race
+ * that only the caller can prevent.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus.h"
+#include "err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* Room for a PCI address as text with its NUL: "0000:41:00.0", domains of up to 8 digits. */
+#define NNVME_BDF_SIZE 20
+
+/* NVM Express I/O controller (PCIe transport, Class Code: 01h, 08h, 02h). */
+#define NNVME_PCI_CLASS 0x010802u
+
+/*
+ * Bring a PCI address into the kernel's spelling, 0000:41:00.0. Accepted are 0000:41:00.0,
+ * 41:00.0 (domain 0) and the same with dots, 0000.41.00.0 and 41.00.0, for programs that split
+ * their arguments at colons; hexadecimal in any case. Says nothing about the device's existence.
+ * -EINVAL with a hint.
+ */
+int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err);
+
+struct nnvme_pci_info {
+	char bdf[NNVME_BDF_SIZE];
+	uint16_t vendor, device;
+	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
+	char driver[32];	/* "nvme", "vfio-pci", ...; "" when none */
+	char group[16];		/* number of its IOMMU group; "" when none */
+	bool iommu;		/* an IOMMU is behind it: VFIO's stand-in group does not count */
+	char vfio_dev[32];	/* its VFIO node, "noiommu-vfio0" or "vfio0"; "" when none */
+	bool cdev;		/* /dev/vfio/devices/ has that node */
+	char model[64];		/* "" unless the kernel's driver has it */
+	uint64_t size;		/* bytes, all namespaces; 0 unless the kernel's driver has it */
+};
+
+/* All of that about one PCI device, NVMe or not. -EINVAL no such address; -ENODEV no such device. */
+int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
+
+/* All NVMe controllers, ascending. *list is the caller's, free() it; NULL when *count is 0. */
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err);
+
+/*
+ * 0 when nobody uses the controller's disks; -EBUSY with the first user found in @err: a mount
+ * point, swap, a device stacked on it (holders/), or anybody else who has a disk exclusively.
+ * Partitions, multipath disks and what is stacked on them count.
+ */
+int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
+
+/*
+ * Turn noiommu mode on when the device needs it. The device can then reach all of memory,
+ * whatever the program that drives it tells it to do.
+ */
+#define NNVME_BIND_UNSAFE_NOIOMMU 1u
+
+/*
+ * Hand an NVMe controller to vfio-pci, loading that where it is a module, and remember the driver
+ * that it had. Done already is success. Takes as long as both drivers need, a second or so.
+ *
+ * Otherwise the device keeps the driver that it had, or has it back, and @err says why: -EBUSY
+ * in use; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
+ * kernel can't; -ENODEV no such device or not NVMe; what the kernel said else.
+ */
+int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err);
+
+/*
+ * Give it back to the driver that it had before nnvme_pci_bind(), in this or another process; to
+ * the one that the kernel chooses if that isn't known. Not bound to vfio-pci is success. -EBUSY
+ * when a program has it open.
+ */
+int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

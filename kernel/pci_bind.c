@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Moving a controller between the kernel's driver and vfio-pci. A device belongs to the driver that
+ * its driver_override names, once that is written and drivers_probe is asked (Linux,
+ * Documentation/ABI/testing/sysfs-bus-pci). What it had before is kept in a file, so that another
+ * process can bring it back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+#define VFIO "vfio-pci"
+#define STATE_DIR "/run/noiommu-nvme"
+
+/* What a device had: the name of its driver, "" for none, and its driver_override. */
+struct former {
+	char driver[32];
+	char override[64];
+};
+
+/* Turn the errno of a refused system file into one line. */
+static int denied(struct nnvme_err *err, int rc, const char *what, const char *bdf)
+{
+	if (rc == -EACCES || rc == -EPERM)
+		return nnvme_fail(err, -EPERM, "cannot %s %s: permission denied; run as root",
+				  what, bdf);
+	return nnvme_fail(err, rc, "cannot %s %s: %s", what, bdf, strerror(-rc));
+}
+
+static int set_override(const char *bdf, const char *override)
+{
+	/* sysfs shows an absent override as "(null)" and takes a line break to remove it. */
+	if (!*override || !strcmp(override, "(null)"))
+		override = "\n";
+	return nnvme_sys_write(override, NNVME_PCI_DEVICES "/%s/driver_override", bdf);
+}
+
+static void read_driver(const char *bdf, char driver[32])
+{
+	nnvme_sys_link_name(driver, 32, NNVME_PCI_DEVICES "/%s/driver", bdf);
+}
+
+static void load_driver(const char *driver)
+{
+	char *argv[] = { "modprobe", (char *)driver, NULL };
+
+	/* Best effort: what matters is whether the driver then takes the device. */
+	if (!nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
+		nnvme_sys.run(argv);
+}
+
+/*
+ * Move the device to @driver, or with "" to none. 0 only when it is really there. Whatever failed,
+ * driver_override is left at @driver.
+ */
+static int move(const char *bdf, const char *driver)
+{
+	char now[32];
+	int rc = set_override(bdf, driver);
+
+	if (rc)
+		return rc;
+	read_driver(bdf, now);
+	if (!strcmp(now, driver) && strcmp(driver, VFIO) != 0)
+		return 0;
+	if (*now)
+		rc = nnvme_sys_write(bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", bdf);
+	if (!rc && *driver)
+		rc = nnvme_sys_write(bdf, "/sys/bus/pci/drivers_probe");
+	read_driver(bdf, now);
+	if (!strcmp(now, driver))
+		return 0;
+	return rc ? rc : -ENODEV;
+}
+
+static int give_back(const char *bdf, const struct former *had)
+{
+	int rc, rc2;
+
+	if (*had->driver)
+		load_driver(had->driver);
+	rc = move(bdf, had->driver);
+	rc2 = set_override(bdf, had->override);
+	return rc ? rc : rc2;
+}
+
+static int remember(const char *bdf, const struct former *had)
+{
+	char path[300], text[128];
+	int fd, n, rc;
+
+	snprintf(path, sizeof(path), "%s" STATE_DIR, nnvme_sys.root);
+	if (nnvme_sys.mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, STATE_DIR "/%s", bdf);
+	if (fd < 0)
+		return fd;
+	n = snprintf(text, sizeof(text), "%s\n%s\n", *had->driver ? had->driver : "-",
+		     *had->override ? had->override : "(null)");
+	rc = nnvme_sys.pwrite(fd, text, (size_t)n, 0) == n ? 0 : -errno;
+	nnvme_sys_close(&fd);
+	return rc;
+}
+
+static bool recall(const char *bdf, struct former *had)
+{
+	char text[128];
+
+	if (nnvme_sys_read(text, sizeof(text), STATE_DIR "/%s", bdf) < 0 ||
+	    sscanf(text, "%31s %63s", had->driver, had->override) != 2)
+		return false;
+	if (!strcmp(had->driver, "-"))
+		had->driver[0] = 0;
+	return true;
+}
+
+static void forget(const char *bdf)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s" STATE_DIR "/%s", nnvme_sys.root, bdf);
+	nnvme_sys.unlink(path);
+}
+
+/* Unbinding a device that a program has open would wait for that program to end. */
+static int refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	static const char *const form[] = {
+		"/dev/vfio/devices/%s", "/dev/vfio/%s", "/dev/vfio/noiommu-%s",
+	};
+
+	for (int i = 0; i < 3; i++) {
+		const char *name = i ? info->group : info->vfio_dev;
+		char node[64], comm[32];
+		int pid;
+
+		if (!*name)
+			continue;
+		snprintf(node, sizeof(node), form[i], name);
+		pid = nnvme_node_holder(node, comm);
+		if (pid)
+			return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has it open; "
+					  "end that first", info->bdf, pid, comm);
+	}
+	return 0;
+}
+
+/* Bound so that the library can open it? */
+static bool is_ready(const struct nnvme_pci_info *info)
+{
+	bool noiommu = !strncmp(info->vfio_dev, "noiommu-", 8);
+
+	return !strcmp(info->driver, VFIO) && info->cdev && noiommu == !info->iommu;
+}
+
+/* May a device without an IOMMU be bound? *turn_on: noiommu mode has to be turned on for it. */
+static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool *turn_on,
+			 struct nnvme_err *err)
+{
+	int on = info->iommu ? 1 : nnvme_noiommu_switch();
+
+	*turn_on = false;
+	if (on == 1)
+		return 0;
+	if (on == -ENOENT && !nnvme_sys_exists("/sys/bus/pci/drivers/" VFIO))
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver "
+				  VFIO "; build it with CONFIG_VFIO_PCI or load it with "
+				  "modprobe " VFIO, info->bdf);
+	if (on == -ENOENT)
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: it has no IOMMU and this "
+				  "kernel's VFIO has no noiommu mode; build it with "
+				  "CONFIG_VFIO_NOIOMMU", info->bdf);
+	if (on < 0)
+		return denied(err, on, "read noiommu mode for", info->bdf);
+	if (flags & NNVME_BIND_UNSAFE_NOIOMMU) {
+		*turn_on = true;
+		return 0;
+	}
+	return nnvme_fail(err, -EPERM, "%s has no IOMMU and noiommu mode is off: without an IOMMU "
+			  "nothing keeps the device from any of the machine's memory; to accept "
+			  "that risk run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
+			  info->bdf);
+}
+
+/* After vfio-pci took it: is it what the library needs? */
+static int check_bound(const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int rc = nnvme_pci_info(bdf, &info, err);
+
+	if (rc || is_ready(&info))
+		return rc;
+	if (info.iommu)
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no "
+				  "device nodes; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
+				  bdf);
+	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
+			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
+			  "kernel/patches/6.12", bdf);
+}
+
+/* The moving itself. On failure the device is where it was, or @err says that it isn't. */
+static int bind_device(const char *bdf, const struct former *had, struct nnvme_err *err)
+{
+	int *fds, claimed, rc;
+
+	claimed = nnvme_pci_claim(bdf, &fds, err);
+	if (claimed < 0)
+		return claimed;
+	rc = move(bdf, VFIO);
+	/* Before the former driver comes back: an open disk would keep its name taken. */
+	nnvme_pci_release(fds, claimed);
+	if (rc == -ENODEV)
+		nnvme_fail(err, rc, "cannot bind %s: " VFIO " did not take it; the kernel's log "
+			   "says why (dmesg)", bdf);
+	else if (rc)
+		denied(err, rc, "bind", bdf);
+	else
+		rc = check_bound(bdf, err);
+	if (!rc)
+		return 0;
+	if (give_back(bdf, had))
+		return nnvme_fail(err, rc, "cannot bind %s to " VFIO " (%s), nor give it back to "
+				  "%s; try: noiommu-nvme unbind %s", bdf, strerror(-rc),
+				  *had->driver ? had->driver : "no driver", bdf);
+	return rc == -EACCES ? -EPERM : rc;
+}
+
+/* With noiommu mode on for it, if need be. */
+static int bind_in_mode(const char *bdf, const struct former *had, bool turn_on,
+			struct nnvme_err *err)
+{
+	int rc = turn_on ? nnvme_sys_write("Y", NNVME_NOIOMMU_SWITCH) : 0;
+
+	if (rc)
+		return denied(err, rc, "turn noiommu mode on for", bdf);
+	rc = bind_device(bdf, had, err);
+	if (rc && turn_on)
+		nnvme_sys_write("N", NNVME_NOIOMMU_SWITCH);
+	return rc;
+}
+
+int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	struct former had;
+	bool turn_on, rebind;
+	int rc;
+
+	if (flags & ~NNVME_BIND_UNSAFE_NOIOMMU)
+		return nnvme_fail(err, -EINVAL, "unknown flags 0x%x", flags);
+	rc = nnvme_pci_nvme_info(bdf, &info, err);
+	if (rc || is_ready(&info))
+		return rc;
+	rebind = !strcmp(info.driver, VFIO);
+	rc = rebind ? refuse_open(&info, err) : nnvme_pci_in_use(info.bdf, err);
+	if (rc)
+		return rc;
+	load_driver(VFIO);
+	rc = check_noiommu(&info, flags, &turn_on, err);
+	if (rc)
+		return rc;
+	strcpy(had.driver, info.driver);
+	nnvme_sys_read(had.override, sizeof(had.override), NNVME_PCI_DEVICES "/%s/driver_override",
+		       info.bdf);
+	/* A device that vfio-pci has already keeps the note about the driver before. */
+	rc = rebind ? 0 : remember(info.bdf, &had);
+	if (rc)
+		return denied(err, rc, "write to " STATE_DIR " about", info.bdf);
+	rc = bind_in_mode(info.bdf, &had, turn_on, err);
+	if (rc && !rebind)
+		forget(info.bdf);
+	return rc;
+}
+
+/* Nothing is known about the time before: let the kernel choose. */
+static int give_to_any(const char *bdf)
+{
+	char now[32];
+	int rc = move(bdf, "");
+
+	load_driver("nvme");
+	if (!rc)
+		rc = nnvme_sys_write(bdf, "/sys/bus/pci/drivers_probe");
+	read_driver(bdf, now);
+	return rc ? rc : *now ? 0 : -ENODEV;
+}
+
+int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	struct former had;
+	bool known;
+	int rc;
+
+	rc = nnvme_pci_nvme_info(bdf, &info, err);
+	if (rc)
+		return rc;
+	known = recall(info.bdf, &had);
+	if (*info.driver && strcmp(info.driver, VFIO) != 0) {
+		/* Some driver has it again: nothing to do but to forget. */
+		if (known)
+			set_override(info.bdf, had.override);
+		forget(info.bdf);
+		return 0;
+	}
+	rc = refuse_open(&info, err);
+	if (rc)
+		return rc;
+	rc = known ? give_back(info.bdf, &had) : give_to_any(info.bdf);
+	if (rc == -ENODEV)
+		return nnvme_fail(err, rc, "cannot unbind %s: %s did not take it back; the kernel's "
+				  "log says why (dmesg)", info.bdf, known ? had.driver : "no driver");
+	if (rc)
+		return denied(err, rc, "unbind", info.bdf);
+	forget(info.bdf);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_PCI_PRIVATE_H
+#define NNVME_KERNEL_PCI_PRIVATE_H
+
+/* What the pci_*.c files and the VFIO device share. Private to the library; not installed. */
+
+#include "kernel/pci.h"
+
+#define NNVME_PCI_DEVICES "/sys/bus/pci/devices"
+#define NNVME_NOIOMMU_SWITCH "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+
+/* Names of block devices, as in /sys/class/block. */
+#define NNVME_BLOCK_NAME 32
+
+/* The namespaces' disks of a controller that the nvme driver has; free() *names. Their number. */
+int nnvme_pci_disks(const char *bdf, char (**names)[NNVME_BLOCK_NAME]);
+
+/* The size of a block device in bytes; 0 when it can't be told. */
+uint64_t nnvme_block_size(const char *name);
+
+/*
+ * Open every disk of the controller exclusively, so that nobody can begin to use one while its
+ * driver is being changed. Their number, or -EBUSY; nnvme_pci_release() gives them back.
+ */
+int nnvme_pci_claim(const char *bdf, int **fds, struct nnvme_err *err);
+void nnvme_pci_release(int *fds, int count);
+
+/*
+ * Who has a device node open: its process ID with its name in @comm, or 0 when nobody can be
+ * found (others' processes can only be seen by root).
+ */
+int nnvme_node_holder(const char *node, char comm[32]);
+
+/* Like nnvme_pci_info(), and -ENODEV when it is not an NVMe controller. */
+int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
+
+/* Noiommu mode: 1 on, 0 off, -ENOENT VFIO isn't loaded or can't do it, or another -errno. */
+int nnvme_noiommu_switch(void);
+
+#endif
