@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/iommufd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "kernel/sys.h"
+#include "kernel/uapi/iommufd.h"
+
+int nnvme_iommufd_open(void)
+{
+	return nnvme_sys_open(O_RDWR, "/dev/iommu");
+}
+
+int nnvme_ioas_alloc(int iommufd, uint32_t *ioas)
+{
+	struct nnvme_uapi_ioas_alloc arg = { .size = sizeof(arg) };
+	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_ALLOC, &arg);
+
+	*ioas = arg.out_ioas_id;
+	return rc;
+}
+
+int nnvme_iommufd_destroy(int iommufd, uint32_t id)
+{
+	struct nnvme_uapi_destroy arg = { .size = sizeof(arg), .id = id };
+
+	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_DESTROY, &arg);
+}
+
+int nnvme_ioas_map(int iommufd, uint32_t ioas, void *va, size_t len, uint64_t *iova)
+{
+	struct nnvme_uapi_ioas_map arg = {
+		.size = sizeof(arg),
+		.flags = NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE,
+		.ioas_id = ioas,
+		.user_va = (uintptr_t)va,
+		.length = len,
+	};
+	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_MAP, &arg);
+
+	*iova = arg.iova;
+	return rc;
+}
+
+int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len)
+{
+	struct nnvme_uapi_ioas_unmap arg = {
+		.size = sizeof(arg), .ioas_id = ioas, .iova = iova, .length = len,
+	};
+
+	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_UNMAP, &arg);
+}
+
+int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, uint64_t *phys)
+{
+	struct nnvme_uapi_ioas_get_pa arg = {
+		.size = sizeof(arg), .ioas_id = ioas, .iova = iova, .length = *len,
+	};
+	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
+
+	*len = arg.length;
+	*phys = arg.out_phys;
+	return rc;
+}
+
+int nnvme_iommufd_has_get_pa(int iommufd)
+{
+	/* Flags that nobody knows: the call can't do anything, only say whether it is there. */
+	struct nnvme_uapi_ioas_get_pa arg = { .size = sizeof(arg), .flags = ~0u, .length = 1 };
+
+	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg) != -ENOTTY;
+}

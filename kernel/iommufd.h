@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_IOMMUFD_H
+#define NNVME_KERNEL_IOMMUFD_H
+
+/*
+ * The ioctls of /dev/iommu, typed. All return 0 or the kernel's -errno as it is: what an error
+ * means depends on what was tried, so the words are the caller's.
+ *
+ * Private to the library; not installed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A new descriptor, or -errno. */
+int nnvme_iommufd_open(void);
+
+int nnvme_ioas_alloc(int iommufd, uint32_t *ioas);
+int nnvme_iommufd_destroy(int iommufd, uint32_t id);
+
+/* For reading and writing by the device, at an IOVA of the kernel's choice. */
+int nnvme_ioas_map(int iommufd, uint32_t ioas, void *va, size_t len, uint64_t *iova);
+int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len);
+
+/* *len: in, the bytes wanted, not 0; out, what the kernel says is contiguous, unchecked. */
+int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, uint64_t *phys);
+
+/* Does this kernel have that call? Needs no device. 1, 0 or -errno. */
+int nnvme_iommufd_has_get_pa(int iommufd);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/vfio_error.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12"
+
+static bool is_noiommu(const struct nnvme_pci_info *info)
+{
+	return !strncmp(info->vfio_dev, "noiommu-", 8);
+}
+
+/* Bound to vfio-pci, but VFIO made no node for it. */
+static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	if (info->iommu)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel makes "
+				  "none; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
+				  info->bdf);
+	if (nnvme_noiommu_switch() == 0)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
+				  "accept that the device can reach all memory run: noiommu-nvme "
+				  "bind --unsafe-noiommu %s", info->bdf, info->bdf);
+	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while noiommu "
+			  "mode was off (run: noiommu-nvme bind %s), or this kernel makes none "
+			  "without an IOMMU (" NEEDS_KERNEL ")", info->bdf, info->bdf);
+}
+
+static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
+		      struct nnvme_err *err)
+{
+	enum nnvme_mode has = is_noiommu(info) ? NNVME_MODE_NOIOMMU : NNVME_MODE_IOMMU;
+
+	if (*mode == NNVME_MODE_AUTO)
+		*mode = has;
+	if (*mode == has)
+		return 0;
+	if (*mode == NNVME_MODE_NOIOMMU)
+		return nnvme_fail(err, -EOPNOTSUPP, "mode noiommu is not possible for %s: it is "
+				  "behind an IOMMU (group %s); use mode auto", info->bdf,
+				  *info->group ? info->group : "unknown");
+	if (*mode == NNVME_MODE_IOMMU)
+		return nnvme_fail(err, -EOPNOTSUPP, "mode iommu is not possible for %s: it has no "
+				  "IOMMU; use mode auto", info->bdf);
+	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
+}
+
+int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
+		     struct nnvme_err *err)
+{
+	int rc = nnvme_pci_nvme_info(name, info, err);
+
+	if (rc)
+		return rc;
+	if (!*info->driver)
+		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
+				  info->bdf, info->bdf);
+	if (strcmp(info->driver, "vfio-pci") != 0)
+		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %s; run: noiommu-nvme bind "
+				  "%s", info->bdf, info->driver, info->bdf);
+	if (!info->cdev)
+		return no_node(info, err);
+	return check_mode(info, mode, err);
+}
+
+/* Another descriptor has the device; say whose if that can be found out. */
+static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	char node[64], comm[32];
+	int pid;
+
+	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", info->vfio_dev);
+	pid = nnvme_node_holder(node, comm);
+	if (pid && pid == getpid())
+		return nnvme_fail(err, -EBUSY, "%s is already open in this program; close it there "
+				  "first", info->bdf);
+	if (pid)
+		return nnvme_fail(err, -EBUSY, "%s is already open in another program, process %d "
+				  "(%s); end that first", info->bdf, pid, comm);
+	return nnvme_fail(err, -EBUSY, "%s is already open in another program; end that first",
+			  info->bdf);
+}
+
+int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
+{
+	if (rc == -EPERM && is_noiommu(info) && nnvme_sys.has_cap(CAP_SYS_RAWIO) != 1)
+		return nnvme_fail(err, rc, "cannot open %s: a device without an IOMMU needs "
+				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
+	if (rc == -EPERM || rc == -EACCES)
+		return nnvme_fail(err, -EPERM, "cannot open /dev/vfio/devices/%s of %s: permission "
+				  "denied; run as root", info->vfio_dev, info->bdf);
+	if (rc == -EBUSY)
+		return open_elsewhere(info, err);
+	if (rc == -ENOENT)
+		return nnvme_fail(err, -ENODEV, "%s has no node /dev/vfio/devices/%s although the "
+				  "kernel offers it; is /dev a devtmpfs?", info->bdf,
+				  info->vfio_dev);
+	return nnvme_fail(err, rc, "cannot open /dev/vfio/devices/%s of %s: %s", info->vfio_dev,
+			  info->bdf, strerror(-rc));
+}
+
+int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
+{
+	if (rc == -ENOENT || rc == -ENODEV || rc == -ENXIO)
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot open %s: this kernel has no /dev/iommu; "
+				  "it needs CONFIG_IOMMUFD, or modprobe iommufd", info->bdf);
+	if (rc == -EPERM || rc == -EACCES)
+		return nnvme_fail(err, -EPERM, "cannot open /dev/iommu for %s: permission denied; "
+				  "run as root", info->bdf);
+	return nnvme_fail(err, rc, "cannot open /dev/iommu for %s: %s", info->bdf, strerror(-rc));
+}
+
+int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
+{
+	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
+	if (rc == -EINVAL || rc == -EBUSY)
+		return open_elsewhere(info, err);
+	if (rc == -EPERM && !is_noiommu(info))
+		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; "
+				  "to accept that, boot with iommufd.allow_unsafe_interrupts=1",
+				  info->bdf);
+	if (rc == -EPERM)
+		return nnvme_fail(err, rc, "the kernel refuses %s: a device without an IOMMU needs "
+				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
+	if (rc == -ENOTTY)
+		return nnvme_fail(err, -EOPNOTSUPP, "the kernel can't use %s through its device "
+				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
+				  info->bdf);
+	return nnvme_fail(err, rc, "cannot bind %s to an iommufd: %s", info->bdf, strerror(-rc));
+}
+
+int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err)
+{
+	uint64_t limit = nnvme_sys.memlock();
+
+	if (rc == -ENOMEM && limit != UINT64_MAX && nnvme_sys.has_cap(CAP_IPC_LOCK) != 1)
+		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: RLIMIT_MEMLOCK is %llu KiB, for "
+				  "all that this user pins; raise it (ulimit -l unlimited) or run "
+				  "with CAP_IPC_LOCK", len / 1024, name,
+				  (unsigned long long)limit / 1024);
+	if (rc == -ENOMEM)
+		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: out of memory", len / 1024,
+				  name);
+	if (rc == -EFAULT)
+		return nnvme_fail(err, rc, "cannot pin %zu bytes at %p for %s: not all of that is "
+				  "writable memory of this program", len, va, name);
+	return nnvme_fail(err, rc, "cannot map %zu bytes at %p for %s: %s", len, va, name,
+			  strerror(-rc));
+}
+
+int nnvme_vfio_get_pa_failed(const char *name, int rc, uint64_t iova, struct nnvme_err *err)
+{
+	if (rc == -ENOTTY)
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s without an IOMMU: this kernel "
+				  "can't tell physical addresses (iommufd command 0x95); "
+				  NEEDS_KERNEL, name);
+	if (rc == -EPERM)
+		return nnvme_fail(err, rc, "cannot learn physical addresses for %s: that needs "
+				  "CAP_SYS_RAWIO; run as root or with that capability", name);
+	if (rc == -ENOENT)
+		return nnvme_fail(err, rc, "IOVA 0x%llx of %s is not mapped",
+				  (unsigned long long)iova, name);
+	return nnvme_fail(err, rc, "cannot learn the physical address of IOVA 0x%llx for %s: %s",
+			  (unsigned long long)iova, name, strerror(-rc));
+}
