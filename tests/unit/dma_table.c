@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/* The bus-address table: what the hot path reads, checked against a walk page by page. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+
+#include "dma/space.h"
+#include "fake_device.h"
+
+#define MIB ((size_t)1 << 20)
+#define PAGE NNVME_PAGE_SIZE
+
+static struct fake_device fake;
+static struct nnvme_space *space;
+static char *memory;		/* 64 MiB of address space, 2 MiB-aligned, never touched */
+
+static int setup(void **state)
+{
+	char *p = mmap(NULL, 66 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -1;
+	memory = p + -(uintptr_t)p % (2 * MIB);
+	fake_init(&fake, PAGE);
+	return nnvme_space_create(&fake.dev, 0, &space, NULL);
+}
+
+static int teardown(void **state)
+{
+	nnvme_space_destroy(space, 0);
+	munmap(memory, 64 * MIB);
+	return 0;
+}
+
+static int prp(const char *va, size_t len, struct nnvme_prp *out)
+{
+	return nnvme_table_prp(space->table, (uintptr_t)va, len, out);
+}
+
+/* The list page that a PRP2 points into, as the processor sees it. */
+static const uint64_t *list_at(const char *va, uint64_t prp2)
+{
+	const struct nnvme_granule *g = &space->table[(uintptr_t)va >> NNVME_GRANULE_SHIFT];
+
+	assert_true(prp2 >= g->list.v && prp2 < g->list.v + PAGE);
+	assert_int_equal(prp2 % 8, 0);
+	return (const uint64_t *)g->entry + (prp2 - g->list.v) / 8;
+}
+
+/* What a controller would make of the command, against the fake's own arithmetic. */
+static void check_prp(const char *va, size_t len)
+{
+	struct nnvme_prp p = { 1, 1 };
+	size_t more = ((uintptr_t)va % PAGE + len - 1) / PAGE;
+	const char *page = va - (uintptr_t)va % PAGE;
+
+	assert_int_equal(prp(va, len, &p), 0);
+	assert_int_equal(p.prp1, fake_bus(&fake, (uintptr_t)va));
+	if (!more) {
+		assert_int_equal(p.prp2, 0);
+	} else if (more == 1) {
+		assert_int_equal(p.prp2, fake_bus(&fake, (uintptr_t)page + PAGE));
+	} else {
+		const uint64_t *list = list_at(va, p.prp2);
+
+		/* A list that fills its page must end in the last slot: no chain pointer is meant. */
+		assert_true((p.prp2 % PAGE) / 8 + more <= NNVME_LIST_ENTRIES);
+		for (size_t i = 0; i < more; i++)
+			assert_int_equal(list[i], fake_bus(&fake, (uintptr_t)page + (i + 1) * PAGE));
+	}
+}
+
+static void add(size_t at, size_t len)
+{
+	assert_int_equal(nnvme_space_add(space, memory + at, len, NULL), 0);
+}
+
+static void remove_it(size_t at, size_t len)
+{
+	assert_int_equal(nnvme_space_remove(space, memory + at, len, NULL), 0);
+}
+
+static void nothing_is_registered_at_first(void **state)
+{
+	struct nnvme_prp p;
+
+	assert_int_equal(prp(memory, PAGE, &p), -EFAULT);
+	assert_int_equal(prp(NULL, PAGE, &p), -EFAULT);
+	assert_int_equal(prp((char *)(UINTPTR_MAX & -4096ul), PAGE, &p), -EFAULT);
+	assert_int_equal(prp((char *)((uintptr_t)1 << NNVME_VA_BITS), PAGE, &p), -EFAULT);
+}
+
+static void every_length_at_every_kind_of_place(void **state)
+{
+	static const size_t offsets[] = { 0, 4, 512, 2048, 4092 };
+
+	add(0, 8 * MIB);
+	for (size_t at = 0; at < 3 * MIB; at += 61 * PAGE)
+		for (size_t i = 0; i < 5; i++)
+			for (size_t len = 512; len <= MIB; len = len * 3 / 2 / 512 * 512 + 512)
+				check_prp(memory + at + offsets[i], len);
+	/* 1 MiB unaligned from the last page of a granule: 256 entries, all in one list page */
+	check_prp(memory + MIB - PAGE + 512, MIB);
+	/* the longest that a list page can hold, ending in its last slot */
+	check_prp(memory, 2 * MIB);
+}
+
+static void longer_than_a_list_page_is_told_apart(void **state)
+{
+	struct nnvme_prp p;
+
+	add(0, 8 * MIB);
+	assert_int_equal(prp(memory, 2 * MIB + 512, &p), -E2BIG);
+	assert_int_equal(prp(memory + 512, 2 * MIB, &p), -E2BIG);
+	assert_int_equal(prp(memory, 9 * MIB, &p), -EFAULT);
+}
+
+static void misaligned_is_refused(void **state)
+{
+	struct nnvme_prp p;
+
+	add(0, 2 * MIB);
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(prp(memory + i, 512, &p), -EINVAL);
+	check_prp(memory + 4, 512);
+}
+
+static void a_hole_is_seen_without_a_walk(void **state)
+{
+	struct nnvme_prp p;
+
+	add(0, 512 * 1024);
+	add(512 * 1024 + PAGE, MIB);
+	assert_int_equal(prp(memory, MIB, &p), -EFAULT);
+	assert_int_equal(prp(memory + 512 * 1024 - 512, 1024, &p), -EFAULT);
+	assert_int_equal(prp(memory + 512 * 1024, 512, &p), -EFAULT);
+	check_prp(memory, 512 * 1024);
+	check_prp(memory + 512 * 1024 + PAGE, MIB);
+	/* closing the hole makes it one run */
+	add(512 * 1024, PAGE);
+	check_prp(memory, MIB + 512 * 1024);
+}
+
+static void a_region_ends_inside_a_list_page(void **state)
+{
+	struct nnvme_prp p;
+
+	add(PAGE, MIB + 5 * PAGE);
+	check_prp(memory + PAGE, MIB + 5 * PAGE);
+	check_prp(memory + MIB + 5 * PAGE, PAGE);
+	assert_int_equal(prp(memory + MIB, 6 * PAGE + 4, &p), -EFAULT);
+	assert_int_equal(prp(memory + MIB + 6 * PAGE, 4, &p), -EFAULT);
+	assert_int_equal(prp(memory, 512, &p), -EFAULT);
+}
+
+static void neighbours_join_across_granules_in_any_order(void **state)
+{
+	add(MIB, MIB);
+	add(3 * MIB, MIB);
+	add(2 * MIB, MIB);
+	add(0, MIB);
+	for (size_t at = 0; at < 3 * MIB; at += 17 * PAGE)
+		check_prp(memory + at + 8, MIB);
+}
+
+static void many_small_regions_in_one_granule(void **state)
+{
+	struct nnvme_prp p;
+
+	for (size_t i = 0; i < 128; i++)
+		add(2 * i * PAGE, PAGE);
+	for (size_t i = 0; i < 128; i++) {
+		check_prp(memory + 2 * i * PAGE + 512, PAGE - 512);
+		assert_int_equal(prp(memory + 2 * i * PAGE + 512, PAGE, &p), -EFAULT);
+		assert_int_equal(prp(memory + (2 * i + 1) * PAGE, 4, &p), -EFAULT);
+	}
+}
+
+static void unregistering_takes_exactly_its_pages(void **state)
+{
+	struct nnvme_prp p;
+
+	add(0, MIB);
+	add(MIB, MIB);
+	add(2 * MIB, MIB);
+	remove_it(MIB, MIB);
+	assert_int_equal(prp(memory + MIB, 512, &p), -EFAULT);
+	assert_int_equal(prp(memory + MIB - 512, 1024, &p), -EFAULT);
+	check_prp(memory, MIB);
+	check_prp(memory + 2 * MIB, MIB);
+	add(MIB, MIB);
+	check_prp(memory + MIB - 512, MIB);
+	remove_it(0, MIB);
+	remove_it(MIB, MIB);
+	remove_it(2 * MIB, MIB);
+	assert_int_equal(prp(memory + 2 * MIB, 512, &p), -EFAULT);
+	assert_int_equal(fake.maps - 1, fake.unmaps);	/* the pool's chunk stays */
+}
+
+/* Random registrations against an array of pages: the table may never say yes to a hole. */
+static void random_against_a_shadow(void **state)
+{
+	enum { PAGES = 4096 };
+	static bool shadow[PAGES];
+	struct { size_t at, n; } regions[64];
+	size_t count = 0;
+
+	srand(1);
+	for (int step = 0; step < 4000; step++) {
+		size_t at = (size_t)rand() % PAGES, n = 1 + (size_t)rand() % 400, i;
+		struct nnvme_prp p;
+		bool free_there = at + n <= PAGES, all = at + n <= PAGES;
+
+		for (i = at; i < at + n && i < PAGES; i++) {
+			free_there &= !shadow[i];
+			all &= shadow[i];
+		}
+		if (all && n <= 256)
+			check_prp(memory + at * PAGE + 512, n * PAGE - 512);
+		else if (!all)
+			assert_int_equal(prp(memory + at * PAGE, n * PAGE, &p), -EFAULT);
+		if (free_there && count < 64) {
+			add(at * PAGE, n * PAGE);
+			memset(&shadow[at], 1, n);
+			regions[count].at = at;
+			regions[count++].n = n;
+		} else if (count && step % 3 == 0) {
+			i = (size_t)rand() % count;
+			remove_it(regions[i].at * PAGE, regions[i].n * PAGE);
+			memset(&shadow[regions[i].at], 0, regions[i].n);
+			regions[i] = regions[--count];
+		}
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(nothing_is_registered_at_first),
+		T(every_length_at_every_kind_of_place),
+		T(longer_than_a_list_page_is_told_apart),
+		T(misaligned_is_refused),
+		T(a_hole_is_seen_without_a_walk),
+		T(a_region_ends_inside_a_list_page),
+		T(neighbours_join_across_granules_in_any_order),
+		T(many_small_regions_in_one_granule),
+		T(unregistering_takes_exactly_its_pages),
+		T(random_against_a_shadow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
