@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Print the first block of a controller's first namespace, read into memory of our own.
+ *
+ *	cc example.c $(pkg-config --cflags --libs noiommu_nvme) -o example
+ *	./example 0000:41:00.0 | hexdump -C
+ *
+ * The controller must be bound to vfio-pci: see `noiommu-nvme bind`.
+ */
+#include <noiommu_nvme/noiommu_nvme.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int read_first_block(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, void *buf)
+{
+	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
+	struct nnvme_completion done;
+	int ret;
+
+	if (!ns) {
+		fprintf(stderr, "no namespace\n");
+		return 1;
+	}
+	ret = nnvme_read(qp, ns, buf, 0, 1, NULL);	/* one block, from block 0 */
+	if (ret) {
+		fprintf(stderr, "not submitted: error %d\n", ret);
+		return 1;
+	}
+	nnvme_ring(qp);					/* tell the controller */
+	while (!nnvme_poll(qp, &done, 1))		/* and wait, without sleeping */
+		;
+	if (done.status) {
+		fprintf(stderr, "read failed: %s\n", nnvme_status_text(done.status));
+		return 1;
+	}
+	return fwrite(buf, 1, (size_t)1 << ns->block_shift, stdout) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	const size_t len = 65536;			/* as long as any block may be */
+	void *buf = aligned_alloc(4096, len);
+	struct nnvme_ctrl *ctrl = NULL;
+	struct nnvme_qpair *qp = NULL;
+	struct nnvme_err err = { 0 };
+	int status = 1;
+
+	if (argc != 2 || !buf) {
+		fprintf(stderr, "usage: %s BDF\n", argv[0]);
+		return 2;
+	}
+	if (nnvme_ctrl_open(argv[1], NULL, &ctrl, &err) ||
+	    nnvme_register(ctrl, buf, len, &err) ||	/* pinned, its bus addresses known */
+	    nnvme_qpair_create(ctrl, 16, &qp, &err))	/* 16 commands in flight at most */
+		fprintf(stderr, "%s\n", err.text);
+	else
+		status = read_first_block(ctrl, qp, buf);
+
+	nnvme_qpair_destroy(qp);			/* all of these take what was never made */
+	nnvme_ctrl_close(ctrl);
+	free(buf);
+	return status;
+}
