@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_TESTS_MODEL_H
+#define NNVME_TESTS_MODEL_H
+
+/*
+ * A software NVMe controller behind the seam of kernel/device.h. Its BAR is ordinary memory
+ * that the driver stores to; the model looks at it, either in a thread (model_start()) or when
+ * told to (model_step()). It does what the NVM Express specifications say and writes down
+ * what they forbid:
+ *
+ *	fault		a DMA that no live registration covers (on hardware without an
+ *			IOMMU: a write into somebody else's page)
+ *	violation	any other rule broken by the host
+ *
+ * A test of correct behaviour ends with model_assert_clean() or checks both counters.
+ *
+ * Thread rule: all functions may be called from any thread, also while the model's own runs.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/device.h"
+
+#define MODEL_NAMESPACES 16
+
+struct model;
+
+struct model_namespace {
+	uint64_t blocks;	/* 0: this NSID is not active */
+	uint32_t block;		/* bytes of data in a block: 512, 4096, ... */
+	uint16_t metadata;	/* bytes of metadata per block */
+	bool extended;		/* metadata follows the data in the buffer, else MPTR */
+};
+
+/* model_defaults() fills it; the keys of model_configure() have the same names. */
+struct model_config {
+	const char *name;	/* 0000:00:01.0; nnvme_device_open() finds the model by it */
+	const char *file;	/* back namespace N by FILE.N; NULL: anonymous memory */
+	enum nnvme_mode mode;	/* NOIOMMU (default): scrambled bus addresses; IOMMU: the IOVA */
+
+	/* Controller Capabilities register (Base 2.x, Offset 0h: CAP) */
+	uint16_t mqes;		/* 0's based, as in the register */
+	uint8_t dstrd, to, mpsmin, mpsmax;
+	bool cqr;
+
+	/* Identify Controller and features */
+	uint8_t mdts;		/* 0: no limit */
+	uint8_t vwc;		/* bit 0: present */
+	uint16_t oncs;
+	uint16_t queues;	/* I/O queue pairs granted */
+	uint8_t aerl;		/* 0's based */
+	unsigned nn;		/* used in ns[], from NSID 1 */
+	struct model_namespace ns[MODEL_NAMESPACES];
+
+	/* behaviour */
+	unsigned run;		/* pages that stay contiguous on the bus */
+	bool list512;		/* refuse list pointers that are not 512-byte aligned */
+	unsigned ready;		/* looks at the registers that CSTS.RDY takes to follow CC.EN */
+	bool never_ready;
+	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
+	bool manual;		/* nnvme_device_open() starts no thread */
+	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
+
+	/* Called with what Identify is about to send, to make it hostile. */
+	void (*identify)(void *arg, uint8_t cns, uint32_t nsid, void *data);
+	void *identify_arg;
+};
+
+void model_defaults(struct model_config *config);
+
+/*
+ * "mdts=5,mqes=63,ns=2,block=4096,size=64m": ns, block, size, meta, extended apply to all
+ * namespaces. The strings must outlive the config.
+ * -EINVAL an unknown key or a value that is no number.
+ */
+int model_configure(struct model_config *config, const char *text, struct nnvme_err *err);
+
+/* @config NULL: defaults. Not running; nothing mapped; bus mastering off. */
+int model_create(const struct model_config *config, struct model **model, struct nnvme_err *err);
+void model_destroy(struct model *m);
+struct nnvme_device *model_device(struct model *m);
+
+/* The model that was created under this name, or by nnvme_device_open(). */
+struct model *model_find(const char *name);
+
+/* Run in a thread; stop it again. Both may be called when it is so already. */
+void model_start(struct model *m);
+void model_stop(struct model *m);
+
+/*
+ * Look at the registers and doorbells once, execute up to @commands commands, post what
+ * completions are due. Returns how many commands were executed.
+ */
+unsigned model_step(struct model *m, unsigned commands);
+
+/* model_step() until nothing happens any more; returns the commands executed. */
+unsigned model_drain(struct model *m);
+
+/* ---- what was seen ---- */
+
+unsigned model_faults(struct model *m);
+unsigned model_violations(struct model *m);
+/* The @i-th text (0 is the first; only the first few are kept), "" if there is none. */
+const char *model_fault_text(struct model *m, unsigned i);
+const char *model_violation_text(struct model *m, unsigned i);
+/* Forget them; for a test that provoked some. */
+void model_forgive(struct model *m);
+/* Print all to stderr and abort unless there is none. */
+void model_assert_clean(struct model *m);
+
+struct model_counts {
+	uint64_t map, unmap, bus_addr;		/* calls */
+	uint64_t reset, bus_master, close;
+	uint64_t mapped;			/* bytes now */
+	uint64_t sq_doorbells, cq_doorbells;	/* changes seen, of I/O queues */
+	uint64_t admin_commands, io_commands;	/* fetched */
+	uint64_t completions;			/* posted, all queues */
+	uint64_t flushes;
+	uint64_t enables, shutdowns;
+};
+void model_counts(struct model *m, struct model_counts *counts);
+
+/* One fetched command. */
+struct model_log {
+	uint8_t opcode;
+	uint16_t qid, cid;
+	uint32_t nsid;
+	uint64_t slba;		/* CDW10 and CDW11 */
+	uint32_t blocks;	/* of an NVM command; 1's based */
+	uint64_t prp1, prp2;
+	uint32_t cdw10, cdw11, cdw12;
+	unsigned lists;		/* PRP list pages read */
+	uint16_t status;	/* as executed, before injection */
+	uint64_t number;	/* 0 is the first since model_create() */
+};
+/* The newest is 0; false if it is not kept (the last 4096 are). */
+bool model_log(struct model *m, unsigned back, struct model_log *entry);
+
+bool model_bus_mastering(struct model *m);
+bool model_ready(struct model *m);		/* CSTS.RDY as the controller means it */
+
+/* A namespace's content; only while the model does not run. */
+void *model_data(struct model *m, uint32_t nsid);
+
+/* Host memory behind @bus, NULL if no live registration holds it. */
+void *model_host(struct model *m, nnvme_bus_t bus);
+
+/* ---- making it misbehave ---- */
+
+enum model_act {
+	MODEL_FAIL,		/* don't execute; complete with .status */
+	MODEL_HOLD,		/* execute; complete at model_release() */
+	MODEL_DELAY,		/* execute; complete .count looks later */
+	MODEL_SHUFFLE,		/* execute; complete in random order within groups of .count */
+	MODEL_SILENT,		/* execute; never complete */
+	MODEL_DROP,		/* don't even execute; never complete */
+	MODEL_REPEAT,		/* complete .count times more than once */
+	MODEL_CID,		/* complete with .cid instead of the true CID */
+	MODEL_GHOST,		/* before the true completion post one with .cid and .status */
+	MODEL_PHASE,		/* write the entry with the old phase, then go on */
+};
+
+#define MODEL_ANY (-1)
+
+/* Which commands, and what; start from model_rule(). */
+struct model_rule {
+	enum model_act act;
+	int qid;		/* MODEL_ANY: all I/O queues; 0: admin */
+	int opcode;		/* or MODEL_ANY */
+	uint64_t lba, blocks;	/* touching this range; blocks 0: any */
+	unsigned skip;		/* let that many matching ones pass */
+	unsigned times;		/* then act on that many; 0: all */
+	unsigned done;		/* acted on so far; the model's */
+	unsigned count;
+	uint16_t cid;
+	uint16_t status;	/* SCT and SC, and NVME_SC_DNR: 15 bits */
+};
+
+/* A rule of that act for every I/O command, to be narrowed. */
+struct model_rule model_rule(enum model_act act);
+void model_inject(struct model *m, const struct model_rule *rule);
+void model_inject_clear(struct model *m);
+
+enum model_order { MODEL_FIFO, MODEL_LIFO, MODEL_RANDOM };
+/* Make what HOLD holds due, in that order; returns how many. */
+unsigned model_release(struct model *m, enum model_order order);
+unsigned model_held(struct model *m);
+
+/* Post any completion to a queue now, with the right phase and SQ head. */
+int model_post(struct model *m, uint16_t cqid, uint16_t sqid, uint16_t cid, uint16_t status);
+/* Complete one held Asynchronous Event Request; false if there is none. */
+bool model_event(struct model *m, uint32_t dw0);
+
+void model_freeze(struct model *m, bool frozen);	/* looks at nothing, does nothing */
+void model_fatal(struct model *m);			/* raises CSTS.CFS and stops */
+void model_vanish(struct model *m);			/* registers read all ones, for good */
+
+enum model_call { MODEL_MAP, MODEL_UNMAP, MODEL_BUS_ADDR, MODEL_BUS_MASTER, MODEL_RESET,
+		  MODEL_CALLS };
+/* Let @skip calls of that op pass, then fail @times (0: all) with @code. */
+void model_fail_call(struct model *m, enum model_call call, unsigned skip, unsigned times,
+		     int code);
+
+#endif
