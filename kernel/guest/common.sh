@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the guest's scripts share. Sourced, never run.
+
+guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034 # for the scripts that source this
+top=$(cd "$guest_dir/../.." && pwd)
+cache=${NNVME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/noiommu-nvme}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# One builder at a time for each thing in the cache; the lock goes when the script ends.
+lock() {
+	mkdir -p "$cache"
+	exec {lock_fd}>"$cache/$1.lock"
+	flock -n "$lock_fd" || {
+		say "$1: waiting for another run that is building it"
+		flock "$lock_fd"
+	}
+}
+
+# sha256 of standard input, shortened to what a file name needs
+digest() { sha256sum | cut -c1-16; }
+
+# min:sec since $1 (a value of SECONDS)
+elapsed() { printf '%d:%02d' $(((SECONDS - $1) / 60)) $(((SECONDS - $1) % 60)); }
