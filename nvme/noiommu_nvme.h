@@ -6,6 +6,7 @@
 
 #include "kernel/err.h"
 #include "kernel/pci.h"
+#include "kernel/probe.h"
 #include "nvme/ctrl.h"
 #include "nvme/qpair.h"
 

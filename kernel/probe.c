@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/probe.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/iommufd.h"
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+static enum nnvme_have have(int answer)
+{
+	return answer < 0 ? NNVME_HAVE_UNKNOWN : answer ? NNVME_HAVE : NNVME_HAVE_NOT;
+}
+
+static void probe_iommufd(struct nnvme_probe *p)
+{
+	int fd = nnvme_iommufd_open();
+
+	if (fd >= 0) {
+		p->iommufd = NNVME_HAVE;
+		p->get_pa = have(nnvme_iommufd_has_get_pa(fd));
+	} else if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
+		p->iommufd = p->get_pa = NNVME_HAVE_NOT;
+	} else {	/* it is there, but not for us */
+		p->iommufd = NNVME_HAVE;
+		p->get_pa = NNVME_HAVE_UNKNOWN;
+	}
+	nnvme_sys_close(&fd);
+}
+
+/* VFIO reserves its device numbers when it is loaded (vfio_cdev_init() in device_cdev.c). */
+static void probe_vfio(struct nnvme_probe *p)
+{
+	char *devices, *line;
+	int rc;
+
+	p->vfio_pci = have(nnvme_sys_exists("/sys/bus/pci/drivers/vfio-pci"));
+	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* a module, perhaps */
+		p->vfio_cdev = p->noiommu_mode = p->noiommu_on = NNVME_HAVE_UNKNOWN;
+		return;
+	}
+	p->vfio_cdev = NNVME_HAVE_UNKNOWN;
+	if (!nnvme_sys_read_all(&devices, "/proc/devices")) {
+		line = strstr(devices, " vfio-dev\n");
+		p->vfio_cdev = have(line != NULL);
+		free(devices);
+	}
+	rc = nnvme_noiommu_switch();
+	p->noiommu_mode = have(rc >= 0 ? 1 : rc == -ENOENT ? 0 : rc);
+	p->noiommu_on = have(rc == -ENOENT ? 0 : rc);
+}
+
+/*
+ * Only a device can show it. Without one: the node and GET_PA came into Linux together, and
+ * neither is of use without the other.
+ */
+static void probe_noiommu_cdev(struct nnvme_probe *p)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, "/sys/class/vfio-dev");
+
+	p->noiommu_cdev = p->vfio_cdev == NNVME_HAVE ? p->get_pa : p->vfio_cdev;
+	for (int i = 0; i < n; i++)
+		if (!strncmp(names[i]->d_name, "noiommu-", 8) &&
+		    nnvme_sys_exists("/sys/class/vfio-dev/%s/dev", names[i]->d_name))
+			p->noiommu_cdev = NNVME_HAVE;
+	nnvme_sys_list_free(names, n);
+}
+
+void nnvme_probe(struct nnvme_probe *probe)
+{
+	memset(probe, 0, sizeof(*probe));
+	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
+	probe_iommufd(probe);
+	probe_vfio(probe);
+	probe_noiommu_cdev(probe);
+	probe->sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
+	probe->sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
+	probe->ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));
+	probe->memlock = nnvme_sys.memlock();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_PROBE_H
+#define NNVME_KERNEL_PROBE_H
+
+/*
+ * What the running kernel, and the calling process, have of what this library needs. Asks, changes
+ * nothing, needs no device. Thread rule: any thread, any time.
+ */
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+enum nnvme_have {
+	NNVME_HAVE_NOT,
+	NNVME_HAVE,
+	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or no module is loaded to ask */
+};
+
+struct nnvme_probe {
+	char release[65];		/* the kernel's, as uname -r says it */
+	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
+	enum nnvme_have vfio_pci;	/* the driver vfio-pci is there */
+	enum nnvme_have vfio_cdev;	/* VFIO device nodes; CONFIG_VFIO_DEVICE_CDEV */
+	enum nnvme_have noiommu_mode;	/* there is a switch for it; CONFIG_VFIO_NOIOMMU */
+	enum nnvme_have noiommu_on;	/* and it is on now */
+	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
+	enum nnvme_have get_pa;		/* iommufd tells physical addresses */
+	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
+	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
+	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */
+	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
+};
+
+void nnvme_probe(struct nnvme_probe *probe);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
