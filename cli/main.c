@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "nvme/noiommu_nvme.h"
+
+static const char help[] =
+	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
+	"\n"
+	"  list              the NVMe controllers of this machine and who drives them\n"
+	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
+	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
+	"                      device, or a mistake of the program, from any of the machine's memory\n"
+	"  unbind BDF        give it back to the driver that it had\n"
+	"  probe             what this kernel and this user have of what is needed\n"
+	"\n"
+	"  --help, --version\n"
+	"\n"
+	"BDF is a PCI address as list shows it: 0000:41:00.0, also 41:00.0 or 0000.41.00.0.\n";
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "list", cli_list }, { "bind", cli_bind }, { "unbind", cli_unbind }, { "probe", cli_probe },
+};
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("noiommu-nvme: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int cli_misuse(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("noiommu-nvme: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("; see noiommu-nvme --help\n", stderr);
+	return 2;
+}
+
+static int run(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (!name)
+		return cli_misuse("no command");
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		fputs(help, stdout);
+		return 0;
+	}
+	if (!strcmp(name, "--version")) {
+		printf("noiommu-nvme %s\n", nnvme_version());
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(name, commands[i].name) != 0)
+			continue;
+		if (argc > 2 && !strcmp(argv[2], "--help")) {
+			fputs(help, stdout);
+			return 0;
+		}
+		return commands[i].run(argc - 2, argv + 2);
+	}
+	return cli_misuse("there is no command \"%s\"", name);
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+
+	if ((fflush(stdout) || ferror(stdout)) && !status) {
+		cli_error("cannot write the output");
+		status = 1;
+	}
+	return status;
+}
