@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The guest's side of `./run demo`: fio through this driver and through the kernel's, on controllers
+# alike, none behind an IOMMU: $NVME_NOIOMMU and $NULL_NOIOMMU are ours, $NVME_1 and $NULL_2 ($NVME_2)
+# the kernel's. What came of it goes to /out/result.
+
+rounds=3
+seconds=${DEMO_SECONDS:-2}
+
+fail() {
+	echo "FAIL $*" >/out/result
+	exit 1
+}
+
+# The kernel's name for a controller's namespace.
+block_device() {
+	for namespace in /sys/bus/pci/devices/"$1"/nvme/nvme*/nvme*n*; do
+		[ -e "$namespace" ] && echo "/dev/${namespace##*/}" && return
+	done
+	return 1
+}
+
+# fio OPTIONS: its terse line to /tmp/terse, what else it says to /tmp/said.
+run_fio() {
+	fio --name=demo --direct=1 --thread=1 --output-format=terse --terse-version=3 --output=/tmp/terse "$@" \
+		>/tmp/said 2>&1 || { cat /tmp/terse /tmp/said; return 1; }
+	grep -q '^3;' /tmp/terse
+}
+# CAP_SYS_ADMIN is what would show physical addresses in /proc/self/pagemap: ours does without.
+ours() {
+	bdf=$1
+	shift
+	set -- --ioengine=libnoiommu_nvme --filename="$(echo "$bdf" | tr : .)" "$@"
+	capsh --drop=cap_sys_admin --shell=/bin/sh -- -c '. /tmp/run_fio; run_fio "$@"' demo "$@"
+}
+kernels() {
+	device=$1
+	shift
+	run_fio --ioengine=io_uring --filename="$device" "$@"
+}
+# field N of the result; terse format: 7 and 48 are KiB/s, 8 and 49 IOPS, read and write
+field() { awk -F';' -v n="$1" '/^3;/ { print $n }' /tmp/terse; }
+mib() { awk -v kib="$1" 'BEGIN { printf "%.0f MiB/s", kib / 1024 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }'; }
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# The shell that capsh starts needs the function too.
+sed -n '/^run_fio()/,/^}/p' "$0" >/tmp/run_fio
+
+null_kernel=$NVME_2
+file_device=$(block_device "$NVME_1") || fail "the kernel shows no namespace on $NVME_1"
+null_device=$(block_device "$null_kernel") || fail "the kernel shows no namespace on $null_kernel"
+
+echo "Linux $(uname -r), $(fio --version), no IOMMU in front of any of these controllers"
+for bdf in $NVME_NOIOMMU $NULL_NOIOMMU; do
+	noiommu-nvme bind --unsafe-noiommu "$bdf" 2>&1 || fail "noiommu-nvme bind --unsafe-noiommu $bdf"
+done
+echo 128 >/proc/sys/vm/nr_hugepages
+noiommu-nvme list
+
+echo "fio on a file-backed controller: write 64 MiB, read it back and verify, random reads"
+table=/tmp/table
+printf '%-34s %14s %14s\n' '' noiommu-nvme io_uring >$table
+# step NAME FIELD OPTIONS: through either driver
+step() {
+	name=$1 field=$2
+	shift 2
+	ours "$NVME_NOIOMMU" "$@" || fail "$name through noiommu-nvme: $(tail -n 1 /tmp/said)"
+	a=$(field "$field")
+	kernels "$file_device" "$@" || fail "$name through the kernel's driver: $(tail -n 1 /tmp/said)"
+	b=$(field "$field")
+	case $field in 7 | 48) a=$(mib "$a") b=$(mib "$b") ;; *) a="$a IOPS" b="$b IOPS" ;; esac
+	printf '%-34s %14s %14s\n' "$name" "$a" "$b" >>$table
+	echo "  $name: done"
+}
+step 'write, 128 KiB, depth 8' 48 --rw=write --bs=128k --size=64m --iodepth=8 --verify=crc32c --do_verify=0
+step 'verify (crc32c), 128 KiB, depth 8' 7 --rw=read --bs=128k --size=64m --iodepth=8 --verify=crc32c
+step 'random reads, 4 KiB, depth 32' 8 --rw=randread --bs=4k --size=64m --iodepth=32 --time_based --runtime="$seconds"
+
+echo "4 KiB random reads on controllers without storage behind them, $rounds interleaved rounds"
+rm -f /tmp/iops.*
+for round in $(seq $rounds); do
+	for depth in 1 32; do
+		set -- --rw=randread --bs=4k --size=1g --norandommap=1 --iodepth=$depth --time_based --runtime="$seconds"
+		ours "$NULL_NOIOMMU" "$@" || fail "random reads at depth $depth through noiommu-nvme: $(tail -n 1 /tmp/said)"
+		field 8 >>/tmp/iops.ours.$depth
+		kernels "$null_device" "$@" || fail "random reads at depth $depth through io_uring: $(tail -n 1 /tmp/said)"
+		field 8 >>/tmp/iops.uring.$depth
+		kernels "$null_device" --hipri "$@" || fail "random reads at depth $depth through io_uring, polled: $(tail -n 1 /tmp/said)"
+		field 8 >>/tmp/iops.hipri.$depth
+	done
+	echo "  round $round of $rounds: done"
+done
+
+echo
+cat $table
+echo
+printf '%-22s %13s %10s %7s %15s %7s\n' '4 KiB random reads' noiommu-nvme io_uring ratio 'io_uring polled' ratio
+for depth in 1 32; do
+	a=$(median </tmp/iops.ours.$depth) b=$(median </tmp/iops.uring.$depth) c=$(median </tmp/iops.hipri.$depth)
+	ratio=$(ratio "$a" "$b")
+	printf '%-22s %13s %10s %7s %15s %7s' "depth $depth, IOPS" "$a" "$b" "$ratio" "$c" "$(ratio "$a" "$c")"
+	[ $depth = 1 ] && echo
+done
+echo "   (wanted at depth 32: 2.1 times io_uring)"
+echo "PASS written, verified and read through GET_PA without CAP_SYS_ADMIN; $ratio times io_uring at depth 32" >/out/result
