@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/* Memory, the truth about where it is, and the kernel's counters. See contract.h. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+static void *get(size_t length, int flags)
+{
+	void *va = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	assert_true(va != MAP_FAILED);
+	return va;
+}
+
+void *memory_get(size_t length)
+{
+	void *va = get(length, 0);
+
+	madvise(va, length, MADV_NOHUGEPAGE);
+	memset(va, 0x5a, length);
+	return va;
+}
+
+void *memory_get_huge(size_t length)
+{
+	char pages[32];
+	void *va;
+	int fd;
+
+	/* As many as are wanted free, beside those in use */
+	snprintf(pages, sizeof(pages), "%zu",
+		 (size_t)(memory_info("HugePages_Total") - memory_info("HugePages_Free") + length / HUGE));
+	fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(write(fd, pages, strlen(pages)) > 0);
+	close(fd);
+	va = get(length, MAP_HUGETLB | MAP_POPULATE);
+	memset(va, 0x5a, length);
+	return va;
+}
+
+void memory_put(void *va, size_t length)
+{
+	munmap(va, length);
+}
+
+uint64_t memory_phys(const void *va)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &entry, 8, (uintptr_t)va / PAGE * 8), 8);
+	close(fd);
+	assert_true(entry >> 63); /* present */
+	return (entry & ((1ull << 55) - 1)) * PAGE + (uintptr_t)va % PAGE;
+}
+
+uint64_t memory_contiguous(const void *va, uint64_t length)
+{
+	uint64_t first = memory_phys(va);
+	uint64_t done = PAGE - (uintptr_t)va % PAGE;
+
+	while (done < length && memory_phys((const char *)va + done) == first + done)
+		done += PAGE;
+	return done < length ? done : length;
+}
+
+/* The number after @key in a file of lines `key number`. */
+static uint64_t number_in(const char *path, const char *key)
+{
+	char line[256];
+	size_t n = strlen(key);
+	uint64_t value = 0;
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, n) || (line[n] != ' ' && line[n] != ':'))
+			continue;
+		value = strtoull(line + n + 1, NULL, 10);
+		found = true;
+	}
+	fclose(f);
+	assert_true(found);
+	return value;
+}
+
+int64_t memory_pinned(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+
+	/* The counters are kept per CPU and summed up from time to time, or now */
+	assert_true(fd >= 0);
+	assert_true(write(fd, "1", 1) == 1);
+	close(fd);
+	return number_in("/proc/vmstat", "nr_foll_pin_acquired") -
+	       number_in("/proc/vmstat", "nr_foll_pin_released");
+}
+
+uint64_t memory_info(const char *key)
+{
+	return number_in("/proc/meminfo", key);
+}

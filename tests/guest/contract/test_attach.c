@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+/* Attach, detach and replace; devices that share an address space; kinds that must not. */
+
+#include <errno.h>
+#include <sys/capability.h>
+#include <sys/resource.h>
+
+#include "contract.h"
+
+static int ask(const struct session *s, uint32_t ioas, uint64_t iova)
+{
+	uint64_t length = PAGE, phys;
+
+	return iommufd_get_pa(s->iommufd, ioas, iova, &length, &phys);
+}
+
+static void attach(const struct session *s, uint32_t pt)
+{
+	assert_int_equal(session_attach(s, &pt), 0);
+}
+
+static int try_attach(const struct session *s, uint32_t pt)
+{
+	return session_attach(s, &pt);
+}
+
+static void attach_pins_and_detach_unpins(void **state)
+{
+	const size_t length = 64 * PAGE;
+	int64_t before = memory_pinned();
+	uint64_t iova = 0;
+	struct session s;
+
+	session_open(&s, contract_noiommu[0]);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(length), length, &iova), 0);
+	assert_int_equal(ask(&s, s.ioas, iova), -EOPNOTSUPP);
+	assert_int_equal(memory_pinned() - before, 0);
+	attach(&s, s.ioas);
+	assert_int_equal(ask(&s, s.ioas, iova), 0);
+	assert_int_equal(memory_pinned() - before, 64);
+	assert_int_equal(session_detach(&s), 0);
+	assert_int_equal(memory_pinned() - before, 0);
+	assert_int_equal(ask(&s, s.ioas, iova), -EOPNOTSUPP);
+	attach(&s, s.ioas);
+	assert_int_equal(memory_pinned() - before, 64);
+	assert_int_equal(iommufd_unmap(s.iommufd, s.ioas, iova, length), 0);
+	assert_int_equal(memory_pinned() - before, 0);
+	session_close(&s);
+}
+
+static void hwpt_can_be_made_and_attached(void **state)
+{
+	uint64_t iova = 0;
+	struct session s;
+	uint32_t hwpt;
+
+	session_open(&s, contract_noiommu[0]);
+	assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 0, &hwpt), 0);
+	attach(&s, hwpt);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova), 0);
+	assert_int_equal(ask(&s, s.ioas, iova), 0);
+	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), -EBUSY);
+	assert_int_equal(session_detach(&s), 0);
+	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), 0);
+	/* Nesting, dirty tracking and the like take hardware */
+	for (unsigned bit = 0; bit < 4; bit++)
+		assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 1u << bit, &hwpt), -EOPNOTSUPP);
+	assert_int_equal(iommufd_hw_info(s.iommufd, s.devid), -EOPNOTSUPP);
+}
+
+static void replace_moves_the_device(void **state)
+{
+	uint64_t iova = 1ul << 30, other_iova = 2ul << 30;
+	int64_t before = memory_pinned();
+	struct session s;
+	uint32_t other, hwpt;
+
+	session_open(&s, contract_noiommu[0]);
+	assert_int_equal(iommufd_ioas(s.iommufd, &other), 0);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(8 * PAGE), 8 * PAGE, &iova), 0);
+	assert_int_equal(iommufd_map(s.iommufd, other, memory_get(PAGE), PAGE, &other_iova), 0);
+	attach(&s, s.ioas);
+	attach(&s, s.ioas);			/* to where it is */
+	assert_int_equal(memory_pinned() - before, 8);
+	attach(&s, other);
+	assert_int_equal(memory_pinned() - before, 1);
+	assert_int_equal(ask(&s, s.ioas, iova), -EOPNOTSUPP);
+	assert_int_equal(ask(&s, other, other_iova), 0);
+	assert_int_equal(ask(&s, other, iova), -ENOENT);
+	/* And to a HWPT by hand, on the first again */
+	assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 0, &hwpt), 0);
+	attach(&s, hwpt);
+	assert_int_equal(memory_pinned() - before, 8);
+	assert_int_equal(ask(&s, s.ioas, iova), 0);
+	assert_int_equal(ask(&s, other, other_iova), -EOPNOTSUPP);
+	/* To nowhere: it stays */
+	assert_int_equal(try_attach(&s, 0x7fffffff), -ENOENT);
+	assert_int_equal(ask(&s, s.ioas, iova), 0);
+	session_close(&s);
+	assert_int_equal(memory_pinned() - before, 0);
+}
+
+static void two_devices_share_an_ioas(void **state)
+{
+	const size_t length = 4 * HUGE;
+	uint64_t iova = 0, phys[2], left[2];
+	int64_t before = memory_pinned(), pinned;
+	char *va = memory_get_huge(length);
+	struct session s[2];
+
+	session_open(&s[0], contract_noiommu[0]);
+	session_join(&s[1], contract_noiommu[1], &s[0]);
+	attach(&s[0], s[0].ioas);
+	assert_int_equal(iommufd_map(s[0].iommufd, s[0].ioas, va, length, &iova), 0);
+	pinned = memory_pinned() - before;
+	assert_true(pinned > 0);
+	attach(&s[1], s[0].ioas);
+	assert_int_equal(memory_pinned() - before, pinned);	/* once for both */
+	for (uint64_t o = 0; o < length; o += HUGE / 2 + PAGE) {
+		left[0] = left[1] = length - o;
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(iommufd_get_pa(s[i].iommufd, s[i].ioas, iova + o, &left[i],
+							&phys[i]), 0);
+		assert_int_equal(phys[0], memory_phys(va + o));
+		assert_int_equal(phys[0], phys[1]);
+		assert_int_equal(left[0], left[1]);
+	}
+	/* One goes: the other's memory stays where it is. Both gone: it is let go. */
+	session_close(&s[0]);
+	assert_int_equal(memory_pinned() - before, pinned);
+	assert_int_equal(ask(&s[1], s[1].ioas, iova), 0);
+	assert_int_equal(session_detach(&s[1]), 0);
+	assert_int_equal(memory_pinned() - before, 0);
+	session_close(&s[1]);
+	memory_put(va, length);
+}
+
+static void kinds_do_not_share_a_page_table(void **state)
+{
+	struct session sw, hw;
+	uint32_t sw_hwpt, hw_hwpt, other;
+
+	session_open(&sw, contract_noiommu[0]);
+	session_join(&hw, contract_iommu[0], &sw);
+	assert_int_equal(iommufd_hwpt(sw.iommufd, sw.devid, sw.ioas, 0, &sw_hwpt), 0);
+	assert_int_equal(iommufd_hwpt(hw.iommufd, hw.devid, hw.ioas, 0, &hw_hwpt), 0);
+	assert_int_equal(iommufd_hw_info(hw.iommufd, hw.devid), 0);
+	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
+	assert_int_equal(try_attach(&hw, sw_hwpt), -EINVAL);
+
+	/* The same when they are attached already, and they stay where they are */
+	assert_int_equal(iommufd_ioas(sw.iommufd, &other), 0);
+	attach(&sw, other);
+	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
+	assert_int_equal(ask(&sw, other, PAGE), -ENOENT);
+	attach(&hw, hw_hwpt);
+	assert_int_equal(try_attach(&hw, sw_hwpt), -EINVAL);
+	attach(&sw, sw_hwpt);
+	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
+	assert_int_equal(session_detach(&sw), 0);
+	assert_int_equal(session_detach(&hw), 0);
+	assert_int_equal(iommufd_destroy(sw.iommufd, sw_hwpt), 0);
+	assert_int_equal(iommufd_destroy(sw.iommufd, hw_hwpt), 0);
+}
+
+/* Each kind gets a table of its own. Who is first keeps the addresses. */
+static void kinds_can_share_an_ioas(void **state)
+{
+	int64_t before = memory_pinned();
+	struct session sw, hw;
+	uint64_t iova = 1ul << 30;
+
+	session_open(&sw, contract_noiommu[0]);
+	session_join(&hw, contract_iommu[0], &sw);
+	assert_int_equal(iommufd_map(sw.iommufd, sw.ioas, memory_get(16 * PAGE), 16 * PAGE, &iova), 0);
+	attach(&sw, sw.ioas);
+	attach(&hw, sw.ioas);
+	assert_int_equal(ask(&sw, sw.ioas, iova), 0);
+	assert_int_equal(memory_pinned() - before, 16);
+	assert_int_equal(session_detach(&sw), 0);
+	assert_int_equal(ask(&sw, sw.ioas, iova), -EOPNOTSUPP);
+	attach(&sw, sw.ioas);
+	assert_int_equal(ask(&sw, sw.ioas, iova), -EOPNOTSUPP);
+	assert_int_equal(session_detach(&hw), 0);
+	assert_int_equal(ask(&sw, sw.ioas, iova), 0);
+	assert_int_equal(memory_pinned() - before, 16);
+	session_close(&sw);
+	session_close(&hw);
+	assert_int_equal(memory_pinned() - before, 0);
+}
+
+static void mappings_are_whole_pages(void **state)
+{
+	uint64_t iova = 0, odd = (1ul << 30) + 512;
+	char *va = memory_get(4 * PAGE);
+	struct session s;
+	uint32_t loose;
+
+	session_open(&s, contract_noiommu[0]);
+	assert_int_equal(iommufd_ioas(s.iommufd, &loose), 0);
+	assert_int_equal(iommufd_map(s.iommufd, loose, va + 512, 1024, &odd), 0);
+	assert_int_equal(try_attach(&s, loose), -EADDRINUSE);
+	attach(&s, s.ioas);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + 512, PAGE, &iova), -EINVAL);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, 1024, &iova), -EINVAL);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, PAGE, &iova), 0);
+}
+
+static int map_with_little_memlock(void *arg)
+{
+	struct rlimit limit = { 16 * PAGE, 16 * PAGE };
+	const struct session *s = arg;
+	uint64_t iova = 0, small = 0;
+	uint32_t other;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || contract_drop_capability(CAP_IPC_LOCK))
+		return 1;
+	if (iommufd_map(s->iommufd, s->ioas, memory_get(64 * PAGE), 64 * PAGE, &iova) != -ENOMEM)
+		return 2;
+	if (iommufd_map(s->iommufd, s->ioas, memory_get(8 * PAGE), 8 * PAGE, &small))
+		return 3;
+	/* Mapped first and attached later, it is the attach that fails */
+	iova = 0;
+	if (iommufd_ioas(s->iommufd, &other) ||
+	    iommufd_map(s->iommufd, other, memory_get(64 * PAGE), 64 * PAGE, &iova))
+		return 4;
+	return try_attach(s, other) == -ENOMEM ? 0 : 5;
+}
+
+static void memlock_is_charged(void **state)
+{
+	struct session s;
+
+	session_open(&s, contract_noiommu[0]);
+	attach(&s, s.ioas);
+	assert_int_equal(contract_in_child(map_with_little_memlock, &s), 0);
+}
+
+int contract_test_attach(void)
+{
+	const struct CMUnitTest tests[] = {
+		CONTRACT_TEST(attach_pins_and_detach_unpins),
+		CONTRACT_TEST(hwpt_can_be_made_and_attached),
+		CONTRACT_TEST(replace_moves_the_device),
+		CONTRACT_TEST(two_devices_share_an_ioas),
+		CONTRACT_TEST(kinds_do_not_share_a_page_table),
+		CONTRACT_TEST(kinds_can_share_an_ioas),
+		CONTRACT_TEST(mappings_are_whole_pages),
+		CONTRACT_TEST(memlock_is_charged),
+	};
+
+	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);
+}

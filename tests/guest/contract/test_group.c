@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* The group and container interfaces beside the cdev; or, without containers, no group at all. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+static int open_group(const char *bdf)
+{
+	char path[64];
+	int fd;
+
+	assert_int_equal(pcidev_group_path(bdf, path), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_group_without_rawio(void *bdf)
+{
+	int ret = contract_drop_capability(CAP_SYS_RAWIO);
+
+	if (!ret)
+		ret = open_group(bdf);
+	return ret < 0 ? -ret : 0;
+}
+
+static void group_takes_rawio(void **state)
+{
+	if (!pcidev_containers())
+		skip();
+	assert_int_equal(contract_in_child(open_group_without_rawio, (void *)contract_noiommu[0]), EPERM);
+}
+
+static void group_and_cdev_exclude_each_other(const char *bdf)
+{
+	int group, cdev, iommufd;
+	struct session s;
+	uint32_t devid;
+
+	group = open_group(bdf);
+	assert_true(group >= 0);
+	cdev = session_open_cdev(bdf);
+	iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	assert_true(cdev >= 0 && iommufd >= 0);
+	assert_int_equal(session_bind(cdev, iommufd, &devid), -EBUSY);
+	close(group);
+	close(cdev);
+	close(iommufd);
+
+	session_open(&s, bdf);
+	assert_int_equal(open_group(bdf), -EBUSY);
+	session_close(&s);
+
+	group = open_group(bdf);
+	assert_true(group >= 0);
+	close(group);
+}
+
+static void group_excludes_cdev_and_back(void **state)
+{
+	if (pcidev_containers())
+		group_and_cdev_exclude_each_other(contract_noiommu[0]);
+	group_and_cdev_exclude_each_other(contract_iommu[0]);
+}
+
+/* Opens the device by its group, and shows that its registers can be reached. */
+static void check_group_device(int group, const char *bdf)
+{
+	struct vfio_region_info config = { .argsz = sizeof(config),
+					   .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	uint32_t id;
+	int device;
+
+	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	assert_true(device >= 0);
+	assert_int_equal(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config), 0);
+	assert_int_equal(pread(device, &id, 4, config.offset), 4);
+	assert_int_equal(id, pcidev_config(bdf, 0, 4));
+	close(device);
+}
+
+static void legacy_noiommu_container_works(void **state)
+{
+	int container, group;
+
+	if (!pcidev_containers())
+		skip();
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	group = open_group(contract_noiommu[0]);
+	assert_true(container >= 0 && group >= 0);
+	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
+	assert_int_not_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU), 0);
+	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU), 0);
+	check_group_device(group, contract_noiommu[0]);
+}
+
+static void type1_container_works(void **state)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = 1 << 20, .size = PAGE,
+	};
+	int container, group;
+
+	if (!pcidev_containers())
+		skip();
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	group = open_group(contract_iommu[0]);
+	assert_true(container >= 0 && group >= 0);
+	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
+	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), 0);
+	map.vaddr = (uintptr_t)memory_get(PAGE);
+	assert_int_equal(ioctl(container, VFIO_IOMMU_MAP_DMA, &map), 0);
+	check_group_device(group, contract_iommu[0]);
+}
+
+/* An iommufd in the container's place: for a noiommu device it maps nothing. */
+static void iommufd_serves_as_container(void **state)
+{
+	int iommufd, group;
+
+	for (unsigned noiommu = 0; noiommu < 2; noiommu++) {
+		const char *bdf = noiommu ? contract_noiommu[0] : contract_iommu[0];
+
+		if (noiommu && !pcidev_containers())
+			continue;
+		iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		group = open_group(bdf);
+		assert_true(iommufd >= 0 && group >= 0);
+		assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &iommufd), 0);
+		assert_int_equal(ioctl(iommufd, VFIO_SET_IOMMU,
+				       noiommu ? VFIO_NOIOMMU_IOMMU : VFIO_TYPE1v2_IOMMU), 0);
+		check_group_device(group, bdf);
+		close(group);
+		close(iommufd);
+	}
+}
+
+static void group_exists_for_containers_only(void **state)
+{
+	assert_true(pcidev_has_group(contract_iommu[0]));
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pcidev_has_group(contract_noiommu[i]), pcidev_containers());
+}
+
+int contract_test_group(void)
+{
+	const struct CMUnitTest tests[] = {
+		CONTRACT_TEST(group_exists_for_containers_only),
+		CONTRACT_TEST(group_takes_rawio),
+		CONTRACT_TEST(group_excludes_cdev_and_back),
+		CONTRACT_TEST(legacy_noiommu_container_works),
+		CONTRACT_TEST(type1_container_works),
+		CONTRACT_TEST(iommufd_serves_as_container),
+	};
+
+	return cmocka_run_group_tests_name("group", tests, NULL, NULL);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+/* The driver unbound while the device is in use, and a user that dies in the middle. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "contract.h"
+
+enum { CC = 0x14, COMMAND = 4, BUS_MASTER = 4 };
+
+static pid_t unbind_in_background(const char *bdf)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		close_range(3, ~0u, 0);	/* or it would be a user itself */
+		_exit(-pcidev_unbind(bdf));
+	}
+	return child;
+}
+
+static void unbind_waits_for_the_user(void **state)
+{
+	const char *bdf = contract_noiommu[1];
+	uint64_t iova = 0, length = PAGE, phys;
+	char name[64], *va = memory_get(PAGE);
+	int64_t before = memory_pinned();
+	struct session s;
+	uint32_t pt;
+	pid_t child;
+	int status;
+
+	session_open(&s, bdf);
+	pt = s.ioas;
+	assert_int_equal(session_attach(&s, &pt), 0);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, PAGE, &iova), 0);
+	child = unbind_in_background(bdf);
+	/* The node goes first: from then on the unbind waits */
+	while (!pcidev_vfio_name(bdf, name))
+		assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+	assert_int_equal(session_open_cdev(bdf), -ENOENT);
+
+	/* The device is its user's all the while */
+	assert_int_equal(iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys), 0);
+	assert_int_equal(phys, memory_phys(va));
+	assert_int_equal(session_detach(&s), 0);
+	pt = s.ioas;
+	assert_int_equal(session_attach(&s, &pt), 0);
+	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+
+	session_close(&s);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_false(pcidev_is_bound(bdf, NULL));
+	assert_false(pcidev_has_group(bdf));
+	assert_int_equal(memory_pinned() - before, 0);
+	assert_int_equal(pcidev_bind(bdf, "vfio-pci"), 0);
+	session_open(&s, bdf);
+	session_close(&s);
+}
+
+/* How far the victim is when it is killed. */
+enum stage { BOUND, ATTACHED, MAPPED, KNOWN, RUNNING, STAGES };
+
+struct victim {
+	int report;		/* a byte for each stage, and for each completion */
+	uint32_t huge;		/* huge pages or not */
+};
+
+static void report(void *arg)
+{
+	const struct victim *v = arg;
+
+	if (write(v->report, "", 1) != 1)
+		_exit(1);
+}
+
+/* Never ends by itself, but on an error. */
+static int be_victim(struct victim *v)
+{
+	const size_t length = 32 << 20;
+	uint64_t iova = 0, queues = 0, left, phys;
+	struct session s;
+	uint32_t pt;
+	char *va;
+
+	if (session_try_open(&s, contract_noiommu[0]))
+		return 2;
+	report(v);
+	pt = s.ioas;
+	if (session_attach(&s, &pt))
+		return 3;
+	report(v);
+	va = v->huge ? memory_get_huge(length) : memory_get(length);
+	if (iommufd_map(s.iommufd, s.ioas, va, length, &iova))
+		return 4;
+	report(v);
+	for (uint64_t done = 0; done < length; done += left) {
+		left = length - done;
+		if (iommufd_get_pa(s.iommufd, s.ioas, iova + done, &left, &phys))
+			return 5;
+	}
+	report(v);
+	va = memory_get(4 * PAGE);
+	if (iommufd_map(s.iommufd, s.ioas, va, 4 * PAGE, &queues))
+		return 6;
+	nvme_min_run(&s, va, queues, report, v);
+	return 7;
+}
+
+/* Starts a victim, waits until it is as far as @stage, and a little farther; kills it. */
+static void kill_one(enum stage stage, unsigned further, bool huge)
+{
+	int ends[2], status;
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		struct victim v = { .report = ends[1], .huge = huge };
+
+		_exit(be_victim(&v));
+	}
+	close(ends[1]);
+	for (unsigned i = 0; i <= stage + further; i++)
+		assert_int_equal(read(ends[0], &byte, 1), 1);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	close(ends[0]);
+}
+
+/* Bus mastering is off; and a controller that was enabled no longer is: it has been reset. */
+static void check_device_is_quiet(const char *bdf)
+{
+	assert_false(pcidev_config(bdf, COMMAND, 2) & BUS_MASTER);
+	assert_int_equal(pcidev_register(bdf, CC) & 1, 0);
+}
+
+static uint64_t free_memory(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "3", 1), 1);
+	close(fd);
+	return memory_info("MemFree") + memory_info("HugePages_Total") * (HUGE >> 10);
+}
+
+/*
+ * After each death the device is quiet and nothing is pinned; after all of them the memory is back.
+ * A victim holds 32 MiB: half of that in sum is what the rest of the system is allowed to change.
+ */
+static void death_leaves_nothing_behind(void **state)
+{
+	uint64_t free_before = 0, huge_free = 0;
+	int64_t pinned = memory_pinned();
+	struct session s;
+
+	/* What /proc and cmocka allocate once, and the huge pages, should be there before */
+	for (unsigned i = 0; i < STAGES; i++)
+		kill_one(i, 0, i & 1);
+	free_before = free_memory();
+	huge_free = memory_info("HugePages_Free");
+	for (unsigned i = 0; i < contract_kills; i++) {
+		enum stage stage = i % STAGES;
+
+		/* While it is running, after more completions each time */
+		kill_one(stage, stage == RUNNING ? i * 7 : 0, i / STAGES & 1);
+		assert_int_equal(memory_pinned(), pinned);
+		check_device_is_quiet(contract_noiommu[0]);
+	}
+	assert_int_equal(memory_info("HugePages_Free"), huge_free);
+	assert_true(free_memory() + (16 << 10) >= free_before);
+	session_open(&s, contract_noiommu[0]);
+	session_close(&s);
+}
+
+/* A child that inherited the descriptors is a user too. */
+static int hold(void *arg)
+{
+	char byte;
+
+	return read(*(int *)arg, &byte, 1) == 1 ? 0 : 1;
+}
+
+static void inherited_descriptors_keep_the_device(void **state)
+{
+	int64_t before = memory_pinned();
+	uint64_t iova = 0;
+	struct session s, again;
+	int ends[2], status;
+	uint32_t pt;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	session_open(&s, contract_noiommu[0]);
+	pt = s.ioas;
+	assert_int_equal(session_attach(&s, &pt), 0);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(hold(&ends[0]));
+	session_close(&s);
+	assert_int_equal(session_try_open(&again, contract_noiommu[0]), -EINVAL);
+	assert_int_equal(memory_pinned() - before, 1);
+	assert_int_equal(write(ends[1], "", 1), 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(memory_pinned() - before, 0);
+	session_open(&s, contract_noiommu[0]);
+	session_close(&s);
+}
+
+int contract_test_life(void)
+{
+	const struct CMUnitTest tests[] = {
+		CONTRACT_TEST(unbind_waits_for_the_user),
+		CONTRACT_TEST(inherited_descriptors_keep_the_device),
+		CONTRACT_TEST(death_leaves_nothing_behind),
+	};
+
+	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+}
