@@ -98,6 +98,7 @@ int model_create(const struct model_config *config, struct model **model, struct
 	m->dev = (struct nnvme_device){ .ops = &model_ops, .bar = m->bar, .bar_len = m->bar_len,
 					.mode = m->config.mode };
 	memcpy(m->dev.name, m->name, sizeof(m->dev.name));
+	snprintf(m->dev.mode_reason, sizeof(m->dev.mode_reason), "as the model was configured");
 	model_enroll(m);
 	if (ret) {
 		model_destroy(m);

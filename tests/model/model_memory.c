@@ -12,6 +12,10 @@
 
 #include "model_private.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* Above 4 GiB, so that an address cut to 32 bits is never valid. */
 #define BUS_BASE 0x2340000000ull
 #define BUS_SLOTS (1u << 20)
@@ -117,13 +121,12 @@ static int take_slots(struct model *m, struct model_region *r)
 }
 
 /* What pinning does to memory: it must be there and writable. */
-static int populate(void *va, size_t len)
+static int populate(const struct model *m, void *va, size_t len)
 {
-#ifdef MADV_POPULATE_WRITE
-	if (madvise(va, len, MADV_POPULATE_WRITE) && errno != EINVAL)
-		return -EFAULT;
-#endif
-	return 0;
+	if (!madvise(va, len, MADV_POPULATE_WRITE))
+		return 0;
+	/* Linux before 5.14 doesn't know this advice: it fails for our own memory too. */
+	return madvise(m->bar, MODEL_PAGE, MADV_POPULATE_WRITE) ? 0 : -EFAULT;
 }
 
 int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvme_err *err)
@@ -136,7 +139,7 @@ int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvm
 		return nnvme_fail(err, -ENOMEM, "model: mapping %zu bytes exceeds RLIMIT_MEMLOCK "
 				  "of %llu bytes: raise it with ulimit -l", len,
 				  (unsigned long long)m->config.map_limit);
-	if (populate(va, len))
+	if (populate(m, va, len))
 		return nnvme_fail(err, -EFAULT, "model: %zu bytes at %p are not writable memory",
 				  len, va);
 	r = calloc(1, sizeof(*r));
