@@ -79,19 +79,22 @@ static unsigned read_number(const char *bdf, const char *attribute)
  * "No IOMMU" is "no IOMMU group", but with VFIO's containers built in, a device without one gets
  * a stand-in of this name once vfio-pci has it (drivers/vfio/group.c).
  */
-static void read_group(struct nnvme_pci_info *info)
+static int read_group(struct nnvme_pci_info *info)
 {
 	char name[32];
+	int rc = nnvme_sys_link_name(info->group, sizeof(info->group),
+				     NNVME_PCI_DEVICES "/%s/iommu_group", info->bdf);
 
-	info->iommu = false;
-	if (nnvme_sys_link_name(info->group, sizeof(info->group),
-				NNVME_PCI_DEVICES "/%s/iommu_group", info->bdf))
-		return;
-	nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name", info->bdf);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	/* Groups have no name as a rule, and then no such file. */
+	rc = nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name",
+			    info->bdf);
 	info->iommu = strcmp(name, "vfio-noiommu") != 0;
+	return rc >= 0 || rc == -ENOENT ? 0 : rc;
 }
 
-static void read_vfio_dev(struct nnvme_pci_info *info)
+static int read_vfio_dev(struct nnvme_pci_info *info)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES "/%s/vfio-dev", info->bdf);
@@ -102,6 +105,7 @@ static void read_vfio_dev(struct nnvme_pci_info *info)
 					      info->vfio_dev);
 	}
 	nnvme_sys_list_free(names, n);
+	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
 /* What only the nvme driver can tell. */
@@ -135,10 +139,15 @@ int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 	info->vendor = (uint16_t)read_number(info->bdf, "vendor");
 	info->device = (uint16_t)read_number(info->bdf, "device");
 	info->class_code = read_number(info->bdf, "class");
-	nnvme_sys_link_name(info->driver, sizeof(info->driver), NNVME_PCI_DEVICES "/%s/driver",
-			    info->bdf);
-	read_group(info);
-	read_vfio_dev(info);
+	rc = nnvme_sys_link_name(info->driver, sizeof(info->driver), NNVME_PCI_DEVICES "/%s/driver",
+				 info->bdf);
+	if (!rc || rc == -ENOENT)	/* none */
+		rc = read_group(info);
+	if (!rc)
+		rc = read_vfio_dev(info);
+	if (rc)
+		return nnvme_fail(err, rc, "cannot read what sysfs says about %s: %s", info->bdf,
+				  strerror(-rc));
 	read_nvme(info);
 	return 0;
 }

@@ -88,6 +88,14 @@ static int give_back(const char *bdf, const struct former *had)
 	return rc ? rc : rc2;
 }
 
+static void forget(const char *bdf)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s" STATE_DIR "/%s", nnvme_sys.root, bdf);
+	nnvme_sys.unlink(path);
+}
+
 static int remember(const char *bdf, const struct former *had)
 {
 	char path[300], text[128];
@@ -101,8 +109,11 @@ static int remember(const char *bdf, const struct former *had)
 		return fd;
 	n = snprintf(text, sizeof(text), "%s\n%s\n", *had->driver ? had->driver : "-",
 		     *had->override ? had->override : "(null)");
-	rc = nnvme_sys.pwrite(fd, text, (size_t)n, 0) == n ? 0 : -errno;
+	rc = (int)nnvme_sys.pwrite(fd, text, (size_t)n, 0);
+	rc = rc == n ? 0 : rc < 0 ? -errno : -EIO;
 	nnvme_sys_close(&fd);
+	if (rc)
+		forget(bdf);
 	return rc;
 }
 
@@ -116,14 +127,6 @@ static bool recall(const char *bdf, struct former *had)
 	if (!strcmp(had->driver, "-"))
 		had->driver[0] = 0;
 	return true;
-}
-
-static void forget(const char *bdf)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s" STATE_DIR "/%s", nnvme_sys.root, bdf);
-	nnvme_sys.unlink(path);
 }
 
 /* Unbinding a device that a program has open would wait for that program to end. */
@@ -265,8 +268,10 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 	if (rc)
 		return rc;
 	strcpy(had.driver, info.driver);
-	nnvme_sys_read(had.override, sizeof(had.override), NNVME_PCI_DEVICES "/%s/driver_override",
-		       info.bdf);
+	rc = nnvme_sys_read(had.override, sizeof(had.override),
+			    NNVME_PCI_DEVICES "/%s/driver_override", info.bdf);
+	if (rc < 0)
+		return denied(err, rc, "read the driver_override of", info.bdf);
 	/* A device that vfio-pci has already keeps the note about the driver before. */
 	rc = rebind ? 0 : remember(info.bdf, &had);
 	if (rc)

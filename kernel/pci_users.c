@@ -195,23 +195,22 @@ static int check_partitions(const struct search *s, const char *name)
 /* One block device, a disk, a partition or something that lies on @under. */
 static int check_block(const struct search *s, const char *name, const char *under, int depth)
 {
-	const char *on = under ? ", which lies on /dev/" : "";
-	char dev[32], where[256];
+	char on[NNVME_BLOCK_NAME + 32] = "", dev[32], where[256];
 	int rc;
 
-	if (!under)
-		under = "";
+	if (under)
+		snprintf(on, sizeof(on), ", which lies on /dev/%s,", under);
 	rc = nnvme_sys_read(dev, sizeof(dev), BLOCKS "/%s/dev", name);
 	if (rc < 0)
 		return nnvme_fail(s->err, rc, "cannot tell who uses /dev/%s of %s: %s", name,
 				  s->bdf, strerror(-rc));
 	if (find_mount(s->mounts, dev, name, where))
-		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s%s is mounted on %s; "
-				  "unmount that first (umount %s)", s->bdf, name, on, under,
-				  where, where);
+		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is mounted on %s; "
+				  "unmount that first (umount %s)", s->bdf, name, on, where,
+				  where);
 	if (is_swap(s->swaps, name))
-		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s%s is swapped on; "
-				  "run swapoff /dev/%s first", s->bdf, name, on, under, name);
+		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is swapped on; "
+				  "run swapoff /dev/%s first", s->bdf, name, on, name);
 	return check_holders(s, name, depth);
 }
 

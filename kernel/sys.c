@@ -145,7 +145,7 @@ bool nnvme_sys_exists(const char *path_fmt, ...)
 	int rc;
 
 	MAKE_PATH(path, path_fmt, rc);
-	return !rc && !nnvme_sys.access(path, F_OK);
+	return !rc && (!nnvme_sys.access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR));
 }
 
 /* Bytes read, at most @size; fewer only at the end of the file. */

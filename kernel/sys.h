@@ -49,6 +49,7 @@ void nnvme_sys_close(int *fd);
 /* What the kernel returned (0 or more), or -errno. */
 int nnvme_sys_ioctl(int fd, unsigned long request, void *arg);
 
+/* False only when it is certain that there is no such file. */
 bool nnvme_sys_exists(const char *path_fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*

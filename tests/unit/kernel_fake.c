@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT
+/* The tree and the system calls on it. The ioctls are in kernel_fake_vfio.c. */
+#include "kernel_fake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/sys.h"
+#include "kernel_fake_vfio.h"
+
+struct fake fake;
+
+static char root[64];
+static struct nnvme_sys real;
+static char paths[1024][300];	/* of open descriptors, without the root */
+
+#define PATH(path, fmt) char path[PATH_MAX]; do {		\
+	va_list ap;						\
+	int n_ = snprintf(path, sizeof(path), "%s", root);	\
+	va_start(ap, fmt);					\
+	vsnprintf(path + n_, sizeof(path) - (size_t)n_, fmt, ap);	\
+	va_end(ap);						\
+} while (0)
+
+static void make_parents(const char *path)
+{
+	char dir[PATH_MAX];
+
+	for (const char *c = strchr(path + 1, '/'); c; c = strchr(c + 1, '/')) {
+		snprintf(dir, sizeof(dir), "%.*s", (int)(c - path), path);
+		mkdir(dir, 0755);
+	}
+}
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f;
+
+	make_parents(path);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+void fake_file(const char *text, const char *path_fmt, ...)
+{
+	PATH(path, path_fmt);
+	write_text(path, text);
+}
+
+void fake_link(const char *target, const char *path_fmt, ...)
+{
+	PATH(path, path_fmt);
+	make_parents(path);
+	unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	return remove(path);
+}
+
+void fake_remove(const char *path_fmt, ...)
+{
+	PATH(path, path_fmt);
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *text_of(const char *path)
+{
+	static char text[4096];
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+const char *fake_text(const char *path_fmt, ...)
+{
+	PATH(path, path_fmt);
+	return text_of(path);
+}
+
+const char *fake_driver(const char *bdf)
+{
+	static char target[PATH_MAX];
+	char path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", root, bdf);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = 0;
+	return strrchr(target, '/') ? strrchr(target, '/') + 1 : target;
+}
+
+/* --- what the kernel does on a write to sysfs --- */
+
+static bool has_iommu(const char *bdf)
+{
+	return !strcmp(bdf, FAKE_IOMMU);
+}
+
+static void attach_vfio(const char *bdf)
+{
+	const char *prefix = has_iommu(bdf) ? "" : "noiommu-";
+
+	fake_link("../../drivers/vfio-pci", "/sys/bus/pci/devices/%s/driver", bdf);
+	fake_file("", "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/uevent", bdf, prefix);
+	if (fake.no_cdev || (fake.no_noiommu_cdev && !has_iommu(bdf)))
+		return;
+	fake_file("250:0\n", "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/dev", bdf, prefix);
+	fake_file("", "/dev/vfio/devices/%svfio0", prefix);
+}
+
+void fake_bind_vfio(const char *bdf)
+{
+	fake_file("Y\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+	fake_remove("/sys/bus/pci/devices/%s/nvme", bdf);
+	attach_vfio(bdf);
+}
+
+static void detach(const char *bdf)
+{
+	fake_remove("/sys/bus/pci/devices/%s/driver", bdf);
+	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", bdf);
+	fake_remove("/sys/bus/pci/devices/%s/nvme", bdf);
+}
+
+/* drivers_probe: the driver that driver_override names, or else the one for the class. 0 or errno. */
+static int probe_driver(const char *bdf)
+{
+	char driver[32] = "nvme", path[PATH_MAX];
+
+	if (*fake_driver(bdf))
+		return 0;
+	if (strcmp(fake_text("/sys/bus/pci/devices/%s/driver_override", bdf), "(null)\n") != 0)
+		sscanf(fake_text("/sys/bus/pci/devices/%s/driver_override", bdf), "%31s", driver);
+	snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/%s", root, driver);
+	if (access(path, F_OK))
+		return 0;
+	if (strcmp(driver, "vfio-pci") != 0) {
+		char target[64];
+
+		snprintf(target, sizeof(target), "../../drivers/%s", driver);
+		fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
+		return 0;
+	}
+	if (fake.vfio_refuses)
+		return EINVAL;
+	/* Without an IOMMU, VFIO takes a device only in noiommu mode (drivers/vfio/group.c). */
+	if (!has_iommu(bdf) && fake_text("/sys/module/vfio/parameters/"
+					 "enable_unsafe_noiommu_mode")[0] != 'Y')
+		return EINVAL;
+	attach_vfio(bdf);
+	return 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && !strcmp(text + n - m, end);
+}
+
+/* What a write of @text to a sysfs file does; 0 or errno. */
+static int sysfs_write(const char *path, const char *text)
+{
+	long calls = fake.calls, fail_at = fake.fail_at;
+	char full[PATH_MAX];
+	int rc = 0;
+
+	fake.fail_at = 0;	/* the kernel's own doing isn't a system call */
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	if (ends_with(path, "/driver/unbind")) {
+		detach(text);
+	} else if (ends_with(path, "/drivers_probe")) {
+		rc = probe_driver(text);
+	} else if (ends_with(path, "/driver_override")) {
+		write_text(full, strcmp(text, "\n") ? text : "(null)\n");
+	} else {
+		write_text(full, text);
+	}
+	fake.calls = calls;
+	fake.fail_at = fail_at;
+	return rc;
+}
+
+/* --- the system calls --- */
+
+static bool injected(void)
+{
+	if (++fake.calls != fake.fail_at)
+		return false;
+	fake.injected++;
+	errno = EIO;
+	return true;
+}
+
+static int fake_open(const char *path, int flags, ...)
+{
+	int fd;
+
+	if (injected())
+		return -1;
+	path += strlen(root);
+	if (fake.fail_open && ends_with(path, fake.fail_open)) {
+		errno = fake.open_errno;
+		return -1;
+	}
+	fd = real.open(path - strlen(root), flags & ~O_EXCL, 0600);
+	if (fd < 0)
+		return fd;
+	assert_true(fd < 1024);
+	snprintf(paths[fd], sizeof(paths[fd]), "%s", path);
+	fake.fds++;
+	return fd;
+}
+
+static int fake_close(int fd)
+{
+	assert_true(fd >= 0 && paths[fd][0]);
+	fake_vfio_closed(fd, paths[fd]);
+	paths[fd][0] = 0;
+	fake.fds--;
+	return real.close(fd);
+}
+
+static int fake_ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+	int rc;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (injected())
+		return -1;
+	rc = request == fake.fail_ioctl ? fake.fail_errno :
+					  fake_vfio_ioctl(fd, paths[fd], request, arg);
+	if (!rc)
+		return 0;
+	errno = rc;
+	return -1;
+}
+
+static void *fake_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	if (injected())
+		return MAP_FAILED;
+	fake.maps++;
+	return real.mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static int fake_munmap(void *addr, size_t len)
+{
+	fake.maps--;
+	return real.munmap(addr, len);
+}
+
+static ssize_t fake_pread(int fd, void *buf, size_t len, off_t offset)
+{
+	if (injected())
+		return -1;
+	if (!strncmp(paths[fd], "/dev/vfio/", 10))
+		return fake_config_read(buf, len, offset);
+	return real.pread(fd, buf, len, offset);
+}
+
+static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	char text[256];
+	int rc;
+
+	if (injected())
+		return -1;
+	if (!strncmp(paths[fd], "/dev/vfio/", 10))
+		return fake_config_write(buf, len, offset);
+	if (strncmp(paths[fd], "/sys/", 5) != 0)
+		return real.pwrite(fd, buf, len, offset);
+	snprintf(text, sizeof(text), "%.*s", (int)len, (const char *)buf);
+	rc = sysfs_write(paths[fd], text);
+	if (!rc)
+		return (ssize_t)len;
+	errno = rc;
+	return -1;
+}
+
+static int fake_access(const char *path, int mode)
+{
+	return injected() ? -1 : real.access(path, mode);
+}
+
+static ssize_t fake_readlink(const char *path, char *buf, size_t size)
+{
+	return injected() ? -1 : real.readlink(path, buf, size);
+}
+
+static int fake_scandir(const char *path, struct dirent ***names,
+			int (*filter)(const struct dirent *),
+			int (*compare)(const struct dirent **, const struct dirent **))
+{
+	return injected() ? -1 : real.scandir(path, names, filter, compare);
+}
+
+static int fake_mkdir(const char *path, mode_t mode)
+{
+	return injected() ? -1 : real.mkdir(path, mode);
+}
+
+static int fake_unlink(const char *path)
+{
+	return injected() ? -1 : real.unlink(path);
+}
+
+static int fake_run(char *const argv[])
+{
+	snprintf(fake.ran, sizeof(fake.ran), "%s %s", argv[0], argv[1]);
+	if (!fake.run_loads)
+		return -EIO;
+	fake_file("", "/sys/bus/pci/drivers/%s/unbind", argv[1]);
+	if (!strcmp(argv[1], "vfio-pci"))
+		fake_file("N\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+	return 0;
+}
+
+static int fake_has_cap(int capability)
+{
+	return capability != fake.caps_missing;
+}
+
+static uint64_t fake_memlock(void)
+{
+	return fake.memlock;
+}
+
+/* --- the machine --- */
+
+void fake_disk(const char *bdf, const char *name, const char *number)
+{
+	char ctrl[16];
+
+	snprintf(ctrl, sizeof(ctrl), "%.5s", name);
+	if (bdf) {
+		fake_file("QEMU NVMe Ctrl      \n", "/sys/bus/pci/devices/%s/nvme/%s/model", bdf, ctrl);
+		fake_file(number, "/sys/bus/pci/devices/%s/nvme/%s/%s/dev", bdf, ctrl, name);
+	}
+	fake_file(number, "/sys/class/block/%s/dev", name);
+	fake_file("2097152\n", "/sys/class/block/%s/size", name);
+	fake_file("", "/sys/class/block/%s/holders/.keep", name);
+	fake_file("", "/dev/%s", name);
+}
+
+void fake_partition(const char *disk, const char *name, const char *number)
+{
+	fake_disk(NULL, name, number);
+	fake_file("1\n", "/sys/class/block/%s/%s/partition", disk, name);
+}
+
+static void make_device(const char *bdf, const char *class, const char *driver)
+{
+	char target[64];
+
+	fake_file("0x1b36\n", "/sys/bus/pci/devices/%s/vendor", bdf);
+	fake_file("0x0010\n", "/sys/bus/pci/devices/%s/device", bdf);
+	fake_file(class, "/sys/bus/pci/devices/%s/class", bdf);
+	fake_file("(null)\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
+	fake_file("", "/sys/bus/pci/drivers/%s/unbind", driver);
+	snprintf(target, sizeof(target), "../../drivers/%s", driver);
+	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
+}
+
+static void make_machine(void)
+{
+	make_device(FAKE_NOIOMMU, "0x010802\n", "nvme");
+	make_device(FAKE_IOMMU, "0x010802\n", "nvme");
+	make_device(FAKE_OTHER, "0x020000\n", "e1000e");
+	fake_link("../../../../kernel/iommu_groups/5", "/sys/bus/pci/devices/%s/iommu_group",
+		  FAKE_IOMMU);
+	fake_file("", "/sys/kernel/iommu_groups/5/type");
+	fake_disk(FAKE_NOIOMMU, "nvme0n1", "259:0\n");
+	fake_disk(FAKE_IOMMU, "nvme1n1", "259:1\n");
+	fake_file("", "/sys/bus/pci/drivers/vfio-pci/unbind");
+	fake_file("", "/sys/bus/pci/drivers_probe");
+	fake_file("N\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+	fake_file("", "/sys/class/vfio-dev/.keep");
+	fake_file("", "/dev/iommu");
+	fake_file("Filename\t\t\tType\n", "/proc/swaps");
+	fake_file("22 1 0:2 / / rw - rootfs rootfs rw\n", "/proc/self/mountinfo");
+	fake_file("Character devices:\n  1 mem\n250 vfio-dev\n", "/proc/devices");
+	fake_file("6.12.117\n", "/proc/sys/kernel/osrelease");
+	fake_file("", "/run/.keep");
+}
+
+void fake_rebuild(void)
+{
+	fake_remove("/sys");
+	fake_remove("/proc");
+	fake_remove("/dev");
+	fake_remove("/run");
+	make_machine();
+	fake.calls = fake.fail_at = fake.injected = 0;
+	fake.ran[0] = 0;
+	fake.command = 6;	/* memory on, and bus mastering, as a careless kernel might leave it */
+}
+
+int fake_setup(void **state)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.caps_missing = -1;
+	fake.memlock = UINT64_MAX;
+	fake.bar_size = 16384;
+	fake.bar_flags = 7;
+	fake.pa_run = UINT64_MAX;
+	fake.run_loads = true;
+	strcpy(root, "/tmp/nnvme-fake-XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	real = nnvme_sys;
+	nnvme_sys = (struct nnvme_sys){
+		.root = root, .open = fake_open, .close = fake_close, .ioctl = fake_ioctl,
+		.mmap = fake_mmap, .munmap = fake_munmap, .pread = fake_pread,
+		.pwrite = fake_pwrite, .access = fake_access, .readlink = fake_readlink,
+		.scandir = fake_scandir, .mkdir = fake_mkdir, .unlink = fake_unlink,
+		.run = fake_run, .has_cap = fake_has_cap, .memlock = fake_memlock,
+	};
+	fake_rebuild();
+	return 0;
+}
+
+int fake_teardown(void **state)
+{
+	fake_remove("%s", "");
+	nnvme_sys = real;
+	return 0;
+}
+
+void fake_assert_clean(void)
+{
+	assert_int_equal(fake.fds, 0);
+	assert_int_equal(fake.maps, 0);
+	assert_int_equal(fake.ioas, 0);
+	assert_int_equal(fake.mappings, 0);
+	assert_false(fake.bound);
+	assert_false(fake.attached);
+}
+
+void fake_assert_err(int rc, int code, const struct nnvme_err *err, const char *words)
+{
+	if (rc != code || !strstr(err->text, words ? words : ""))
+		print_message("returned %d, wanted %d; said \"%s\", wanted \"%s\"\n", rc, code,
+			      rc ? err->text : "", words ? words : "");
+	assert_int_equal(rc, code);
+	assert_int_equal(err->code, code);
+	assert_true(err->text[0]);
+	assert_null(strchr(err->text, '\n'));
+	assert_non_null(strstr(err->text, words ? words : ""));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_TESTS_KERNEL_FAKE_H
+#define NNVME_TESTS_KERNEL_FAKE_H
+
+/*
+ * A Linux of our own for the tests of kernel/: a tree of sysfs, procfs and device nodes in a temporary
+ * directory, and system calls that work on it, do what the kernel does behind those that have
+ * effects (bind, unbind, the ioctls), count what is open, and fail when they are told to.
+ *
+ * The tree begins as a machine with one controller without an IOMMU, FAKE_NOIOMMU, one behind one,
+ * FAKE_IOMMU, both with the driver nvme and a namespace, and a network card, FAKE_OTHER.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kernel/err.h"
+
+#define FAKE_NOIOMMU "0000:41:00.0"
+#define FAKE_IOMMU "0000:00:10.0"
+#define FAKE_OTHER "0000:00:02.0"
+
+/* What the kernel is like and what it was asked; reset by fake_setup(). */
+struct fake {
+	/* The kernel. */
+	bool no_cdev;		/* VFIO makes no device nodes */
+	bool no_noiommu_cdev;	/* ... none for devices without an IOMMU */
+	bool vfio_refuses;	/* vfio-pci's probe fails */
+	bool deaf_config;	/* writes to the command register have no effect */
+	bool gone;		/* reads of configuration space give all ones */
+	bool zero_iova;		/* the first mapping lands at IOVA 0 */
+	int caps_missing;	/* capability that isn't there; -1: none is missing */
+	uint64_t memlock;
+	uint64_t bar_size;
+	uint32_t bar_flags;
+	uint64_t pa_run;	/* what GET_PA says is contiguous; 0 is possible */
+	uint64_t pa_xor;	/* changes GET_PA's address; UINT64_MAX: address 0 */
+	unsigned long fail_ioctl;	/* this ioctl fails with fail_errno */
+	int fail_errno;
+	const char *fail_open;	/* opening a path that ends like this fails with open_errno */
+	int open_errno;
+
+	/* What has happened. */
+	long calls;		/* system calls so far */
+	long fail_at;		/* this one of them fails with EIO; 0: none */
+	long injected;		/* those that did */
+	int fds, maps;		/* open now */
+	bool bound, attached;
+	int ioas;		/* alive now */
+	int mappings;		/* alive now */
+	uint64_t get_pa_wanted;	/* length of the last GET_PA */
+	int resets;
+	uint16_t command;	/* PCI command register */
+	char ran[64];		/* what was run */
+	bool run_loads;		/* modprobe makes the driver appear */
+};
+extern struct fake fake;
+
+int fake_setup(void **state);
+int fake_teardown(void **state);
+
+/* Change the tree; paths as the kernel has them. Directories appear as needed. */
+void fake_file(const char *text, const char *path_fmt, ...) __attribute__((format(printf, 2, 3)));
+void fake_link(const char *target, const char *path_fmt, ...) __attribute__((format(printf, 2, 3)));
+void fake_remove(const char *path_fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Begin again with the same kernel: a fresh tree, nothing counted. */
+void fake_rebuild(void);
+
+/* A disk in /sys/class/block and /dev, on a controller or (NULL) on none. */
+void fake_disk(const char *bdf, const char *name, const char *number);
+void fake_partition(const char *disk, const char *name, const char *number);
+
+/* The device's driver now, "" for none; a file's text; static storage each. */
+const char *fake_driver(const char *bdf);
+const char *fake_text(const char *path_fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Let vfio-pci have the device, as if bound long ago. */
+void fake_bind_vfio(const char *bdf);
+
+/* Nothing is open, mapped, bound, attached or allocated. */
+void fake_assert_clean(void);
+
+/* @rc failed with @code; the text has @words in it (NULL: any), and is one line. */
+void fake_assert_err(int rc, int code, const struct nnvme_err *err, const char *words);
+
+#endif
