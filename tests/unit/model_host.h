@@ -163,7 +163,7 @@ static inline bool host_reap(struct host *h, unsigned qid)
 	struct host_queue *q = &h->q[qid];
 	struct nnvme_cqe *cqe = &q->cq[q->head];
 
-	if ((cqe->dw3 >> 16 & 1) != q->phase)
+	if ((__atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE) >> 16 & 1) != q->phase)
 		return false;
 	h->last = *cqe;
 	if (++q->head == q->entries) {
