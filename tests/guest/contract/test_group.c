@@ -31,8 +31,6 @@ static int open_group_without_rawio(void *bdf)
 
 static void group_takes_rawio(void **state)
 {
-	if (!pcidev_containers())
-		skip();
 	assert_int_equal(contract_in_child(open_group_without_rawio, (void *)contract_noiommu[0]), EPERM);
 }
 
@@ -63,8 +61,12 @@ static void group_and_cdev_exclude_each_other(const char *bdf)
 
 static void group_excludes_cdev_and_back(void **state)
 {
-	if (pcidev_containers())
-		group_and_cdev_exclude_each_other(contract_noiommu[0]);
+	group_and_cdev_exclude_each_other(contract_noiommu[0]);
+	group_and_cdev_exclude_each_other(contract_iommu[0]);
+}
+
+static void group_excludes_cdev_with_an_iommu(void **state)
+{
 	group_and_cdev_exclude_each_other(contract_iommu[0]);
 }
 
@@ -88,8 +90,6 @@ static void legacy_noiommu_container_works(void **state)
 {
 	int container, group;
 
-	if (!pcidev_containers())
-		skip();
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	group = open_group(contract_noiommu[0]);
 	assert_true(container >= 0 && group >= 0);
@@ -107,8 +107,6 @@ static void type1_container_works(void **state)
 	};
 	int container, group;
 
-	if (!pcidev_containers())
-		skip();
 	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	group = open_group(contract_iommu[0]);
 	assert_true(container >= 0 && group >= 0);
@@ -119,45 +117,59 @@ static void type1_container_works(void **state)
 	check_group_device(group, contract_iommu[0]);
 }
 
-/* An iommufd in the container's place: for a noiommu device it maps nothing. */
-static void iommufd_serves_as_container(void **state)
+/* An iommufd in the container's place */
+static void check_iommufd_as_container(const char *bdf, int type)
 {
-	int iommufd, group;
+	int iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	int group = open_group(bdf);
 
-	for (unsigned noiommu = 0; noiommu < 2; noiommu++) {
-		const char *bdf = noiommu ? contract_noiommu[0] : contract_iommu[0];
-
-		if (noiommu && !pcidev_containers())
-			continue;
-		iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
-		group = open_group(bdf);
-		assert_true(iommufd >= 0 && group >= 0);
-		assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &iommufd), 0);
-		assert_int_equal(ioctl(iommufd, VFIO_SET_IOMMU,
-				       noiommu ? VFIO_NOIOMMU_IOMMU : VFIO_TYPE1v2_IOMMU), 0);
-		check_group_device(group, bdf);
-		close(group);
-		close(iommufd);
-	}
+	assert_true(iommufd >= 0 && group >= 0);
+	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &iommufd), 0);
+	assert_int_equal(ioctl(iommufd, VFIO_SET_IOMMU, type), 0);
+	check_group_device(group, bdf);
 }
 
-static void group_exists_for_containers_only(void **state)
+static void iommufd_serves_as_container(void **state)
+{
+	check_iommufd_as_container(contract_iommu[0], VFIO_TYPE1v2_IOMMU);
+}
+
+static void iommufd_serves_as_noiommu_container(void **state)
+{
+	check_iommufd_as_container(contract_noiommu[0], VFIO_NOIOMMU_IOMMU);
+}
+
+static void noiommu_device_has_a_group(void **state)
+{
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(pcidev_has_group(contract_noiommu[i]));
+}
+
+static void noiommu_device_has_no_group(void **state)
 {
 	assert_true(pcidev_has_group(contract_iommu[0]));
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(pcidev_has_group(contract_noiommu[i]), pcidev_containers());
+		assert_false(pcidev_has_group(contract_noiommu[i]));
 }
 
 int contract_test_group(void)
 {
-	const struct CMUnitTest tests[] = {
-		CONTRACT_TEST(group_exists_for_containers_only),
+	const struct CMUnitTest with_containers[] = {
+		CONTRACT_TEST(noiommu_device_has_a_group),
 		CONTRACT_TEST(group_takes_rawio),
 		CONTRACT_TEST(group_excludes_cdev_and_back),
 		CONTRACT_TEST(legacy_noiommu_container_works),
 		CONTRACT_TEST(type1_container_works),
 		CONTRACT_TEST(iommufd_serves_as_container),
+		CONTRACT_TEST(iommufd_serves_as_noiommu_container),
+	};
+	const struct CMUnitTest without[] = {
+		CONTRACT_TEST(noiommu_device_has_no_group),
+		CONTRACT_TEST(group_excludes_cdev_with_an_iommu),
+		CONTRACT_TEST(iommufd_serves_as_container),
 	};
 
-	return cmocka_run_group_tests_name("group", tests, NULL, NULL);
+	if (pcidev_containers())
+		return cmocka_run_group_tests_name("group", with_containers, NULL, NULL);
+	return cmocka_run_group_tests_name("no group", without, NULL, NULL);
 }
