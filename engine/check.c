@@ -39,13 +39,13 @@ static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvm
 		if (!(o->td_ddir & (1 << ddir)))
 			continue;
 		if (!rc)
+			rc = nnvme_fio_check_bssplit(td, file, ddir);
+		if (!rc)
 			rc = nnvme_fio_check_blocks(file, "bs", o->min_bs[ddir]);
 		if (!rc)
 			rc = nnvme_fio_check_blocks(file, "bs", o->max_bs[ddir]);
 		if (!rc)
 			rc = nnvme_fio_check_blocks(file, "blockalign", o->ba[ddir]);
-		if (!rc)
-			rc = nnvme_fio_check_bssplit(td, file, ddir);
 	}
 	if (!rc && o->bs_unaligned) {
 		log_err(NNVME_FIO_SAYS "bs_unaligned makes blocks of any number of bytes, %s takes "

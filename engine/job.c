@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "kernel/pci.h"
 #include "registry.h"
 
 /* Jobs between init and cleanup. */
@@ -41,22 +42,27 @@ static void nnvme_fio_use_threads(struct thread_data *td)
 	said = true;
 }
 
-/* The namespace is in the name behind an 'n', as in nvme0n1, or is what nsid= says. */
-static int nnvme_fio_nsid(const struct thread_data *td, const char *name, uint32_t *nsid,
-			  struct nnvme_err *err)
+/* 0000.41.00.0n2: a controller and, as in nvme0n2, a namespace; without one, nsid= says which. */
+static int nnvme_fio_name(const struct thread_data *td, const char *name,
+			  char bdf[NNVME_BDF_SIZE], uint32_t *nsid, struct nnvme_err *err)
 {
 	const struct nnvme_fio_options *options = td->eo;
-	const char *suffix = strchr(name, 'n');
-	unsigned long long value;
-	char *end;
+	char text[64], *suffix, *end;
+	unsigned long long value = options->nsid;
+	int rc;
 
-	*nsid = options->nsid;
-	if (!suffix)
-		return 0;
-	value = strtoull(suffix + 1, &end, 10);
-	if (suffix[1] < '1' || suffix[1] > '9' || *end || value >= UINT32_MAX)
-		return nnvme_fail(err, -EINVAL, "file name %s: no namespace after the n; "
-				  "write it like 0000.41.00.0n2", name);
+	snprintf(text, sizeof(text), "%s", name);
+	suffix = strrchr(text, 'n');
+	if (suffix)
+		*suffix++ = 0;
+	rc = nnvme_bdf_parse(text, bdf, NULL);
+	if (rc)
+		return nnvme_bdf_parse(name, bdf, err);
+	if (suffix)
+		value = strtoull(suffix, &end, 10);
+	if (suffix && (*suffix < '1' || *suffix > '9' || *end || value >= UINT32_MAX))
+		return nnvme_fail(err, -EINVAL, "file name %s: no namespace after the n; write it "
+				  "like 0000.41.00.0n2", name);
 	*nsid = (uint32_t)value;
 	return 0;
 }
@@ -69,12 +75,13 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 	struct nnvme_options opts = {
 		.mode = options->mode, .hugepages = options->hugepages, .log = nnvme_fio_log,
 	};
-	uint32_t nsid;
+	char bdf[NNVME_BDF_SIZE];
+	uint32_t nsid = 0;
 	int rc;
 
-	rc = nnvme_fio_nsid(td, f->file_name, &nsid, err);
+	rc = nnvme_fio_name(td, f->file_name, bdf, &nsid, err);
 	if (!rc)
-		rc = nnvme_registry_get(f->file_name, &opts, &file->ctrl, err);
+		rc = nnvme_registry_get(bdf, &opts, &file->ctrl, err);
 	if (rc)
 		return rc;
 	file->ns = nnvme_ns_get(file->ctrl, nsid, err);

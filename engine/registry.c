@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,17 +51,11 @@ static int nnvme_open_new(const char *bdf, const struct nnvme_options *opts,
 	return 0;
 }
 
-int nnvme_registry_get(const char *name, const struct nnvme_options *opts,
+int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 		       struct nnvme_ctrl **ctrl, struct nnvme_err *err)
 {
 	struct nnvme_open *open;
-	char text[64], bdf[NNVME_BDF_SIZE];
-	int rc;
-
-	snprintf(text, sizeof(text), "%.*s", (int)strcspn(name, "n"), name);
-	rc = nnvme_bdf_parse(text, bdf, err);
-	if (rc)
-		return rc;
+	int rc = 0;
 
 	pthread_mutex_lock(&nnvme_open_lock);
 	open = nnvme_open_find(bdf);

@@ -12,10 +12,10 @@
 #include "nvme/ctrl.h"
 
 /*
- * The controller that @name means, in whatever spelling nnvme_bdf_parse() knows, up to the end of the
- * text or to an 'n'. It is an error to ask for one that is open with other options.
+ * The controller at @bdf, as nnvme_bdf_parse() spells it: two spellings would be two controllers. It is
+ * an error to ask for one that is open with other options.
  */
-int nnvme_registry_get(const char *name, const struct nnvme_options *opts,
+int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 		       struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 void nnvme_registry_put(struct nnvme_ctrl *ctrl);
 

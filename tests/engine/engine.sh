@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The distribution's fio with the engine, on software controllers: engine.sh MODULE-ON-MODEL MODULE
+# Prints TAP. What the controllers saw wrong (witness.c) fails the run in which it happened.
+set -u
+model=$1 module=$2
+fio=${FIO:-fio}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0 bad=0
+A=0000.41.00.0 B=0000.42.00.0
+unset NNVME_MODEL NNVME_WITNESS on
+export ASAN_OPTIONS=detect_leaks=0
+
+# in_fio ARGUMENTS: fio with them and nothing else, output in $tmp/out, status in $status
+in_fio() {
+	LD_PRELOAD=${FIO_PRELOAD-} timeout -s KILL 120 "$fio" "$@" >"$tmp/out" 2>&1 </dev/null
+	status=$?
+}
+
+# job ARGUMENTS: one job on the first controller, or $on; later arguments override
+job() {
+	in_fio --name=job "--ioengine=external:$model" "--filename=${on-$A}" --hugepages=off --thread \
+		--bs=4k --size=1m "$@"
+}
+
+result() { # NAME, after a test: 0
+	if [ "$1" -eq 0 ]; then
+		echo "ok $((n += 1)) - $2"
+	else
+		echo "not ok $((n += 1)) - $2"
+		echo "# status $status"
+		sed 's/^/# /' "$tmp/out"
+		bad=$((bad + 1))
+	fi
+}
+
+said() { grep -Eq -e "$1" "$tmp/out"; }
+
+# works NAME ARGUMENTS: runs, does some I/O, and no job reports an error
+works() {
+	works_name=$1
+	shift
+	job "$@"
+	[ $status -eq 0 ] && said ' err= 0' && said 'bw=.*io=[1-9]' && ! said ' err=( [1-9]|[1-9])'
+	result $? "$works_name"
+}
+
+# refuses NAME WORDS ARGUMENTS: says those, in one line of the engine's, with a status that is no crash
+refuses() {
+	refuses_name=$1 words=$2
+	shift 2
+	job "$@"
+	[ $status -ne 0 ] && [ $status -lt 128 ] && said "$words"
+	result $? "refused: $refuses_name"
+}
+
+### what the module is
+nm -D --defined-only "$module" >"$tmp/out" 2>&1
+status=$?
+[ "$(wc -l <"$tmp/out")" -eq 1 ] && said ' D ioengine$'
+result $? 'the module exports the ops table and nothing else'
+
+LD_LIBRARY_PATH=$(dirname "$module") in_fio --enghelp=libnoiommu_nvme
+[ $status -eq 0 ] && said '^nsid' && said '^hugepages' && said '^mode'
+result $? 'enghelp lists the options, the engine found by its name'
+
+LD_LIBRARY_PATH=$(dirname "$module") in_fio --enghelp=libnoiommu_nvme,mode
+[ $status -eq 0 ] && said 'noiommu' && said 'default: auto'
+result $? 'enghelp explains an option'
+
+LD_LIBRARY_PATH=$(dirname "$module") in_fio --name=job --ioengine=libnoiommu_nvme --rw=read \
+	--filename=ffff.ff.1f.7
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'libnoiommu_nvme: .*ffff:ff:1f.7'
+result $? 'refused: a controller that does not exist'
+
+# Another version of the interface: the word behind the list head and the name's pointer.
+section=$(readelf -SW "$module" | sed -n 's/^ *\[ *[0-9]*\] \.data \+PROGBITS *//p')
+# shellcheck disable=SC2086 # address, offset, ...
+set -- $section
+at=$((0x$(nm -D "$module" | sed -n 's/ D ioengine$//p') - 0x$1 + 0x$2 + 24))
+cp "$module" "$tmp/other.so"
+printf '\143' | dd of="$tmp/other.so" bs=1 seek=$at conv=notrunc 2>"$tmp/dd"
+in_fio --name=job "--ioengine=external:$tmp/other.so" --filename=$A --rw=read
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'bad ioops version 99 \(want [0-9]+\)'
+result $? "refused: another fio's version (fio's own words)"
+
+### I/O
+works 'sequential read' --rw=read
+works 'write, verify by crc32c' --rw=randwrite --iodepth=32 --verify=crc32c
+works 'write, verify by pattern' --rw=write --iodepth=8 --verify=pattern --verify_pattern=0xdeadbeef
+works 'randrw, verify' --rw=randrw --iodepth=16 --verify=crc32c --size=4m
+works 'trim' --rw=randtrim --iodepth=4
+works 'trimwrite' --rw=trimwrite --iodepth=4
+for bs in 512 1536 4k 12k 128k 132k 1m 4m; do
+	works "bs=$bs, verify" --bs=$bs --size=8m --rw=write --iodepth=4 --verify=crc32c
+done
+works 'bsrange, verify' --bsrange=512-256k --rw=randwrite --size=8m --iodepth=16 --verify=crc32c
+works 'bssplit' --bssplit=512/20:4k/50:64k/30 --rw=randrw --size=8m --iodepth=16
+NNVME_MODEL=block=4096,size=64m works '4096-byte blocks, verify' --rw=randwrite --verify=crc32c \
+	--bsrange=4k-64k --iodepth=8
+for align in 4 512 516 2048 4100; do
+	works "iomem_align=$align, verify" --iomem_align=$align --bs=20k --size=2m --iodepth=5 \
+		--rw=randwrite --verify=crc32c
+done
+works 'one block at a time in odd multiples, verify' --bs=3584 --size=1m --iodepth=9 --rw=write \
+	--verify=crc32c
+for depth in 1 2 31 256 1024; do
+	NNVME_MODEL=mqes=2047 works "iodepth=$depth" --iodepth=$depth --rw=randwrite --size=8m --verify=crc32c
+done
+works 'iodepth=1023, all of a queue, in large blocks' --iodepth=1023 --bs=64k --size=64m --rw=randread
+works 'iodepth=1 with a block of many commands' --iodepth=1 --bs=4m --size=16m --rw=write --verify=crc32c
+works 'batches of 32' --iodepth=32 --iodepth_batch=32 --iodepth_batch_complete_min=1 \
+	--iodepth_batch_complete_max=32 --rw=randread --size=8m
+works 'batches that wait for all' --iodepth=64 --iodepth_batch=16 --iodepth_low=16 \
+	--iodepth_batch_complete_min=16 --iodepth_batch_complete_max=64 --rw=randrw --size=8m
+works 'completions taken as they are there' --iodepth=16 --iodepth_batch_complete_min=0 --rw=randread
+
+NNVME_WITNESS_COUNTS=1 job --iodepth=32 --iodepth_batch=32 --iodepth_batch_complete_min=32 \
+	--iodepth_batch_complete_max=32 --rw=read --size=8m
+[ $status -eq 0 ] && rings=$(sed -n 's/.*io_commands=2048 sq_doorbells=//p' "$tmp/out") &&
+	[ "${rings:-9999}" -le 64 ]
+result $? 'one doorbell per batch: at most 64 for 2048 reads in batches of 32'
+
+for jobs in 1 2 8; do
+	works "numjobs=$jobs" --numjobs=$jobs --rw=randwrite --iodepth=8 --verify=crc32c \
+		--offset_increment=4m
+done
+NNVME_WITNESS_COUNTS=1 job --numjobs=4 --rw=randread
+[ $status -eq 0 ] && said 'enables=1 '
+result $? 'four jobs open their controller once'
+
+NNVME_WITNESS_COUNTS=1 in_fio "--ioengine=external:$model" --hugepages=off --thread --rw=read --size=1m \
+	--name=a --filename=$A --name=b --filename='0000\:41\:00.0' --name=c --filename=41.00.0
+[ $status -eq 0 ] && said 'enables=1 '
+result $? 'three spellings of one controller are one controller'
+
+on=$A:$B works 'two controllers in one job, verify' --rw=randwrite --size=4m --iodepth=16 \
+	--verify=crc32c
+on=${A}n1:${A}n2 NNVME_MODEL=ns=2 works 'two namespaces in one job, verify' --rw=randwrite \
+	--size=4m --iodepth=16 --verify=crc32c
+on=$A:${B}n2:${A}n2:$B NNVME_MODEL=ns=2 works 'two controllers, two namespaces each' \
+	--rw=randrw --size=8m --iodepth=16
+NNVME_MODEL=ns=3 works 'nsid=3' --nsid=3 --rw=write --verify=crc32c
+
+NNVME_MODEL=ns=2,file=$tmp/disk job --nsid=2 --rw=write --buffer_pattern=0x5a --offset=8k --size=64k
+tr -d '\132' <"$tmp/disk.2" | wc -c >"$tmp/left"
+[ $status -eq 0 ] && [ "$(cat "$tmp/left")" -eq $(($(wc -c <"$tmp/disk.2") - 65536)) ] &&
+	[ "$(dd if="$tmp/disk.2" bs=8k skip=1 count=8 2>/dev/null | tr -d '\132' | wc -c)" -eq 0 ] &&
+	[ "$(tr -d '\0' <"$tmp/disk.1" | wc -c)" -eq 0 ]
+result $? 'what was written is where it belongs, and nowhere else'
+
+works 'processes become threads' --thread=0 --numjobs=2 --rw=randread --iodepth=4
+said 'thread=1 switched on' && [ "$(grep -c 'switched on' "$tmp/out")" -eq 1 ]
+result $? 'and the engine says so once'
+job --thread=0 --rw=read --output-format=json
+[ $status -eq 0 ] && [ "$(head -c 1 "$tmp/out")" = '{' ]
+result $? 'but not into JSON'
+works 'create_serialize=0 with threads' --create_serialize=0 --rw=randwrite --verify=crc32c \
+	--numjobs=2 --offset_increment=1m
+refuses 'create_serialize=0 with processes' 'thread=1' --create_serialize=0 --thread=0 --rw=read
+
+works 'time_based' --time_based --runtime=1 --rw=randrw --iodepth=4
+works 'rate' --rate=8m --rw=randread --iodepth=4
+works 'rate_iops and thinktime' --rate_iops=500 --thinktime=100 --rw=randwrite --iodepth=4 --size=256k
+works 'loops' --loops=3 --rw=write --verify=crc32c
+works 'size in percent' --size=50% --bs=256k --rw=read
+works 'offset in percent' --offset=50% --size=25% --bs=256k --rw=read
+works 'stonewalled jobs' --rw=write --name=second "--ioengine=external:$model" --filename=$A \
+	--hugepages=off --thread --stonewall --rw=read --size=1m
+NNVME_WITNESS_COUNTS=1 job --rw=write --size=64k --fsync=4
+[ $status -eq 0 ] && flushes=$(sed -n 's/.*flushes=\([0-9]*\).*/\1/p' "$tmp/out") && [ "${flushes:-0}" -ge 3 ]
+result $? 'fsync is flush'
+NNVME_WITNESS_COUNTS=1 job --rw=write --size=64k --fdatasync=4 --end_fsync=1 --iodepth=4
+[ $status -eq 0 ] && flushes=$(sed -n 's/.*flushes=\([0-9]*\).*/\1/p' "$tmp/out") && [ "${flushes:-0}" -ge 5 ]
+result $? 'fdatasync and end_fsync are flush'
+printf 'fio version 2 iolog\n%s add\n%s open\n%s write 0 4096\n%s read 8192 8192\n%s close\n' \
+	$A $A $A $A $A >"$tmp/log"
+in_fio --name=job "--ioengine=external:$model" --hugepages=off --thread "--read_iolog=$tmp/log"
+[ $status -eq 0 ] && said 'rwts: total=1,1,'
+result $? 'a log is replayed'
+NNVME_MODEL=queues=3 works 'hugepages and mode given' --mode=noiommu --numjobs=3 --rw=read
+
+### I/O that fails
+NNVME_MODEL=bad_lba=80 job --rw=read
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'read of 8 blocks at LBA 80 of namespace 1: .*[Ee]rror' &&
+	said 'err= *5|err=[1-9]'
+result $? 'a failed read ends the job, with the status in words'
+NNVME_MODEL=bad_lba=80 job --rw=randwrite --iodepth=32
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'write of 8 blocks at LBA 80 of namespace 1: .*'
+result $? 'a failed write at depth does so too'
+NNVME_MODEL=bad_lba=80 job --rw=read --bs=1m --size=4m
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'read of 2048 blocks at LBA 0 of namespace 1: .*'
+result $? 'a failed piece fails the whole'
+NNVME_MODEL=bad_lba=80 job --rw=read --continue_on_error=all
+[ $status -lt 128 ] && said 'read of 8 blocks at LBA 80' && said 'total=256,' && said 'total_err|err= 0|errors *: total='
+result $? 'continue_on_error goes on, with the status in words'
+for end in fatal vanish; do
+	NNVME_WITNESS=$end job --rw=randrw --time_based --runtime=60 --iodepth=32 --size=4m
+	[ $status -ne 0 ] && [ $status -lt 128 ] && said "witness: $end" && said 'the controller is gone'
+	result $? "a controller that dies ($end) fails its I/O and hangs nothing"
+done
+on=$A:$B NNVME_WITNESS=vanish job --rw=randread --time_based --runtime=60 --rate_iops=20000 --iodepth=8 \
+	--numjobs=2
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'the controller is gone'
+result $? 'one of two controllers dies, with a rate'
+
+### what is refused
+on=0000:41:00.0 refuses 'an address cut at its colons' '0000\.41\.00\.0' --rw=read
+on=nonsense refuses 'no address at all' 'address' --rw=read
+on=${A}nx refuses 'no namespace behind the n' '0000\.41\.00\.0n2' --rw=read
+refuses 'an absent nsid' 'amespace.* 7' --nsid=7 --rw=read
+on=${A}n9 refuses 'an absent namespace in the name' 'amespace.* 9' --rw=read
+refuses 'a misspelt option' '[Bb]ad option|nonexistent|unrecognized' --hugepage=off --rw=read
+refuses 'a misspelt value' 'mode|hugepages' --mode=iomu --rw=read
+refuses 'a mode that the device has not' 'iommu' --mode=iommu --rw=read
+refuses 'bs=1000' 'bs=1000 .*512-byte.*bs=1024' --bs=1000 --rw=read
+NNVME_MODEL=block=4096 refuses 'bs below the block' 'bs=512 .*4096-byte' --bs=512 --rw=read
+refuses 'bsrange with an odd end' 'bs=5000 .*512-byte' --bsrange=512-5000 --rw=randread
+refuses 'bssplit with an odd block' 'bssplit=1000 ' --bssplit=512/50:1000/50 --rw=randread
+refuses 'an odd block size for writes alone' 'bs=700 ' --bs=4k,700 --rw=randrw
+refuses 'blockalign' 'blockalign=100 ' --blockalign=100 --rw=randread
+refuses 'bs_unaligned' 'bs_unaligned' --bs_unaligned --bsrange=512-4k --rw=randread
+refuses 'an odd offset' 'offset=1000 .*512-byte' --offset=1000 --rw=read
+refuses 'an odd offset_increment' 'offset=1000 .*512-byte' --offset_increment=1000 --numjobs=2 --rw=read
+refuses 'an odd iomem_align' 'iomem_align=2:' --iomem_align=2 --rw=read
+refuses 'an offset at the end' 'offset=67108864 .*67108864 bytes' --offset=64m --rw=read
+refuses 'an offset behind the end' 'offset=1099511627776 .*67108864 bytes' --offset=1t --size=0 --rw=randread
+refuses 'an offset of 100 %' 'offset=67108864 ' --offset=100% --size=0 --rw=read
+refuses 'a second job behind the end' 'offset=67108864 ' --offset_increment=64m --numjobs=2 --rw=read
+refuses 'a size over the end' 'size=67109376 at offset=0 .*at most size=67108864' --size=67109376 --rw=read
+refuses 'a size over the end from an offset' 'at most size=4096' --offset=67104768 --size=8k --rw=read
+refuses 'a filesize over the end' 'over the end' --filesize=65m --size=0 --rw=read
+refuses 'a transfer that leaves the blocks on the way' "whole number of the namespace's blocks" \
+	--rw=read:100 --bs=4k
+NNVME_MODEL=mqes=63 refuses 'an iodepth that the queues lack' 'iodepth=64 .*at most iodepth=6[0-3]' \
+	--iodepth=64 --rw=read
+on=${A}n1:${A}n2 NNVME_MODEL=ns=2,queues=1 refuses 'more queue pairs than there are' 'queue pair' --rw=read
+NNVME_MODEL=oncs=0 refuses 'trim without Dataset Management' 'Dataset Management' --rw=trim
+NNVME_MODEL=meta=8 refuses 'metadata' 'metadata' --rw=read
+refuses 'pre_read' 'pre_read' --pre_read=1 --rw=read
+refuses 'io_submit_mode=offload (fio'\''s own words)' 'offload' --io_submit_mode=offload --rw=read
+refuses 'mem= (fio'\''s own words)' 'mem' --mem=malloc --rw=read
+NNVME_MODEL=map_limit=1m refuses 'more memory than may be locked' 'memlock|ulimit|MEMLOCK' \
+	--iodepth=64 --bs=1m --size=64m --rw=read
+NNVME_MODEL=never_ready=1,to=1 refuses 'a controller that does not come up' 'CSTS.RDY=1 not seen' --rw=read
+refuses 'other options on an open controller' 'another job' --rw=read --name=second --rw=read \
+	"--ioengine=external:$model" --filename=$A --thread --hugepages=2m --size=1m
+
+echo "1..$n"
+[ $bad -eq 0 ]

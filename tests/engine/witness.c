@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Loaded into fio with the engine and the software controller. At the end of the process it looks back at
+ * what the controllers saw: a DMA outside registered memory, a rule of the specification broken, memory left
+ * mapped or a controller left running kill fio, and so fail the test. Until then it can make the first controller
+ * fail: NNVME_WITNESS=fatal or vanish does so once 1000 commands have been fetched.
+ */
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/model/model.h"
+
+static const char *const controllers[] = { "0000:41:00.0", "0000:42:00.0" };
+static bool vanished;
+
+static void die(const char *name, const char *what)
+{
+	fprintf(stderr, "witness: %s: %s\n", name, what);
+	abort();
+}
+
+static void *trouble(void *kind)
+{
+	struct model_counts counts = {0};
+	struct model *m;
+
+	while (counts.io_commands < 1000) {
+		usleep(1000);
+		m = model_find(controllers[0]);
+		if (m)
+			model_counts(m, &counts);
+	}
+	fprintf(stderr, "witness: %s\n", (char *)kind);
+	vanished = !strcmp(kind, "vanish");
+	if (vanished)
+		model_vanish(m);
+	else
+		model_fatal(m);
+	return NULL;
+}
+
+__attribute__((constructor)) static void witness_start(void)
+{
+	char *kind = getenv("NNVME_WITNESS");
+	pthread_t thread;
+
+	if (kind && pthread_create(&thread, NULL, trouble, kind))
+		die("witness", "no thread");
+}
+
+static void testify(const char *name, struct model *m)
+{
+	struct model_counts counts;
+
+	model_assert_clean(m);
+	model_counts(m, &counts);
+	/* what has vanished can't be proven to have stopped, and so keeps its memory */
+	if (vanished)
+		return;
+	if (counts.mapped)
+		die(name, "memory is still mapped");
+	if (model_ready(m))
+		die(name, "the controller was left running");
+	if (!counts.shutdowns && counts.enables && !getenv("NNVME_WITNESS"))
+		die(name, "the controller was not shut down");
+	if (getenv("NNVME_WITNESS_COUNTS"))
+		fprintf(stderr, "witness: %s: enables=%llu flushes=%llu io_commands=%llu "
+			"sq_doorbells=%llu\n", name, (unsigned long long)counts.enables,
+			(unsigned long long)counts.flushes, (unsigned long long)counts.io_commands,
+			(unsigned long long)counts.sq_doorbells);
+}
+
+__attribute__((destructor)) static void witness_end(void)
+{
+	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
+		struct model *m = model_find(controllers[i]);
+
+		if (m)
+			testify(controllers[i], m);
+	}
+}
