@@ -169,10 +169,6 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 	*turn_on = false;
 	if (on == 1)
 		return 0;
-	if (on == -ENOENT && !nnvme_sys_exists("/sys/bus/pci/drivers/" VFIO))
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver "
-				  VFIO "; build it with CONFIG_VFIO_PCI or load it with "
-				  "modprobe " VFIO, info->bdf);
 	if (on == -ENOENT)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: it has no IOMMU and this "
 				  "kernel's VFIO has no noiommu mode; build it with "
@@ -264,6 +260,10 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 	if (rc)
 		return rc;
 	load_driver(VFIO);
+	if (!nnvme_sys_exists("/sys/bus/pci/drivers/" VFIO))
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver "
+				  VFIO " (CONFIG_VFIO_PCI), and modprobe " VFIO " found none",
+				  info.bdf);
 	rc = check_noiommu(&info, flags, &turn_on, err);
 	if (rc)
 		return rc;

@@ -112,7 +112,10 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		return 0;
 	case NNVME_IOMMU_DESTROY:
 		assert_int_equal(((struct nnvme_uapi_destroy *)arg)->id, IOAS);
-		assert_false(fake.attached);	/* EBUSY in Linux */
+		if (fake.attached) {
+			assert_true(fake.injected);	/* only if detaching was made to fail */
+			return EBUSY;
+		}
 		fake.ioas--;
 		return 0;
 	case NNVME_IOMMU_IOAS_MAP:

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+/* Moving a controller to vfio-pci and back. */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/pci.h"
+#include "kernel_fake.h"
+
+#define STATE "/run/noiommu-nvme/" FAKE_NOIOMMU
+#define SWITCH "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+#define OVERRIDE "/sys/bus/pci/devices/" FAKE_NOIOMMU "/driver_override"
+
+/* As it was before anything was tried. */
+static void assert_untouched(const char *bdf)
+{
+	assert_string_equal(fake_driver(bdf), "nvme");
+	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", bdf), "(null)\n");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", bdf), "");
+	assert_int_equal(fake_text(SWITCH)[0], 'N');
+	assert_int_equal(fake.fds, 0);
+}
+
+static void refuses(const char *bdf, unsigned flags, int code, const char *words)
+{
+	struct nnvme_err err;
+
+	fake_assert_err(nnvme_pci_bind(bdf, flags, &err), code, &err, words);
+	assert_int_equal(fake.fds, 0);
+}
+
+static void bind_behind_iommu(void **state)
+{
+	struct nnvme_pci_info info;
+
+	assert_int_equal(nnvme_pci_bind("00:10.0", 0, NULL), 0);
+	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
+	assert_string_equal(info.driver, "vfio-pci");
+	assert_string_equal(info.vfio_dev, "vfio0");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\n");
+	assert_int_equal(fake_text(SWITCH)[0], 'N');	/* has nothing to do with it */
+	assert_int_equal(fake.fds, 0);
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
+	assert_untouched(FAKE_IOMMU);
+}
+
+static void noiommu_needs_the_switch(void **state)
+{
+	refuses(FAKE_NOIOMMU, 0, -EPERM, "noiommu-nvme bind --unsafe-noiommu " FAKE_NOIOMMU);
+	refuses(FAKE_NOIOMMU, 0, -EPERM, "memory");
+	assert_untouched(FAKE_NOIOMMU);
+}
+
+static void noiommu_with_the_flag(void **state)
+{
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+	assert_int_equal(fake_text(SWITCH)[0], 'Y');
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	/* Again, with the flag and without: nothing to do, nothing forgotten. */
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 0, NULL), 0);
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+	assert_string_equal(fake_text(OVERRIDE), "(null)\n");
+	assert_string_equal(fake_text(STATE), "");
+}
+
+static void noiommu_on_already(void **state)
+{
+	fake_file("Y\n", SWITCH);
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 0, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+}
+
+static void former_driver_and_override(void **state)
+{
+	struct nnvme_err err;
+
+	fake_file("special\n", OVERRIDE);
+	fake_file("", "/sys/bus/pci/drivers/special/unbind");
+	fake_link("../../drivers/special", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, &err), 0);
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "special");
+	assert_string_equal(fake_text(OVERRIDE), "special");
+}
+
+static void had_no_driver(void **state)
+{
+	fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_text(STATE), "-\n(null)\n");
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "");
+}
+
+static void refuses_what_it_should(void **state)
+{
+	refuses("0000:99:00.0", 0, -ENODEV, "0000:99:00.0");
+	refuses(FAKE_OTHER, 0, -ENODEV, "class 0x020000");
+	refuses("41", 0, -EINVAL, "cut");
+	refuses(FAKE_NOIOMMU, 2, -EINVAL, "flags");
+	fake_file("30 22 259:0 / /mnt/data rw - ext4 /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
+	refuses(FAKE_NOIOMMU, 1, -EBUSY, "/dev/nvme0n1 is mounted on /mnt/data");
+	assert_untouched(FAKE_NOIOMMU);
+	assert_string_equal(fake_driver(FAKE_OTHER), "e1000e");
+}
+
+/* Whoever takes a disk after the question and before the unbinding is seen by the claim. */
+static void claimed_in_between(void **state)
+{
+	fake.fail_open = "/dev/nvme0n1";
+	fake.open_errno = EBUSY;
+	refuses(FAKE_NOIOMMU, 1, -EBUSY, "/dev/nvme0n1");
+	assert_untouched(FAKE_NOIOMMU);
+}
+
+static void not_root(void **state)
+{
+	fake.fail_open = "/driver_override";
+	fake.open_errno = EACCES;
+	refuses(FAKE_NOIOMMU, 1, -EPERM, "run as root");
+	assert_untouched(FAKE_NOIOMMU);
+	fake.fail_open = STATE;
+	refuses(FAKE_NOIOMMU, 1, -EPERM, "run as root");
+	assert_untouched(FAKE_NOIOMMU);
+	fake.fail_open = SWITCH;
+	refuses(FAKE_NOIOMMU, 1, -EPERM, "run as root");
+	fake.fail_open = "";
+	assert_untouched(FAKE_NOIOMMU);
+}
+
+static void vfio_refuses(void **state)
+{
+	fake.vfio_refuses = true;
+	refuses(FAKE_NOIOMMU, 1, -EINVAL, FAKE_NOIOMMU);
+	assert_untouched(FAKE_NOIOMMU);
+	refuses(FAKE_IOMMU, 0, -EINVAL, FAKE_IOMMU);
+	assert_untouched(FAKE_IOMMU);
+}
+
+static void kernel_without(void **state)
+{
+	fake.no_noiommu_cdev = true;
+	refuses(FAKE_NOIOMMU, 1, -EOPNOTSUPP, "7.3");
+	assert_untouched(FAKE_NOIOMMU);
+	fake.no_cdev = true;
+	refuses(FAKE_IOMMU, 0, -EOPNOTSUPP, "CONFIG_VFIO_DEVICE_CDEV");
+	assert_untouched(FAKE_IOMMU);
+	fake_remove(SWITCH);
+	refuses(FAKE_NOIOMMU, 1, -EOPNOTSUPP, "CONFIG_VFIO_NOIOMMU");
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+}
+
+static void loads_the_module(void **state)
+{
+	fake_remove("/sys/bus/pci/drivers/vfio-pci");
+	fake_remove("/sys/module/vfio");
+	fake.run_loads = false;
+	refuses(FAKE_NOIOMMU, 1, -EOPNOTSUPP, "modprobe vfio-pci");
+	assert_string_equal(fake.ran, "modprobe vfio-pci");
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+	refuses(FAKE_IOMMU, 1, -EOPNOTSUPP, "CONFIG_VFIO_PCI");
+	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
+	fake.run_loads = true;
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+}
+
+/* Bound while noiommu mode was off: there is no noiommu node, and binding again makes one. */
+static void rebind(void **state)
+{
+	struct nnvme_pci_info info;
+
+	fake.no_noiommu_cdev = true;
+	fake_bind_vfio(FAKE_NOIOMMU);
+	fake.no_noiommu_cdev = false;
+	fake_file("nvme\n(null)\n", STATE);
+	fake_file("N\n", SWITCH);
+	refuses(FAKE_NOIOMMU, 0, -EPERM, "--unsafe-noiommu");
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	assert_int_equal(nnvme_pci_info(FAKE_NOIOMMU, &info, NULL), 0);
+	assert_true(info.cdev);
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+}
+
+static void unbind_what_is_open(void **state)
+{
+	struct nnvme_err err;
+
+	fake_bind_vfio(FAKE_NOIOMMU);
+	fake_link("/dev/vfio/devices/noiommu-vfio0", "/proc/77/fd/9");
+	fake_file("fio\n", "/proc/77/comm");
+	fake_assert_err(nnvme_pci_unbind(FAKE_NOIOMMU, &err), -EBUSY, &err, "process 77 (fio)");
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+}
+
+/* Bound by other means: the kernel chooses. */
+static void unbind_without_a_note(void **state)
+{
+	fake_bind_vfio(FAKE_NOIOMMU);
+	fake_file("vfio-pci\n", OVERRIDE);
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+	assert_string_equal(fake_text(OVERRIDE), "(null)\n");
+}
+
+static void unbind_when_not_bound(void **state)
+{
+	struct nnvme_err err;
+
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
+	assert_untouched(FAKE_NOIOMMU);
+	/* A note of a bind that was cut short: the override goes, too. */
+	fake_file("nvme\n(null)\n", STATE);
+	fake_file("vfio-pci\n", OVERRIDE);
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
+	assert_untouched(FAKE_NOIOMMU);
+	fake_assert_err(nnvme_pci_unbind(FAKE_OTHER, &err), -ENODEV, &err, "class");
+}
+
+static void unbind_driver_gone(void **state)
+{
+	struct nnvme_err err;
+
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
+	fake_remove("/sys/bus/pci/drivers/nvme");
+	fake.run_loads = false;
+	fake_assert_err(nnvme_pci_unbind(FAKE_NOIOMMU, &err), -ENODEV, &err, "nvme");
+	assert_string_equal(fake.ran, "modprobe nvme");
+	fake.run_loads = true;
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+}
+
+/* Whatever single call fails, the device ends where it was or where it was wanted. */
+static void bind_each_call_fails(void **state)
+{
+	struct nnvme_err err;
+	long n = 0, failed = 0;
+	int rc;
+
+	do {
+		fake_rebuild();
+		fake.fail_at = ++n;
+		rc = nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, &err);
+		if (rc) {
+			fake_assert_err(rc, rc, &err, NULL);
+			assert_untouched(FAKE_NOIOMMU);
+			failed++;
+		} else {
+			assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+			assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+		}
+		assert_int_equal(fake.fds, 0);
+	} while (fake.injected);
+	assert_int_equal(rc, 0);
+	assert_true(failed > 30);
+}
+
+static void unbind_each_call_fails(void **state)
+{
+	struct nnvme_err err;
+	long n = 0, failed = 0;
+	int rc;
+
+	do {
+		fake_rebuild();
+		assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, &err), 0);
+		fake.calls = 0;
+		fake.fail_at = ++n;
+		rc = nnvme_pci_unbind(FAKE_NOIOMMU, &err);
+		fake.fail_at = 0;
+		if (rc) {
+			fake_assert_err(rc, rc, &err, NULL);
+			failed++;
+			/* What could not be done can be done again. */
+			assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
+		}
+		assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+		assert_string_equal(fake_text(OVERRIDE), "(null)\n");
+		assert_int_equal(fake.fds, 0);
+	} while (fake.injected);
+	assert_int_equal(rc, 0);
+	assert_true(failed > 5);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(bind_behind_iommu), TEST(noiommu_needs_the_switch), TEST(noiommu_with_the_flag),
+		TEST(noiommu_on_already), TEST(former_driver_and_override), TEST(had_no_driver),
+		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
+		TEST(vfio_refuses), TEST(kernel_without), TEST(loads_the_module), TEST(rebind),
+		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
+		TEST(unbind_driver_gone), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
+	};
+
+	return cmocka_run_group_tests_name("kernel_bind", tests, NULL, NULL);
+}

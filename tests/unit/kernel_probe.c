@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/* What the running kernel has. */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "kernel/probe.h"
+#include "kernel/uapi/iommufd.h"
+#include "kernel_fake.h"
+
+static void all_there(void **state)
+{
+	struct nnvme_probe p;
+
+	nnvme_probe(&p);
+	assert_string_equal(p.release, "6.12.117");
+	assert_int_equal(p.iommufd, NNVME_HAVE);
+	assert_int_equal(p.vfio_pci, NNVME_HAVE);
+	assert_int_equal(p.vfio_cdev, NNVME_HAVE);
+	assert_int_equal(p.noiommu_mode, NNVME_HAVE);
+	assert_int_equal(p.noiommu_on, NNVME_HAVE_NOT);
+	assert_int_equal(p.noiommu_cdev, NNVME_HAVE);
+	assert_int_equal(p.get_pa, NNVME_HAVE);
+	assert_int_equal(p.sys_rawio, NNVME_HAVE);
+	assert_true(p.memlock == UINT64_MAX);
+	assert_int_equal(fake.fds, 0);
+}
+
+static void switched_on(void **state)
+{
+	struct nnvme_probe p;
+
+	fake_file("Y\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+	nnvme_probe(&p);
+	assert_int_equal(p.noiommu_on, NNVME_HAVE);
+}
+
+/* A stock 6.12: VFIO and iommufd, without what the series adds. */
+static void without_the_series(void **state)
+{
+	struct nnvme_probe p;
+
+	fake.fail_ioctl = NNVME_IOMMU_IOAS_GET_PA;
+	fake.fail_errno = ENOTTY;
+	nnvme_probe(&p);
+	assert_int_equal(p.iommufd, NNVME_HAVE);
+	assert_int_equal(p.get_pa, NNVME_HAVE_NOT);
+	assert_int_equal(p.vfio_cdev, NNVME_HAVE);
+	assert_int_equal(p.noiommu_cdev, NNVME_HAVE_NOT);
+	fake.fail_errno = EPERM;	/* refused is there */
+	nnvme_probe(&p);
+	assert_int_equal(p.get_pa, NNVME_HAVE);
+}
+
+/* A Debian 12 kernel. */
+static void without_anything(void **state)
+{
+	struct nnvme_probe p;
+
+	fake_remove("/dev/iommu");
+	fake_file("Character devices:\n  1 mem\n", "/proc/devices");
+	fake_remove("/sys/module/vfio");
+	nnvme_probe(&p);
+	assert_int_equal(p.iommufd, NNVME_HAVE_NOT);
+	assert_int_equal(p.get_pa, NNVME_HAVE_NOT);
+	assert_int_equal(p.vfio_cdev, NNVME_HAVE_NOT);
+	assert_int_equal(p.noiommu_mode, NNVME_HAVE_NOT);
+	assert_int_equal(p.noiommu_on, NNVME_HAVE_NOT);
+	assert_int_equal(p.noiommu_cdev, NNVME_HAVE_NOT);
+	fake_remove("/sys/class/vfio-dev");	/* a module that isn't loaded */
+	nnvme_probe(&p);
+	assert_int_equal(p.vfio_cdev, NNVME_HAVE_UNKNOWN);
+	assert_int_equal(p.noiommu_mode, NNVME_HAVE_UNKNOWN);
+	assert_int_equal(p.noiommu_cdev, NNVME_HAVE_UNKNOWN);
+}
+
+static void not_allowed(void **state)
+{
+	struct nnvme_probe p;
+
+	fake.fail_open = "/dev/iommu";
+	fake.open_errno = EACCES;
+	fake.caps_missing = CAP_SYS_RAWIO;
+	fake.memlock = 65536;
+	nnvme_probe(&p);
+	assert_int_equal(p.iommufd, NNVME_HAVE);
+	assert_int_equal(p.get_pa, NNVME_HAVE_UNKNOWN);
+	assert_int_equal(p.sys_rawio, NNVME_HAVE_NOT);
+	assert_int_equal(p.ipc_lock, NNVME_HAVE);
+	assert_int_equal(p.sys_admin, NNVME_HAVE);
+	assert_int_equal(p.memlock, 65536);
+}
+
+/* A node that is there is proof, whatever else can be found out. */
+static void node_is_proof(void **state)
+{
+	struct nnvme_probe p;
+
+	fake.fail_open = "/dev/iommu";
+	fake.open_errno = EACCES;
+	fake_file("250:0\n", "/sys/class/vfio-dev/noiommu-vfio0/dev");
+	nnvme_probe(&p);
+	assert_int_equal(p.get_pa, NNVME_HAVE_UNKNOWN);
+	assert_int_equal(p.noiommu_cdev, NNVME_HAVE);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(all_there), TEST(switched_on), TEST(without_the_series),
+		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
+	};
+
+	return cmocka_run_group_tests_name("kernel_probe", tests, NULL, NULL);
+}
