@@ -150,7 +150,7 @@ void *model_host(struct model *m, nnvme_bus_t bus);
 /* ---- making it misbehave ---- */
 
 enum model_act {
-	MODEL_FAIL,		/* don't execute; complete with .status */
+	MODEL_FAIL,		/* don't execute; complete with .status and .result */
 	MODEL_HOLD,		/* execute; complete at model_release() */
 	MODEL_DELAY,		/* execute; complete .count looks later */
 	MODEL_SHUFFLE,		/* execute; complete in random order within groups of .count */
@@ -176,6 +176,7 @@ struct model_rule {
 	unsigned count;
 	uint16_t cid;
 	uint16_t status;	/* SCT and SC, and NVME_SC_DNR: 15 bits */
+	uint32_t result;
 };
 
 /* A rule of that act for every I/O command, to be narrowed. */

@@ -108,10 +108,12 @@ static void execute_one(struct model *m, struct model_sq *sq)
 		return;
 	}
 	status = check_common(m, &cmd, conflict);
-	if (!status && rule && rule->act == MODEL_FAIL)
+	if (!status && rule && rule->act == MODEL_FAIL) {
 		status = rule->status;
-	else if (!status)
+		cmd.result = rule->result;
+	} else if (!status) {
 		status = cmd.qid ? model_nvm(m, &cmd) : model_admin(m, &cmd);
+	}
 	write_log(m, &cmd, status);
 	if (!cmd.hold)
 		finish(m, &cmd, status, rule);
