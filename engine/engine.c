@@ -54,21 +54,25 @@ static int nnvme_fio_commit(struct thread_data *td)
 	return 0;
 }
 
-/* One round over the job's queue pairs, beginning with another one each time. */
-static unsigned int nnvme_fio_poll(struct nnvme_fio_job *job, unsigned int n, unsigned int max)
+/*
+ * One round over the job's queue pairs, beginning with another one each time. It takes all that is there,
+ * though fio asks for one at a time by default: one doorbell then says so to the controller.
+ */
+static void nnvme_fio_poll(struct nnvme_fio_job *job)
 {
 	unsigned int at = job->next;
 
-	for (unsigned int i = 0; i < job->files && n < max; i++) {
+	for (unsigned int i = 0; i < job->files; i++) {
 		struct nnvme_fio_file *file = job->file[at];
 
 		if (fio_likely(!file->dead))
-			n += nnvme_poll(file->qp, &job->done[n], max - n);
+			job->found += nnvme_poll(file->qp, &job->done[job->found],
+						 job->room - job->found);
 		if (++at == job->files)
 			at = 0;
 	}
-	job->next = at;
-	return n;
+	if (++job->next == job->files)
+		job->next = 0;
 }
 
 static bool nnvme_fio_over(const struct timespec *end)
@@ -94,34 +98,68 @@ static struct timespec nnvme_fio_end(const struct timespec *wait)
 	return end;
 }
 
+/* Hand out at most @max of what was found; event() fetches them one by one. */
+static int nnvme_fio_show(struct nnvme_fio_job *job, unsigned int max)
+{
+	unsigned int n = job->found - job->taken;
+
+	if (n > max)
+		n = max;
+	job->shown = job->taken;
+	job->taken += n;
+	return (int)n;
+}
+
+/* Nothing came for a while: true when that is to be the end of waiting. */
+static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
+			    struct timespec *end)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	if (nnvme_fio_look(job)) {
+		/* those found are still marked as in flight: the rest is given up next time */
+		if (!job->found)
+			nnvme_fio_give_up(td);
+		return true;
+	}
+	if (!wait)
+		return false;
+	if (end->tv_sec)
+		return nnvme_fio_over(end);
+	*end = nnvme_fio_end(wait);
+	return false;
+}
+
 static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigned int max,
 			       const struct timespec *wait)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
+	unsigned int left = job->found - job->taken, idle = 0;
 	struct timespec end = {0};
-	unsigned int n = 0, idle = 0;
 
+	if (left && left >= min)
+		return nnvme_fio_show(job, max);
+	if (fio_unlikely(left))
+		memmove(job->done, &job->done[job->taken], left * sizeof(*job->done));
+	job->taken = 0;
+	job->found = left;
 	for (;;) {
-		n = nnvme_fio_poll(job, n, max);
-		if (fio_likely(n >= min))
-			return (int)n;
+		nnvme_fio_poll(job);
+		if (fio_likely(job->found >= min))
+			break;
 		if (fio_likely(++idle < NNVME_FIO_PATIENCE && !job->dead))
 			continue;
+		if (nnvme_fio_tired(td, wait, &end))
+			break;
 		idle = 0;
-		/* Those found above are still marked as in flight: give up the rest next time. */
-		if (nnvme_fio_look(job))
-			return (int)(n ? n : nnvme_fio_give_up(td, max));
-		if (wait && !end.tv_sec)
-			end = nnvme_fio_end(wait);
-		else if (wait && nnvme_fio_over(&end))
-			return (int)n;
 	}
+	return nnvme_fio_show(job, max);
 }
 
 static struct io_u *nnvme_fio_event(struct thread_data *td, int event)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
-	const struct nnvme_completion *done = &job->done[event];
+	const struct nnvme_completion *done = &job->done[job->shown + (unsigned int)event];
 
 	if (fio_unlikely(done->status))
 		nnvme_fio_failed(td, done->tag, done->status);

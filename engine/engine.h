@@ -42,7 +42,11 @@ struct nnvme_fio_file {
 
 /* One job; the thread's io_ops_data. */
 struct nnvme_fio_job {
-	struct nnvme_completion *done;	/* what the last getevents found, iodepth of them */
+	struct nnvme_completion *done;	/* room for iodepth of them */
+	unsigned int shown;		/* done[shown, taken) is what the last getevents returned, */
+	unsigned int taken;		/* done[taken, found) what the next ones will */
+	unsigned int found;
+	unsigned int room;		/* iodepth */
 	struct nnvme_fio_file **file;
 	unsigned int files;
 	unsigned int next;		/* the file that is polled first, so that none starves */
@@ -69,7 +73,7 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error);
 void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status);
 bool nnvme_fio_look(struct nnvme_fio_job *job);
-unsigned int nnvme_fio_give_up(struct thread_data *td, unsigned int max);
+void nnvme_fio_give_up(struct thread_data *td);
 char *nnvme_fio_errdetails(struct io_u *io_u);
 
 #endif

@@ -120,24 +120,22 @@ bool nnvme_fio_look(struct nnvme_fio_job *job)
  * What is in flight on a controller that is gone comes back as failed, so that fio finishes by its own
  * rules: some of its loops wait for every I/O that was queued, whatever getevents returns.
  */
-unsigned int nnvme_fio_give_up(struct thread_data *td, unsigned int max)
+void nnvme_fio_give_up(struct thread_data *td)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 	struct io_u *io_u;
-	unsigned int n = 0;
 	int i;
 
 	io_u_qiter(&td->io_u_all, io_u, i) {
 		const struct nnvme_fio_file *file;
 
-		if (n == max || !(io_u->flags & IO_U_F_FLIGHT))
+		if (!(io_u->flags & IO_U_F_FLIGHT))
 			continue;
 		file = FILE_ENG_DATA(io_u->file);
 		if (!file->dead)
 			continue;
-		job->done[n++] = (struct nnvme_completion){
+		job->done[job->found++] = (struct nnvme_completion){
 			.tag = io_u, .status = NNVME_FIO_GONE,
 		};
 	}
-	return n;
 }

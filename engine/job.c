@@ -200,7 +200,8 @@ static int nnvme_fio_start(struct thread_data *td)
 			td->o.name);
 		return -EINVAL;
 	}
-	job->done = calloc(td->o.iodepth, sizeof(*job->done));
+	job->room = td->o.iodepth;
+	job->done = calloc(job->room, sizeof(*job->done));
 	if (!job->done)
 		return -ENOMEM;
 	for (unsigned int i = 0; !rc && i < job->files; i++)

@@ -3,10 +3,11 @@
 # The distribution's fio with the engine, on software controllers: engine.sh MODULE-ON-MODEL MODULE
 # Prints TAP. What the controllers saw wrong (witness.c) fails the run in which it happened.
 set -u
-model=$1 module=$2
+model=$(readlink -f "$1") module=$(readlink -f "$2")
 fio=${FIO:-fio}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit	# fio leaves files where it is
 n=0 bad=0
 A=0000.41.00.0 B=0000.42.00.0
 unset NNVME_MODEL NNVME_WITNESS on

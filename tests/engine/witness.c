@@ -26,7 +26,7 @@ static void die(const char *name, const char *what)
 static void *trouble(void *kind)
 {
 	struct model_counts counts = {0};
-	struct model *m;
+	struct model *m = NULL;
 
 	while (counts.io_commands < 1000) {
 		usleep(1000);
