@@ -104,6 +104,7 @@ int main(int argc, char **argv)
 	failed += contract_test_group();
 	failed += contract_test_get_pa();
 	failed += contract_test_attach();
+	failed += contract_test_reset();
 	failed += contract_test_life();
 	if (bind_all(NULL))
 		failed++;

@@ -35,6 +35,7 @@ int contract_test_access(void);
 int contract_test_group(void);
 int contract_test_get_pa(void);
 int contract_test_attach(void);
+int contract_test_reset(void);
 int contract_test_life(void);
 
 /* Runs @fn(@arg) in a child process; its exit status, or 128 and the signal. */
