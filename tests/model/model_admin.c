@@ -16,16 +16,16 @@ static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 	struct model_cq *cq;
 
 	if (!id || id >= m->queues || m->cq[id].q.exists)
-		return MODEL_DNR(NVME_SC_QID_INVALID);
+		return MODEL_SPECIFIC(NVME_SC_QID_INVALID);
 	if (!size || size > m->config.mqes)
-		return MODEL_DNR(NVME_SC_QUEUE_SIZE);
+		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	if (!contiguous && m->config.cqr)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	if (interrupts && s->cdw11 >> 16 >= VECTORS)
-		return MODEL_DNR(NVME_SC_INVALID_VECTOR);
+		return MODEL_SPECIFIC(NVME_SC_INVALID_VECTOR);
 	if (NVME_CC_IOCQES(m->cc) != IOCQES) {
 		model_violation(m, "I/O CQ created with CC.IOCQES %u", NVME_CC_IOCQES(m->cc));
-		return MODEL_DNR(NVME_SC_QUEUE_SIZE);
+		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	}
 	cq = &m->cq[id];
 	*cq = (struct model_cq){ .phase = 1 };
@@ -46,16 +46,16 @@ static uint16_t create_sq(struct model *m, const struct nnvme_sqe *s)
 	uint8_t *in_flight;
 
 	if (!id || id >= m->queues || m->sq[id].q.exists || !cqid || cqid >= m->queues)
-		return MODEL_DNR(NVME_SC_QID_INVALID);
+		return MODEL_SPECIFIC(NVME_SC_QID_INVALID);
 	if (!m->cq[cqid].q.exists)
-		return MODEL_DNR(NVME_SC_CQ_INVALID);
+		return MODEL_SPECIFIC(NVME_SC_CQ_INVALID);
 	if (!size || size > m->config.mqes)
-		return MODEL_DNR(NVME_SC_QUEUE_SIZE);
+		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	if (!contiguous && m->config.cqr)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	if (NVME_CC_IOSQES(m->cc) != IOSQES) {
 		model_violation(m, "I/O SQ created with CC.IOSQES %u", NVME_CC_IOSQES(m->cc));
-		return MODEL_DNR(NVME_SC_QUEUE_SIZE);
+		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	}
 	sq = &m->sq[id];
 	in_flight = sq->in_flight;
@@ -76,7 +76,7 @@ static uint16_t delete_sq(struct model *m, const struct nnvme_sqe *s)
 	uint16_t id = s->cdw10 & 0xffff;
 
 	if (!id || id >= m->queues || !m->sq[id].q.exists)
-		return MODEL_DNR(NVME_SC_QID_INVALID);
+		return MODEL_SPECIFIC(NVME_SC_QID_INVALID);
 	/* its commands are completed, or gone, before the deletion completes */
 	model_abort_waiting(m, id, -1, NVME_SC_ABORT_QUEUE);
 	model_post_due(m, false);
@@ -92,9 +92,9 @@ static uint16_t delete_cq(struct model *m, const struct nnvme_sqe *s)
 	uint16_t id = s->cdw10 & 0xffff;
 
 	if (!id || id >= m->queues || !m->cq[id].q.exists)
-		return MODEL_DNR(NVME_SC_QID_INVALID);
+		return MODEL_SPECIFIC(NVME_SC_QID_INVALID);
 	if (m->cq[id].sqs)
-		return MODEL_DNR(NVME_SC_INVALID_QUEUE);
+		return MODEL_SPECIFIC(NVME_SC_INVALID_QUEUE);
 	m->io_queues--;
 	model_queue_delete(&m->cq[id].q);
 	model_doorbells_clear(m, id, true);
@@ -113,7 +113,7 @@ static uint16_t abort_command(struct model *m, struct model_command *cmd)
 static uint16_t async_event(struct model *m, struct model_command *cmd)
 {
 	if (m->aers > m->config.aerl)
-		return MODEL_DNR(NVME_SC_ASYNC_LIMIT);
+		return MODEL_SPECIFIC(NVME_SC_ASYNC_LIMIT);
 	m->aer[m->aers++] = cmd->sqe.cid;
 	cmd->hold = true;
 	return 0;
@@ -129,7 +129,7 @@ static uint16_t get_log_page(struct model *m, struct model_command *cmd)
 	uint8_t lid = s->cdw10 & 0xff;
 
 	if (lid < NVME_LOG_LID_ERROR || lid > NVME_LOG_LID_FW_SLOT)
-		return MODEL_DNR(NVME_SC_INVALID_LOG_PAGE);
+		return MODEL_SPECIFIC(NVME_SC_INVALID_LOG_PAGE);
 	if (offset % 4 || offset >= sizeof(page) || bytes > sizeof(page) - offset)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	if (lid == NVME_LOG_LID_SMART) {

@@ -56,7 +56,7 @@ uint16_t model_set_features(struct model *m, struct model_command *cmd)
 	if (!known(m, fid))
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	if (cmd->sqe.cdw10 & 1u << 31)
-		return MODEL_DNR(NVME_SC_FEATURE_NOT_SAVEABLE);
+		return MODEL_SPECIFIC(NVME_SC_FEATURE_NOT_SAVEABLE);
 	if (fid == NVME_FEAT_FID_NUM_QUEUES)
 		return number_of_queues(m, cmd);
 	m->feature[fid] = cmd->sqe.cdw11;

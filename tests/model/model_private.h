@@ -16,6 +16,8 @@
 #define MODEL_RULES 16
 #define MODEL_DOORBELLS 0x1000u
 #define MODEL_DNR(status) ((uint16_t)((status) | NVME_SC_DNR))
+/* libnvme's command specific codes are bare: their type goes with them */
+#define MODEL_SPECIFIC(code) MODEL_DNR(NVME_SCT_CMD_SPECIFIC << NVME_SCT_SHIFT | (code))
 
 /* A queue's memory, page by page: contiguous or not, there is one look-up. */
 struct model_queue {

@@ -145,7 +145,7 @@ static void features_are_kept_or_refused(void **state)
 	assert_int_equal(h.last.result, 0);
 	assert_int_equal(host_admin(&h, nvme_admin_set_features,
 				    1u << 31 | NVME_FEAT_FID_VOLATILE_WC, 0, 0),
-			 HOST_DNR(NVME_SC_FEATURE_NOT_SAVEABLE));
+			 HOST_SPECIFIC(NVME_SC_FEATURE_NOT_SAVEABLE));
 	assert_int_equal(host_admin(&h, nvme_admin_get_features, 0xee, 0, 0),
 			 HOST_DNR(NVME_SC_INVALID_FIELD));
 	host_close(&h);
@@ -175,15 +175,15 @@ static void completion_queues_are_checked(void **state)
 	host_open(&h, "mqes=31,queues=2");
 	host_enable(&h);
 	bus = host_bus(&h, host_pages(&h, 1));
-	assert_int_equal(cq(&h, 0, 16, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(cq(&h, 3, 16, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(cq(&h, 1, 1, 1, bus), HOST_DNR(NVME_SC_QUEUE_SIZE));
-	assert_int_equal(cq(&h, 1, 33, 1, bus), HOST_DNR(NVME_SC_QUEUE_SIZE));
+	assert_int_equal(cq(&h, 0, 16, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(cq(&h, 3, 16, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(cq(&h, 1, 1, 1, bus), HOST_SPECIFIC(NVME_SC_QUEUE_SIZE));
+	assert_int_equal(cq(&h, 1, 33, 1, bus), HOST_SPECIFIC(NVME_SC_QUEUE_SIZE));
 	assert_int_equal(cq(&h, 1, 16, 0, bus), HOST_DNR(NVME_SC_INVALID_FIELD));
 	assert_int_equal(cq(&h, 1, 16, 1, bus + 64), HOST_DNR(NVME_SC_PRP_INVALID_OFFSET));
-	assert_int_equal(cq(&h, 1, 16, 9 << 16 | 3, bus), HOST_DNR(NVME_SC_INVALID_VECTOR));
+	assert_int_equal(cq(&h, 1, 16, 9 << 16 | 3, bus), HOST_SPECIFIC(NVME_SC_INVALID_VECTOR));
 	assert_int_equal(cq(&h, 1, 32, 1, bus), 0);
-	assert_int_equal(cq(&h, 1, 32, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
+	assert_int_equal(cq(&h, 1, 32, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	host_clean(&h);
 	assert_int_equal(cq(&h, 2, 16, 1, 0), NVME_SC_DATA_XFER_ERROR);
 	host_expect_fault(&h, "queue memory");
@@ -198,18 +198,18 @@ static void submission_queues_are_checked(void **state)
 	host_open(&h, "mqes=31,queues=2");
 	host_enable(&h);
 	bus = host_bus(&h, host_pages(&h, 1));
-	assert_int_equal(sq(&h, 1, 16, 1, bus), HOST_DNR(NVME_SC_CQ_INVALID));
+	assert_int_equal(sq(&h, 1, 16, 1, bus), HOST_SPECIFIC(NVME_SC_CQ_INVALID));
 	assert_int_equal(cq(&h, 1, 16, 1, host_bus(&h, host_pages(&h, 1))), 0);
-	assert_int_equal(sq(&h, 0, 16, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(sq(&h, 3, 16, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(sq(&h, 1, 16, 0, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(sq(&h, 1, 16, 3, bus), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(sq(&h, 1, 16, 2, bus), HOST_DNR(NVME_SC_CQ_INVALID));
-	assert_int_equal(sq(&h, 1, 1, 1, bus), HOST_DNR(NVME_SC_QUEUE_SIZE));
-	assert_int_equal(sq(&h, 1, 33, 1, bus), HOST_DNR(NVME_SC_QUEUE_SIZE));
+	assert_int_equal(sq(&h, 0, 16, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(sq(&h, 3, 16, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(sq(&h, 1, 16, 0, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(sq(&h, 1, 16, 3, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(sq(&h, 1, 16, 2, bus), HOST_SPECIFIC(NVME_SC_CQ_INVALID));
+	assert_int_equal(sq(&h, 1, 1, 1, bus), HOST_SPECIFIC(NVME_SC_QUEUE_SIZE));
+	assert_int_equal(sq(&h, 1, 33, 1, bus), HOST_SPECIFIC(NVME_SC_QUEUE_SIZE));
 	assert_int_equal(sq(&h, 1, 16, 1, bus + 8), HOST_DNR(NVME_SC_PRP_INVALID_OFFSET));
 	assert_int_equal(sq(&h, 2, 16, 1, bus), 0);
-	assert_int_equal(sq(&h, 2, 16, 1, bus), HOST_DNR(NVME_SC_QID_INVALID));
+	assert_int_equal(sq(&h, 2, 16, 1, bus), HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	host_close(&h);
 }
 
@@ -219,13 +219,13 @@ static void queues_die_in_order(void **state)
 
 	host_up(&h, NULL);
 	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0),
-			 HOST_DNR(NVME_SC_INVALID_QUEUE));
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 2, 0, 0), HOST_DNR(NVME_SC_QID_INVALID));
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 0, 0, 0), HOST_DNR(NVME_SC_QID_INVALID));
+			 HOST_SPECIFIC(NVME_SC_INVALID_QUEUE));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 2, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 0, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0), 0);
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0), HOST_DNR(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0), 0);
-	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0), HOST_DNR(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	host_create(&h, 1, 16);
 	assert_int_equal(host_run(&h, 1, &(struct nnvme_sqe){ .nsid = 1 }), 0);
 	host_close(&h);
@@ -239,7 +239,7 @@ static void entry_sizes_must_be_set_before_queues(void **state)
 	host_enable(&h);
 	host_set(&h, NVME_REG_CC, 1);
 	assert_int_equal(cq(&h, 1, 16, 1, host_bus(&h, host_pages(&h, 1))),
-			 HOST_DNR(NVME_SC_QUEUE_SIZE));
+			 HOST_SPECIFIC(NVME_SC_QUEUE_SIZE));
 	host_expect_violation(&h, "IOCQES");
 	host_close(&h);
 }
@@ -281,7 +281,7 @@ static void events_are_held_up_to_the_limit(void **state)
 		model_drain(h.m);
 		assert_false(host_reap(&h, 0));
 	}
-	assert_int_equal(host_run(&h, 0, &aer), HOST_DNR(NVME_SC_ASYNC_LIMIT));
+	assert_int_equal(host_run(&h, 0, &aer), HOST_SPECIFIC(NVME_SC_ASYNC_LIMIT));
 	assert_true(model_event(h.m, 0x10002));
 	assert_true(host_reap(&h, 0));
 	assert_int_equal(host_last_cid(&h), cid);
@@ -341,7 +341,7 @@ static void logs_are_minimal(void **state)
 	assert_int_equal(host_admin(&h, nvme_admin_get_log_page, 127 << 16 | 2, 0, bus), 0);
 	assert_int_equal(page[1] | page[2] << 8, 310);
 	assert_int_equal(host_admin(&h, nvme_admin_get_log_page, 127 << 16 | 0x70, 0, bus),
-			 HOST_DNR(NVME_SC_INVALID_LOG_PAGE));
+			 HOST_SPECIFIC(NVME_SC_INVALID_LOG_PAGE));
 	host_close(&h);
 }
 

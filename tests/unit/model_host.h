@@ -25,6 +25,7 @@
 #define HOST_PAGES 1024u
 #define HOST_QUEUES 4
 #define HOST_DNR(status) ((status) | NVME_SC_DNR)
+#define HOST_SPECIFIC(code) (0x100 | HOST_DNR(code))
 #define CC_ON (6u << NVME_CC_IOSQES_SHIFT | 4u << NVME_CC_IOCQES_SHIFT | 1u)
 #define NO_COMPLETION 0xffff
 
