@@ -285,6 +285,16 @@ bool model_log(struct model *m, unsigned back, struct model_log *entry)
 	return kept;
 }
 
+bool model_in_flight(struct model *m, uint16_t sqid, uint16_t cid)
+{
+	bool set;
+
+	model_lock(m);
+	set = sqid < m->queues && m->sq[sqid].in_flight[cid / 8] & 1u << cid % 8;
+	model_unlock(m);
+	return set;
+}
+
 bool model_bus_mastering(struct model *m)
 {
 	bool on;

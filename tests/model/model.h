@@ -138,6 +138,8 @@ struct model_log {
 /* The newest is 0; false if it is not kept (the last 4096 are). */
 bool model_log(struct model *m, unsigned back, struct model_log *entry);
 
+/* Fetched and not completed yet. */
+bool model_in_flight(struct model *m, uint16_t sqid, uint16_t cid);
 bool model_bus_mastering(struct model *m);
 bool model_ready(struct model *m);		/* CSTS.RDY as the controller means it */
 

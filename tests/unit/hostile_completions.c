@@ -87,7 +87,7 @@ static void a_late_repetition_does_not_complete_the_next_command(void **state)
 
 static void unknown_cids_are_dropped(void **state)
 {
-	static const uint16_t cids[] = { 0xffff, 0x8000, BAD_CID, DEPTH, DEPTH + 1, DEPTH - 1 };
+	static const uint16_t cids[] = { 0xffff, 0x8000, BAD_CID, DEPTH, DEPTH + 1, DEPTH - 1, 0, 1 };
 	struct rig r;
 	void *buf;
 
@@ -251,6 +251,7 @@ static void nothing_is_lost_or_doubled_in_a_storm(void **state)
 	unsigned submitted = 0, back = 0;
 	uint8_t in_flight[TAGS] = { 0 };
 	uint32_t seed = 1;
+	uint16_t cid;
 	struct rig r;
 	void *buf;
 
@@ -272,10 +273,11 @@ static void nothing_is_lost_or_doubled_in_a_storm(void **state)
 		if (rig_random(&seed) % 4)
 			continue;
 		nnvme_ring(r.qp);
-		model_step(r.m, rig_random(&seed) % 16);
-		/* a CID that happens to be in flight is an early answer, and true: not here */
-		if (rig_random(&seed) % 8 == 0)
-			model_post(r.m, 1, 1, (uint16_t)(rig_random(&seed) % 16 + 48), 0);
+		model_step(r.m, 1000);
+		/* a CID that is in flight would be an early answer: not here */
+		cid = (uint16_t)rig_random(&seed);
+		if (cid % 8 == 0 && !model_in_flight(r.m, 1, cid))
+			model_post(r.m, 1, 1, cid, 0);
 		n = nnvme_poll(r.qp, done, 16);
 		for (unsigned i = 0; i < n; i++) {
 			tag = (uint32_t)(uintptr_t)done[i].tag - 1;
