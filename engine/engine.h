@@ -47,6 +47,7 @@ struct nnvme_fio_job {
 	unsigned int taken;		/* done[taken, found) what the next ones will */
 	unsigned int found;
 	unsigned int room;		/* iodepth */
+	unsigned int held;		/* commits without a doorbell since the last one */
 	struct nnvme_fio_file **file;
 	unsigned int files;
 	unsigned int next;		/* the file that is polled first, so that none starves */
