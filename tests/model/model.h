@@ -37,7 +37,7 @@ struct model_namespace {
 /* model_defaults() fills it; the keys of model_configure() have the same names. */
 struct model_config {
 	const char *name;	/* 0000:00:01.0; nnvme_device_open() finds the model by it */
-	const char *file;	/* back namespace N by FILE.N; NULL: anonymous memory */
+	char file[200];		/* back namespace N by FILE.N; empty: anonymous memory */
 	enum nnvme_mode mode;	/* NOIOMMU (default): scrambled bus addresses; IOMMU: the IOVA */
 
 	/* Controller Capabilities register (Base 2.x, Offset 0h: CAP) */
@@ -72,7 +72,7 @@ void model_defaults(struct model_config *config);
 
 /*
  * "mdts=5,mqes=63,ns=2,block=4096,size=64m": ns, block, size, meta, extended apply to all
- * namespaces. The strings must outlive the config.
+ * namespaces.
  * -EINVAL an unknown key or a value that is no number.
  */
 int model_configure(struct model_config *config, const char *text, struct nnvme_err *err);

@@ -98,8 +98,10 @@ static int set(struct model_config *config, struct shape *shape, char *pair)
 		return -EINVAL;
 	*value++ = 0;
 	if (!strcmp(pair, "file")) {
-		config->file = strdup(value);	/* lives as long as the process */
-		return config->file ? 0 : -ENOMEM;
+		if (strlen(value) >= sizeof(config->file))
+			return -ENAMETOOLONG;
+		strcpy(config->file, value);
+		return 0;
 	}
 	if (!strcmp(pair, "mode")) {
 		config->mode = !strcmp(value, "iommu") ? NNVME_MODE_IOMMU : NNVME_MODE_NOIOMMU;

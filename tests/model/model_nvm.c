@@ -23,7 +23,7 @@
 static int open_file(struct model *m, uint32_t nsid, struct nnvme_err *err)
 {
 	struct model_ns *ns = &m->ns[nsid - 1];
-	char path[4096];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s.%u", m->config.file, nsid);
 	ns->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -43,7 +43,7 @@ static int init_namespace(struct model *m, uint32_t nsid, struct nnvme_err *err)
 		return 0;
 	ns->stride = ns->config.block + (ns->config.extended ? ns->config.metadata : 0u);
 	ns->len = ns->config.blocks * ns->stride;
-	if (m->config.file) {
+	if (m->config.file[0]) {
 		ret = open_file(m, nsid, err);
 		if (ret)
 			return ret;
