@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 	failed += contract_test_attach();
 	failed += contract_test_reset();
 	failed += contract_test_life();
+	failed += contract_test_stress();
 	if (bind_all(NULL))
 		failed++;
 	pcidev_noiommu_mode(false);

@@ -37,6 +37,7 @@ int contract_test_get_pa(void);
 int contract_test_attach(void);
 int contract_test_reset(void);
 int contract_test_life(void);
+int contract_test_stress(void);
 
 /* Runs @fn(@arg) in a child process; its exit status, or 128 and the signal. */
 int contract_in_child(int (*fn)(void *), void *arg);
