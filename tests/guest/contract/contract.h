@@ -7,8 +7,8 @@
  * the kernel's, not the library's. The devices are named by the guest's environment; two have no
  * IOMMU, two are behind one. All four belong to vfio-pci while the tests run.
  *
- * Calls return 0 or -errno, so that a test can ask for the very errno. A test's child process reports
- * by its exit status: assertions belong to the parent.
+ * Calls return 0 or -errno, so that a test can ask for the very errno. A test's child process
+ * reports by its exit status: assertions belong to the parent.
  */
 
 #include <setjmp.h>
@@ -115,9 +115,11 @@ uint64_t memory_info(const char *key);		/* of /proc/meminfo, in KiB or pages */
 /* ---- nvme_min.c: just enough NVMe to keep a controller busy ---- */
 
 /*
- * Enables the controller with an admin queue in @memory (16 KiB mapped at @iova) and has it identify
- * itself into that memory without end. Calls @done after each completion. Returns only on an error.
+ * Enables the controller with an admin queue in @memory (16 KiB mapped at @iova) and has it
+ * identify itself into that memory without end. Calls @done after each completion. Returns only on
+ * an error.
  */
-int nvme_min_run(const struct session *s, void *memory, uint64_t iova, void (*done)(void *), void *arg);
+int nvme_min_run(const struct session *s, void *memory, uint64_t iova, void (*done)(void *),
+		 void *arg);
 
 #endif

@@ -12,7 +12,8 @@
 
 static void *get(size_t length, int flags)
 {
-	void *va = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	void *va = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags,
+			-1, 0);
 
 	assert_true(va != MAP_FAILED);
 	return va;
@@ -29,13 +30,13 @@ void *memory_get(size_t length)
 
 void *memory_get_huge(size_t length)
 {
+	uint64_t used = memory_info("HugePages_Total") - memory_info("HugePages_Free");
 	char pages[32];
 	void *va;
 	int fd;
 
 	/* As many as are wanted free, beside those in use */
-	snprintf(pages, sizeof(pages), "%zu",
-		 (size_t)(memory_info("HugePages_Total") - memory_info("HugePages_Free") + length / HUGE));
+	snprintf(pages, sizeof(pages), "%zu", (size_t)(used + length / HUGE));
 	fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_true(write(fd, pages, strlen(pages)) > 0);

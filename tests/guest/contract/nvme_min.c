@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A controller kept busy, so that a process can be killed in the middle of DMA. See contract.h.
- * Registers and commands: NVM Express Base 2.0, 3.1.3 (registers), 3.5.1 (enabling), 5.17 (Identify).
+ * NVM Express Base 2.0: 3.1.3 (registers), 3.5.1 (enabling), 5.17 (Identify).
  */
 
 #include <errno.h>
@@ -123,7 +123,8 @@ static int complete(struct queue *q)
 	return status >> 17 ? -EIO : 0;
 }
 
-int nvme_min_run(const struct session *s, void *memory, uint64_t iova, void (*done)(void *), void *arg)
+int nvme_min_run(const struct session *s, void *memory, uint64_t iova, void (*done)(void *),
+		 void *arg)
 {
 	struct queue q = { 0 };
 	int ret;

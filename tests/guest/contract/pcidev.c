@@ -120,7 +120,8 @@ int pcidev_group_path(const char *bdf, char path[64])
 		ret = pcidev_vfio_name(bdf, vfio);
 	if (ret)
 		return ret;
-	snprintf(path, 64, "/dev/vfio/%s%.16s", strncmp(vfio, "noiommu-", 8) ? "" : "noiommu-", number);
+	snprintf(path, 64, "/dev/vfio/%s%.16s", strncmp(vfio, "noiommu-", 8) ? "" : "noiommu-",
+		 number);
 	return 0;
 }
 

@@ -41,7 +41,7 @@ int session_try_open(struct session *s, const char *bdf)
 {
 	int ret;
 
-	s->cdev = session_open_cdev(bdf);
+	*s = (struct session){ .cdev = session_open_cdev(bdf), .iommufd = -1 };
 	if (s->cdev < 0)
 		return s->cdev;
 	s->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
@@ -101,8 +101,8 @@ int iommufd_ioas(int iommufd, uint32_t *ioas)
 
 int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uint32_t *hwpt)
 {
-	struct nnvme_uapi_hwpt_alloc alloc = { .size = sizeof(alloc), .flags = flags, .dev_id = devid,
-					       .pt_id = ioas };
+	struct nnvme_uapi_hwpt_alloc alloc = { .size = sizeof(alloc), .flags = flags,
+					       .dev_id = devid, .pt_id = ioas };
 	int ret = call(iommufd, NNVME_IOMMU_HWPT_ALLOC, &alloc);
 
 	if (!ret)

@@ -73,7 +73,7 @@ static void opening_takes_rawio(void **state)
 static int use_without_admin(void *bdf)
 {
 	uint64_t iova = 0, length = PAGE, phys;
-	struct session s;
+	struct session s = { 0 };
 	uint32_t pt;
 	int ret;
 

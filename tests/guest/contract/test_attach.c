@@ -64,7 +64,8 @@ static void hwpt_can_be_made_and_attached(void **state)
 	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), 0);
 	/* Nesting, dirty tracking and the like take hardware */
 	for (unsigned bit = 0; bit < 4; bit++)
-		assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 1u << bit, &hwpt), -EOPNOTSUPP);
+		assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 1u << bit, &hwpt),
+				 -EOPNOTSUPP);
 	assert_int_equal(iommufd_hw_info(s.iommufd, s.devid), -EOPNOTSUPP);
 }
 
@@ -167,12 +168,13 @@ static void kinds_do_not_share_a_page_table(void **state)
 static void kinds_can_share_an_ioas(void **state)
 {
 	int64_t before = memory_pinned();
+	const size_t length = 16 * PAGE;
 	struct session sw, hw;
 	uint64_t iova = 1ul << 30;
 
 	session_open(&sw, contract_noiommu[0]);
 	session_join(&hw, contract_iommu[0], &sw);
-	assert_int_equal(iommufd_map(sw.iommufd, sw.ioas, memory_get(16 * PAGE), 16 * PAGE, &iova), 0);
+	assert_int_equal(iommufd_map(sw.iommufd, sw.ioas, memory_get(length), length, &iova), 0);
 	attach(&sw, sw.ioas);
 	attach(&hw, sw.ioas);
 	assert_int_equal(ask(&sw, sw.ioas, iova), 0);

@@ -56,8 +56,8 @@ static void tells_every_page(void **state)
 
 static void joins_pages_and_nets_the_offset(void **state)
 {
-	static const uint64_t offsets[] = { 0, 1, 511, PAGE - 1, PAGE, PAGE + 7, HUGE - PAGE, HUGE - 1,
-					    HUGE, HUGE + 3 * PAGE + 5 };
+	static const uint64_t offsets[] = { 0, 1, 511, PAGE - 1, PAGE, PAGE + 7, HUGE - PAGE,
+					    HUGE - 1, HUGE, HUGE + 3 * PAGE + 5 };
 	const size_t length = 4 * HUGE;
 	char *va = memory_get_huge(length);
 	uint64_t iova = 0;
@@ -156,7 +156,8 @@ static void checks_its_arguments(void **state)
 		__typeof__(a) before = a; \
 		change; \
 		errno = 0; \
-		assert_int_equal(ioctl(s.iommufd, NNVME_IOMMU_IOAS_GET_PA, get), (error) ? -1 : 0); \
+		assert_int_equal(ioctl(s.iommufd, NNVME_IOMMU_IOAS_GET_PA, get), \
+				 (error) ? -1 : 0); \
 		assert_int_equal(errno, error); \
 		a = before; \
 	} while (0)

@@ -31,7 +31,9 @@ static int open_group_without_rawio(void *bdf)
 
 static void group_takes_rawio(void **state)
 {
-	assert_int_equal(contract_in_child(open_group_without_rawio, (void *)contract_noiommu[0]), EPERM);
+	void *bdf = (void *)contract_noiommu[0];
+
+	assert_int_equal(contract_in_child(open_group_without_rawio, bdf), EPERM);
 }
 
 static void group_and_cdev_exclude_each_other(const char *bdf)

@@ -90,8 +90,8 @@ static void run_workers(struct worker w[4])
 {
 	for (unsigned i = 0; i < 4; i++) {
 		w[i] = (struct worker){ .seed = i, .memory = memory_get(PAGES * PAGE) };
-		assert_int_equal(pthread_create(&w[i].thread, NULL, i < 3 ? map_look_unmap : move_devices,
-						&w[i]), 0);
+		assert_int_equal(pthread_create(&w[i].thread, NULL,
+						i < 3 ? map_look_unmap : move_devices, &w[i]), 0);
 	}
 	for (unsigned i = 0; i < 4; i++)
 		pthread_join(w[i].thread, NULL);
