@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int nnvme_fail(struct nnvme_err *err, int code, const char *fmt, ...)
+int (nnvme_fail)(struct nnvme_err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
