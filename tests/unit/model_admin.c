@@ -342,6 +342,8 @@ static void logs_are_minimal(void **state)
 	assert_int_equal(page[1] | page[2] << 8, 310);
 	assert_int_equal(host_admin(&h, nvme_admin_get_log_page, 127 << 16 | 0x70, 0, bus),
 			 HOST_SPECIFIC(NVME_SC_INVALID_LOG_PAGE));
+	assert_int_equal(host_admin(&h, nvme_admin_get_log_page, 127 << 16, 0, bus),
+			 HOST_SPECIFIC(NVME_SC_INVALID_LOG_PAGE));
 	host_close(&h);
 }
 

@@ -138,6 +138,32 @@ static void random_release_loses_none(void **state)
 	host_close(&h);
 }
 
+static void released_completions_wait_for_room(void **state)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+	struct host h;
+	uint16_t cid[16];
+	unsigned n = 0, now;
+
+	host_open(&h, NULL);
+	host_enable(&h);
+	host_queue_memory(&h, 1, 16);
+	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1, host_bus(&h, h.q[1].cq)), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_create_sq, 15 << 16 | 1, 1 << 16 | 1,
+				    host_bus(&h, h.q[1].sq)), 0);
+	model_inject(h.m, &hold);
+	flushes(&h, 10);
+	h.q[1].entries = 4;
+	assert_int_equal(model_release(h.m, MODEL_FIFO), 10);
+	for (; n < 10; n += now) {
+		model_drain(h.m);
+		now = reaped(&h, cid);
+		assert_int_equal(now, n < 9 ? 3 : 1);
+		assert_int_equal(cid[0], n + 1);
+	}
+	host_close(&h);
+}
+
 static void delayed_completions_come_by_looking(void **state)
 {
 	struct host h;
@@ -171,6 +197,9 @@ static void shuffled_completions_all_come(void **state)
 	}
 	assert_int_equal(seen, 0xffe);
 	assert_true(moved);
+	flushes(&h, 3);		/* fewer than a group: they come when nothing else does */
+	model_drain(h.m);
+	assert_int_equal(reaped(&h, cid), 3);
 	host_close(&h);
 }
 
@@ -307,6 +336,7 @@ int main(void)
 		cmocka_unit_test(admin_commands_need_to_be_named),
 		cmocka_unit_test(held_completions_come_when_released),
 		cmocka_unit_test(random_release_loses_none),
+		cmocka_unit_test(released_completions_wait_for_room),
 		cmocka_unit_test(delayed_completions_come_by_looking),
 		cmocka_unit_test(shuffled_completions_all_come),
 		cmocka_unit_test(silence_is_kept),

@@ -102,6 +102,7 @@ static void unmapping_takes_one_whole_mapping(void **state)
 	host_expect_violation(&h, "not one mapping");
 	assert_int_equal(h.dev->ops->unmap(h.dev, h.iova, HOST_PAGES * PAGE), 0);
 	assert_null(model_host(h.m, (nnvme_bus_t){ bus }));
+	assert_null(model_host(h.m, (nnvme_bus_t){ bus + 5 }));
 	model_counts(h.m, &counts);
 	assert_int_equal(counts.mapped, 0);
 	assert_int_equal(counts.map, 1);

@@ -127,6 +127,19 @@ static void compare_tells_a_difference(void **state)
 	host_close(&h);
 }
 
+static void all_namespaces_are_flushed_only_if_vwc_says_so(void **state)
+{
+	struct nnvme_sqe flush = { .nsid = 0xffffffff };
+	struct host h;
+
+	host_up(&h, "vwc=1");
+	assert_int_equal(host_run(&h, 1, &flush), HOST_DNR(NVME_SC_INVALID_NS));
+	host_close(&h);
+	host_up(&h, "vwc=7");
+	assert_int_equal(host_run(&h, 1, &flush), 0);
+	host_close(&h);
+}
+
 static void a_bad_block_fails(void **state)
 {
 	struct host h;
@@ -245,6 +258,7 @@ int main(void)
 		cmocka_unit_test(zeroes_and_deallocation_read_as_zero),
 		cmocka_unit_test(what_oncs_denies_is_an_invalid_opcode),
 		cmocka_unit_test(compare_tells_a_difference),
+		cmocka_unit_test(all_namespaces_are_flushed_only_if_vwc_says_so),
 		cmocka_unit_test(a_bad_block_fails),
 		cmocka_unit_test(a_file_keeps_the_data),
 		cmocka_unit_test(completions_carry_head_queue_and_phase),

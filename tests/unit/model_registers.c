@@ -173,7 +173,7 @@ static void doorbells_outside_are_refused(void **state)
 	host_expect_violation(&h, "SQ 1 tail doorbell 16");
 	host_set(&h, host_doorbell(&h, 1, true), 16);
 	model_step(h.m, 0);
-	host_expect_violation(&h, "CQ 1 head doorbell 16");
+	host_expect_violation(&h, "CQ 1 head doorbell 16, its size is 16");
 	host_set(&h, host_doorbell(&h, 1, true), 1);
 	model_step(h.m, 0);
 	host_expect_violation(&h, "frees 1 entries of 0");
@@ -256,6 +256,8 @@ static void without_bus_mastering_nothing_is_fetched(void **state)
 	host_set(&h, NVME_REG_CC, CC_ON);
 	model_step(h.m, 0);
 	assert_non_null(strstr(model_violation_text(h.m, 0), "bus mastering off"));
+	assert_non_null(strstr(model_fault_text(h.m, 0), "bus mastering off"));
+	assert_true(host_get(&h, NVME_REG_CSTS) & 2);
 	model_forgive(h.m);
 	host_close(&h);
 }
