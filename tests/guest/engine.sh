@@ -77,7 +77,7 @@ hold() {
 	$fio --filename="$A" --rw=randread --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
 	holder=$!
 	tries=0
-	until ls -l "/proc/$holder/fd" 2>/dev/null | grep -q vfio || [ $tries = 100 ]; do
+	until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q vfio || [ $tries = 100 ]; do
 		usleep 100000
 		tries=$((tries + 1))
 	done
