@@ -209,6 +209,11 @@ static bool injected(void)
 	return true;
 }
 
+static bool is_vfio_node(const char *path)
+{
+	return !strncmp(path, "/dev/vfio/", 10);
+}
+
 static int fake_open(const char *path, int flags, ...)
 {
 	int fd;
@@ -225,6 +230,9 @@ static int fake_open(const char *path, int flags, ...)
 		return fd;
 	assert_true(fd < 1024);
 	snprintf(paths[fd], sizeof(paths[fd]), "%s", path);
+	if (is_vfio_node(path))
+		fake_link(path, "/proc/%d/fd/%d", getpid(), fd);
+	fake.exclusive += !!(flags & O_EXCL);
 	fake.fds++;
 	return fd;
 }
@@ -233,6 +241,8 @@ static int fake_close(int fd)
 {
 	assert_true(fd >= 0 && paths[fd][0]);
 	fake_vfio_closed(fd, paths[fd]);
+	if (is_vfio_node(paths[fd]))
+		fake_remove("/proc/%d/fd/%d", getpid(), fd);
 	paths[fd][0] = 0;
 	fake.fds--;
 	return real.close(fd);
@@ -275,7 +285,7 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t offset)
 {
 	if (injected())
 		return -1;
-	if (!strncmp(paths[fd], "/dev/vfio/", 10))
+	if (is_vfio_node(paths[fd]))
 		return fake_config_read(buf, len, offset);
 	return real.pread(fd, buf, len, offset);
 }
@@ -287,7 +297,7 @@ static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
 
 	if (injected())
 		return -1;
-	if (!strncmp(paths[fd], "/dev/vfio/", 10))
+	if (is_vfio_node(paths[fd]))
 		return fake_config_write(buf, len, offset);
 	if (strncmp(paths[fd], "/sys/", 5) != 0)
 		return real.pwrite(fd, buf, len, offset);

@@ -50,6 +50,8 @@ struct fake {
 	long fail_at;		/* this one of them fails with EIO; 0: none */
 	long injected;		/* those that did */
 	int fds, maps;		/* open now */
+	int exclusive;		/* opened with O_EXCL so far */
+	int destroyed;		/* IOASes destroyed by a call, not by closing the iommufd */
 	bool bound, attached;
 	int ioas;		/* alive now */
 	int mappings;		/* alive now */

@@ -16,7 +16,7 @@
 static struct {
 	uint64_t iova, len, va;
 } mapping[8];
-static int bound_fd;
+static int bound_fd = -1;	/* -1 too when a test says that somebody has it */
 
 static bool is_iommufd(const char *path)
 {
@@ -117,6 +117,7 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 			return EBUSY;
 		}
 		fake.ioas--;
+		fake.destroyed++;
 		return 0;
 	case NNVME_IOMMU_IOAS_MAP:
 		return do_map(arg);
@@ -162,6 +163,7 @@ void fake_vfio_closed(int fd, const char *path)
 		memset(mapping, 0, sizeof(mapping));
 	} else if (fake.bound && fd == bound_fd) {
 		fake.bound = fake.attached = false;
+		bound_fd = -1;
 	}
 }
 

@@ -139,6 +139,7 @@ static void claims_are_held(void **state)
 	n = nnvme_pci_claim(FAKE_NOIOMMU, &fds, NULL);
 	assert_int_equal(n, 2);
 	assert_int_equal(fake.fds, 2);
+	assert_int_equal(fake.exclusive, 2);
 	nnvme_pci_release(fds, n);
 	assert_int_equal(fake.fds, 0);
 	fake.fail_open = "/dev/nvme0n2";
