@@ -160,15 +160,17 @@ static void a_queue_full_of_rubbish_is_drained(void **state)
 {
 	struct nnvme_completion done;
 	struct model_counts before, after;
+	unsigned posted = 0;
 	struct rig r;
 
 	rig_up(&r, NULL, DEPTH);
 	rig_step_by_hand(&r);
 	model_counts(r.m, &before);
-	for (unsigned i = 0; i < DEPTH; i++)
-		assert_int_equal(model_post(r.m, 1, 1, BAD_CID, 0), 0);
-	assert_int_equal(model_post(r.m, 1, 1, BAD_CID, 0), -EAGAIN);
+	while (!model_post(r.m, 1, 1, BAD_CID, 0))
+		posted++;
+	assert_true(posted >= DEPTH);
 	assert_int_equal(nnvme_poll(r.qp, &done, 1), 0);
+	assert_int_equal(r.qp->bad_completions, posted);
 	model_step(r.m, 0);
 	model_counts(r.m, &after);
 	assert_int_equal(after.cq_doorbells, before.cq_doorbells + 1);

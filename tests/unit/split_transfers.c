@@ -90,7 +90,7 @@ static void several_at_once_come_back_once_each(void **state)
 	nnvme_qpair_destroy(r.qp);
 	rig_down(&r);
 
-	up(&r, "mdts=2,size=16m", 700, &buf);
+	up(&r, "mdts=2,size=16m,run=512", 700, &buf);
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(nnvme_read(r.qp, r.ns, buf + i * MIB, i * 1000, 1500 + i,
 					    (void *)(uintptr_t)i), 0);
