@@ -62,10 +62,9 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address and "
 				  "length must be multiples of 4096, and the length not 0", len,
 				  (size_t)va);
-	if (!va || len > ((uintptr_t)1 << NNVME_VA_BITS) ||
-	    va > ((uintptr_t)1 << NNVME_VA_BITS) - len)
-		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below 2^%d", len,
-				  (size_t)va, NNVME_VA_BITS);
+	if (!va || len > NNVME_VA_END || va > NNVME_VA_END - len)
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below %#zx", len,
+				  (size_t)va, (size_t)NNVME_VA_END);
 	return 0;
 }
 

@@ -13,6 +13,30 @@
 _Static_assert(sizeof(struct nnvme_granule) == 32, "two granules per cache line");
 _Static_assert(sizeof(nnvme_bus_t) == sizeof(uint64_t), "a bus address is a PRP entry");
 
+/* Make granules first to last writable, in whole host pages. */
+static int make_writable(struct nnvme_granule *table, size_t first, size_t last,
+			 struct nnvme_err *err)
+{
+	uintptr_t from = (uintptr_t)&table[first] & -HOST_PAGE;
+	uintptr_t to = ((uintptr_t)&table[last + 1] + HOST_PAGE - 1) & -HOST_PAGE;
+
+	if (mprotect((void *)from, to - from, PROT_READ | PROT_WRITE))
+		return nnvme_fail(err, -errno, "no memory for %zu bytes of bus-address table: %s",
+				  (size_t)(to - from), strerror(errno));
+	return 0;
+}
+
+/* The last granules are never anybody's: see nnvme_table_prp(). */
+static int forbid_top(struct nnvme_granule *table, struct nnvme_err *err)
+{
+	size_t first = NNVME_GRANULES - NNVME_TOP_GRANULES;
+	int ret = make_writable(table, first, NNVME_GRANULES - 1, err);
+
+	for (size_t i = first; !ret && i < NNVME_GRANULES; i++)
+		table[i].lo = UINTPTR_MAX;
+	return ret;
+}
+
 struct nnvme_granule *nnvme_table_create(struct nnvme_err *err)
 {
 	/*
@@ -30,6 +54,10 @@ struct nnvme_granule *nnvme_table_create(struct nnvme_err *err)
 	}
 	madvise(p, TABLE_BYTES, MADV_NOHUGEPAGE);	/* a touched page is 4 KiB, not 2 MiB */
 	madvise(p, TABLE_BYTES, MADV_DONTDUMP);
+	if (forbid_top(p, err)) {
+		nnvme_table_destroy(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -61,7 +89,7 @@ static void set_bounds(struct nnvme_granule *g, uintptr_t lo, uintptr_t hi)
  * Choose the run of registered pages that the granule's bounds describe: the one they describe
  * already, grown or shrunk, or else the longest that begins in the granule's own half.
  */
-static void choose_run(struct nnvme_granule *g, uintptr_t base)
+static void choose_run(struct nnvme_granule *g, const nnvme_bus_t *list, uintptr_t base)
 {
 	size_t keep = g->hi > g->lo ? (g->lo - base) >> NNVME_PAGE_SHIFT : SIZE_MAX;
 	size_t best = 0, best_len = 0;
@@ -69,7 +97,7 @@ static void choose_run(struct nnvme_granule *g, uintptr_t base)
 	for (size_t i = 0; i < NNVME_GRANULE_PAGES;) {
 		size_t end = i;
 
-		while (end < NNVME_LIST_ENTRIES && g->entry[end].v)
+		while (end < NNVME_LIST_ENTRIES && list[end].v)
 			end++;
 		if (end - i > best_len || (keep >= i && keep < end)) {
 			best = i;
@@ -90,13 +118,14 @@ static void choose_runs(struct nnvme_granule *table, size_t first, size_t last)
 {
 	for (size_t i = first ? first - 1 : 0; i <= last; i++)
 		if (table[i].entry)
-			choose_run(&table[i], (uintptr_t)i << NNVME_GRANULE_SHIFT);
+			choose_run(&table[i], nnvme_table_list(table, i),
+				   (uintptr_t)i << NNVME_GRANULE_SHIFT);
 }
 
-static bool own_half_empty(const struct nnvme_granule *g)
+static bool own_half_empty(const nnvme_bus_t *list)
 {
 	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
-		if (g->entry[i].v)
+		if (list[i].v)
 			return false;
 	return true;
 }
@@ -106,13 +135,12 @@ static void drop_empty(struct nnvme_granule *table, struct nnvme_pool *pool, siz
 		       size_t last)
 {
 	for (size_t i = first; i <= last; i++) {
-		struct nnvme_granule *g = &table[i];
-		void *list = (void *)(uintptr_t)g->entry;
+		nnvme_bus_t *list = nnvme_table_list(table, i);
 
-		if (!list || !own_half_empty(g))
+		if (!list || !own_half_empty(list))
 			continue;
-		set_bounds(g, 0, 0);
-		__atomic_store_n(&g->entry, NULL, __ATOMIC_RELEASE);
+		set_bounds(&table[i], 0, 0);
+		__atomic_store_n(&table[i].entry, 0, __ATOMIC_RELEASE);
 		nnvme_pool_put(pool, list, NNVME_PAGE_SIZE);
 	}
 }
@@ -122,14 +150,15 @@ static int give_list(struct nnvme_granule *table, struct nnvme_pool *pool, size_
 		     struct nnvme_err *err)
 {
 	nnvme_bus_t bus, *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
+	const nnvme_bus_t *next = nnvme_table_list(table, i + 1);
+	size_t down = 8 * NNVME_GRANULE_PAGES * i;
 
 	if (!list)
 		return -ENOMEM;
-	if (i + 1 < NNVME_GRANULES && table[i + 1].entry)
-		memcpy(list + NNVME_GRANULE_PAGES, table[i + 1].entry,
-		       NNVME_GRANULE_PAGES * sizeof(*list));
-	table[i].list = bus;
-	__atomic_store_n(&table[i].entry, list, __ATOMIC_RELEASE);
+	if (next)
+		memcpy(list + NNVME_GRANULE_PAGES, next, NNVME_GRANULE_PAGES * sizeof(*list));
+	table[i].list = bus.v - down + 8;
+	__atomic_store_n(&table[i].entry, (uintptr_t)list - down, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -137,25 +166,12 @@ static int give_list(struct nnvme_granule *table, struct nnvme_pool *pool, size_
 static void set_entry(struct nnvme_granule *table, uintptr_t page, nnvme_bus_t bus)
 {
 	size_t i = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
-	nnvme_bus_t *own = (nnvme_bus_t *)(uintptr_t)table[i].entry;
-	nnvme_bus_t *before = i ? (nnvme_bus_t *)(uintptr_t)table[i - 1].entry : NULL;
+	nnvme_bus_t *own = nnvme_table_list(table, i);
+	nnvme_bus_t *before = i ? nnvme_table_list(table, i - 1) : NULL;
 
 	__atomic_store_n(&own[slot].v, bus.v, __ATOMIC_RELAXED);
 	if (before)
 		__atomic_store_n(&before[slot + NNVME_GRANULE_PAGES].v, bus.v, __ATOMIC_RELAXED);
-}
-
-/* Make granules first to last writable, in whole host pages. */
-static int make_writable(struct nnvme_granule *table, size_t first, size_t last,
-			 struct nnvme_err *err)
-{
-	uintptr_t from = (uintptr_t)&table[first] & -HOST_PAGE;
-	uintptr_t to = ((uintptr_t)&table[last + 1] + HOST_PAGE - 1) & -HOST_PAGE;
-
-	if (mprotect((void *)from, to - from, PROT_READ | PROT_WRITE))
-		return nnvme_fail(err, -errno, "no memory for %zu bytes of bus-address table: %s",
-				  (size_t)(to - from), strerror(errno));
-	return 0;
 }
 
 int nnvme_table_add(struct nnvme_granule *table, struct nnvme_pool *pool, uintptr_t va,
@@ -192,15 +208,14 @@ int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t le
 {
 	uintptr_t end = va + len;
 
-	if (end < va || end > (uintptr_t)1 << NNVME_VA_BITS)
+	if (end < va || end > NNVME_VA_END)
 		return -EFAULT;
 	for (uintptr_t page = va & -NNVME_PAGE_SIZE; page < end; page += NNVME_PAGE_SIZE) {
 		const struct nnvme_granule *g = &table[granule_of(page)];
-		const nnvme_bus_t *e = __atomic_load_n(&g->entry, __ATOMIC_ACQUIRE);
 
-		/* Bounds that hold the page spare the walk over what they cover. */
-		if (!e || !nnvme_table_page(table, page).v)
+		if (!nnvme_table_list(table, granule_of(page)) || !nnvme_table_page(table, page).v)
 			return -EFAULT;
+		/* Bounds that hold the page spare the walk over what they cover. */
 		if (page >= g->lo && page < g->hi)
 			page = g->hi - NNVME_PAGE_SIZE;
 	}
@@ -210,22 +225,21 @@ int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t le
 int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp)
 {
-	size_t slot = (va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES;
-	size_t offset = va % NNVME_PAGE_SIZE;
-	const struct nnvme_granule *g;
-	size_t more;
+	size_t i = granule_of(va), slot = (va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES;
+	size_t offset = va % NNVME_PAGE_SIZE, more;
+	const nnvme_bus_t *entry;
 
 	if (va % 4)
 		return -EINVAL;
 	if (!len || nnvme_table_check(table, va, len))
 		return -EFAULT;
 	/* All registered, but in a run that the granule's bounds do not describe. */
-	g = &table[granule_of(va)];
+	entry = nnvme_table_list(table, i) + slot;
 	more = (offset + len - 1) >> NNVME_PAGE_SHIFT;
 	if (slot + more >= NNVME_LIST_ENTRIES)
 		return -E2BIG;
-	prp->prp1 = g->entry[slot].v + offset;
-	prp->prp2 = more == 0 ? 0 : more == 1 ? g->entry[slot + 1].v :
-		    g->list.v + (slot + 1) * sizeof(uint64_t);
+	prp->prp1 = entry[0].v + offset;
+	prp->prp2 = more == 0 ? 0 : more == 1 ? entry[1].v :
+		    nnvme_table_list_bus(table, i).v + (slot + 1) * sizeof(uint64_t);
 	return 0;
 }

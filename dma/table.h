@@ -54,13 +54,20 @@ extern "C" {
 #define NNVME_GRANULE_SHIFT 20
 #define NNVME_GRANULE_SIZE ((size_t)1 << NNVME_GRANULE_SHIFT)
 #define NNVME_GRANULES ((size_t)1 << (NNVME_VA_BITS - NNVME_GRANULE_SHIFT))
+#define NNVME_TOP_GRANULES 4	/* left out at the top of the address space */
+#define NNVME_VA_END ((NNVME_GRANULES - NNVME_TOP_GRANULES) << NNVME_GRANULE_SHIFT)
 #define NNVME_GRANULE_PAGES (1u << (NNVME_GRANULE_SHIFT - NNVME_PAGE_SHIFT))
 #define NNVME_LIST_ENTRIES (NNVME_PAGE_SIZE / sizeof(uint64_t))
 
+/*
+ * Two granules a cache line. Entry and list are where page number 0 would have them if the list
+ * page went on downwards, so that a page number needs no masking: the entry of page p is at
+ * entry + 8 * p, and the device finds the one after it at list + 8 * p.
+ */
 struct nnvme_granule {
-	uintptr_t lo, hi;		/* a run of registered pages, [lo, hi) */
-	const nnvme_bus_t *entry;	/* the list page, NNVME_LIST_ENTRIES */
-	nnvme_bus_t list;		/* what the device calls entry[0] */
+	uintptr_t lo, hi;	/* a run of registered pages, [lo, hi) */
+	uintptr_t entry;
+	uint64_t list;
 };
 
 /* The two data pointer fields of a command (Base 2.x, Common Command Format). */
@@ -72,8 +79,48 @@ struct nnvme_prp {
 int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp);
 
+/* The longest transfer that may be looked up. */
+#define NNVME_LEN_MAX ((size_t)4 << 20)
+
+static inline const struct nnvme_granule *
+nnvme_table_granule(const struct nnvme_granule *table, uintptr_t va)
+{
+	size_t at = (uint32_t)(va >> (NNVME_GRANULE_SHIFT - 5)) & -32u;
+
+	return (const void *)((const char *)table + at);
+}
+
 /*
- * The PRP fields for the @len bytes at @va; @len from 1 to 2^40.
+ * Whether nnvme_table_fill() may be called: @va is dword-aligned and [va, va + len) lies in the run that
+ * the granule describes. False also for the rare ranges that are registered otherwise.
+ *
+ * The index drops address bits 47 and up, and the end of the range may wrap round; neither can make
+ * a wrong address pass. The bounds are whole addresses, and a range that wraps begins in one of
+ * the last granules, where nothing can be registered and the lower bound is above everything.
+ */
+static inline int nnvme_table_holds(const struct nnvme_granule *g, uintptr_t va, size_t len)
+{
+	return __builtin_expect(!(va % 4) && va >= g->lo && va + len <= g->hi, 1);
+}
+
+/* The PRP fields of a range that the granule holds. One page is the common case: nothing to look up. */
+static inline void nnvme_table_fill(const struct nnvme_granule *g, uintptr_t va, size_t len,
+				    uint64_t *prp1, uint64_t *prp2)
+{
+	const uint64_t *entry = (const uint64_t *)g->entry;
+	size_t page = va >> NNVME_PAGE_SHIFT, offset = va % NNVME_PAGE_SIZE;
+
+	*prp1 = entry[page] + offset;
+	*prp2 = 0;
+	offset += len;
+	if (offset > NNVME_PAGE_SIZE) {
+		__asm__("" : "+r"(page));	/* keep the scaling out of the common path */
+		*prp2 = offset > 2 * NNVME_PAGE_SIZE ? g->list + 8 * page : entry[page + 1];
+	}
+}
+
+/*
+ * The PRP fields for the @len bytes at @va; @len from 1 to NNVME_LEN_MAX.
  * 0; -EINVAL when @va is not dword-aligned (PRP1 has to be, Base 2.x, PRP Entry
  * Layout); -EFAULT when not all of the range is registered; -E2BIG when it is but
  * needs more entries than are left in its granule's list page.
@@ -81,26 +128,11 @@ int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t
 static inline int nnvme_table_prp(const struct nnvme_granule *table, uintptr_t va, size_t len,
 				  struct nnvme_prp *prp)
 {
-	/* Rotating by 2 puts misalignment above the address bits: one compare for both. */
-	size_t i = ((va >> 2) | (va << 62)) >> (NNVME_GRANULE_SHIFT - 2);
-	const struct nnvme_granule *g = &table[i];
-	const nnvme_bus_t *e;
-	size_t offset, more;
+	const struct nnvme_granule *g = nnvme_table_granule(table, va);
 
-	if (__builtin_expect(i >= NNVME_GRANULES, 0))
+	if (!nnvme_table_holds(g, va, len))
 		return nnvme_table_prp_slow(table, va, len, prp);
-	if (__builtin_expect(va < g->lo || va + len > g->hi, 0))
-		return nnvme_table_prp_slow(table, va, len, prp);
-	e = &g->entry[(va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES];
-	offset = va % NNVME_PAGE_SIZE;
-	more = (offset + len - 1) >> NNVME_PAGE_SHIFT;
-	prp->prp1 = e[0].v + offset;
-	if (more == 0)
-		prp->prp2 = 0;
-	else if (more == 1)
-		prp->prp2 = e[1].v;
-	else
-		prp->prp2 = g->list.v + (uintptr_t)(e + 1) % NNVME_PAGE_SIZE;
+	nnvme_table_fill(g, va, len, &prp->prp1, &prp->prp2);
 	return 0;
 }
 

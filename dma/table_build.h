@@ -29,11 +29,25 @@ void nnvme_table_remove(struct nnvme_granule *table, struct nnvme_pool *pool, ui
 /* 0 when all of [va, va + len) is registered, else -EFAULT. Walks the entries. */
 int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t len);
 
+/* A granule's list page, NNVME_LIST_ENTRIES long; NULL when it has none. */
+static inline nnvme_bus_t *nnvme_table_list(const struct nnvme_granule *table, size_t granule)
+{
+	uintptr_t entry = __atomic_load_n(&table[granule].entry, __ATOMIC_ACQUIRE);
+
+	return entry ? (nnvme_bus_t *)(entry + 8 * NNVME_GRANULE_PAGES * granule) : NULL;
+}
+
+/* What the device calls that page. */
+static inline nnvme_bus_t nnvme_table_list_bus(const struct nnvme_granule *table, size_t granule)
+{
+	return (nnvme_bus_t){ table[granule].list + 8 * NNVME_GRANULE_PAGES * granule - 8 };
+}
+
 /* The bus address of the page that holds @va, which must be registered. */
 static inline nnvme_bus_t nnvme_table_page(const struct nnvme_granule *table, uintptr_t va)
 {
-	return table[va >> NNVME_GRANULE_SHIFT]
-		.entry[(va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES];
+	return nnvme_table_list(table, va >> NNVME_GRANULE_SHIFT)
+		[(va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES];
 }
 
 #endif

@@ -3,18 +3,16 @@
 
 #include "nvme/private.h"
 
-#define ADMIN_ENTRIES 32
+#define ADMIN_DEPTH 1
 #define ADMIN_TIMEOUT_MS 30000	/* Identify, features and queues; none of these is long work */
 
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	int ret = nnvme_qpair_alloc(ctrl, 0, ADMIN_ENTRIES - 1, &ctrl->admin, err);
+	int ret = nnvme_qpair_alloc(ctrl, 0, ADMIN_DEPTH, &ctrl->admin, err);
 
 	if (ret)
 		return ret;
-	ret = nnvme_enable(ctrl, ctrl->admin->bus, nnvme_qpair_cq_bus(ctrl->admin),
-			   ctrl->admin->entries, err);
-	return ret;
+	return nnvme_enable(ctrl, ctrl->admin, err);
 }
 
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl)
@@ -56,7 +54,7 @@ int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char
 	if (ctrl->dead)
 		return nnvme_fail(err, -EIO, "%s: %s not sent: the controller was given up after an "
 				  "earlier failure", ctrl->dev->name, what);
-	nnvme_submit(ctrl->admin, cmd, &done);
+	nnvme_needs_more(nnvme_submit(ctrl->admin, cmd, &done), 0, 0);	/* the result */
 	nnvme_ring(ctrl->admin);
 	ret = wait_one(ctrl, what, &done, &done, err);
 	if (ret)
@@ -65,6 +63,6 @@ int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char
 		return nnvme_fail(err, -EIO, "%s: %s failed: %s (status %#x)", ctrl->dev->name, what,
 				  nnvme_status_text(done.status), done.status);
 	if (result)
-		*result = (uint32_t)done.result;
+		*result = done.result;
 	return 0;
 }

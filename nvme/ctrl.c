@@ -151,7 +151,7 @@ void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info
 		.mode = ctrl->dev->mode,
 		.mode_reason = ctrl->dev->mode_reason,
 		.max_transfer = ctrl->max_transfer,
-		.max_depth = (uint32_t)NVME_CAP_MQES(ctrl->cap),
+		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
 		.registered = ctrl->space->registered + ctrl->space->pool.bytes,
 		.bus_addr_calls = ctrl->space->pool.bus_addr_calls,

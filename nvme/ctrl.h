@@ -79,7 +79,7 @@ struct nnvme_ctrl_info {
 	enum nnvme_mode mode;		/* never AUTO */
 	const char *mode_reason;	/* why that mode, a sentence */
 	uint32_t max_transfer;		/* bytes that one command may carry */
-	uint32_t max_depth;		/* of a queue pair: CAP.MQES */
+	uint32_t max_depth;		/* of a queue pair: CAP.MQES, but 4095 at most */
 	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
 	uint32_t namespaces;		/* active ones that can be used */
 	uint64_t registered;		/* bytes registered now, the library's own included */

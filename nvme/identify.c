@@ -13,7 +13,7 @@
 
 #define BROADCAST_NSID 0xffffffffu
 #define LIST_ENTRIES 1024
-#define MAX_TRANSFER (4u << 20)		/* what NNVME_LIST_PAGES describe, unaligned too */
+#define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* what NNVME_LIST_PAGES describe, unaligned too */
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
 /* One Identify into a page of its own. */
@@ -72,6 +72,7 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t
 	uint64_t blocks = le64toh(id->nsze);
 
 	n->ns.nsid = nsid;
+	n->ns.head = (uint64_t)nsid << 32;
 	n->ns.ctrl = ctrl;
 	if (format > id->nlbaf || lbaf->ds < 9 || lbaf->ds > 16) {
 		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not supported "
@@ -96,6 +97,10 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t
 		n->ns.max_blocks = MAX_BLOCKS;
 	/* Two pages need no list; a block may be longer than that, then nothing is fast. */
 	n->ns.fast_blocks = ctrl->opts.own_lists ? NNVME_PAGE_SIZE >> lbaf->ds : n->ns.max_blocks;
+	if (n->ns.fast_blocks > blocks)
+		n->ns.fast_blocks = (uint32_t)blocks;
+	/* From here on even the longest ends within the namespace: one comparison, not three. */
+	n->ns.fast_end = blocks - n->ns.fast_blocks + 1;
 	n->ns.can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
 	n->ns.can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES;
 	n->ns.volatile_cache = ctrl->volatile_cache;

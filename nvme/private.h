@@ -70,8 +70,7 @@ void nnvme_reg32_set(struct nnvme_ctrl *ctrl, unsigned reg, uint32_t value);
 void nnvme_reg64_set(struct nnvme_ctrl *ctrl, unsigned reg, uint64_t value);
 int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
-int nnvme_enable(struct nnvme_ctrl *ctrl, nnvme_bus_t sq, nnvme_bus_t cq, unsigned entries,
-		 struct nnvme_err *err);
+int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err);
 void nnvme_shut_down(struct nnvme_ctrl *ctrl);
 
 /* stop.c: make sure that the controller touches no memory; false when that can't be proven. */
@@ -99,8 +98,8 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **qp, struct nnvme_err *err);
 void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak);
 
-/* Where the CQ is, for whoever tells the controller; the SQ is at qp->bus. */
-nnvme_bus_t nnvme_qpair_cq_bus(const struct nnvme_qpair *qp);
+/* What nnvme_ctrl_info() says. */
+uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl);
 
 /* Destroy with ctrl->lock held. */
 void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
@@ -128,14 +127,16 @@ void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
 			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 
-/* A submission queue entry's common fields. */
-static inline void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag)
-{
-	uint16_t cid;
-	struct nnvme_sqe *sqe = nnvme_take(qp, tag, &cid);
+/* slot.c: submit one command that is not on the inline path; the caller has seen that there is room. */
+struct nnvme_req *nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag);
 
-	*sqe = *cmd;
-	sqe->cid = cid;
-}
+/*
+ * Its completion needs more than its tag handed back: its result, list pages (0: none) given back, a
+ * transfer (0: none) gone on with.
+ */
+void nnvme_needs_more(struct nnvme_req *req, uint16_t list, uint16_t split);
+
+/* A command of transfer @n has ended as @out says; true when it was the last, with the outcome in @out. */
+bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out);
 
 #endif

@@ -2,52 +2,107 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "nvme/private.h"
 
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
-_Static_assert(offsetof(struct nnvme_qpair, cq) == 64, "submission fields fill one cache line");
+_Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
+_Static_assert(offsetof(struct nnvme_qpair, spare) <= 128, "completion fields fit another");
+
+#define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
+#define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
+#define MIN_ENTRIES 64u
 
 static size_t round_page(size_t n)
 {
 	return (n + NNVME_PAGE_SIZE - 1) & -NNVME_PAGE_SIZE;
 }
 
+static uint32_t entries(const struct nnvme_qpair *qp)
+{
+	return qp->end / 8;
+}
+
 static size_t sq_bytes(const struct nnvme_qpair *qp)
 {
-	return round_page(qp->entries * sizeof(struct nnvme_sqe));
+	return round_page(entries(qp) * sizeof(struct nnvme_sqe));
 }
 
-static size_t queue_bytes(const struct nnvme_qpair *qp)
+static size_t cq_bytes(const struct nnvme_qpair *qp)
 {
-	return sq_bytes(qp) + round_page(qp->entries * sizeof(struct nnvme_cqe));
+	return round_page(entries(qp) * sizeof(struct nnvme_cqe));
 }
 
-nnvme_bus_t nnvme_qpair_cq_bus(const struct nnvme_qpair *qp)
+/*
+ * Both queues are longer than the depth needs, which is one entry more: then the slot at the tail is
+ * rarely still in use, and the rings turn less often. MQES does not bind the admin queue (Base 2.x,
+ * Admin Queue Attributes), whose 64 entries are always allowed.
+ */
+static uint32_t choose_entries(const struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth)
 {
-	return (nnvme_bus_t){ qp->bus.v + sq_bytes(qp) };
+	uint32_t n = 2 * depth < MIN_ENTRIES ? MIN_ENTRIES : 2 * depth;
+	uint32_t most = id ? (uint32_t)NVME_CAP_MQES(ctrl->cap) + 1 : MIN_ENTRIES;
+
+	if (n > MAX_ENTRIES)
+		n = MAX_ENTRIES;
+	return n < most ? n : most;
 }
 
-/* Slots past the depth exist, so that any masked CID is inside the array; they are never in flight. */
+static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
+{
+	struct nnvme_space *space = qp->ctrl->space;
+	void *cq;
+
+	qp->end = 8 * n;
+	qp->sq = nnvme_space_get(space, sq_bytes(qp), &qp->sq_bus, err);
+	if (!qp->sq)
+		return -ENOMEM;
+	cq = nnvme_space_get(space, cq_bytes(qp), &qp->cq_bus, err);
+	if (!cq) {
+		nnvme_space_put(space, qp->sq, sq_bytes(qp));
+		qp->sq = NULL;
+		return -ENOMEM;
+	}
+	qp->cq = qp->cqe = cq;
+	qp->cq_end = qp->cq + n;
+	return 0;
+}
+
+static void put_queues(struct nnvme_qpair *qp)
+{
+	nnvme_space_put(qp->ctrl->space, qp->sq, sq_bytes(qp));
+	nnvme_space_put(qp->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
+}
+
+/* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
+static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
+{
+	uint32_t n = choose_entries(qp->ctrl, qp->id, qp->depth), least = qp->depth + 1;
+	int ret = get_queues(qp, n, err);
+
+	return ret && least < n ? get_queues(qp, least, err) : ret;
+}
+
+/* Slots that a CID can name but nobody uses are zero pages that never become memory. */
 static int alloc_slots(struct nnvme_qpair *qp)
 {
-	size_t slots = 1;
+	void *slots = mmap(NULL, SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
 
-	while (slots < qp->depth)
-		slots *= 2;
-	qp->cid_mask = (uint32_t)slots - 1;
-	qp->cid_step = (uint32_t)slots;
-	qp->req = aligned_alloc(64, (slots * sizeof(*qp->req) + 63) & ~(size_t)63);
-	qp->free = calloc(qp->depth, sizeof(*qp->free));
+	qp->req = slots == MAP_FAILED ? NULL : slots;
+	qp->spare = calloc(qp->depth, sizeof(*qp->spare));
+	qp->spare_lap = calloc(qp->depth, sizeof(*qp->spare_lap));
 	qp->splits = nnvme_splits_create(qp->depth);
 	qp->lists = nnvme_lists_create();
-	if (!qp->req || !qp->free || !qp->splits || !qp->lists)
+	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits || !qp->lists)
 		return -ENOMEM;
-	for (size_t i = 0; i < slots; i++)
-		qp->req[i] = (struct nnvme_req){ .cid = (uint32_t)i | NNVME_CID_FREE };
-	for (unsigned i = 0; i < qp->depth; i++)
-		qp->free[i] = (uint16_t)(qp->depth - 1 - i);
-	qp->nr_free = qp->depth;
+	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
+		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
+	while (qp->nr_spare < qp->depth) {
+		qp->spare[qp->nr_spare] = (uint16_t)(qp->end + 8 * qp->nr_spare);
+		qp->nr_spare++;
+	}
 	return 0;
 }
 
@@ -63,20 +118,18 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	qp->ctrl = ctrl;
 	qp->id = id;
 	qp->depth = depth;
-	qp->entries = depth + 1;
+	qp->stop = 8 * depth;
 	qp->phase = 0x10000;	/* memory is zero: the first entries written have phase 1 */
 	qp->table = ctrl->space->table;
 	/* PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one after */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
 	qp->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
+	if (alloc_queues(qp, err))
+		goto fail;
 	if (alloc_slots(qp)) {
 		nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", depth);
 		goto fail;
 	}
-	qp->sq = nnvme_space_get(ctrl->space, queue_bytes(qp), &qp->bus, err);
-	if (!qp->sq)
-		goto fail;
-	qp->cq = (struct nnvme_cqe *)((char *)qp->sq + sq_bytes(qp));
 	*out = qp;
 	return 0;
 
@@ -92,10 +145,12 @@ void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak)
 	if (qp->lists)
 		nnvme_lists_destroy(qp, leak);
 	if (qp->sq && !leak)
-		nnvme_space_put(qp->ctrl->space, qp->sq, queue_bytes(qp));
+		put_queues(qp);
 	nnvme_splits_destroy(qp->splits);
-	free(qp->free);
-	free(qp->req);
+	free(qp->spare);
+	free(qp->spare_lap);
+	if (qp->req)
+		munmap(qp->req, SLOT_BYTES);
 	free(qp);
 }
 
@@ -103,8 +158,8 @@ static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_cq,
-		.prp1 = nnvme_qpair_cq_bus(qp).v,
-		.cdw10 = (qp->entries - 1) << 16 | qp->id,
+		.prp1 = qp->cq_bus.v,
+		.cdw10 = (entries(qp) - 1) << 16 | qp->id,
 		.cdw11 = 1,		/* physically contiguous; no interrupts */
 	};
 
@@ -115,8 +170,8 @@ static int create_sq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = qp->bus.v,
-		.cdw10 = (qp->entries - 1) << 16 | qp->id,
+		.prp1 = qp->sq_bus.v,
+		.cdw10 = (entries(qp) - 1) << 16 | qp->id,
 		.cdw11 = (uint32_t)qp->id << 16 | 1,	/* its completion queue; contiguous */
 	};
 
@@ -149,14 +204,20 @@ static int create_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 	return ret;
 }
 
+/* MQES counts from 0, and one entry of a queue always stays empty. */
+uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl)
+{
+	uint32_t mqes = (uint32_t)NVME_CAP_MQES(ctrl->cap);
+
+	return mqes < MAX_ENTRIES ? mqes : MAX_ENTRIES - 1;
+}
+
 static int check_depth(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_err *err)
 {
-	/* MQES counts from 0, and one entry of a queue always stays empty. */
-	unsigned max = (unsigned)NVME_CAP_MQES(ctrl->cap);
-
-	if (depth < 1 || depth > max)
+	if (depth < 1 || depth > nnvme_max_depth(ctrl))
 		return nnvme_fail(err, -EINVAL, "%s: a queue depth of %u is not possible; this controller "
-				  "has 1 to %u (CAP.MQES)", ctrl->dev->name, depth, max);
+				  "has 1 to %u (CAP.MQES %u)", ctrl->dev->name, depth, nnvme_max_depth(ctrl),
+				  (unsigned)NVME_CAP_MQES(ctrl->cap));
 	return 0;
 }
 

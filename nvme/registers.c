@@ -136,18 +136,18 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return wait_ready(ctrl, false, err);
 }
 
-int nnvme_enable(struct nnvme_ctrl *ctrl, nnvme_bus_t sq, nnvme_bus_t cq, unsigned entries,
-		 struct nnvme_err *err)
+int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err)
 {
+	uint32_t last = admin->end / 8 - 1;
 	uint32_t css = NVME_CAP_CSS(ctrl->cap) & NVME_CAP_CSS_NVM ? NVME_CC_CSS_NVM : NVME_CC_CSS_CSI;
 	uint32_t cc = css << NVME_CC_CSS_SHIFT |
 		      6u << NVME_CC_IOSQES_SHIFT |	/* 2^6 bytes an SQ entry, */
 		      4u << NVME_CC_IOCQES_SHIFT |	/* 2^4 bytes a CQ entry, 4 KiB pages, round robin */
 		      1u << NVME_CC_EN_SHIFT;
 
-	nnvme_reg32_set(ctrl, NVME_REG_AQA, (entries - 1) << 16 | (entries - 1));
-	nnvme_reg64_set(ctrl, NVME_REG_ASQ, sq.v);
-	nnvme_reg64_set(ctrl, NVME_REG_ACQ, cq.v);
+	nnvme_reg32_set(ctrl, NVME_REG_AQA, last << 16 | last);
+	nnvme_reg64_set(ctrl, NVME_REG_ASQ, admin->sq_bus.v);
+	nnvme_reg64_set(ctrl, NVME_REG_ACQ, admin->cq_bus.v);
 	nnvme_reg32_set(ctrl, NVME_REG_CC, cc);
 	return wait_ready(ctrl, true, err);
 }

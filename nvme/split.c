@@ -21,7 +21,7 @@ struct nnvme_split {
 	uintptr_t va;		/* what is left: from here (0: a command without data) */
 	uint64_t lba;
 	uint64_t blocks;
-	uint64_t result;
+	uint32_t result;
 	uint32_t max;		/* blocks a command */
 	uint16_t in_flight;
 	uint16_t status;	/* the first that was not success */
@@ -62,24 +62,21 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	uint32_t blocks = s->blocks < s->max ? (uint32_t)s->blocks : s->max;
 	size_t len = (size_t)blocks << s->ns->block_shift;
 	struct nnvme_prp prp = { 0 };
-	uint16_t list = 0, slot;
+	struct nnvme_req *req;
+	uint16_t list = 0;
 	int ret;
 
-	if (!qp->nr_free)
+	if (!nnvme_room(qp))
 		return -EAGAIN;
 	ret = s->va ? point_at(qp, s->va, len, &prp, &list) : 0;
 	if (ret)
 		return ret;
-	slot = qp->free[qp->nr_free - 1];
-	nnvme_submit(qp, &(struct nnvme_sqe){
+	req = nnvme_submit(qp, &(struct nnvme_sqe){
 		.opcode = s->opcode, .nsid = s->ns->nsid, .prp1 = prp.prp1, .prp2 = prp.prp2,
-		.cdw10 = (uint32_t)s->lba, .cdw11 = (uint32_t)(s->lba >> 32), .cdw12 = blocks - 1,
+		.slba = s->lba, .cdw12 = blocks - 1,
 	}, s->tag);
-	if (list || split) {
-		qp->req[slot].cid |= NNVME_CID_SLOW;
-		qp->req[slot].list = list;
-		qp->req[slot].split = split;
-	}
+	if (list || split)
+		nnvme_needs_more(req, list, split);
 	s->in_flight++;
 	s->lba += blocks;
 	s->blocks -= blocks;
@@ -116,7 +113,7 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 
 static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	if (!qp->nr_free)
+	if (!nnvme_room(qp))
 		return -EAGAIN;
 	return whole->blocks <= whole->max ? submit_one(qp, whole, 0) : submit_split(qp, whole);
 }
@@ -151,7 +148,7 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 {
-	if (!qp->nr_free)
+	if (!nnvme_room(qp))
 		return -EAGAIN;
 	nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag);
 	return 0;
@@ -190,8 +187,8 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 		     uint64_t blocks, void *tag)
 {
 	int ret = check_blocks(ns, lba, blocks);
-	uint16_t list, slot;
 	nnvme_bus_t bus;
+	uint16_t list;
 	unsigned n;
 	void *va;
 
@@ -199,7 +196,7 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 		return -EOPNOTSUPP;
 	if (ret)
 		return ret;
-	if (!qp->nr_free)
+	if (!nnvme_room(qp))
 		return -EAGAIN;
 	ret = nnvme_lists_get(qp, &list, &va, &bus);
 	if (ret)
@@ -209,19 +206,14 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 		nnvme_lists_put(qp, list);
 		return -EINVAL;
 	}
-	slot = qp->free[qp->nr_free - 1];
-	nnvme_submit(qp, &(struct nnvme_sqe){
+	nnvme_needs_more(nnvme_submit(qp, &(struct nnvme_sqe){
 		.opcode = NNVME_OP_DSM, .nsid = ns->nsid, .prp1 = bus.v,
 		.cdw10 = n - 1, .cdw11 = NVME_DSMGMT_AD,
-	}, tag);
-	qp->req[slot].cid |= NNVME_CID_SLOW;
-	qp->req[slot].list = list;
-	qp->req[slot].split = 0;
+	}, tag), list, 0);
 	return 0;
 }
 
-/* A command of a transfer has ended. True when it was the last, with the transfer's outcome in @out. */
-static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
+bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
 	struct nnvme_split *s = &qp->splits[n];
 
@@ -245,29 +237,4 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	s->next = qp->splits[0].next;
 	qp->splits[0].next = n;
 	return true;
-}
-
-bool nnvme_complete_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
-			 struct nnvme_completion *out)
-{
-	uint16_t slot = (uint16_t)(dw3 & qp->cid_mask);
-	struct nnvme_req *req = &qp->req[slot];
-	uint16_t split = req->split;
-
-	if (req->cid != ((dw3 & 0xffff) | NNVME_CID_SLOW)) {
-		if (!qp->bad_completions++)
-			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
-				  "which is not in flight; ignored, and so will be any further ones",
-				  qp->id, dw3 & 0xffff);
-		return false;
-	}
-	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = (uint16_t)(dw3 >> 17), .result = cqe->result,
-	};
-	nnvme_lists_put(qp, req->list);
-	req->list = 0;
-	req->split = 0;
-	req->cid = ((req->cid + qp->cid_step) & 0xffff) | NNVME_CID_FREE;
-	qp->free[qp->nr_free++] = slot;
-	return split ? split_ended(qp, split, out) : true;
 }

@@ -16,18 +16,29 @@
 #endif
 
 struct nnvme_sqe {
-	uint8_t opcode;
-	uint8_t flags;		/* FUSE, PSDT */
-	uint16_t cid;
-	uint32_t nsid;
+	union {
+		struct {
+			uint8_t opcode;
+			uint8_t flags;	/* FUSE, PSDT */
+			uint16_t cid;
+			uint32_t nsid;
+		};
+		uint64_t cdw0_nsid;	/* all four, in one store */
+	};
 	uint32_t cdw2, cdw3;
 	uint64_t mptr;
 	uint64_t prp1, prp2;
-	uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
+	union {
+		struct {
+			uint32_t cdw10, cdw11;
+		};
+		uint64_t slba;		/* of the NVM command set's reads and writes */
+	};
+	uint32_t cdw12, cdw13, cdw14, cdw15;
 };
 
 struct nnvme_cqe {
-	uint64_t result;	/* DW0 and DW1 */
+	uint32_t result, result2;	/* DW0, DW1 */
 	uint16_t sq_head, sq_id;
 	uint32_t dw3;		/* CID 15:00, phase 16, status 31:17; read in one load */
 };

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "dma/space.h"
+#include "dma/table_build.h"
 #include "fake_device.h"
 
 #define MIB ((size_t)1 << 20)
@@ -40,14 +41,15 @@ static int prp(const char *va, size_t len, struct nnvme_prp *out)
 	return nnvme_table_prp(space->table, (uintptr_t)va, len, out);
 }
 
-/* The list page that a PRP2 points into, as the processor sees it. */
+/* The list entry that a PRP2 points at, as the processor sees it. */
 static const uint64_t *list_at(const char *va, uint64_t prp2)
 {
-	const struct nnvme_granule *g = &space->table[(uintptr_t)va >> NNVME_GRANULE_SHIFT];
+	size_t granule = (uintptr_t)va >> NNVME_GRANULE_SHIFT;
+	uint64_t list = nnvme_table_list_bus(space->table, granule).v;
 
-	assert_true(prp2 >= g->list.v && prp2 < g->list.v + PAGE);
+	assert_true(prp2 >= list && prp2 < list + PAGE);
 	assert_int_equal(prp2 % 8, 0);
-	return (const uint64_t *)g->entry + (prp2 - g->list.v) / 8;
+	return (const uint64_t *)nnvme_table_list(space->table, granule) + (prp2 - list) / 8;
 }
 
 /* What a controller would make of the command, against the fake's own arithmetic. */
@@ -91,6 +93,15 @@ static void nothing_is_registered_at_first(void **state)
 	assert_int_equal(prp(NULL, PAGE, &p), -EFAULT);
 	assert_int_equal(prp((char *)(UINTPTR_MAX & -4096ul), PAGE, &p), -EFAULT);
 	assert_int_equal(prp((char *)((uintptr_t)1 << NNVME_VA_BITS), PAGE, &p), -EFAULT);
+	assert_int_equal(prp((char *)((uintptr_t)1 << NNVME_VA_BITS) - PAGE, PAGE, &p), -EFAULT);
+	/* ranges that wrap round, to 0 exactly and beyond */
+	assert_int_equal(prp((char *)(UINTPTR_MAX & -4096ul), 2 * PAGE, &p), -EFAULT);
+	assert_int_equal(prp((char *)-NNVME_LEN_MAX, NNVME_LEN_MAX, &p), -EFAULT);
+	/* the same granule seen through address bits that the index drops */
+	add(0, 2 * MIB);
+	assert_int_equal(prp(memory, PAGE, &p), 0);
+	assert_int_equal(prp(memory + ((uintptr_t)1 << 47), PAGE, &p), -EFAULT);
+	assert_int_equal(prp(memory - ((uintptr_t)1 << 47), PAGE, &p), -EFAULT);
 }
 
 static void every_length_at_every_kind_of_place(void **state)

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "nvme/private.h"
+
+_Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
+
+/* Commands that were handed back make room for as many. */
+static inline void make_room(struct nnvme_qpair *qp, uint32_t n)
+{
+	uint32_t stop = qp->stop + 8 * n;
+
+	if (__builtin_expect(stop > qp->end, 0)) {
+		qp->beyond += (stop - qp->end) / 8;
+		stop = qp->end;
+	}
+	qp->stop = stop;
+}
+
+bool nnvme_turn(struct nnvme_qpair *qp)
+{
+	if (qp->tail == qp->end) {
+		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
+
+		qp->tail = 0;
+		qp->lap = (qp->lap + 1) & NNVME_CID_LAP;
+		qp->stop = n;
+		qp->beyond = 0;
+	}
+	return qp->tail != qp->stop;
+}
+
+static void free_slot(struct nnvme_qpair *qp, struct nnvme_req *req, uint32_t place)
+{
+	req->key = NNVME_KEY_FREE;
+	req->list = 0;
+	req->split = 0;
+	if (place >= qp->end)
+		qp->spare[qp->nr_spare++] = (uint16_t)place;
+	make_room(qp, 1);
+}
+
+/*
+ * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages of
+ * their own or in a spare slot, CIDs that mean nothing. True when @out was filled.
+ */
+static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
+		      struct nnvme_completion *out)
+{
+	uint32_t cid = dw3 & 0xffff, place = cid & NNVME_CID_SLOT;
+	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * place);
+	uint16_t split = req->split;
+
+	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
+		if (!qp->bad_completions++)
+			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
+				  "which is not in flight; ignored, and so will be any further ones",
+				  qp->id, cid);
+		return false;
+	}
+	*out = (struct nnvme_completion){
+		.tag = req->tag, .status = (uint16_t)(dw3 >> 17), .result = cqe->result,
+	};
+	nnvme_lists_put(qp, req->list);
+	free_slot(qp, req, place);
+	return split ? nnvme_split_ended(qp, split, out) : true;
+}
+
+static inline bool is_new(uint32_t dw3, uint32_t phase)
+{
+	return !((dw3 ^ phase) & 0x10000);
+}
+
+/*
+ * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the entry
+ * that isn't plain, or isn't there yet, or @end. One offset serves both arrays, their elements being of
+ * one size.
+ */
+static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
+						 const struct nnvme_cqe *cqe,
+						 const struct nnvme_cqe *end, uint32_t phase,
+						 struct nnvme_completion *out)
+{
+	uintptr_t out_from_cqe = (uintptr_t)out - (uintptr_t)cqe;
+	char *const slots = qp->req;
+
+	for (; cqe != end; cqe++) {
+		/* acquire: DW0..DW2 and the data are read after the phase bit that covers them */
+		uint32_t cid = phase ^ __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE);
+		struct nnvme_req *req = (struct nnvme_req *)(slots + 2 * (size_t)(cid & NNVME_CID_SLOT));
+
+		/* Nothing is left above the CID when the phase is right and the status is 0. */
+		if (__builtin_expect((uint32_t)req->key != cid, 0))
+			break;
+		out = (struct nnvme_completion *)((uintptr_t)cqe + out_from_cqe);
+		out->tag = req->tag;
+		out->status = 0;
+		req->key = NNVME_KEY_FREE;
+	}
+	return cqe;
+}
+
+/* As many as @max entries from @cqe, but not beyond the ring's end. */
+static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
+					      const struct nnvme_cqe *cqe, unsigned max)
+{
+	const struct nnvme_cqe *end = cqe + max;
+
+	return end < qp->cq_end ? end : qp->cq_end;
+}
+
+/* The whole of nnvme_reap(), for when something is unusual: @n were taken, the next entry is @cqe. */
+static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
+						   struct nnvme_completion *out, unsigned max,
+						   const struct nnvme_cqe *cqe, unsigned n)
+{
+	make_room(qp, n);
+	while (n < max) {
+		const struct nnvme_cqe *from = cqe;
+		uint32_t dw3;
+
+		if (cqe == qp->cq_end) {
+			cqe = from = qp->cq;
+			qp->phase ^= 0x10000;
+		}
+		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
+		make_room(qp, (uint32_t)(cqe - from));
+		n += (unsigned)(cqe - from);
+		if (n == max || cqe == qp->cq_end)
+			continue;
+		dw3 = __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE);
+		if (!is_new(dw3, qp->phase))
+			break;
+		n += reap_slow(qp, cqe++, dw3, out + n);
+	}
+	if (cqe == qp->cq_end) {
+		cqe = qp->cq;
+		qp->phase ^= 0x10000;
+	}
+	nnvme_ring_cq(qp, cqe);
+	return n;
+}
+
+unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max)
+{
+	const struct nnvme_cqe *first = qp->cqe, *end = horizon(qp, first, max);
+	const struct nnvme_cqe *cqe = take_plain(qp, first, end, qp->phase, out);
+	unsigned n = (unsigned)(cqe - first);
+
+	if (__builtin_expect(cqe == qp->cq_end, 0) ||
+	    (cqe != end && __builtin_expect(is_new(cqe->dw3, qp->phase), 0)))
+		return reap_any(qp, out, max, cqe, n);
+	if (n) {
+		make_room(qp, n);
+		nnvme_ring_cq(qp, cqe);
+	}
+	return n;
+}
