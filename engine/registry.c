@@ -29,26 +29,26 @@ static struct nnvme_open *nnvme_open_find(const char *bdf)
 	return open;
 }
 
-static int nnvme_open_new(const char *bdf, const struct nnvme_options *opts,
-			  struct nnvme_open **result, struct nnvme_err *err)
+static struct nnvme_open *nnvme_open_new(const char *bdf, const struct nnvme_options *opts, int *rc,
+					 struct nnvme_err *err)
 {
 	struct nnvme_open *open = calloc(1, sizeof(*open));
-	int rc;
 
-	if (!open)
-		return nnvme_fail(err, -ENOMEM, "%s: out of memory", bdf);
-	rc = nnvme_ctrl_open(bdf, opts, &open->ctrl, err);
-	if (rc) {
+	if (!open) {
+		*rc = nnvme_fail(err, -ENOMEM, "%s: out of memory", bdf);
+		return NULL;
+	}
+	*rc = nnvme_ctrl_open(bdf, opts, &open->ctrl, err);
+	if (*rc) {
 		free(open);
-		return rc;
+		return NULL;
 	}
 	strcpy(open->bdf, bdf);
 	open->opts = *opts;
 	open->pid = getpid();
 	open->next = nnvme_open_list;
 	nnvme_open_list = open;
-	*result = open;
-	return 0;
+	return open;
 }
 
 int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
@@ -60,11 +60,11 @@ int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 	pthread_mutex_lock(&nnvme_open_lock);
 	open = nnvme_open_find(bdf);
 	if (!open)
-		rc = nnvme_open_new(bdf, opts, &open, err);
+		open = nnvme_open_new(bdf, opts, &rc, err);
 	else if (open->opts.mode != opts->mode || open->opts.hugepages != opts->hugepages)
 		rc = nnvme_fail(err, -EINVAL, "%s: another job uses it with a different mode= or "
 				"hugepages=; give all jobs on one controller the same", bdf);
-	if (!rc) {
+	if (open && !rc) {
 		open->users++;
 		*ctrl = open->ctrl;
 	}
