@@ -131,6 +131,7 @@ struct model_log {
 	uint32_t blocks;	/* of an NVM command; 1's based */
 	uint64_t prp1, prp2;
 	uint32_t cdw10, cdw11, cdw12;
+	bool rest;		/* any bit set in CDW2, CDW3, MPTR, CDW13 to CDW15 */
 	unsigned lists;		/* PRP list pages read */
 	uint16_t status;	/* as executed, before injection */
 	uint64_t number;	/* 0 is the first since model_create() */

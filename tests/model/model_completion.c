@@ -34,6 +34,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 		m->sq[c->sqid].in_flight[c->cid / 8] &= (uint8_t)~(1u << c->cid % 8);
 	phase = c->old_phase ? !cq->phase : cq->phase;
 	__atomic_store_n(&cqe->result, c->result, __ATOMIC_RELAXED);
+	__atomic_store_n(&cqe->result2, 0, __ATOMIC_RELAXED);
 	__atomic_store_n((uint32_t *)(void *)&cqe->sq_head,
 			 m->sq[c->sqid < m->queues ? c->sqid : 0].head | (uint32_t)c->sqid << 16,
 			 __ATOMIC_RELAXED);

@@ -239,15 +239,18 @@ static void entries_are_written_whole(void **state)
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_true(model_log(r.m, 0, &log));
 		assert_int_equal(log.prp1 | log.prp2 | log.cdw10 | log.cdw11 | log.cdw12, 0);
+		assert_false(log.rest);
 		assert_int_equal(nnvme_deallocate(r.qp, r.ns, 5, 6, NULL), 0);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_true(model_log(r.m, 0, &log));
 		assert_int_equal(log.prp2, 0);
 		assert_int_equal(log.cdw12, 0);
+		assert_false(log.rest);
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 		assert_true(model_log(r.m, 0, &log));
 		assert_int_equal(log.prp2, 0);
 		assert_int_equal(log.cdw10 | log.cdw11 | log.cdw12, 0);
+		assert_false(log.rest);
 	}
 	rig_down(&r);
 }
