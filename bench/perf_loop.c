@@ -51,50 +51,59 @@ static inline void use(struct loop *l, unsigned n)
 
 void measured_loop(struct loop *l, unsigned rounds)
 {
+	const struct nnvme_ns *ns = l->ns;
+	struct nnvme_qpair *qp = l->qp;
 	uint32_t blocks = l->blocks;
 	unsigned n = l->depth;
 
 	while (rounds--) {
-		struct nnvme_batch b = nnvme_batch_begin(l->qp, l->ns);
+		struct nnvme_batch b = nnvme_batch_begin(qp, ns);
 
 		for (unsigned i = 0; i < n; i++)
 			if (nnvme_batch_read(&b, l->buf[i], l->lba[i], blocks, l->buf[i]))
 				abort();
 		nnvme_batch_end(&b);
-		wait_for_last(l->qp, n);
-		use(l, nnvme_poll(l->qp, l->done, n));
+		wait_for_last(qp, n);
+		use(l, nnvme_poll(qp, l->done, n));
 	}
 }
 
 void control_loop(struct loop *l, unsigned rounds)
 {
+	struct nnvme_qpair *qp = l->qp;
 	uint32_t blocks = l->blocks;
 	unsigned n = l->depth;
 
 	while (rounds--) {
 		for (unsigned i = 0; i < n; i++)
 			__asm__ volatile("" :: "r"(l->buf[i]), "r"(l->lba[i]), "r"(blocks));
-		no_wait(l->qp, n);
+		no_wait(qp, n);
 		use(l, n);
 	}
 }
 
 void measured_single(struct loop *l, unsigned rounds)
 {
+	const struct nnvme_ns *ns = l->ns;
+	struct nnvme_qpair *qp = l->qp;
+
 	while (rounds--) {
-		if (nnvme_read(l->qp, l->ns, l->buf[0], l->lba[0], l->blocks, l->buf[0]))
+		if (nnvme_read(qp, ns, l->buf[0], l->lba[0], l->blocks, l->buf[0]))
 			abort();
-		nnvme_ring(l->qp);
-		wait_for_last(l->qp, 1);
-		use(l, nnvme_poll(l->qp, l->done, 1));
+		nnvme_ring(qp);
+		wait_for_last(qp, 1);
+		if (nnvme_poll(qp, l->done, 1))
+			use(l, 1);
 	}
 }
 
 void control_single(struct loop *l, unsigned rounds)
 {
+	struct nnvme_qpair *qp = l->qp;
+
 	while (rounds--) {
 		__asm__ volatile("" :: "r"(l->buf[0]), "r"(l->lba[0]), "r"(l->blocks));
-		no_wait(l->qp, 1);
+		no_wait(qp, 1);
 		use(l, 1);
 	}
 }

@@ -130,7 +130,6 @@ struct nnvme_qpair {
 	uint32_t end;			/* of the ring */
 	uint32_t rung;			/* the tail that the controller knows */
 	uint32_t beyond;		/* commands that fit after the turn at the ring's end */
-	uint64_t sq_rings;		/* doorbell writes */
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
@@ -138,7 +137,7 @@ struct nnvme_qpair {
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_cqe *cq, *cq_end;
 	volatile uint32_t *cq_doorbell;
-	uint64_t cq_rings;
+	uint64_t sq_rings, cq_rings;	/* doorbell writes */
 	uint64_t bad_completions;	/* entries that named no command in flight */
 
 	/* cold */
@@ -150,6 +149,7 @@ struct nnvme_qpair {
 	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
 	struct nnvme_split *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
+	const struct nnvme_ns *batch_ns;
 };
 
 /* Commands that can be submitted now. */
@@ -177,8 +177,7 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
  * next is kept ready: where it goes, its CID, and the first eight bytes of its entry.
  */
 struct nnvme_batch {
-	struct nnvme_qpair *qp;
-	const struct nnvme_ns *ns;
+	struct nnvme_qpair *qp;		/* its batch_ns is the namespace: only the slow path needs it */
 	const struct nnvme_granule *table;
 	struct nnvme_sqe *sqe;
 	struct nnvme_req *req;
@@ -197,7 +196,7 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 	b->req = (struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail);
 	b->cid = qp->tail + qp->lap;
 	b->stop = qp->stop + qp->lap;
-	head = b->ns->head | b->cid << 16;
+	head = qp->batch_ns->head | b->cid << 16;
 	b->read = head | NNVME_OP_READ;
 	b->write = head | NNVME_OP_WRITE;
 }
@@ -212,18 +211,29 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 						   const struct nnvme_ns *ns)
 {
 	struct nnvme_batch b = {
-		.qp = qp, .ns = ns, .table = qp->table, .fast_end = ns->fast_end,
+		.qp = qp, .table = qp->table, .fast_end = ns->fast_end,
 		.fast_blocks = ns->fast_blocks, .block_shift = ns->block_shift,
 	};
 
+	qp->batch_ns = ns;
 	nnvme_batch_load(&b);
 	return b;
 }
 
 /*
- * The one place where an ordinary command is written. The entry's other fields are zero in every
- * entry of an I/O queue, and stay so: nothing here or out of line writes them.
+ * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue, and stay so:
+ * nothing here or out of line writes them.
  */
+static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
+				     const struct nnvme_granule *g, const void *buf, size_t len,
+				     uint64_t lba, uint32_t blocks)
+{
+	sqe->cdw0_nsid = cdw0_nsid;
+	nnvme_table_fill(g, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2);
+	sqe->slba = lba;
+	sqe->cdw12 = blocks - 1;
+}
+
 static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *buf, uint64_t lba,
 				 uint32_t blocks, void *tag)
 {
@@ -231,26 +241,22 @@ static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *bu
 	/* no blocks wrap round to many; this way the test leaves a loop of equal commands */
 	uint64_t end = blocks - 1 < b->fast_blocks ? b->fast_end : 0;
 	size_t len = (size_t)blocks << b->block_shift;
-	struct nnvme_sqe *sqe = b->sqe;
 	struct nnvme_req *req = b->req;
+	int ret;
 
 	__asm__("" : "+rm"(end));	/* one value, not two branches */
 	/* at the stop there may be no slot, so that comes first */
 	if (__builtin_expect(lba >= end || b->cid == b->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_holds(g, (uintptr_t)buf, len)) {
-		int ret;
-
 		nnvme_batch_store(b);
-		ret = nnvme_rw_slow(b->qp, b->ns, opcode, buf, lba, blocks, tag);
+		ret = nnvme_rw_slow(b->qp, b->qp->batch_ns, opcode, buf, lba, blocks, tag);
 		nnvme_batch_load(b);
 		return ret;
 	}
 	req->key = (int32_t)b->cid;
 	req->tag = tag;
-	sqe->cdw0_nsid = opcode == NNVME_OP_READ ? b->read : b->write;
-	nnvme_table_fill(g, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2);
-	sqe->slba = lba;
-	sqe->cdw12 = blocks - 1;
+	nnvme_write_entry(b->sqe, opcode == NNVME_OP_READ ? b->read : b->write, g, buf, len, lba,
+			  blocks);
 	b->sqe++;
 	b->req++;
 	b->cid += 8;
@@ -272,14 +278,26 @@ static inline int nnvme_batch_write(struct nnvme_batch *b, const void *buf, uint
 	return nnvme_batch_rw(b, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
 }
 
+/* The same for one alone. */
 static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 			   void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
-	struct nnvme_batch b = nnvme_batch_begin(qp, ns);
-	int ret = nnvme_batch_rw(&b, opcode, buf, lba, blocks, tag);
+	const struct nnvme_granule *g = nnvme_table_granule(qp->table, (uintptr_t)buf);
+	size_t len = (size_t)blocks << ns->block_shift, tail = qp->tail;
+	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
+	uint32_t cid;
 
-	nnvme_batch_store(&b);
-	return ret;
+	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->fast_end, 0) ||
+	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
+	    !nnvme_table_holds(g, (uintptr_t)buf, len))
+		return nnvme_rw_slow(qp, ns, opcode, buf, lba, blocks, tag);
+	cid = (uint32_t)tail + qp->lap;
+	req->key = (int32_t)cid;
+	req->tag = tag;
+	nnvme_write_entry((struct nnvme_sqe *)(qp->sq + 8 * tail), ns->head | cid << 16 | opcode, g, buf,
+			  len, lba, blocks);
+	qp->tail = (uint32_t)tail + 8;
+	return 0;
 }
 
 /*
