@@ -6,6 +6,8 @@
 
 #include "nvme/private.h"
 
+_Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 64 bytes");
+_Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
 _Static_assert(offsetof(struct nnvme_qpair, spare) <= 128, "completion fields fit another");

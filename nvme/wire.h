@@ -43,9 +43,6 @@ struct nnvme_cqe {
 	uint32_t dw3;		/* CID 15:00, phase 16, status 31:17; read in one load */
 };
 
-_Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 64 bytes");
-_Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
-
 /* NVM Command Set opcodes that the inline path uses. */
 enum {
 	NNVME_OP_FLUSH = 0x00,
