@@ -111,6 +111,7 @@ uint64_t memory_contiguous(const void *va, uint64_t length);
 
 int64_t memory_pinned(void);			/* pages pinned now, in the whole system */
 uint64_t memory_info(const char *key);		/* of /proc/meminfo, in KiB or pages */
+uint64_t memory_free(void);			/* KiB that nobody uses; huge pages count as free */
 
 /* ---- nvme_min.c: just enough NVMe to keep a controller busy ---- */
 

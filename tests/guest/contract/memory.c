@@ -2,6 +2,7 @@
 /* Memory, the truth about where it is, and the kernel's counters. See contract.h. */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,28 @@ int64_t memory_pinned(void)
 	close(fd);
 	return number_in("/proc/vmstat", "nr_foll_pin_acquired") -
 	       number_in("/proc/vmstat", "nr_foll_pin_released");
+}
+
+uint64_t memory_free(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	uint64_t pages = 0, n;
+	char line[256];
+	FILE *f;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "3", 1), 1);
+	close(fd);
+	/* Each CPU keeps freed pages at hand, up to an eighth of all; MemFree leaves them out */
+	f = fopen("/proc/zoneinfo", "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " count: %" SCNu64, &n) == 1)
+			pages += n;
+	}
+	fclose(f);
+	return memory_info("MemFree") + pages * (PAGE >> 10) +
+	       memory_info("HugePages_Total") * (HUGE >> 10);
 }
 
 uint64_t memory_info(const char *key)

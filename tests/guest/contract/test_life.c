@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,20 +147,20 @@ static void check_device_is_quiet(const char *bdf)
 	assert_int_equal(pcidev_register(bdf, CC) & 1, 0);
 }
 
-static uint64_t free_memory(void)
+/*
+ * What memory may differ by that nobody leaked, in KiB. 200 kills were seen to stay within 100. KASAN
+ * keeps freed objects back, up to a 32nd of all memory; there kmemleak looks after the rest.
+ */
+static uint64_t tolerance(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	const char *kernel = getenv("NNVME_KERNEL");
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "3", 1), 1);
-	close(fd);
-	return memory_info("MemFree") + memory_info("HugePages_Total") * (HUGE >> 10);
+	if (kernel && !strcmp(kernel, "debug"))
+		return memory_info("MemTotal") / 32 + 2048;
+	return 2048;
 }
 
-/*
- * After each death the device is quiet and nothing is pinned; after all of them the memory is back.
- * A victim holds 32 MiB: half of that in sum is what the rest of the system is allowed to change.
- */
+/* After each death the device is quiet and nothing is pinned; after all the memory is back. */
 static void death_leaves_nothing_behind(void **state)
 {
 	uint64_t free_before = 0, huge_free = 0;
@@ -168,7 +170,7 @@ static void death_leaves_nothing_behind(void **state)
 	/* What /proc and cmocka allocate once, and the huge pages, should be there before */
 	for (unsigned i = 0; i < STAGES; i++)
 		kill_one(i, 0, i & 1);
-	free_before = free_memory();
+	free_before = memory_free();
 	huge_free = memory_info("HugePages_Free");
 	for (unsigned i = 0; i < contract_kills; i++) {
 		enum stage stage = i % STAGES;
@@ -179,7 +181,7 @@ static void death_leaves_nothing_behind(void **state)
 		check_device_is_quiet(contract_noiommu[0]);
 	}
 	assert_int_equal(memory_info("HugePages_Free"), huge_free);
-	assert_true(free_memory() + (16 << 10) >= free_before);
+	assert_true(memory_free() + tolerance() >= free_before);
 	session_open(&s, contract_noiommu[0]);
 	session_close(&s);
 }
