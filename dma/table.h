@@ -87,7 +87,7 @@ nnvme_table_granule(const struct nnvme_granule *table, uintptr_t va)
 {
 	size_t at = (uint32_t)(va >> (NNVME_GRANULE_SHIFT - 5)) & -32u;
 
-	return (const void *)((const char *)table + at);
+	return (const struct nnvme_granule *)((const char *)table + at);
 }
 
 /*
