@@ -74,6 +74,7 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	ctrl->stopped = false;		/* from here on it may use our memory */
 	ret = nnvme_admin_create(ctrl, err);
 	ret = ret ? ret : nnvme_identify_all(ctrl, err);
+	ret = ret ? ret : nnvme_shadow_create(ctrl, err);
 	return ret ? ret : negotiate_queues(ctrl, err);
 }
 
@@ -153,6 +154,7 @@ void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info
 		.max_transfer = ctrl->max_transfer,
 		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
+		.shadow_doorbells = ctrl->shadow != NULL,
 		.registered = ctrl->space->registered + ctrl->space->pool.bytes,
 		.bus_addr_calls = ctrl->space->pool.bus_addr_calls,
 	};

@@ -34,6 +34,12 @@ enum nnvme_hugepages {
 	NNVME_HUGEPAGES_1G,
 };
 
+/* Shadow doorbells (Doorbell Buffer Config): fewer doorbell writes, where the controller offers them. */
+enum nnvme_shadow_doorbells {
+	NNVME_SHADOW_AUTO,	/* where the controller offers them */
+	NNVME_SHADOW_OFF,
+};
+
 enum nnvme_log_level {
 	NNVME_LOG_ERROR, NNVME_LOG_WARNING, NNVME_LOG_INFO, NNVME_LOG_DEBUG,
 };
@@ -48,6 +54,7 @@ struct nnvme_options {
 	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
 	bool own_lists;		/* write a PRP list per command, page-aligned: for controllers that
 				 * want no list pointer into the middle of a page */
+	enum nnvme_shadow_doorbells shadow_doorbells;
 	nnvme_log_fn *log;
 	void *log_arg;
 };
@@ -82,6 +89,7 @@ struct nnvme_ctrl_info {
 	uint32_t max_depth;		/* of a queue pair: CAP.MQES, but 4095 at most */
 	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
 	uint32_t namespaces;		/* active ones that can be used */
+	bool shadow_doorbells;		/* in use */
 	uint64_t registered;		/* bytes registered now, the library's own included */
 	uint64_t bus_addr_calls;	/* GET_PA calls made so far */
 };

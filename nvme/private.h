@@ -44,6 +44,8 @@ struct nnvme_ctrl {
 	uint32_t max_transfer;		/* bytes */
 	uint16_t oncs;
 	bool volatile_cache;
+	bool can_shadow;
+	char *shadow, *event;		/* the two pages of shadow doorbells, or NULL */
 	uint32_t nn;
 	char model[41], serial[21], firmware[9];
 
@@ -119,6 +121,14 @@ int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct n
 /* split.c: transfers of several commands, one array entry per slot of the queue pair. */
 struct nnvme_split *nnvme_splits_create(unsigned depth);
 void nnvme_splits_destroy(struct nnvme_split *splits);
+
+/*
+ * shadow.c: create() offers the controller shadow doorbells where it and the user want them, attach() sets up a
+ * queue pair's, ring_cq_slow() is nnvme_ring_cq() for a queue pair that has them.
+ */
+int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+void nnvme_shadow_attach(struct nnvme_qpair *qp);
+void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe);
 
 /* buffer.c: what is left of nnvme_alloc() at close. */
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);

@@ -10,7 +10,7 @@ _Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 6
 _Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
-_Static_assert(offsetof(struct nnvme_qpair, spare) <= 128, "completion fields fit another");
+_Static_assert(offsetof(struct nnvme_qpair, bad_completions) <= 128, "completion fields fit another");
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
 #define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
@@ -132,6 +132,7 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", depth);
 		goto fail;
 	}
+	nnvme_shadow_attach(qp);
 	*out = qp;
 	return 0;
 

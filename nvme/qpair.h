@@ -129,6 +129,7 @@ struct nnvme_qpair {
 	uint32_t lap;			/* low bits of CIDs now */
 	uint32_t end;			/* of the ring */
 	uint32_t rung;			/* the tail that the controller knows */
+	uint32_t ring_slow;		/* from this place on nnvme_ring() is out of line */
 	uint32_t beyond;		/* commands that fit after the turn at the ring's end */
 
 	/* completion */
@@ -136,11 +137,12 @@ struct nnvme_qpair {
 	uint32_t phase;			/* of a new entry, at its place in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_cqe *cq, *cq_end;
+	const struct nnvme_cqe *cq_slow;	/* up to here nnvme_poll() is all inline */
 	volatile uint32_t *cq_doorbell;
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
-	uint64_t bad_completions;	/* entries that named no command in flight */
 
 	/* cold */
+	uint64_t bad_completions;	/* entries that named no command in flight */
 	uint16_t *spare;		/* stack of spare slots, places */
 	uint8_t *spare_lap;		/* of each spare slot, from the ring's end on */
 	uint32_t nr_spare;
@@ -150,6 +152,10 @@ struct nnvme_qpair {
 	struct nnvme_split *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
 	const struct nnvme_ns *batch_ns;
+	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
+		volatile uint32_t *sq, *cq;
+		volatile uint32_t *sq_event, *cq_event;
+	} shadow;
 };
 
 /* Commands that can be submitted now. */
@@ -341,20 +347,9 @@ int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64
 int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag);
 
-/*
- * Tell the controller about all commands submitted since the last ring: one doorbell
- * write, none when there is nothing new.
- */
-static inline void nnvme_ring(struct nnvme_qpair *qp)
+/* The doorbell itself. */
+static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 {
-	uint32_t tail = qp->tail;
-
-	if (__builtin_expect(tail == qp->end, 0)) {
-		nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
-		tail = 0;
-	}
-	if (tail == qp->rung)
-		return;
 	/*
 	 * The entries must be visible before the doorbell that announces them. x86-64
 	 * keeps stores in order, to uncached memory too, and only the compiler has to be
@@ -367,9 +362,29 @@ static inline void nnvme_ring(struct nnvme_qpair *qp)
 #else
 #error "which barrier orders normal stores before a device store here?"
 #endif
-	qp->rung = tail;
-	*qp->sq_doorbell = tail / 8;
+	*qp->sq_doorbell = tail;
 	qp->sq_rings++;
+}
+
+/* At the ring's end, and for shadow doorbells always. */
+void nnvme_ring_slow(struct nnvme_qpair *qp);
+
+/*
+ * Tell the controller about all commands submitted since the last ring: one doorbell
+ * write, none when there is nothing new.
+ */
+static inline void nnvme_ring(struct nnvme_qpair *qp)
+{
+	uint32_t tail = qp->tail;
+
+	if (tail == qp->rung)
+		return;
+	if (__builtin_expect(tail >= qp->ring_slow, 0)) {
+		nnvme_ring_slow(qp);
+		return;
+	}
+	qp->rung = tail;
+	nnvme_sq_doorbell(qp, tail / 8);
 }
 
 static inline void nnvme_batch_end(struct nnvme_batch *b)
@@ -417,7 +432,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return 0;
 	/* One at a time is worth a path of its own, unless a ring's end is near. */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_end || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 >= qp->cq_slow || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status = 0;

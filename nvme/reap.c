@@ -98,6 +98,14 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 	return cqe;
 }
 
+static inline void ring_cq(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
+{
+	if (qp->shadow.cq)
+		nnvme_ring_cq_slow(qp, cqe);
+	else
+		nnvme_ring_cq(qp, cqe);
+}
+
 /* As many as @max entries from @cqe, but not beyond the ring's end. */
 static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 					      const struct nnvme_cqe *cqe, unsigned max)
@@ -135,7 +143,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 		cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	nnvme_ring_cq(qp, cqe);
+	ring_cq(qp, cqe);
 	return n;
 }
 
@@ -150,7 +158,7 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (n) {
 		make_room(qp, n);
-		nnvme_ring_cq(qp, cqe);
+		ring_cq(qp, cqe);
 	}
 	return n;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Shadow doorbells (Base 2.x, Doorbell Buffer Config command): the driver writes its tails and heads to
+ * memory, and the controller says in other memory from which value on it wants to be told by a real
+ * doorbell. A doorbell of an emulated controller is an exit from the guest; here most of them go away.
+ */
+#include <errno.h>
+
+#include "nvme/private.h"
+
+static int configure(struct nnvme_ctrl *ctrl, nnvme_bus_t shadow, nnvme_bus_t event,
+		     struct nnvme_err *err)
+{
+	struct nnvme_sqe cmd = { .opcode = nvme_admin_dbbuf, .prp1 = shadow.v, .prp2 = event.v };
+
+	return nnvme_admin(ctrl, &cmd, "Doorbell Buffer Config", NULL, err);
+}
+
+int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	nnvme_bus_t shadow, event;
+	int ret;
+
+	if (!ctrl->can_shadow || ctrl->opts.shadow_doorbells == NNVME_SHADOW_OFF)
+		return 0;
+	ctrl->shadow = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &shadow, err);
+	ctrl->event = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &event, err);
+	ret = ctrl->shadow && ctrl->event ? configure(ctrl, shadow, event, err) : -ENOMEM;
+	/* The pages stay taken: the controller may know of them. The pool frees them at close. */
+	if (ret)
+		ctrl->shadow = ctrl->event = NULL;
+	/* A controller that offers the command and then refuses it works without. */
+	return ctrl->dead ? ret : 0;
+}
+
+/*
+ * Both pages mirror the doorbell registers (PCIe transport). The admin queue keeps its doorbells, and so do
+ * queues whose place would lie behind the page.
+ */
+void nnvme_shadow_attach(struct nnvme_qpair *qp)
+{
+	struct nnvme_ctrl *ctrl = qp->ctrl;
+	size_t sq = 2 * (size_t)qp->id * ctrl->doorbell_stride, cq = sq + ctrl->doorbell_stride;
+
+	qp->ring_slow = qp->end;
+	qp->cq_slow = qp->cq_end;
+	if (!ctrl->shadow || !qp->id || cq + 4 > NNVME_PAGE_SIZE)
+		return;
+	qp->shadow = (struct nnvme_shadow){
+		.sq = (volatile uint32_t *)(ctrl->shadow + sq),
+		.cq = (volatile uint32_t *)(ctrl->shadow + cq),
+		.sq_event = (volatile uint32_t *)(ctrl->event + sq),
+		.cq_event = (volatile uint32_t *)(ctrl->event + cq),
+	};
+	/* What an earlier queue of this number left there. */
+	*qp->shadow.sq = *qp->shadow.cq = 0;
+	*qp->shadow.sq_event = *qp->shadow.cq_event = 0;
+	qp->ring_slow = 0;
+	qp->cq_slow = qp->cq;
+}
+
+/* Whether going from @old to @new passes the value that the controller wants to be told of. */
+static bool passes(uint32_t event, uint32_t new, uint32_t old)
+{
+	/* Rings are shorter than 2^16 and turn before it; then this errs on the side of telling. */
+	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+}
+
+static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t new)
+{
+	uint32_t old = *shadow;
+
+	/* release: the queue entries are seen before the tail that announces them */
+	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);
+	/*
+	 * A full fence: if the controller's last look at the shadow came before this store, its wish must be seen
+	 * here. Loads pass earlier stores on x86-64 as well, so it is an mfence there and a dmb on arm64.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return passes(*event, new, old);
+}
+
+void nnvme_ring_slow(struct nnvme_qpair *qp)
+{
+	if (qp->tail == qp->end)
+		nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
+	qp->rung = qp->tail;
+	if (qp->shadow.sq && !post(qp->shadow.sq, qp->shadow.sq_event, qp->tail / 8))
+		return;
+	nnvme_sq_doorbell(qp, qp->tail / 8);
+}
+
+void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
+{
+	qp->cqe = cqe;
+	if (!post(qp->shadow.cq, qp->shadow.cq_event, (uint32_t)(cqe - qp->cq)))
+		return;
+	nnvme_ring_cq(qp, cqe);
+}
