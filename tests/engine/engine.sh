@@ -11,7 +11,7 @@ cd "$tmp" || exit	# fio leaves files where it is
 n=0 bad=0
 A=0000.41.00.0 B=0000.42.00.0
 unset NNVME_MODEL NNVME_WITNESS on
-export ASAN_OPTIONS=detect_leaks=0
+export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 # in_fio ARGUMENTS: fio with them and nothing else, output in $tmp/out, status in $status
 in_fio() {
