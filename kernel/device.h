@@ -5,7 +5,7 @@
 /*
  * The seam: one PCI function whose registers we hold and which may address
  * what we map. Everything above (dma/, nvme/) sees a device through this and
- * cannot tell how its addresses came about. Implementations: VFIO's cdev
+ * cannot tell how its addresses came about. Implementations: VFIO
  * (vfio_device.c) and the software controller of tests/model.
  *
  * Private to the library; not installed.
@@ -17,6 +17,7 @@
 
 #include "kernel/bus.h"
 #include "kernel/err.h"
+#include "kernel/reach.h"
 
 struct nnvme_device;
 
@@ -42,6 +43,9 @@ struct nnvme_device_ops {
 	 */
 	int (*bus_addr)(struct nnvme_device *dev, uint64_t iova, size_t *len,
 			nnvme_bus_t *bus, struct nnvme_err *err);
+
+	/* What can be mapped for it, and what keeps it to that. */
+	int (*reach)(struct nnvme_device *dev, struct nnvme_reach *reach, struct nnvme_err *err);
 
 	/* Bus Master Enable in the PCI command register. Off means no more DMA. */
 	int (*bus_master)(struct nnvme_device *dev, bool on, struct nnvme_err *err);

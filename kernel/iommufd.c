@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
 
 #include "kernel/sys.h"
 #include "kernel/uapi/iommufd.h"
@@ -50,6 +52,54 @@ int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len)
 	};
 
 	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_UNMAP, &arg);
+}
+
+int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_range **ranges, size_t *nr_ranges,
+		      uint64_t *alignment)
+{
+	struct nnvme_uapi_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = ioas };
+	struct nnvme_range *list = NULL, *more;
+	uint32_t room = 8;
+	int rc;
+
+	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range), "the same two numbers");
+	do {	/* the number is known when the list was too short; it may grow meanwhile */
+		more = realloc(list, room * sizeof(*list));
+		if (!more) {
+			free(list);
+			return -ENOMEM;
+		}
+		list = more;
+		arg.num_iovas = room;
+		arg.allowed_iovas = (uintptr_t)list;
+		rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_IOVA_RANGES, &arg);
+		if (rc != -EMSGSIZE || arg.num_iovas <= room)
+			break;
+		room = arg.num_iovas;
+	} while (room < 65536);
+	if (!rc && arg.num_iovas > room)
+		rc = -EIO;
+	if (rc) {
+		free(list);
+		return rc;
+	}
+	*ranges = list;
+	*nr_ranges = arg.num_iovas;
+	*alignment = arg.out_iova_alignment;
+	return 0;
+}
+
+int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas)
+{
+	struct nnvme_uapi_vfio_ioas arg = {
+		.size = sizeof(arg), .ioas_id = ioas, .op = NNVME_VFIO_IOAS_SET,
+	};
+	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_VFIO_IOAS, &arg);
+
+	/* Only the container's call tells, and it looks at the address space that stands in for one. */
+	if (!rc)
+		rc = nnvme_sys_ioctl(iommufd, VFIO_CHECK_EXTENSION, (void *)VFIO_DMA_CC_IOMMU);
+	return rc;
 }
 
 int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, uint64_t *phys)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/reach.h"
+
 /* A new descriptor, or -errno. */
 int nnvme_iommufd_open(void);
 
@@ -21,6 +23,16 @@ int nnvme_iommufd_destroy(int iommufd, uint32_t id);
 /* For reading and writing by the device, at an IOVA of the kernel's choice. */
 int nnvme_ioas_map(int iommufd, uint32_t ioas, void *va, size_t len, uint64_t *iova);
 int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len);
+
+/*
+ * Where the kernel maps: what all attached devices' IOMMUs can, without what they keep for
+ * themselves. Attaching one narrows it. Ascending; free() *ranges.
+ */
+int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_range **ranges, size_t *nr_ranges,
+		      uint64_t *alignment);
+
+/* Is what attached devices want unsnooped snooped nevertheless? 1, 0 or -errno. */
+int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas);
 
 /* *len: in, the bytes wanted, not 0; out, what the kernel says is contiguous, unchecked. */
 int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, uint64_t *phys);

@@ -105,6 +105,8 @@ static int read_vfio_dev(struct nnvme_pci_info *info)
 					      info->vfio_dev);
 	}
 	nnvme_sys_list_free(names, n);
+	info->container = info->iommu && nnvme_sys_exists("/dev/vfio/vfio") &&
+			  nnvme_sys_exists("/dev/vfio/%s", info->group);
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 

@@ -46,6 +46,7 @@ struct nnvme_pci_info {
 	bool iommu;		/* an IOMMU is behind it: VFIO's stand-in group does not count */
 	char vfio_dev[32];	/* its VFIO node, "noiommu-vfio0" or "vfio0"; "" when none */
 	bool cdev;		/* /dev/vfio/devices/ has that node */
+	bool container;		/* /dev/vfio/ has its group's node: the way without iommufd */
 	char model[64];		/* "" unless the kernel's driver has it */
 	uint64_t size;		/* bytes, all namespaces; 0 unless the kernel's driver has it */
 };

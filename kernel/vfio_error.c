@@ -23,8 +23,8 @@ static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	if (info->iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel makes "
-				  "none; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
-				  info->bdf);
+				  "none, nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
+				  "6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
 	if (nnvme_noiommu_switch() == 0)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
 				  "accept that the device can reach all memory run: noiommu-nvme "
@@ -66,7 +66,7 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (strcmp(info->driver, "vfio-pci") != 0)
 		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %s; run: noiommu-nvme bind "
 				  "%s", info->bdf, info->driver, info->bdf);
-	if (!info->cdev)
+	if (!info->cdev && !info->container)
 		return no_node(info, err);
 	return check_mode(info, mode, err);
 }
@@ -79,6 +79,10 @@ static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *e
 
 	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", info->vfio_dev);
 	pid = nnvme_node_holder(node, comm);
+	if (!pid && *info->group) {
+		snprintf(node, sizeof(node), "/dev/vfio/%s", info->group);
+		pid = nnvme_node_holder(node, comm);
+	}
 	if (pid && pid == getpid())
 		return nnvme_fail(err, -EBUSY, "%s is already open in this program; close it there "
 				  "first", info->bdf);
@@ -87,6 +91,63 @@ static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *e
 				  "(%s); end that first", info->bdf, pid, comm);
 	return nnvme_fail(err, -EBUSY, "%s is already open in another program; end that first",
 			  info->bdf);
+}
+
+/*
+ * A group is VFIO's only if no device in it has a driver of the kernel's own, bridges aside
+ * (Linux, iommu_device_claim_dma_owner()). True when that is what @err now says.
+ */
+static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	struct dirent **names;
+	bool found = false;
+	char driver[32];
+	int n;
+
+	if (!info->iommu)
+		return false;
+	n = nnvme_sys_list(&names, "/sys/kernel/iommu_groups/%s/devices", info->group);
+	for (int i = 0; i < n && !found; i++) {
+		const char *mate = names[i]->d_name;
+
+		if (nnvme_sys_link_name(driver, sizeof(driver), NNVME_PCI_DEVICES "/%s/driver", mate) ||
+		    !strcmp(driver, "vfio-pci") || !strcmp(driver, "pci-stub") ||
+		    !strcmp(driver, "pcieport"))
+			continue;
+		found = true;
+		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %s, which the driver %s has: "
+			   "no program can have one alone; bind that to vfio-pci too, or to nothing",
+			   info->bdf, info->group, mate, driver);
+	}
+	nnvme_sys_list_free(names, n);
+	return found;
+}
+
+int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, int rc,
+			   struct nnvme_err *err)
+{
+	if (rc == -EPERM || rc == -EACCES)
+		return nnvme_fail(err, -EPERM, "cannot open /dev/vfio/%s of %s: permission denied; "
+				  "run as root", node, info->bdf);
+	if (rc == -EBUSY)
+		return open_elsewhere(info, err);
+	return nnvme_fail(err, rc, "cannot open /dev/vfio/%s of %s: %s", node, info->bdf,
+			  strerror(-rc));
+}
+
+int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
+{
+	if ((rc == -ESRCH || rc == -EBUSY) && shared_group(info, err))
+		return -EBUSY;
+	if (rc == -ESRCH)
+		return nnvme_fail(err, -EBUSY, "%s: not all of IOMMU group %s is VFIO's; bind its other "
+				  "devices to vfio-pci too", info->bdf, info->group);
+	if (rc == -EPERM)
+		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; to "
+				  "accept that, boot with vfio_iommu_type1.allow_unsafe_interrupts=1",
+				  info->bdf);
+	return nnvme_fail(err, rc, "cannot put group %s of %s into a VFIO container: %s", info->group,
+			  info->bdf, strerror(-rc));
 }
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
@@ -120,6 +181,8 @@ int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct 
 
 int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
+	if (rc == -EBUSY && shared_group(info, err))
+		return rc;
 	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
 	if (rc == -EINVAL || rc == -EBUSY)
 		return open_elsewhere(info, err);

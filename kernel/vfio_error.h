@@ -25,6 +25,10 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 		     struct nnvme_err *err);
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
+/* @node: of /dev/vfio, the container's or the group's. */
+int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, int rc,
+			   struct nnvme_err *err);
+int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
 int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
 int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
 int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err);

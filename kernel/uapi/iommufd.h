@@ -103,6 +103,17 @@ struct nnvme_uapi_ioas_unmap {
 _Static_assert(sizeof(struct nnvme_uapi_ioas_unmap) == 24, "the kernel's ABI");
 #define NNVME_IOMMU_IOAS_UNMAP NNVME_IOMMUFD_IO(0x86)
 
+/* Which address space VFIO's container calls mean, when they are made on an iommufd. */
+#define NNVME_VFIO_IOAS_SET 1
+struct nnvme_uapi_vfio_ioas {
+	uint32_t size;
+	uint32_t ioas_id;
+	uint16_t op;
+	uint16_t reserved;
+};
+_Static_assert(sizeof(struct nnvme_uapi_vfio_ioas) == 12, "the kernel's ABI");
+#define NNVME_IOMMU_VFIO_IOAS NNVME_IOMMUFD_IO(0x88)
+
 /* Make a page table for a device by hand; attaching an IOAS makes one by itself. */
 struct nnvme_uapi_hwpt_alloc {
 	uint32_t size;

@@ -63,6 +63,16 @@ struct model_config {
 	bool manual;		/* nnvme_device_open() starts no thread */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
+	/*
+	 * An IOMMU that leaks: stale, what was unmapped can still be reached; leak, a bus address that
+	 * is not mapped reaches what this returns for it (its page's memory, or NULL). Faults are
+	 * written down all the same.
+	 */
+	bool stale;
+	uint8_t *(*leak)(void *arg, uint64_t bus);
+	void *leak_arg;
+	bool unsafe_interrupts;	/* the administrator allows them */
+
 	/* Called with what Identify is about to send, to make it hostile. */
 	void (*identify)(void *arg, uint8_t cns, uint32_t nsid, void *data);
 	void *identify_arg;

@@ -59,6 +59,22 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	return ret;
 }
 
+static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
+{
+	struct model *m = enter(dev);
+
+	*r = (struct nnvme_reach){ .alignment = MODEL_PAGE };
+	if (m->config.mode == NNVME_MODE_IOMMU)
+		*r = (struct nnvme_reach){
+			.ranges = &m->range, .nr_ranges = 1, .alignment = MODEL_PAGE,
+			.coherency_enforced = NNVME_HAVE,
+			.interrupts_isolated = m->config.unsafe_interrupts ? NNVME_HAVE_UNKNOWN :
+									     NNVME_HAVE,
+		};
+	model_unlock(m);
+	return 0;
+}
+
 static int bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
 {
 	struct model *m = enter(dev);
@@ -112,6 +128,7 @@ const struct nnvme_device_ops model_ops = {
 	.map = map,
 	.unmap = unmap,
 	.bus_addr = bus_addr,
+	.reach = reach,
 	.bus_master = bus_master,
 	.reset = reset,
 	.close = close_device,

@@ -18,7 +18,7 @@
 
 /* Above 4 GiB, so that an address cut to 32 bits is never valid. */
 #define BUS_BASE 0x2340000000ull
-#define BUS_SLOTS (1u << 20)
+#define BUS_SLOTS (1u << 25)	/* 128 GiB; only what is used costs memory */
 /* A key of its own that no bus address and no pointer looks like. */
 #define FIRST_IOVA 0x100000ull
 
@@ -26,6 +26,7 @@ int model_memory_init(struct model *m)
 {
 	m->base = BUS_BASE;
 	m->slots = BUS_SLOTS;
+	m->range = (struct nnvme_range){ BUS_BASE, BUS_BASE + BUS_SLOTS * (uint64_t)MODEL_PAGE - 1 };
 	m->next_iova = FIRST_IOVA;
 	m->host = mmap(NULL, m->slots * sizeof(*m->host), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -90,6 +91,8 @@ static uint32_t find_slots(struct model *m, uint32_t n)
 
 static void release_slots(struct model *m, struct model_region *r, uint32_t pages)
 {
+	if (m->config.stale)
+		return;		/* for ever: nobody gets them again */
 	for (uint32_t i = 0; i < pages; i++)
 		m->host[r->slot[i]] = NULL;
 }
@@ -260,10 +263,12 @@ uint8_t *model_reach(struct model *m, uint64_t bus, const char *what)
 			    (unsigned long long)bus);
 		return NULL;
 	}
-	if (!host)
-		model_fault(m, "%s at bus address 0x%llx, which is not mapped", what,
-			    (unsigned long long)bus);
-	return host;
+	if (host)
+		return host;
+	model_fault(m, "%s at bus address 0x%llx, which is not mapped", what,
+		    (unsigned long long)bus);
+	host = m->config.leak ? m->config.leak(m->config.leak_arg, bus) : NULL;
+	return host ? host + bus % MODEL_PAGE : NULL;
 }
 
 void *model_host(struct model *m, nnvme_bus_t bus)

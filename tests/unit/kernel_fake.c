@@ -132,6 +132,12 @@ void fake_bind_vfio(const char *bdf)
 	attach_vfio(bdf);
 }
 
+void fake_groups(void)
+{
+	fake_file("", "/dev/vfio/vfio");
+	fake_file("", "/dev/vfio/5");
+}
+
 static void detach(const char *bdf)
 {
 	fake_remove("/sys/bus/pci/devices/%s/driver", bdf);
@@ -259,12 +265,22 @@ static int fake_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (injected())
 		return -1;
-	rc = request == fake.fail_ioctl ? fake.fail_errno :
+	rc = request == fake.fail_ioctl ? -fake.fail_errno :
 					  fake_vfio_ioctl(fd, paths[fd], request, arg);
-	if (!rc)
-		return 0;
-	errno = rc;
+	if (rc >= 0)
+		return rc;
+	errno = -rc;
 	return -1;
+}
+
+int fake_open_device(void)
+{
+	int fd = real.open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0 && fd < 1024);
+	strcpy(paths[fd], "/dev/vfio/devices/of-a-group");
+	fake.fds++;
+	return fd;
 }
 
 static void *fake_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
@@ -408,6 +424,8 @@ static void make_machine(void)
 	fake_file("N\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
 	fake_file("", "/sys/class/vfio-dev/.keep");
 	fake_file("", "/dev/iommu");
+	fake_file("N\n", "/sys/module/iommufd/parameters/allow_unsafe_interrupts");
+	fake_file("N\n", "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
 	fake_file("Filename\t\t\tType\n", "/proc/swaps");
 	fake_file("22 1 0:2 / / rw - rootfs rootfs rw\n", "/proc/self/mountinfo");
 	fake_file("Character devices:\n  1 mem\n250 vfio-dev\n", "/proc/devices");
@@ -435,6 +453,7 @@ int fake_setup(void **state)
 	fake.bar_size = 16384;
 	fake.bar_flags = 7;
 	fake.pa_run = UINT64_MAX;
+	fake.iova_alignment = 4096;
 	fake.run_loads = true;
 	strcpy(root, "/tmp/nnvme-fake-XXXXXX");
 	if (!mkdtemp(root))

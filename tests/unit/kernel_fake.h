@@ -40,6 +40,16 @@ struct fake {
 	uint32_t bar_flags;
 	uint64_t pa_run;	/* what GET_PA says is contiguous; 0 is possible */
 	uint64_t pa_xor;	/* changes GET_PA's address; UINT64_MAX: address 0 */
+	uint64_t iova;		/* where iommufd maps next; 0: somewhere sound */
+	uint64_t iova_alignment;	/* smallest page of the IOMMU */
+	bool no_ranges;		/* the IOMMU can map nothing */
+	uint32_t many_ranges;	/* number of ranges; 0: the usual three */
+	int enforced;		/* the IOMMU enforces coherency */
+	int api_version;	/* of the container */
+	bool no_type1;		/* ... which has no such driver */
+	bool not_viable;	/* the group has devices that aren't VFIO's */
+	bool no_capabilities;	/* type1 of before Linux 5.4 */
+	bool info_cut;		/* type1 says that there are more ranges than it sends */
 	unsigned long fail_ioctl;	/* this ioctl fails with fail_errno */
 	int fail_errno;
 	const char *fail_open;	/* opening a path that ends like this fails with open_errno */
@@ -52,6 +62,7 @@ struct fake {
 	int fds, maps;		/* open now */
 	int exclusive;		/* opened with O_EXCL so far */
 	int destroyed;		/* IOASes destroyed by a call, not by closing the iommufd */
+	int unset;		/* groups taken out of their container by a call */
 	bool bound, attached;
 	int ioas;		/* alive now */
 	int mappings;		/* alive now */
@@ -84,6 +95,9 @@ const char *fake_text(const char *path_fmt, ...) __attribute__((format(printf, 1
 
 /* Let vfio-pci have the device, as if bound long ago. */
 void fake_bind_vfio(const char *bdf);
+
+/* The group nodes that VFIO has beside (or instead of) those of devices. */
+void fake_groups(void);
 
 /* Nothing is open, mapped, bound, attached or allocated. */
 void fake_assert_clean(void);

@@ -12,11 +12,18 @@
 #define CONFIG_OFFSET 0x70000000000ull
 #define COMMAND (CONFIG_OFFSET + 4)
 #define IOAS 7
+#define RANGES 3
 
 static struct {
 	uint64_t iova, len, va;
 } mapping[8];
 static int bound_fd = -1;	/* -1 too when a test says that somebody has it */
+static uint32_t compat_ioas;
+
+/* What the IOMMU maps: less than iommufd begins with, with a hole and a scrap at the end. */
+static const struct nnvme_uapi_iova_range ranges[RANGES] = {
+	{ 0, 0xfedfffff }, { 0xfef00000, 0x7fffffffff }, { 0xfffffffff000, 0xffffffffffff },
+};
 
 static bool is_iommufd(const char *path)
 {
@@ -28,7 +35,7 @@ static int do_bind(int fd, const struct nnvme_uapi_vfio_bind *arg)
 	assert_int_equal(arg->argsz, sizeof(*arg));
 	assert_true(arg->iommufd >= 0);
 	if (fake.bound)
-		return EINVAL;	/* as Linux says to the second opener */
+		return -EINVAL;	/* as Linux says to the second opener */
 	fake.bound = true;
 	bound_fd = fd;
 	return 0;
@@ -38,6 +45,7 @@ static int do_attach(const struct nnvme_uapi_vfio_attach *arg)
 {
 	assert_true(fake.bound && !fake.attached);
 	assert_int_equal(arg->pt_id, IOAS);
+	compat_ioas = 0;
 	fake.attached = true;
 	return 0;
 }
@@ -65,14 +73,15 @@ static int do_map(struct nnvme_uapi_ioas_map *arg)
 	for (int i = 0; i < 8; i++) {
 		if (mapping[i].len)
 			continue;
-		mapping[i].iova = fake.zero_iova ? 0 : 0x1000 + 0x10000000ull * (unsigned)i;
+		mapping[i].iova = fake.zero_iova ? 0 : fake.iova ? fake.iova :
+				  0x1000 + 0x10000000ull * (unsigned)i;
 		mapping[i].len = arg->length;
 		mapping[i].va = arg->user_va;
 		arg->iova = mapping[i].iova;
 		fake.mappings++;
 		return 0;
 	}
-	return ENOMEM;
+	return -ENOMEM;
 }
 
 static int do_unmap(struct nnvme_uapi_ioas_unmap *arg)
@@ -83,14 +92,14 @@ static int do_unmap(struct nnvme_uapi_ioas_unmap *arg)
 			fake.mappings--;
 			return 0;
 		}
-	return ENOENT;
+	return -ENOENT;
 }
 
 static int do_get_pa(struct nnvme_uapi_ioas_get_pa *arg)
 {
 	assert_int_equal(arg->size, sizeof(*arg));
 	if (arg->flags)
-		return EOPNOTSUPP;
+		return -EOPNOTSUPP;
 	assert_int_not_equal(arg->length, 0);
 	fake.get_pa_wanted = arg->length;
 	for (int i = 0; i < 8; i++)
@@ -100,7 +109,30 @@ static int do_get_pa(struct nnvme_uapi_ioas_get_pa *arg)
 			arg->length = fake.pa_run;
 			return 0;
 		}
-	return ENOENT;
+	return -ENOENT;
+}
+
+static int do_ranges(struct nnvme_uapi_ioas_iova_ranges *arg)
+{
+	uint32_t room = arg->num_iovas;
+
+	assert_int_equal(arg->size, sizeof(*arg));
+	assert_int_equal(arg->ioas_id, IOAS);
+	assert_true(fake.attached);	/* before that they are wider */
+	arg->num_iovas = fake.many_ranges ? fake.many_ranges : fake.no_ranges ? 0 : RANGES;
+	arg->out_iova_alignment = fake.iova_alignment;
+	for (uint32_t i = 0; i < room && i < arg->num_iovas; i++)
+		((struct nnvme_uapi_iova_range *)(uintptr_t)arg->allowed_iovas)[i] =
+			i < RANGES ? ranges[i] : (struct nnvme_uapi_iova_range){ 1ull << 50, 1ull << 50 };
+	return room < arg->num_iovas ? -EMSGSIZE : 0;
+}
+
+static int do_vfio_ioas(const struct nnvme_uapi_vfio_ioas *arg)
+{
+	assert_int_equal(arg->size, sizeof(*arg));
+	assert_int_equal(arg->op, NNVME_VFIO_IOAS_SET);
+	compat_ioas = arg->ioas_id;
+	return 0;
 }
 
 static int iommufd_ioctl(unsigned long request, void *arg)
@@ -114,7 +146,7 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		assert_int_equal(((struct nnvme_uapi_destroy *)arg)->id, IOAS);
 		if (fake.attached) {
 			assert_true(fake.injected);	/* only if detaching was made to fail */
-			return EBUSY;
+			return -EBUSY;
 		}
 		fake.ioas--;
 		fake.destroyed++;
@@ -125,15 +157,143 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		return do_unmap(arg);
 	case NNVME_IOMMU_IOAS_GET_PA:
 		return do_get_pa(arg);
+	case NNVME_IOMMU_IOAS_IOVA_RANGES:
+		return do_ranges(arg);
+	case NNVME_IOMMU_VFIO_IOAS:
+		return do_vfio_ioas(arg);
+	case VFIO_CHECK_EXTENSION:
+		assert_int_equal((uintptr_t)arg, VFIO_DMA_CC_IOMMU);
+		assert_int_equal(compat_ioas, IOAS);
+		return fake.enforced;
 	}
-	return ENOTTY;
+	return -ENOTTY;
 }
 
-int fake_vfio_ioctl(int fd, const char *path, unsigned long request, void *arg)
+/* --- the container and the group in it --- */
+
+/* As Linux lays it out: another capability first, then the one with the ranges. */
+static int type1_info(struct vfio_iommu_type1_info *info)
 {
-	if (is_iommufd(path))
-		return iommufd_ioctl(request, arg);
-	assert_int_equal(strncmp(path, "/dev/vfio/devices/", 18), 0);
+	struct vfio_iommu_type1_info_dma_avail avail = {
+		.header = { VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, 1, sizeof(*info) + sizeof(avail) },
+		.avail = 65535,
+	};
+	struct vfio_iommu_type1_info_cap_iova_range cap = {
+		.header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0 },
+		.nr_iovas = fake.no_ranges ? 0 : RANGES,
+	};
+	uint32_t need = sizeof(*info) + sizeof(avail) + sizeof(cap) + sizeof(ranges), had = info->argsz;
+	char *to = (char *)info;
+
+	assert_true(fake.attached);
+	if (fake.info_cut)
+		cap.nr_iovas = 1000;
+	info->flags = VFIO_IOMMU_INFO_PGSIZES;
+	info->iova_pgsizes = 0x40000000 | 0x200000 | (fake.iova_alignment ? fake.iova_alignment : 4096);
+	info->argsz = need;
+	info->cap_offset = 0;
+	if (fake.no_capabilities)
+		return 0;
+	info->flags |= VFIO_IOMMU_INFO_CAPS;
+	if (had < need)
+		return 0;
+	info->cap_offset = sizeof(*info);
+	memcpy(to + sizeof(*info), &avail, sizeof(avail));
+	memcpy(to + avail.header.next, &cap, sizeof(cap));
+	memcpy(to + avail.header.next + sizeof(cap), ranges, sizeof(ranges));
+	return 0;
+}
+
+static int type1_map(const struct vfio_iommu_type1_dma_map *arg)
+{
+	assert_int_equal(arg->argsz, sizeof(*arg));
+	assert_int_equal(arg->flags, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
+	for (int i = 0; i < 8; i++)
+		if (mapping[i].len && arg->iova < mapping[i].iova + mapping[i].len &&
+		    mapping[i].iova < arg->iova + arg->size)
+			return -EEXIST;
+	for (int i = 0; i < RANGES; i++)	/* within one of them */
+		if (arg->iova >= ranges[i].start && arg->iova + arg->size - 1 <= ranges[i].last)
+			goto good;
+	return -EINVAL;
+good:
+	for (int i = 0; i < 8; i++) {
+		if (mapping[i].len)
+			continue;
+		mapping[i].iova = arg->iova;
+		mapping[i].len = arg->size;
+		mapping[i].va = arg->vaddr;
+		fake.mappings++;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static int type1_unmap(struct vfio_iommu_type1_dma_unmap *arg)
+{
+	uint64_t len = arg->size;
+
+	arg->size = 0;		/* nothing there is no failure */
+	for (int i = 0; i < 8; i++)
+		if (mapping[i].len == len && mapping[i].iova == arg->iova) {
+			mapping[i].len = 0;
+			fake.mappings--;
+			arg->size = len;
+		}
+	return 0;
+}
+
+static int container_ioctl(unsigned long request, void *arg)
+{
+	switch (request) {
+	case VFIO_GET_API_VERSION:
+		return fake.api_version;
+	case VFIO_CHECK_EXTENSION:
+		return (uintptr_t)arg == VFIO_TYPE1v2_IOMMU ? !fake.no_type1 :
+		       (uintptr_t)arg == VFIO_DMA_CC_IOMMU ? fake.enforced : 0;
+	case VFIO_SET_IOMMU:
+		assert_int_equal((uintptr_t)arg, VFIO_TYPE1v2_IOMMU);
+		assert_true(fake.bound && !fake.attached);
+		fake.attached = true;
+		return 0;
+	case VFIO_IOMMU_GET_INFO:
+		return type1_info(arg);
+	case VFIO_IOMMU_MAP_DMA:
+		return type1_map(arg);
+	case VFIO_IOMMU_UNMAP_DMA:
+		return type1_unmap(arg);
+	}
+	return -ENOTTY;
+}
+
+static int group_ioctl(int fd, unsigned long request, void *arg)
+{
+	switch (request) {
+	case VFIO_GROUP_GET_STATUS:
+		((struct vfio_group_status *)arg)->flags =
+			fake.not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
+		return 0;
+	case VFIO_GROUP_SET_CONTAINER:
+		if (fake.bound)
+			return -EBUSY;
+		fake.bound = true;
+		bound_fd = fd;
+		return 0;
+	case VFIO_GROUP_UNSET_CONTAINER:
+		fake.bound = fake.attached = false;
+		fake.unset++;
+		bound_fd = -1;
+		return 0;
+	case VFIO_GROUP_GET_DEVICE_FD:
+		assert_true(fake.attached);
+		assert_string_equal(arg, FAKE_IOMMU);
+		return fake_open_device();
+	}
+	return -ENOTTY;
+}
+
+static int device_ioctl(int fd, unsigned long request, void *arg)
+{
 	switch (request) {
 	case NNVME_VFIO_DEVICE_BIND_IOMMUFD:
 		return do_bind(fd, arg);
@@ -152,13 +312,25 @@ int fake_vfio_ioctl(int fd, const char *path, unsigned long request, void *arg)
 		fake.resets++;
 		return 0;
 	}
-	return ENOTTY;
+	return -ENOTTY;
+}
+
+int fake_vfio_ioctl(int fd, const char *path, unsigned long request, void *arg)
+{
+	if (is_iommufd(path))
+		return iommufd_ioctl(request, arg);
+	if (!strcmp(path, "/dev/vfio/vfio"))
+		return container_ioctl(request, arg);
+	if (!strcmp(path, "/dev/vfio/5"))
+		return group_ioctl(fd, request, arg);
+	assert_int_equal(strncmp(path, "/dev/vfio/devices/", 18), 0);
+	return device_ioctl(fd, request, arg);
 }
 
 /* Closing takes down what hangs on a descriptor, as the kernel does. */
 void fake_vfio_closed(int fd, const char *path)
 {
-	if (is_iommufd(path)) {
+	if (is_iommufd(path) || !strcmp(path, "/dev/vfio/vfio")) {
 		fake.ioas = fake.mappings = 0;
 		memset(mapping, 0, sizeof(mapping));
 	} else if (fake.bound && fd == bound_fd) {

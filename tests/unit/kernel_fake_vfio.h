@@ -6,9 +6,12 @@
 
 #include <sys/types.h>
 
-/* 0 or a positive errno. */
+/* What the call returns, or -errno. */
 int fake_vfio_ioctl(int fd, const char *path, unsigned long request, void *arg);
 void fake_vfio_closed(int fd, const char *path);
+
+/* kernel_fake.c: a descriptor for a device that its group hands out. */
+int fake_open_device(void);
 
 ssize_t fake_config_read(void *buf, size_t len, off_t offset);
 ssize_t fake_config_write(const void *buf, size_t len, off_t offset);

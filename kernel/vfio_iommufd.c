@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A device's node tied to an iommufd, with an IOMMU or without. The kernel chooses the IOVAs, which
+ * only behind an IOMMU mean something to the device.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/iommufd.h"
+#include "kernel/sys.h"
+#include "kernel/vfio_error.h"
+#include "kernel/vfio_private.h"
+
+static bool misplaced(const struct nnvme_vfio *d, uint64_t iova, size_t len)
+{
+	/* Linux chooses from 4096 up (iopt_alloc_iova() in drivers/iommu/iommufd/io_pagetable.c). */
+	return !iova || (d->dev.mode == NNVME_MODE_IOMMU &&
+			 !nnvme_iova_within(d->ranges, d->nr_ranges, iova, len));
+}
+
+static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
+	       struct nnvme_err *err)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+	uint64_t at;
+	int rc = nnvme_vfio_check_pages(d, va, len, err);
+
+	if (rc)
+		return rc;
+	rc = nnvme_ioas_map(d->iommufd, d->ioas, va, len, &at);
+	if (rc)
+		return nnvme_vfio_map_failed(dev->name, rc, va, len, err);
+	if (misplaced(d, at, len)) {
+		nnvme_ioas_unmap(d->iommufd, d->ioas, at, len);
+		return nnvme_fail(err, -EIO, "the kernel mapped memory for %s at IOVA 0x%llx, %s",
+				  dev->name, (unsigned long long)at,
+				  at ? "which its IOMMU can't map" :
+				       "which can't be told from no mapping");
+	}
+	*iova = at;
+	return 0;
+}
+
+static int unmap(struct nnvme_device *dev, uint64_t iova, size_t len)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+
+	return nnvme_ioas_unmap(d->iommufd, d->ioas, iova, len);
+}
+
+static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_bus_t *bus,
+		    struct nnvme_err *err)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+	uint64_t run = *len, phys;
+	int rc;
+
+	/* Never ask for 0 bytes: the kernel takes that for "no limit" or for an error, by version. */
+	if (!*len)
+		return nnvme_fail(err, -EINVAL, "a bus address of 0 bytes was asked for");
+	if (dev->mode == NNVME_MODE_IOMMU) {
+		bus->v = iova;
+		return 0;
+	}
+	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, iova, &run, &phys);
+	if (rc)
+		return nnvme_vfio_get_pa_failed(dev->name, rc, iova, err);
+	if (run > *len)
+		run = *len;
+	if (!run || !phys || (phys ^ iova) % 4096 || phys + run < phys)
+		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s makes no "
+				  "sense: 0x%llx bytes at physical address 0x%llx",
+				  (unsigned long long)iova, dev->name, (unsigned long long)run,
+				  (unsigned long long)phys);
+	*len = run;
+	bus->v = phys;
+	return 0;
+}
+
+static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+	int enforced;
+
+	*r = (struct nnvme_reach){ .alignment = d->alignment };
+	if (dev->mode == NNVME_MODE_NOIOMMU)
+		return 0;
+	r->ranges = d->ranges;
+	r->nr_ranges = d->nr_ranges;
+	enforced = nnvme_ioas_coherency_enforced(d->iommufd, d->ioas);
+	r->coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
+				enforced ? NNVME_HAVE : NNVME_HAVE_NOT;
+	r->interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE;
+	return 0;
+}
+
+const struct nnvme_device_ops nnvme_iommufd_way_ops = {
+	.map = map,
+	.unmap = unmap,
+	.bus_addr = bus_addr,
+	.reach = reach,
+	.bus_master = nnvme_vfio_bus_master,
+	.reset = nnvme_vfio_reset_op,
+	.close = nnvme_vfio_close,
+};
+
+/* The two descriptors, tied to each other. */
+static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
+		      struct nnvme_err *err)
+{
+	int rc;
+
+	d->fd = nnvme_sys_open(O_RDWR, "/dev/vfio/devices/%s", info->vfio_dev);
+	if (d->fd < 0)
+		return nnvme_vfio_open_failed(info, d->fd, err);
+	d->iommufd = nnvme_iommufd_open();
+	if (d->iommufd < 0)
+		return nnvme_vfio_iommufd_failed(info, d->iommufd, err);
+	rc = nnvme_vfio_bind(d->fd, d->iommufd, NULL);
+	if (rc) {
+		/* Before looking for who has it open: that mustn't find us. */
+		nnvme_sys_close(&d->fd);
+		return nnvme_vfio_bind_failed(info, rc, err);
+	}
+	return 0;
+}
+
+/* Only now: attaching takes away what this device's IOMMU can't map or keeps for itself. */
+static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
+{
+	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->ranges, &d->nr_ranges, &d->alignment);
+
+	if (!rc && !d->nr_ranges)
+		rc = -ENOSPC;
+	if (!rc)
+		return 0;
+	return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s", d->dev.name,
+			  strerror(-rc));
+}
+
+static int make_address_space(struct nnvme_vfio *d, struct nnvme_err *err)
+{
+	uint64_t len = 4096, phys;
+	int rc = nnvme_ioas_alloc(d->iommufd, &d->ioas);
+
+	d->has_ioas = !rc;
+	if (!rc) {
+		rc = nnvme_vfio_attach(d->fd, d->ioas);
+		d->attached = !rc;
+	}
+	if (rc)
+		return nnvme_fail(err, rc, "cannot give %s an I/O address space: %s", d->dev.name,
+				  strerror(-rc));
+	if (d->dev.mode == NNVME_MODE_IOMMU)
+		return learn_ranges(d, err);
+	/* Nothing is mapped yet: "no such IOVA" is what a kernel that can do it says. */
+	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, 4096, &len, &phys);
+	return rc == -ENOENT || !rc ? 0 : nnvme_vfio_get_pa_failed(d->dev.name, rc, 4096, err);
+}
+
+int nnvme_iommufd_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
+			   struct nnvme_err *err)
+{
+	int rc = open_nodes(d, info, err);
+
+	d->unsafe_interrupts = nnvme_vfio_unsafe_interrupts("iommufd");
+	return rc ? rc : make_address_space(d, err);
+}
+
+/*
+ * Detaching and destroying what closing would take down anyway, because a forked child that
+ * inherited the descriptors would keep it.
+ */
+void nnvme_iommufd_way_close(struct nnvme_vfio *d)
+{
+	if (d->attached)
+		nnvme_vfio_detach(d->fd);
+	if (d->has_ioas)
+		nnvme_iommufd_destroy(d->iommufd, d->ioas);
+	nnvme_sys_close(&d->fd);
+	nnvme_sys_close(&d->iommufd);
+}

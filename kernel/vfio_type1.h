@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_VFIO_TYPE1_H
+#define NNVME_KERNEL_VFIO_TYPE1_H
+
+/*
+ * The ioctls of VFIO's container, its groups and its IOMMU driver type1 (version 2), typed. All
+ * return 0 or the kernel's -errno as it is, unless something else is said.
+ *
+ * Private to the library; not installed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/reach.h"
+
+/* 0, or -EOPNOTSUPP when the container speaks another language or has no such driver. */
+int nnvme_type1_usable(int container);
+
+/* An extension, VFIO_..._IOMMU: its value, 0 without it, or -errno. */
+int nnvme_type1_has(int container, unsigned long extension);
+
+/*
+ * Put a group into the container. -ESRCH: not all of the group's devices are VFIO's or without a
+ * driver; -EPERM: interrupts.
+ */
+int nnvme_type1_join(int container, int group);
+int nnvme_type1_leave(int group);
+
+/* A descriptor of one device of the group, or -errno. */
+int nnvme_type1_device(int group, const char *bdf);
+
+/* What can be mapped; free() *ranges. -EOPNOTSUPP where the kernel doesn't say (before 5.4). */
+int nnvme_type1_ranges(int container, struct nnvme_range **ranges, size_t *nr_ranges,
+		       uint64_t *alignment);
+
+int nnvme_type1_map(int container, void *va, size_t len, uint64_t iova);
+int nnvme_type1_unmap(int container, uint64_t iova, size_t len);
+
+#endif
