@@ -207,7 +207,8 @@ static int nnvme_fio_start(struct thread_data *td)
 	for (unsigned int i = 0; !rc && i < job->files; i++)
 		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
 	if (rc) {
-		log_err(NNVME_FIO_SAYS "job %s: %s\n", td->o.name, err.text);
+		log_err(NNVME_FIO_SAYS "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
+			"; each job takes one for each of its files: use fewer of either");
 		nnvme_fio_stop(job);
 	}
 	return rc;
@@ -230,6 +231,8 @@ int nnvme_fio_init(struct thread_data *td)
 
 		job->running = true;
 		__atomic_add_fetch(&nnvme_fio_running, 1, __ATOMIC_RELAXED);
+	} else {
+		td_verror(td, -rc, "init");
 	}
 	return -rc;
 }

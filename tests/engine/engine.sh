@@ -236,7 +236,7 @@ refuses 'a transfer that leaves the blocks on the way' "whole number of the name
 	--rw=read:100 --bs=4k
 NNVME_MODEL=mqes=63 refuses 'an iodepth that the queues lack' 'iodepth=64 .*at most iodepth=6[0-3]' \
 	--iodepth=64 --rw=read
-on=${A}n1:${A}n2 NNVME_MODEL=ns=2,queues=1 refuses 'more queue pairs than there are' 'queue pair' --rw=read
+on=${A}n1:${A}n2 NNVME_MODEL=ns=2,queues=1 refuses 'more queue pairs than there are' 'queue pairs.*use fewer' --rw=read
 NNVME_MODEL=oncs=0 refuses 'trim without Dataset Management' 'Dataset Management' --rw=trim
 NNVME_MODEL=meta=8 refuses 'metadata' 'metadata' --rw=read
 refuses 'pre_read' 'pre_read' --pre_read=1 --rw=read
