@@ -6,35 +6,48 @@
 #include "cli/cli.h"
 #include "nvme/noiommu_nvme.h"
 
-/* One address, and the option *unsafe where that is allowed (not NULL). 0 or an exit status. */
-static int parse(const char *command, int argc, char **argv, const char **bdf, bool *unsafe)
+struct arguments {
+	const char *bdf, *driver;
+	bool unsafe;
+};
+
+/* One address and, with bind, its options. 0 or an exit status. */
+static int parse(bool bind, int argc, char **argv, struct arguments *args)
 {
-	*bdf = NULL;
+	const char *command = bind ? "bind" : "unbind";
+
+	*args = (struct arguments){ .driver = "vfio-pci" };
 	for (int i = 0; i < argc; i++) {
-		if (unsafe && !strcmp(argv[i], "--unsafe-noiommu"))
-			*unsafe = true;
+		if (bind && !strcmp(argv[i], "--unsafe-noiommu"))
+			args->unsafe = true;
+		else if (bind && !strcmp(argv[i], "--driver") && i + 1 < argc)
+			args->driver = argv[++i];
+		else if (bind && !strncmp(argv[i], "--driver=", 9))
+			args->driver = argv[i] + 9;
+		else if (bind && !strcmp(argv[i], "--driver"))
+			return cli_misuse("--driver needs the name of a driver");
 		else if (argv[i][0] == '-')
 			return cli_misuse("%s has no option %s", command, argv[i]);
-		else if (*bdf)
+		else if (args->bdf)
 			return cli_misuse("%s takes one address", command);
 		else
-			*bdf = argv[i];
+			args->bdf = argv[i];
 	}
-	return *bdf ? 0 : cli_misuse("%s needs an address", command);
+	return args->bdf ? 0 : cli_misuse("%s needs an address", command);
 }
 
 int cli_bind(int argc, char **argv)
 {
 	struct nnvme_pci_info info;
+	struct arguments args;
 	struct nnvme_err err;
-	bool unsafe = false;
-	const char *bdf;
-	int status = parse("bind", argc, argv, &bdf, &unsafe);
+	int status = parse(true, argc, argv, &args);
 
 	if (status)
 		return status;
-	if (nnvme_pci_bind(bdf, unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0, &err) ||
-	    nnvme_pci_info(bdf, &info, &err)) {
+	if (nnvme_pci_bind_to(args.bdf, args.driver, args.unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
+			      &err) ||
+	    nnvme_pci_info(args.bdf, &info, &err)) {
 		cli_error("%s", err.text);
 		return 1;
 	}
@@ -48,13 +61,13 @@ int cli_bind(int argc, char **argv)
 int cli_unbind(int argc, char **argv)
 {
 	struct nnvme_pci_info info;
+	struct arguments args;
 	struct nnvme_err err;
-	const char *bdf;
-	int status = parse("unbind", argc, argv, &bdf, NULL);
+	int status = parse(false, argc, argv, &args);
 
 	if (status)
 		return status;
-	if (nnvme_pci_unbind(bdf, &err) || nnvme_pci_info(bdf, &info, &err)) {
+	if (nnvme_pci_unbind(args.bdf, &err) || nnvme_pci_info(args.bdf, &info, &err)) {
 		cli_error("%s", err.text);
 		return 1;
 	}

@@ -13,6 +13,7 @@ static const char help[] =
 	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
 	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
 	"                      device, or a mistake of the program, from any of the machine's memory\n"
+	"    --driver DRIVER   another driver of VFIO's than vfio-pci\n"
 	"  unbind BDF        give it back to the driver that it had\n"
 	"  probe             what this kernel and this user have of what is needed\n"
 	"\n"

@@ -72,13 +72,17 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
 
 /*
  * Hand an NVMe controller to vfio-pci, loading that where it is a module, and remember the driver
- * that it had. Done already is success. Takes as long as both drivers need, a second or so.
+ * that it had. Done already is success, and what a call left half-way that was cut short is
+ * finished. Takes as long as both drivers need, a second or so.
  *
  * Otherwise the device keeps the driver that it had, or has it back, and @err says why: -EBUSY
  * in use; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
  * kernel can't; -ENODEV no such device or not NVMe; what the kernel said else.
  */
 int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err);
+
+/* The same with another driver than vfio-pci: some devices have a VFIO driver of their own. */
+int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struct nnvme_err *err);
 
 /*
  * Give it back to the driver that it had before nnvme_pci_bind(), in this or another process; to

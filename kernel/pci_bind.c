@@ -6,15 +6,14 @@
  * process can bring it back.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/note.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
 #define VFIO "vfio-pci"
-#define STATE_DIR "/run/noiommu-nvme"
 
 /* What a device had: the name of its driver, "" for none, and its driver_override. */
 struct former {
@@ -65,7 +64,8 @@ static int move(const char *bdf, const char *driver)
 	if (rc)
 		return rc;
 	read_driver(bdf, now);
-	if (!strcmp(now, driver) && strcmp(driver, VFIO) != 0)
+	/* VFIO decides when it takes a device what that needs: let it do so again. */
+	if (!strcmp(now, driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", bdf))
 		return 0;
 	if (*now)
 		rc = nnvme_sys_write(bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", bdf);
@@ -88,40 +88,20 @@ static int give_back(const char *bdf, const struct former *had)
 	return rc ? rc : rc2;
 }
 
-static void forget(const char *bdf)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s" STATE_DIR "/%s", nnvme_sys.root, bdf);
-	nnvme_sys.unlink(path);
-}
-
 static int remember(const char *bdf, const struct former *had)
 {
-	char path[300], text[128];
-	int fd, n, rc;
+	char text[128];
 
-	snprintf(path, sizeof(path), "%s" STATE_DIR, nnvme_sys.root);
-	if (nnvme_sys.mkdir(path, 0755) && errno != EEXIST)
-		return -errno;
-	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, STATE_DIR "/%s", bdf);
-	if (fd < 0)
-		return fd;
-	n = snprintf(text, sizeof(text), "%s\n%s\n", *had->driver ? had->driver : "-",
-		     *had->override ? had->override : "(null)");
-	rc = (int)nnvme_sys.pwrite(fd, text, (size_t)n, 0);
-	rc = rc == n ? 0 : rc < 0 ? -errno : -EIO;
-	nnvme_sys_close(&fd);
-	if (rc)
-		forget(bdf);
-	return rc;
+	snprintf(text, sizeof(text), "%s\n%s\n", *had->driver ? had->driver : "-",
+		 *had->override ? had->override : "(null)");
+	return nnvme_note_write(bdf, text);
 }
 
 static bool recall(const char *bdf, struct former *had)
 {
 	char text[128];
 
-	if (nnvme_sys_read(text, sizeof(text), STATE_DIR "/%s", bdf) < 0 ||
+	if (nnvme_note_read(text, sizeof(text), bdf) < 0 ||
 	    sscanf(text, "%31s %63s", had->driver, had->override) != 2)
 		return false;
 	if (!strcmp(had->driver, "-"))
@@ -129,8 +109,7 @@ static bool recall(const char *bdf, struct former *had)
 	return true;
 }
 
-/* Unbinding a device that a program has open would wait for that program to end. */
-static int refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
+int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	static const char *const form[] = {
 		"/dev/vfio/devices/%s", "/dev/vfio/%s", "/dev/vfio/noiommu-%s",
@@ -152,12 +131,18 @@ static int refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
 	return 0;
 }
 
+/* Has VFIO got it? By vfio-pci as a rule, but some devices have a driver of VFIO's of their own. */
+static bool has_vfio(const struct nnvme_pci_info *info)
+{
+	return !strcmp(info->driver, VFIO) || *info->vfio_dev;
+}
+
 /* Bound so that the library can open it? */
-static bool is_ready(const struct nnvme_pci_info *info)
+static bool is_ready(const struct nnvme_pci_info *info, const char *driver)
 {
 	bool noiommu = !strncmp(info->vfio_dev, "noiommu-", 8);
 
-	return !strcmp(info->driver, VFIO) && info->cdev && noiommu == !info->iommu;
+	return !strcmp(info->driver, driver) && info->cdev && noiommu == !info->iommu;
 }
 
 /* May a device without an IOMMU be bound? *turn_on: noiommu mode has to be turned on for it. */
@@ -185,14 +170,17 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 			  info->bdf);
 }
 
-/* After vfio-pci took it: is it what the library needs? */
-static int check_bound(const char *bdf, struct nnvme_err *err)
+/* After the driver took it: is it what the library needs? */
+static int check_bound(const char *bdf, const char *driver, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc = nnvme_pci_info(bdf, &info, err);
 
-	if (rc || is_ready(&info))
+	if (rc || is_ready(&info, driver))
 		return rc;
+	if (!has_vfio(&info))
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a driver of VFIO's; try "
+				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no "
 				  "device nodes; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
@@ -203,83 +191,124 @@ static int check_bound(const char *bdf, struct nnvme_err *err)
 }
 
 /* The moving itself. On failure the device is where it was, or @err says that it isn't. */
-static int bind_device(const char *bdf, const struct former *had, struct nnvme_err *err)
+static int bind_device(const char *bdf, const char *driver, const struct former *had,
+		       struct nnvme_err *err)
 {
 	int *fds, claimed, rc;
 
 	claimed = nnvme_pci_claim(bdf, &fds, err);
 	if (claimed < 0)
 		return claimed;
-	rc = move(bdf, VFIO);
+	rc = move(bdf, driver);
 	/* Before the former driver comes back: an open disk would keep its name taken. */
 	nnvme_pci_release(fds, claimed);
 	if (rc == -ENODEV)
-		nnvme_fail(err, rc, "cannot bind %s: " VFIO " did not take it; the kernel's log "
-			   "says why (dmesg)", bdf);
+		nnvme_fail(err, rc, "cannot bind %s: %s did not take it; the kernel's log says "
+			   "why (dmesg)", bdf, driver);
 	else if (rc)
 		denied(err, rc, "bind", bdf);
 	else
-		rc = check_bound(bdf, err);
+		rc = check_bound(bdf, driver, err);
 	if (!rc)
 		return 0;
 	if (give_back(bdf, had))
-		return nnvme_fail(err, rc, "cannot bind %s to " VFIO " (%s), nor give it back to "
-				  "%s; try: noiommu-nvme unbind %s", bdf, strerror(-rc),
+		return nnvme_fail(err, rc, "cannot bind %s to %s (%s), nor give it back to "
+				  "%s; try: noiommu-nvme unbind %s", bdf, driver, strerror(-rc),
 				  *had->driver ? had->driver : "no driver", bdf);
 	return rc == -EACCES ? -EPERM : rc;
 }
 
 /* With noiommu mode on for it, if need be. */
-static int bind_in_mode(const char *bdf, const struct former *had, bool turn_on,
-			struct nnvme_err *err)
+static int bind_in_mode(const char *bdf, const char *driver, const struct former *had,
+			bool turn_on, struct nnvme_err *err)
 {
 	int rc = turn_on ? nnvme_sys_write("Y", NNVME_NOIOMMU_SWITCH) : 0;
 
 	if (rc)
 		return denied(err, rc, "turn noiommu mode on for", bdf);
-	rc = bind_device(bdf, had, err);
+	rc = bind_device(bdf, driver, had, err);
 	if (rc && turn_on)
 		nnvme_sys_write("N", NNVME_NOIOMMU_SWITCH);
 	return rc;
 }
 
-int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
+static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
+{
+	if (!*driver || strlen(driver) >= sizeof(info->driver) || strpbrk(driver, "/ \n") ||
+	    *driver == '.')
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
+	if (!strcmp(info->driver, driver) && !has_vfio(info))
+		return nnvme_fail(err, -EINVAL, "%s is bound to %s already, which is not a driver of "
+				  "VFIO's; try --driver " VFIO, info->bdf, driver);
+	load_driver(driver);
+	if (!nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver %s%s, "
+				  "and modprobe %s found none", info->bdf, driver,
+				  strcmp(driver, VFIO) ? "" : " (CONFIG_VFIO_PCI)", driver);
+	return 0;
+}
+
+/*
+ * What to give the device back to, and *noted: the note about it is there already. An earlier run
+ * that was cut short may have left the device with no driver or our override: then what it had is
+ * what that run noted, not what it has.
+ */
+static int read_former(const struct nnvme_pci_info *info, struct former *had, bool *noted,
+		       struct nnvme_err *err)
+{
+	struct former note;
+	int rc = nnvme_sys_read(had->override, sizeof(had->override),
+				NNVME_PCI_DEVICES "/%s/driver_override", info->bdf);
+
+	if (rc < 0)
+		return denied(err, rc, "read the driver_override of", info->bdf);
+	strcpy(had->driver, info->driver);
+	/* A device that VFIO has already keeps the note about the driver before. */
+	*noted = has_vfio(info);
+	if (!*noted && recall(info->bdf, &note) &&
+	    (!*info->driver || strcmp(note.override, had->override) != 0)) {
+		*noted = true;
+		*had = note;
+	}
+	return 0;
+}
+
+int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
+	bool turn_on, noted, rebind;
 	struct former had;
-	bool turn_on, rebind;
 	int rc;
 
 	if (flags & ~NNVME_BIND_UNSAFE_NOIOMMU)
 		return nnvme_fail(err, -EINVAL, "unknown flags 0x%x", flags);
 	rc = nnvme_pci_nvme_info(bdf, &info, err);
-	if (rc || is_ready(&info))
+	if (rc || is_ready(&info, driver))
 		return rc;
-	rebind = !strcmp(info.driver, VFIO);
-	rc = rebind ? refuse_open(&info, err) : nnvme_pci_in_use(info.bdf, err);
+	rebind = has_vfio(&info);
+	rc = rebind ? nnvme_pci_refuse_open(&info, err) : nnvme_pci_in_use(info.bdf, err);
+	if (!rc)
+		rc = check_driver(&info, driver, err);
+	if (!rc)
+		rc = check_noiommu(&info, flags, &turn_on, err);
+	if (!rc)
+		rc = read_former(&info, &had, &noted, err);
 	if (rc)
 		return rc;
-	load_driver(VFIO);
-	if (!nnvme_sys_exists("/sys/bus/pci/drivers/" VFIO))
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver "
-				  VFIO " (CONFIG_VFIO_PCI), and modprobe " VFIO " found none",
-				  info.bdf);
-	rc = check_noiommu(&info, flags, &turn_on, err);
+	rc = noted ? 0 : remember(info.bdf, &had);
 	if (rc)
-		return rc;
-	strcpy(had.driver, info.driver);
-	rc = nnvme_sys_read(had.override, sizeof(had.override),
-			    NNVME_PCI_DEVICES "/%s/driver_override", info.bdf);
-	if (rc < 0)
-		return denied(err, rc, "read the driver_override of", info.bdf);
-	/* A device that vfio-pci has already keeps the note about the driver before. */
-	rc = rebind ? 0 : remember(info.bdf, &had);
-	if (rc)
-		return denied(err, rc, "write to " STATE_DIR " about", info.bdf);
-	rc = bind_in_mode(info.bdf, &had, turn_on, err);
-	if (rc && !rebind)
-		forget(info.bdf);
+		return denied(err, rc, "write to " NNVME_NOTES " about", info.bdf);
+	rc = bind_in_mode(info.bdf, driver, &had, turn_on, err);
+	read_driver(info.bdf, info.driver);
+	/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
+	if (rc && !rebind && !strcmp(info.driver, had.driver))
+		nnvme_note_remove(info.bdf);
 	return rc;
+}
+
+int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
+{
+	return nnvme_pci_bind_to(bdf, VFIO, flags, err);
 }
 
 /* Nothing is known about the time before: let the kernel choose. */
@@ -306,14 +335,14 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	if (rc)
 		return rc;
 	known = recall(info.bdf, &had);
-	if (*info.driver && strcmp(info.driver, VFIO) != 0) {
+	if (*info.driver && !has_vfio(&info)) {
 		/* Some driver has it again: nothing to do but to forget. */
 		if (known)
 			set_override(info.bdf, had.override);
-		forget(info.bdf);
+		nnvme_note_remove(info.bdf);
 		return 0;
 	}
-	rc = refuse_open(&info, err);
+	rc = nnvme_pci_refuse_open(&info, err);
 	if (rc)
 		return rc;
 	rc = known ? give_back(info.bdf, &had) : give_to_any(info.bdf);
@@ -322,6 +351,57 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 				  "log says why (dmesg)", info.bdf, known ? had.driver : "no driver");
 	if (rc)
 		return denied(err, rc, "unbind", info.bdf);
-	forget(info.bdf);
+	nnvme_note_remove(info.bdf);
+	return 0;
+}
+
+int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int *fds, claimed, rc;
+	struct former had;
+	bool noted;
+
+	rc = nnvme_pci_info(bdf, &info, err);
+	if (!rc)
+		rc = read_former(&info, &had, &noted, err);
+	if (rc)
+		return rc;
+	rc = noted ? 0 : remember(bdf, &had);
+	if (rc)
+		return denied(err, rc, "write to " NNVME_NOTES " about", bdf);
+	claimed = nnvme_pci_claim(bdf, &fds, err);
+	if (claimed < 0) {
+		nnvme_note_remove(bdf);
+		return claimed;
+	}
+	rc = move(bdf, "");
+	nnvme_pci_release(fds, claimed);
+	return rc ? denied(err, rc, "unbind", bdf) : 0;
+}
+
+bool nnvme_pci_is_detached(const char *bdf)
+{
+	struct former had;
+	char now[32];
+
+	read_driver(bdf, now);
+	return !*now && recall(bdf, &had);
+}
+
+int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
+{
+	struct former had;
+	int rc;
+
+	if (!recall(bdf, &had))
+		return 0;
+	rc = give_back(bdf, &had);
+	if (rc == -ENODEV)
+		return nnvme_fail(err, rc, "%s did not take %s back; the kernel's log says why "
+				  "(dmesg)", had.driver, bdf);
+	if (rc)
+		return denied(err, rc, "bind", bdf);
+	nnvme_note_remove(bdf);
 	return 0;
 }

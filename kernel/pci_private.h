@@ -31,6 +31,17 @@ void nnvme_pci_release(int *fds, int count);
  */
 int nnvme_node_holder(const char *node, char comm[32]);
 
+/* -EBUSY when a program has the device's VFIO node open: unbinding would wait for that to end. */
+int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err);
+
+/*
+ * Take a device from its driver for a while, when nobody uses its disks, and give it back. What it
+ * had is in the same note as nnvme_pci_bind()'s: nnvme_pci_unbind() gives it back, too.
+ */
+int nnvme_pci_detach(const char *bdf, struct nnvme_err *err);
+bool nnvme_pci_is_detached(const char *bdf);
+int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err);
+
 /* Like nnvme_pci_info(), and -ENODEV when it is not an NVMe controller. */
 int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
 

@@ -237,6 +237,96 @@ static void unbind_driver_gone(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 }
 
+static void another_driver(void **state)
+{
+	struct nnvme_err err;
+
+	fake_file("", "/sys/bus/pci/drivers/own-vfio-pci/unbind");
+	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
+	assert_string_equal(fake_driver(FAKE_IOMMU), "own-vfio-pci");
+	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
+	/* From one of VFIO's drivers to another: the note is about the driver before both. */
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
+	assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
+	assert_untouched(FAKE_IOMMU);
+}
+
+static void refuses_to(const char *driver, int code, const char *words)
+{
+	struct nnvme_err err;
+
+	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, driver, 0, &err), code, &err, words);
+	assert_untouched(FAKE_IOMMU);
+}
+
+static void unfit_drivers(void **state)
+{
+	fake.run_loads = false;
+	refuses_to("", -EINVAL, "not the name");
+	refuses_to("../vfio-pci", -EINVAL, "not the name");
+	refuses_to("a-name-that-is-longer-than-any-driver-has", -EINVAL, "not the name");
+	refuses_to("none-such", -EOPNOTSUPP, "no driver none-such");
+	refuses_to("nvme", -EINVAL, "nvme already");
+	refuses_to("e1000e", -EINVAL, "e1000e is not a driver of VFIO's");
+}
+
+/* A run that was killed leaves one of these; the next one finishes it and knows the former driver. */
+static void finishes_a_killed_bind(void **state)
+{
+	static const struct {
+		const char *override;
+		bool driver;
+	} left[] = { { "(null)\n", true }, { "vfio-pci\n", true }, { "vfio-pci\n", false } };
+
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		fake_rebuild();
+		fake_file("nvme\n(null)\n", STATE);
+		fake_file(left[i].override, OVERRIDE);
+		if (!left[i].driver)
+			fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+		assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, NULL), 0);
+		assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+		assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+		assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+		assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+		assert_string_equal(fake_text(OVERRIDE), "(null)\n");
+		assert_string_equal(fake_text(STATE), "");
+	}
+}
+
+/* And unbind undoes it. */
+static void undoes_a_killed_bind(void **state)
+{
+	fake_file("nvme\n(null)\n", STATE);
+	fake_file("vfio-pci\n", OVERRIDE);
+	fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
+	assert_untouched(FAKE_NOIOMMU);
+}
+
+/* A note that a device was once bound doesn't outweigh what is plain to see. */
+static void stale_note(void **state)
+{
+	fake_file("special\n(null)\n", STATE);
+	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, NULL), 0);
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+}
+
+/* Neither bound nor given back: the note stays, for unbind. */
+static void keeps_the_note_when_stuck(void **state)
+{
+	struct nnvme_err err;
+
+	fake.vfio_refuses = true;
+	fake.refuses = "nvme";
+	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err, "noiommu-nvme unbind");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\n");
+	fake.refuses = NULL;
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
+	assert_untouched(FAKE_IOMMU);
+}
+
 /* Whatever single call fails, the device ends where it was or where it was wanted. */
 static void bind_each_call_fails(void **state)
 {
@@ -299,7 +389,9 @@ int main(void)
 		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
 		TEST(vfio_refuses), TEST(kernel_without), TEST(loads_the_module), TEST(rebind),
 		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
-		TEST(unbind_driver_gone), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
+		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
+		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_note),
+		TEST(keeps_the_note_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
 	};
 
 	return cmocka_run_group_tests_name("kernel_bind", tests, NULL, NULL);

@@ -117,7 +117,8 @@ static void attach_vfio(const char *bdf)
 {
 	const char *prefix = has_iommu(bdf) ? "" : "noiommu-";
 
-	fake_link("../../drivers/vfio-pci", "/sys/bus/pci/devices/%s/driver", bdf);
+	if (!*fake_driver(bdf))
+		fake_link("../../drivers/vfio-pci", "/sys/bus/pci/devices/%s/driver", bdf);
 	fake_file("", "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/uevent", bdf, prefix);
 	if (fake.no_cdev || (fake.no_noiommu_cdev && !has_iommu(bdf)))
 		return;
@@ -129,6 +130,7 @@ void fake_bind_vfio(const char *bdf)
 {
 	fake_file("Y\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
 	fake_remove("/sys/bus/pci/devices/%s/nvme", bdf);
+	fake_remove("/sys/bus/pci/devices/%s/driver", bdf);
 	attach_vfio(bdf);
 }
 
@@ -148,7 +150,7 @@ static void detach(const char *bdf)
 /* drivers_probe: the driver that driver_override names, or else the one for the class. 0 or errno. */
 static int probe_driver(const char *bdf)
 {
-	char driver[32] = "nvme", path[PATH_MAX];
+	char driver[32] = "nvme", path[PATH_MAX], target[64];
 
 	if (*fake_driver(bdf))
 		return 0;
@@ -157,20 +159,20 @@ static int probe_driver(const char *bdf)
 	snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/%s", root, driver);
 	if (access(path, F_OK))
 		return 0;
-	if (strcmp(driver, "vfio-pci") != 0) {
-		char target[64];
-
-		snprintf(target, sizeof(target), "../../drivers/%s", driver);
-		fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
-		return 0;
+	if (strstr(driver, "vfio")) {
+		if (fake.vfio_refuses)
+			return EINVAL;
+		/* Without an IOMMU, VFIO takes a device only in noiommu mode (drivers/vfio/group.c). */
+		if (!has_iommu(bdf) && fake_text("/sys/module/vfio/parameters/"
+						 "enable_unsafe_noiommu_mode")[0] != 'Y')
+			return EINVAL;
 	}
-	if (fake.vfio_refuses)
-		return EINVAL;
-	/* Without an IOMMU, VFIO takes a device only in noiommu mode (drivers/vfio/group.c). */
-	if (!has_iommu(bdf) && fake_text("/sys/module/vfio/parameters/"
-					 "enable_unsafe_noiommu_mode")[0] != 'Y')
-		return EINVAL;
-	attach_vfio(bdf);
+	if (fake.refuses && !strcmp(driver, fake.refuses))
+		return 0;	/* it doesn't want the device: nobody is told */
+	snprintf(target, sizeof(target), "../../drivers/%s", driver);
+	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
+	if (strstr(driver, "vfio"))
+		attach_vfio(bdf);
 	return 0;
 }
 

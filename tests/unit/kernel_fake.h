@@ -31,6 +31,7 @@ struct fake {
 	bool no_cdev;		/* VFIO makes no device nodes */
 	bool no_noiommu_cdev;	/* ... none for devices without an IOMMU */
 	bool vfio_refuses;	/* vfio-pci's probe fails */
+	const char *refuses;	/* this driver does not take devices */
 	bool deaf_config;	/* writes to the command register have no effect */
 	bool gone;		/* reads of configuration space give all ones */
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */

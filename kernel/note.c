@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/note.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/sys.h"
+
+int nnvme_note_write(const char *name, const char *text)
+{
+	char path[300];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "%s" NNVME_NOTES, nnvme_sys.root);
+	if (nnvme_sys.mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, NNVME_NOTES "/%s", name);
+	if (fd < 0)
+		return fd;
+	rc = (int)nnvme_sys.pwrite(fd, text, strlen(text), 0);
+	rc = rc == (int)strlen(text) ? 0 : rc < 0 ? -errno : -EIO;
+	nnvme_sys_close(&fd);
+	if (rc)
+		nnvme_note_remove(name);
+	return rc;
+}
+
+int nnvme_note_read(char *buf, size_t size, const char *name)
+{
+	return nnvme_sys_read(buf, size, NNVME_NOTES "/%s", name);
+}
+
+void nnvme_note_remove(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s" NNVME_NOTES "/%s", nnvme_sys.root, name);
+	nnvme_sys.unlink(path);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_NOTE_H
+#define NNVME_KERNEL_NOTE_H
+
+/*
+ * What a change to the system left to undo: small files in /run/noiommu-nvme, written before the
+ * change and removed after it was undone, so that another process can undo it when this one dies.
+ * An empty note is one whose writer was killed before it changed anything.
+ *
+ * Private to the library; not installed.
+ */
+
+#include <stddef.h>
+
+#define NNVME_NOTES "/run/noiommu-nvme"
+
+int nnvme_note_write(const char *name, const char *text);
+
+/* The length of the text, without the white space at its end, or -errno; -ENOENT no such note. */
+int nnvme_note_read(char *buf, size_t size, const char *name);
+
+void nnvme_note_remove(const char *name);
+
+#endif
