@@ -4,11 +4,12 @@
 
 /*
  * The commands of noiommu-nvme. Each gets the arguments after its name and returns the exit status:
- * 0, 1 when it could not be done, 2 when it was called wrongly.
+ * 0, 1 when it could not be done, 2 when it was called wrongly; isolation has more.
  */
 int cli_list(int argc, char **argv);
 int cli_bind(int argc, char **argv);
 int cli_unbind(int argc, char **argv);
+int cli_isolation(int argc, char **argv);
 int cli_probe(int argc, char **argv);
 
 /* Say on stderr, after the program's name and in one line, what went wrong. */

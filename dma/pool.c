@@ -149,6 +149,14 @@ void nnvme_pool_put(struct nnvme_pool *pool, void *va, size_t size)
 	}
 }
 
+bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len)
+{
+	for (const struct nnvme_chunk *c = pool->chunks; c; c = c->next)
+		if (c->iova < iova + len && iova < c->iova + c->mem.len)
+			return true;
+	return false;
+}
+
 void nnvme_pool_destroy(struct nnvme_pool *pool, int leak)
 {
 	struct nnvme_chunk *c, *next;

@@ -10,6 +10,7 @@
  * Private to the library.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus,
 		     struct nnvme_err *err);
 void nnvme_pool_put(struct nnvme_pool *pool, void *va, size_t size);
+
+/* Behind an IOMMU: is any of [iova, iova + len) mapped here? */
+bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len);
 
 /* Unmap and free everything; or, with @leak, forget it: the device may still write there. */
 void nnvme_pool_destroy(struct nnvme_pool *pool, int leak);

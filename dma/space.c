@@ -169,6 +169,14 @@ int nnvme_space_remove(struct nnvme_space *s, void *va, size_t len, struct nnvme
 	return ret;
 }
 
+bool nnvme_space_reaches(const struct nnvme_space *s, uint64_t iova, size_t len)
+{
+	for (size_t i = 0; i < s->nr_regions; i++)
+		if (s->regions[i].iova < iova + len && iova < s->regions[i].iova + s->regions[i].len)
+			return true;
+	return nnvme_pool_reaches(&s->pool, iova, len);
+}
+
 void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, struct nnvme_err *err)
 {
 	void *va;

@@ -8,6 +8,7 @@
 #include "kernel/pci.h"
 #include "kernel/probe.h"
 #include "nvme/ctrl.h"
+#include "nvme/isolation.h"
 #include "nvme/qpair.h"
 
 #endif

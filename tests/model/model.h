@@ -71,6 +71,7 @@ struct model_config {
 	bool stale;
 	uint8_t *(*leak)(void *arg, uint64_t bus);
 	void *leak_arg;
+	bool posted;		/* a read whose data was stopped completes well, as on real buses */
 	bool unsafe_interrupts;	/* the administrator allows them */
 
 	/* Called with what Identify is about to send, to make it hostile. */

@@ -25,11 +25,13 @@ static uint16_t move(struct transfer *t, uint64_t bus, size_t len)
 		size_t piece = MODEL_PAGE - bus % MODEL_PAGE;
 		uint8_t *host = model_reach(t->m, bus, t->to_host ? "data write" : "data read");
 
-		if (!host)
+		if (!host && !(t->to_host && t->m->config.posted))
 			return NVME_SC_DATA_XFER_ERROR;
 		if (piece > len)
 			piece = len;
-		if (t->to_host)
+		if (!host)
+			;	/* lost on the way */
+		else if (t->to_host)
 			memcpy(host, t->data, piece);
 		else
 			memcpy(t->data, host, piece);

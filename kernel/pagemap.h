@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_PAGEMAP_H
+#define NNVME_KERNEL_PAGEMAP_H
+
+/*
+ * Where memory of this process is, as /proc/self/pagemap says (Linux,
+ * Documentation/admin-guide/mm/pagemap.rst). Private to the library.
+ */
+
+#include <stdint.h>
+
+#include "kernel/err.h"
+
+/*
+ * The physical address behind @va, true for as long as the page is pinned. -EPERM without
+ * CAP_SYS_ADMIN; -ENXIO no page is there.
+ */
+int nnvme_physical(const void *va, uint64_t *phys, struct nnvme_err *err);
+
+#endif

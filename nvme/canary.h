@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_CANARY_H
+#define NNVME_NVME_CANARY_H
+
+/*
+ * The two pages that isolation.c aims at, memory around them that is mapped, and the reads. All
+ * pages are pinned by a mapping for as long as anything is aimed at them: the canaries by one
+ * at another address than the one aimed at.
+ *
+ * Private to the library.
+ */
+
+#include "nvme/isolation.h"
+#include "nvme/private.h"
+
+struct nnvme_canary {
+	uint8_t *va;
+	uint64_t phys, iova;	/* iova: of the mapping that pins it */
+	uint8_t content[NNVME_PAGE_SIZE];
+};
+
+struct nnvme_neighbour {
+	uint8_t *va;		/* room for a block; then a page for a list */
+	uint64_t iova;
+};
+
+struct nnvme_canaries {
+	struct nnvme_ctrl *ctrl;
+	struct nnvme_qpair *qp;
+	const struct nnvme_ns *ns;
+	uint8_t *memory;
+	struct nnvme_canary canary[2];
+	struct nnvme_neighbour near[2];
+	uint64_t gone;		/* where canary[1] was mapped too; 0 while it isn't */
+	uint8_t marker[NNVME_PAGE_SIZE];	/* in near[1] when a list might lead there */
+	uint64_t mapped[5];	/* IOVAs of what create() mapped, 0: none; see canary.c */
+};
+
+/* The data pointer of a read: how many bytes, where to. */
+struct nnvme_target {
+	size_t len;
+	struct nnvme_prp prp;
+};
+
+/*
+ * The space's lock is held from before create() to after destroy(). Proves, before it returns, that
+ * reads to mapped memory arrive and that one to a canary would be seen.
+ */
+int nnvme_canaries_create(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp,
+			  const struct nnvme_ns *ns, struct nnvme_canaries **canaries,
+			  struct nnvme_err *err);
+void nnvme_canaries_destroy(struct nnvme_canaries *c);
+
+/* New content: random, so that no disk has it; or a list that leads to a neighbour. */
+int nnvme_canary_fill(struct nnvme_canary *canary, struct nnvme_err *err);
+int nnvme_canary_fill_list(struct nnvme_canaries *c, struct nnvme_canary *canary,
+			   struct nnvme_err *err);
+
+/* Has it changed? -EIO when it isn't where it was. */
+int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_err *err);
+int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *result,
+			      struct nnvme_err *err);
+
+/* A block to the page at @bus; a transfer whose PRP list is at @bus. */
+struct nnvme_target nnvme_canary_prp_data(struct nnvme_canaries *c, uint64_t bus);
+struct nnvme_target nnvme_canary_prp_list(struct nnvme_canaries *c, uint64_t bus);
+
+/* Read from the first block on; *status may be any. Only what ends no command is a failure. */
+int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint32_t *status,
+		      struct nnvme_err *err);
+
+/* Has the list that nnvme_canary_fill_list() made been followed? */
+bool nnvme_canary_list_used(const struct nnvme_canaries *c);
+
+/* Reads to mapped memory arrive: 0 or -EIO. */
+int nnvme_canary_neighbours(struct nnvme_canaries *c, struct nnvme_err *err);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_ISOLATION_H
+#define NNVME_NVME_ISOLATION_H
+
+/*
+ * What keeps a controller from memory that was not given to it, with proof.
+ *
+ * Two pages of our own are canaries. The controller is told to read from its disk to the physical
+ * address of the first, and to where the second was mapped until just now; neither may change. The
+ * status of such a read proves nothing, because a device's writes to memory are posted: nobody
+ * tells it that one was stopped. So it is also told to fetch a PRP list from these places: a
+ * list has to be read, and that must fail. Should the IOMMU let any of this pass, nothing is hit
+ * but the two pages and others of ours; and no command that writes to the disk is ever sent.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../kernel/bus.h"
+#include "../kernel/err.h"
+#include "../kernel/reach.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+enum nnvme_verdict {
+	NNVME_ISOLATED,
+	/* ... but with memory writes the device may raise interrupts that aren't its own */
+	NNVME_ISOLATED_BUT_INTERRUPTS,
+	NNVME_BYPASS_POSSIBLE,	/* seen, or not disproved */
+	NNVME_UNPROTECTED,	/* no IOMMU: nothing was tried */
+};
+
+/* One attempt to get past the IOMMU. */
+struct nnvme_attempt {
+	uint64_t bus;		/* where */
+	bool list;		/* a list was to be fetched there, else data put there */
+	bool unmapped;		/* that address was mapped before, else it is a physical one */
+	bool passed;		/* it went through */
+	uint32_t status;	/* of the command */
+};
+
+#define NNVME_ATTEMPTS 4
+
+struct nnvme_isolation {
+	enum nnvme_verdict verdict;
+	char reason[240];	/* why that verdict, a sentence */
+	enum nnvme_mode mode;
+	const char *mode_reason;	/* lives as long as the controller, as do the ranges in reach */
+	struct nnvme_reach reach;
+	unsigned attempts;	/* made */
+	struct nnvme_attempt attempt[NNVME_ATTEMPTS];
+};
+
+/*
+ * Find out about the open controller @ctrl, with its first namespace. Needs a free I/O queue pair,
+ * and CAP_SYS_ADMIN for physical addresses. Memory registrations from other threads wait
+ * meanwhile, some milliseconds.
+ *
+ * 0 with the verdict in *result. -errno when there is none: -EPERM a capability is missing; -ENODEV
+ * no namespace; -EIO or -ETIMEDOUT the controller failed or memory that is mapped does not work;
+ * as nnvme_qpair_create() and nnvme_register() else.
+ */
+struct nnvme_ctrl;
+int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result,
+		    struct nnvme_err *err);
+
+/* "isolated", "isolated (interrupts not isolated)", "bypass possible", "unprotected (noiommu)" */
+const char *nnvme_verdict_text(enum nnvme_verdict verdict);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
