@@ -9,24 +9,37 @@
  * only the loop is counted: waiting for the controller is toggled off, and looks at the last completion
  * queue entry of the round, so that no empty poll is in the figure.
  */
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "nvme/ctrl.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024
+#define MAX_QUEUES 64
+#define HUGE ((size_t)2 << 20)
+
+/* The command line, as name=value. */
+struct shape {
+	unsigned long depth, bytes, offset, rounds, queues;
+	unsigned long regions;		/* 0: buffers from nnvme_alloc() */
+	unsigned long registered;	/* MiB in a region, all of them one 2 MiB page mapped again and again */
+};
 
 struct loop {
 	struct nnvme_ctrl *ctrl;
 	const struct nnvme_ns *ns;
-	struct nnvme_qpair *qp;
+	struct nnvme_qpair *qp[MAX_QUEUES];
 	char *buf[MAX_DEPTH];
 	uint64_t lba[MAX_DEPTH];
 	struct nnvme_completion done[MAX_DEPTH];
-	unsigned depth;
+	struct shape shape;
+	unsigned depth, queues;
 	uint32_t blocks;
 	uint64_t sum;		/* what the loops compute, so that none is optimised away */
 };
@@ -52,11 +65,11 @@ static inline void use(struct loop *l, unsigned n)
 void measured_loop(struct loop *l, unsigned rounds)
 {
 	const struct nnvme_ns *ns = l->ns;
-	struct nnvme_qpair *qp = l->qp;
 	uint32_t blocks = l->blocks;
 	unsigned n = l->depth;
 
 	while (rounds--) {
+		struct nnvme_qpair *qp = l->qp[rounds % l->queues];
 		struct nnvme_batch b = nnvme_batch_begin(qp, ns);
 
 		for (unsigned i = 0; i < n; i++)
@@ -70,11 +83,12 @@ void measured_loop(struct loop *l, unsigned rounds)
 
 void control_loop(struct loop *l, unsigned rounds)
 {
-	struct nnvme_qpair *qp = l->qp;
 	uint32_t blocks = l->blocks;
 	unsigned n = l->depth;
 
 	while (rounds--) {
+		struct nnvme_qpair *qp = l->qp[rounds % l->queues];
+
 		for (unsigned i = 0; i < n; i++)
 			__asm__ volatile("" :: "r"(l->buf[i]), "r"(l->lba[i]), "r"(blocks));
 		no_wait(qp, n);
@@ -85,7 +99,7 @@ void control_loop(struct loop *l, unsigned rounds)
 void measured_single(struct loop *l, unsigned rounds)
 {
 	const struct nnvme_ns *ns = l->ns;
-	struct nnvme_qpair *qp = l->qp;
+	struct nnvme_qpair *qp = l->qp[0];
 
 	while (rounds--) {
 		if (nnvme_read(qp, ns, l->buf[0], l->lba[0], l->blocks, l->buf[0]))
@@ -99,7 +113,7 @@ void measured_single(struct loop *l, unsigned rounds)
 
 void control_single(struct loop *l, unsigned rounds)
 {
-	struct nnvme_qpair *qp = l->qp;
+	struct nnvme_qpair *qp = l->qp[0];
 
 	while (rounds--) {
 		__asm__ volatile("" :: "r"(l->buf[0]), "r"(l->lba[0]), "r"(l->blocks));
@@ -110,7 +124,7 @@ void control_single(struct loop *l, unsigned rounds)
 
 void measured_empty(struct loop *l)
 {
-	if (nnvme_poll(l->qp, l->done, l->depth))
+	if (nnvme_poll(l->qp[0], l->done, l->depth))
 		abort();
 }
 
@@ -132,49 +146,139 @@ void wait_for_last(const struct nnvme_qpair *qp, unsigned n)
 		nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
 }
 
-static int prepare(struct loop *l, const char *bdf, size_t bytes, size_t offset)
+static double now(void)
 {
-	struct nnvme_err err = { 0 };
-	size_t each = (bytes + offset + 4095) & ~(size_t)4095;
+	struct timespec t;
 
-	if (nnvme_ctrl_open(bdf, NULL, &l->ctrl, &err) ||
-	    nnvme_qpair_create(l->ctrl, l->depth, &l->qp, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* @len bytes of address space over one huge page; what the device sees there does not matter here. */
+static char *one_page_many_times(size_t len)
+{
+	char *va = mmap(NULL, len + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int fd = memfd_create("perf", MFD_HUGETLB | MFD_HUGE_2MB);
+
+	if (va == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)HUGE)) {
+		perror("perf_loop: one huge page of 2 MiB");
+		exit(1);
 	}
-	l->ns = nnvme_ns_next(l->ctrl, 0);
-	if (!l->ns)
-		return -1;
-	l->blocks = (uint32_t)(bytes >> l->ns->block_shift);
-	srand(1);
-	for (unsigned i = 0; i < l->depth; i++) {
-		char *p = nnvme_alloc(l->ctrl, each, &err);
-
-		if (!p) {
-			fprintf(stderr, "%s\n", err.text);
-			return -1;
+	va += -(uintptr_t)va % HUGE;
+	for (size_t at = 0; at < len; at += HUGE)
+		if (mmap(va + at, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+			perror("perf_loop: mmap");
+			exit(1);
 		}
-		l->buf[i] = p + offset;
-		l->lba[i] = (uint64_t)rand() % (l->ns->blocks - l->blocks);
+	close(fd);
+	return va;
+}
+
+/* Regions of the same length side by side, each registered by itself; buffers far apart in them. */
+static int place_in_regions(struct loop *l, struct nnvme_err *err)
+{
+	size_t len = l->shape.registered << 20, all = len * l->shape.regions, room;
+	char *va = one_page_many_times(all);
+	double start = now();
+	struct nnvme_ctrl_info before, after;
+
+	nnvme_ctrl_info(l->ctrl, &before);
+	for (size_t i = 0; i < l->shape.regions; i++)
+		if (nnvme_register(l->ctrl, va + i * len, len, err))
+			return -1;
+	nnvme_ctrl_info(l->ctrl, &after);
+	printf("registered_mib %zu regions %lu seconds %.3f bus_addr_calls %llu overhead_mib %.1f\n", all >> 20,
+	       l->shape.regions, now() - start,
+	       (unsigned long long)(after.bus_addr_calls - before.bus_addr_calls),
+	       (double)(after.registered - before.registered - all) / (1 << 20));
+	/* The last one needs room for its offset and its length. */
+	room = all > 2 * HUGE ? all - 2 * HUGE : 0;
+	for (unsigned i = 0; i < l->depth; i++)
+		l->buf[i] = va + room / l->depth * i / HUGE * HUGE + l->shape.offset;
+	return 0;
+}
+
+static int place(struct loop *l, struct nnvme_err *err)
+{
+	if (l->shape.regions)
+		return place_in_regions(l, err);
+	for (unsigned i = 0; i < l->depth; i++) {
+		char *p = nnvme_alloc(l->ctrl, l->shape.bytes + l->shape.offset, err);
+
+		if (!p)
+			return -1;
+		l->buf[i] = p + l->shape.offset;
 	}
 	return 0;
+}
+
+static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
+{
+	if (nnvme_ctrl_open(bdf, NULL, &l->ctrl, err))
+		return -1;
+	for (unsigned i = 0; i < l->queues; i++)
+		if (nnvme_qpair_create(l->ctrl, l->depth, &l->qp[i], err))
+			return -1;
+	l->ns = nnvme_ns_next(l->ctrl, 0);
+	l->blocks = l->ns ? (uint32_t)(l->shape.bytes >> l->ns->block_shift) : 0;
+	if (!l->blocks || l->blocks > l->ns->max_blocks) {
+		snprintf(err->text, sizeof(err->text), "no namespace for commands of %lu bytes", l->shape.bytes);
+		return -1;
+	}
+	srand(1);
+	for (unsigned i = 0; i < l->depth; i++)
+		l->lba[i] = (uint64_t)rand() % (l->ns->fast_end / 2) / 8 * 8;
+	return place(l, err);
+}
+
+static int read_shape(struct loop *l, char **args)
+{
+	struct shape *s = &l->shape;
+	const struct {
+		const char *name;
+		unsigned long *value, most;
+	} names[] = {
+		{ "depth=", &s->depth, MAX_DEPTH }, { "bytes=", &s->bytes, 4 << 20 },
+		{ "offset=", &s->offset, HUGE - 4 }, { "rounds=", &s->rounds, 1u << 30 },
+		{ "queues=", &s->queues, MAX_QUEUES }, { "regions=", &s->regions, 1u << 20 },
+		{ "registered=", &s->registered, 1u << 20 },
+	};
+
+	*s = (struct shape){ .depth = 1, .bytes = 4096, .rounds = 100, .queues = 1, .registered = 2 };
+	for (; *args; args++) {
+		size_t i = 0, n = sizeof(names) / sizeof(names[0]);
+
+		while (i < n && strncmp(*args, names[i].name, strlen(names[i].name)))
+			i++;
+		if (i == n)
+			return -1;
+		*names[i].value = strtoul(*args + strlen(names[i].name), NULL, 0);
+		if (*names[i].value > names[i].most)
+			return -1;
+	}
+	l->depth = (unsigned)s->depth;
+	l->queues = (unsigned)s->queues;
+	return l->depth && l->queues && s->rounds ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
 	static struct loop l;
+	struct nnvme_err err = { 0 };
 	unsigned rounds;
 
-	if (argc != 6) {
-		fprintf(stderr, "usage: perf_loop BDF DEPTH BYTES OFFSET ROUNDS\n");
+	if (argc < 2 || read_shape(&l, argv + 2)) {
+		fprintf(stderr, "usage: perf_loop BDF [depth=N] [bytes=N] [offset=N] [rounds=N] [queues=N] "
+			"[regions=N registered=MIB]\n");
 		return 2;
 	}
-	l.depth = (unsigned)atoi(argv[2]);
-	rounds = (unsigned)atoi(argv[5]);
-	if (l.depth < 1 || l.depth > MAX_DEPTH ||
-	    prepare(&l, argv[1], (size_t)atol(argv[3]), (size_t)atol(argv[4])))
+	if (prepare(&l, argv[1], &err)) {
+		fprintf(stderr, "perf_loop: %s\n", err.text);
+		nnvme_ctrl_close(l.ctrl);
 		return 1;
-	if (l.depth == 1) {
+	}
+	rounds = (unsigned)l.shape.rounds;
+	if (l.depth == 1 && l.queues == 1) {
 		measured_single(&l, rounds);
 		control_single(&l, rounds);
 	} else {
@@ -184,7 +288,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < rounds; i++)
 		measured_empty(&l);
 	printf("commands %u sq_rings %llu cq_rings %llu sum %llx\n", rounds * l.depth,
-	       (unsigned long long)l.qp->sq_rings, (unsigned long long)l.qp->cq_rings,
+	       (unsigned long long)l.qp[0]->sq_rings, (unsigned long long)l.qp[0]->cq_rings,
 	       (unsigned long long)l.sum);
 	nnvme_ctrl_close(l.ctrl);
 	return 0;

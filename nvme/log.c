@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "nvme/private.h"
 
 void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const char *fmt, ...)
 {
-	char line[600];
+	const char *name = ctrl->dev->name;
+	char text[520], line[600];
 	va_list ap;
-	int n;
 
 	if (!ctrl->opts.log)
 		return;
-	n = snprintf(line, sizeof(line), "%s: ", ctrl->dev->name);
 	va_start(ap, fmt);
-	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* The texts of errors begin with it already. */
+	if (!strncmp(text, name, strlen(name))) {
+		ctrl->opts.log(ctrl->opts.log_arg, level, text);
+		return;
+	}
+	snprintf(line, sizeof(line), "%s: %s", name, text);
 	ctrl->opts.log(ctrl->opts.log_arg, level, line);
 }
