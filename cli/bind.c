@@ -41,10 +41,14 @@ int cli_bind(int argc, char **argv)
 	struct nnvme_pci_info info;
 	struct arguments args;
 	struct nnvme_err err;
+	sigset_t before;
 	int status = parse(true, argc, argv, &args);
 
 	if (status)
 		return status;
+	cli_shield(&before);
+	if (cli_finish(args.bdf, false))
+		return 1;
 	if (nnvme_pci_bind_to(args.bdf, args.driver, args.unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 			      &err) ||
 	    nnvme_pci_info(args.bdf, &info, &err)) {
@@ -63,10 +67,14 @@ int cli_unbind(int argc, char **argv)
 	struct nnvme_pci_info info;
 	struct arguments args;
 	struct nnvme_err err;
+	sigset_t before;
 	int status = parse(false, argc, argv, &args);
 
 	if (status)
 		return status;
+	cli_shield(&before);
+	if (cli_finish(args.bdf, false))
+		return 1;
 	if (nnvme_pci_unbind(args.bdf, &err) || nnvme_pci_info(args.bdf, &info, &err)) {
 		cli_error("%s", err.text);
 		return 1;

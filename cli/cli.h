@@ -2,6 +2,9 @@
 #ifndef NNVME_CLI_H
 #define NNVME_CLI_H
 
+#include <signal.h>
+#include <stdbool.h>
+
 /*
  * The commands of noiommu-nvme. Each gets the arguments after its name and returns the exit status:
  * 0, 1 when it could not be done, 2 when it was called wrongly; isolation has more.
@@ -9,8 +12,18 @@
 int cli_list(int argc, char **argv);
 int cli_bind(int argc, char **argv);
 int cli_unbind(int argc, char **argv);
+int cli_domain(int argc, char **argv);
 int cli_isolation(int argc, char **argv);
 int cli_probe(int argc, char **argv);
+
+/*
+ * Undo what an earlier run left that was killed while it changed the device's domain, and say so;
+ * with @always_say also that there is nothing. 0, or 1 when it could not be done.
+ */
+int cli_finish(const char *bdf, bool always_say);
+
+/* From here on no signal ends this program half-way; what would have been let in is in *before. */
+void cli_shield(sigset_t *before);
 
 /* Say on stderr, after the program's name and in one line, what went wrong. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -15,6 +15,10 @@ static const char help[] =
 	"                      device, or a mistake of the program, from any of the machine's memory\n"
 	"    --driver DRIVER   another driver of VFIO's than vfio-pci\n"
 	"  unbind BDF        give it back to the driver that it had\n"
+	"  domain BDF        how the kernel's drivers reach memory through its IOMMU\n"
+	"    TYPE              another way: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
+	"    TYPE --hold -- COMMAND...  only while COMMAND runs\n"
+	"    --restore         what a run that was killed has left undone\n"
 	"  isolation BDF     prove that the device reaches no memory but what it was given; exit status\n"
 	"                    0 isolated, 3 bypass possible, 4 no IOMMU\n"
 	"  probe             what this kernel and this user have of what is needed\n"
@@ -27,8 +31,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "list", cli_list }, { "bind", cli_bind }, { "unbind", cli_unbind }, { "probe", cli_probe },
-	{ "isolation", cli_isolation },
+	{ "list", cli_list }, { "bind", cli_bind }, { "unbind", cli_unbind },
+	{ "domain", cli_domain }, { "isolation", cli_isolation }, { "probe", cli_probe },
 };
 
 void cli_error(const char *fmt, ...)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -64,6 +65,11 @@ static uint64_t memlock(void)
 	return limit.rlim_cur;
 }
 
+static void pause_ms(unsigned ms)
+{
+	usleep(ms * 1000);
+}
+
 struct nnvme_sys nnvme_sys = {
 	.root = "",
 	.open = open,
@@ -78,6 +84,8 @@ struct nnvme_sys nnvme_sys = {
 	.scandir = scandir,
 	.mkdir = mkdir,
 	.unlink = unlink,
+	.flock = flock,
+	.pause = pause_ms,
 	.run = run,
 	.has_cap = has_cap,
 	.memlock = memlock,

@@ -34,6 +34,8 @@ struct nnvme_sys {
 		       int (*compare)(const struct dirent **, const struct dirent **));
 	int (*mkdir)(const char *path, mode_t mode);
 	int (*unlink)(const char *path);
+	int (*flock)(int fd, int operation);
+	void (*pause)(unsigned ms);
 	int (*run)(char *const argv[]);		/* 0, or -errno when it failed or exited with != 0 */
 	int (*has_cap)(int capability);		/* is it in effect: 1, 0 or -errno */
 	uint64_t (*memlock)(void);		/* RLIMIT_MEMLOCK in bytes, UINT64_MAX: no limit */

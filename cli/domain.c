@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/* noiommu-nvme domain: what a controller's default domain type is, and another one. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "nvme/noiommu_nvme.h"
+
+struct arguments {
+	const char *bdf, *type;
+	bool hold, restore;
+	char **command;		/* after --; NULL when there is none */
+};
+
+/* 0 or an exit status. */
+static int parse(int argc, char **argv, struct arguments *args)
+{
+	*args = (struct arguments){ 0 };
+	for (int i = 0; i < argc && !args->command; i++) {
+		if (!strcmp(argv[i], "--"))
+			args->command = argv + i + 1;
+		else if (!strcmp(argv[i], "--hold"))
+			args->hold = true;
+		else if (!strcmp(argv[i], "--restore"))
+			args->restore = true;
+		else if (argv[i][0] == '-')
+			return cli_misuse("domain has no option %s", argv[i]);
+		else if (!args->bdf)
+			args->bdf = argv[i];
+		else if (!args->type)
+			args->type = argv[i];
+		else
+			return cli_misuse("domain takes one address and one type, and not %s", argv[i]);
+	}
+	if (!args->bdf)
+		return cli_misuse("domain needs an address");
+	if (args->restore && (args->type || args->hold))
+		return cli_misuse("--restore takes no type: it brings back what was before");
+	if (args->hold && (!args->type || !args->command || !*args->command))
+		return cli_misuse("--hold needs a type and a command: domain BDF TYPE --hold -- COMMAND");
+	if (!args->hold && args->command)
+		return cli_misuse("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
+	return 0;
+}
+
+static const char *explanation(enum nnvme_domain type)
+{
+	switch (type) {
+	case NNVME_DOMAIN_IDENTITY:
+		return "for the kernel's drivers the IOMMU does not translate: fastest, and the device "
+		       "can reach all of the machine's memory";
+	case NNVME_DOMAIN_DMA:
+		return "the kernel's drivers map each buffer for the time of its transfer, and take it "
+		       "from the device at once (strict): the best protection, and the slowest";
+	case NNVME_DOMAIN_DMA_FQ:
+		return "the kernel's drivers map each buffer for the time of its transfer, and take it "
+		       "from the device a little later, in batches (lazy): a device can reach a buffer "
+		       "for some milliseconds too long";
+	default:
+		return "no type that this program knows";
+	}
+}
+
+static int show(const char *bdf)
+{
+	struct nnvme_iommu_group g;
+	struct nnvme_err err;
+
+	if (nnvme_iommu_group_read(bdf, &g, &err)) {
+		cli_error("%s", err.text);
+		return 1;
+	}
+	printf("%s is in IOMMU group %s of type %s: %s.\n", g.bdf, g.number, g.type_text,
+	       explanation(g.type));
+	if (g.count > 1) {
+		const char *comma = "";
+
+		printf("The group has %zu devices, which share that: ", g.count);
+		for (size_t i = 0; i < g.count; i++, comma = ", ")
+			printf("%s%s (%s)", comma, g.members[i].name,
+			       *g.members[i].driver ? g.members[i].driver : "no driver");
+		printf(".\n");
+	}
+	for (size_t i = 0; i < g.count; i++)
+		if (!strcmp(g.members[i].name, g.bdf) && !strcmp(g.members[i].driver, "vfio-pci"))
+			printf("It is bound to vfio-pci: programs that open it get a domain of their own.\n");
+	if (g.unfinished)
+		printf("A change of it was cut short; to undo that: noiommu-nvme domain %s --restore\n",
+		       g.bdf);
+	if (g.holder)
+		printf("Process %d is changing or holding it.\n", g.holder);
+	nnvme_iommu_group_free(&g);
+	return 0;
+}
+
+int cli_finish(const char *bdf, bool always_say)
+{
+	struct nnvme_iommu_group g;
+	struct nnvme_err err;
+	bool unfinished, held;
+	int rc;
+
+	if (nnvme_iommu_group_read(bdf, &g, &err))	/* whoever comes next says why */
+		return always_say ? (cli_error("%s", err.text), 1) : 0;
+	unfinished = g.unfinished;
+	held = g.holder;
+	nnvme_iommu_group_free(&g);
+	if (!unfinished && !(held && always_say)) {
+		if (always_say)
+			printf("%s: there is nothing to restore\n", bdf);
+		return 0;
+	}
+	rc = nnvme_iommu_group_restore(bdf, &err);
+	if (rc < 0) {
+		cli_error("an earlier run was cut short and cannot be undone: %s", err.text);
+		return 1;
+	}
+	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
+		return 0;
+	fprintf(always_say ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
+		"its type %s back\n", always_say ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
+	nnvme_iommu_group_free(&g);
+	return 0;
+}
+
+void cli_shield(sigset_t *before)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0 }; *s; s++)
+		sigaddset(&all, *s);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+static int run_child(char **command, const sigset_t *mask)
+{
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(command[0], command);
+	cli_error("cannot run %s: %s", command[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Wait for the child's end and hand on to it what is meant for us. Its exit status as shells say it. */
+static int mind_child(pid_t child)
+{
+	sigset_t wanted;
+	siginfo_t info;
+	int status = 1 << 8;	/* exit status 1, should waiting fail */
+
+	sigemptyset(&wanted);
+	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0 }; *s; s++)
+		sigaddset(&wanted, *s);
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		int signal = sigwaitinfo(&wanted, &info);
+
+		/* What a terminal sends, it sends to the child as well. */
+		if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL)
+			kill(child, signal);
+	}
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int hold(const struct arguments *args, enum nnvme_domain type, const sigset_t *mask)
+{
+	struct nnvme_iommu_hold hold;
+	struct nnvme_err err;
+	int status = 1;
+	pid_t child;
+
+	if (nnvme_iommu_group_hold(args->bdf, type, &hold, &err)) {
+		cli_error("%s", err.text);
+		return 1;
+	}
+	fflush(stdout);
+	child = fork();
+	if (!child)
+		run_child(args->command, mask);
+	if (child < 0)
+		cli_error("cannot run %s: %s", args->command[0], strerror(errno));
+	else
+		status = mind_child(child);
+	if (!nnvme_iommu_group_release(&hold, &err))
+		return status;
+	cli_error("%s has not got its domain type back: %s; then run: noiommu-nvme domain %s --restore",
+		  hold.bdf, err.text, hold.bdf);
+	return status ? status : 1;
+}
+
+int cli_domain(int argc, char **argv)
+{
+	struct nnvme_iommu_group g;
+	enum nnvme_domain type;
+	struct arguments args;
+	struct nnvme_err err;
+	sigset_t mask;
+	int status = parse(argc, argv, &args);
+
+	if (status)
+		return status;
+	if (!args.type && !args.restore)
+		return show(args.bdf);
+	if (args.type && nnvme_domain_parse(args.type, &type, &err))
+		return cli_misuse("%s", err.text);
+	cli_shield(&mask);
+	status = cli_finish(args.bdf, args.restore);
+	if (status || args.restore)
+		return status;
+	if (args.hold)
+		return hold(&args, type, &mask);
+	if (nnvme_iommu_group_set(args.bdf, type, &err) ||
+	    nnvme_iommu_group_read(args.bdf, &g, &err)) {
+		cli_error("%s", err.text);
+		return 1;
+	}
+	printf("%s: IOMMU group %s has type %s\n", g.bdf, g.number, g.type_text);
+	nnvme_iommu_group_free(&g);
+	return 0;
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Changing the default domain of an IOMMU group. The kernel does it while no driver owns the DMA of
+ * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers' driver
+ * lets go of them for the time. Each step is noted before it is made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "kernel/iommu_private.h"
+#include "kernel/note.h"
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+/* One change under way. */
+struct change {
+	struct nnvme_iommu_group *group;
+	int *disks;	/* for each member how many it had, or -1: it stays as it is */
+	bool stuck;	/* failed, and what was before isn't restored */
+	struct nnvme_err *err;
+};
+
+static void note_name(const struct nnvme_iommu_group *group, char name[32])
+{
+	snprintf(name, 32, "group-%s", group->number);
+}
+
+static void forget(const struct nnvme_iommu_group *group)
+{
+	char name[32];
+
+	note_name(group, name);
+	nnvme_note_remove(name);
+}
+
+static int remember(const struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	char name[32], text[64];
+	int rc;
+
+	note_name(group, name);
+	snprintf(text, sizeof(text), "%s %d\n", nnvme_domain_name(group->type), (int)getpid());
+	rc = nnvme_note_write(name, text);
+	if (!rc)
+		return 0;
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_NOTES " about "
+			  "IOMMU group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
+			  rc == -EACCES ? "; run as root" : "");
+}
+
+/* Which type "auto" gave is only known to who asked for it: it is noted, for the next time. */
+static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain type)
+{
+	char name[32], text[16];
+
+	if (type != NNVME_DOMAIN_AUTO)
+		return group->type == type;
+	snprintf(name, sizeof(name), "%s.auto", group->bdf);
+	return nnvme_note_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
+}
+
+static void remember_auto(const struct nnvme_iommu_group *group)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s.auto", group->bdf);
+	nnvme_note_write(name, group->type_text);	/* without it, the next time is a real one */
+}
+
+/* --- what must be so --- */
+
+/* These leave DMA alone (driver_managed_dma in the kernel), so that they don't own it. */
+static bool owns_no_dma(const char *driver)
+{
+	return !*driver || !strcmp(driver, "pcieport") || !strcmp(driver, "pci-stub");
+}
+
+/* 0: may stay as it is; 1: its driver has to let go of it; or -errno. */
+static int check_member(const struct nnvme_iommu_group *group,
+			const struct nnvme_iommu_member *member, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int rc;
+
+	if (owns_no_dma(member->driver))
+		return 0;
+	if (!nnvme_bdf_parse(member->name, info.bdf, NULL)) {
+		rc = nnvme_pci_info(member->name, &info, err);
+		if (rc)
+			return rc;
+		if (!strcmp(info.driver, "vfio-pci") || *info.vfio_dev)
+			return nnvme_pci_refuse_open(&info, err);
+		if (info.class_code == NNVME_PCI_CLASS) {
+			rc = nnvme_pci_in_use(info.bdf, err);
+			return rc ? rc : 1;
+		}
+	}
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s cannot be changed while %s, which is in it, "
+			  "is driven by %s: all devices of a group share its domain; unbind that first: "
+			  "echo %s > " NNVME_IOMMU_GROUPS "/%s/devices/%s/driver/unbind",
+			  group->number, group->bdf, member->name, member->driver, member->name,
+			  group->number, member->name);
+}
+
+static int check_members(struct change *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->group->count && rc >= 0; i++) {
+		char (*names)[NNVME_BLOCK_NAME];
+
+		rc = check_member(c->group, &c->group->members[i], c->err);
+		if (rc <= 0)
+			continue;
+		c->disks[i] = nnvme_pci_disks(c->group->members[i].name, &names);
+		if (c->disks[i] < 0)
+			c->disks[i] = 0;
+		free(names);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} caps[] = { { CAP_SYS_ADMIN, "CAP_SYS_ADMIN" }, { CAP_SYS_RAWIO, "CAP_SYS_RAWIO" } };
+
+	for (int i = 0; i < 2; i++)
+		if (nnvme_sys.has_cap(caps[i].number) != 1)
+			return nnvme_fail(err, -EPERM, "cannot set the domain type of IOMMU group %s of "
+					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and this "
+					  "process has no %s; run as root", group->number, group->bdf,
+					  caps[i].name);
+	if (group->type == NNVME_DOMAIN_OTHER)
+		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain that "
+				  "could be changed: the kernel calls its type \"%s\"", group->number,
+				  group->bdf, group->type_text);
+	return 0;
+}
+
+/* --- the steps --- */
+
+static int take_members(struct change *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->group->count && !rc; i++)
+		if (c->disks[i] >= 0)
+			rc = nnvme_pci_detach(c->group->members[i].name, c->err);
+	return rc;
+}
+
+/* The nvme driver looks for namespaces after it has taken the controller. */
+static bool has_disks(const char *bdf, int count)
+{
+	char (*names)[NNVME_BLOCK_NAME];
+	int n = nnvme_pci_disks(bdf, &names);
+	bool there = n >= count;
+
+	for (int i = 0; i < n; i++)
+		there = there && nnvme_sys_exists("/dev/%s", names[i]);
+	free(names);
+	return there;
+}
+
+/* All of them, whatever fails; then wait for their disks, 5 s at most. */
+static int give_back_members(struct change *c)
+{
+	int rc = 0, tries = 250;
+
+	for (size_t i = 0; i < c->group->count; i++) {
+		int rc2 = c->disks[i] < 0 ? 0 :
+			  nnvme_pci_reattach(c->group->members[i].name, c->err);
+
+		rc = rc ? rc : rc2;
+	}
+	for (size_t i = 0; i < c->group->count && !rc; i++)
+		while (c->disks[i] > 0 && tries-- > 0 &&
+		       !has_disks(c->group->members[i].name, c->disks[i]))
+			nnvme_sys.pause(20);
+	return rc;
+}
+
+static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
+{
+	int rc = nnvme_sys_write(nnvme_domain_name(type), NNVME_IOMMU_GROUPS "/%s/type",
+				 group->number);
+
+	if (rc)
+		return nnvme_iommu_explain(group, type, rc, err);
+	rc = nnvme_iommu_read_type(group);
+	if (rc)
+		return nnvme_fail(err, rc, "cannot read the domain type of IOMMU group %s of %s: %s",
+				  group->number, group->bdf, strerror(-rc));
+	if (type == NNVME_DOMAIN_AUTO ? group->type != NNVME_DOMAIN_OTHER : group->type == type)
+		return 0;
+	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s was asked for the type %s, and the "
+			  "kernel gave it %s: its IOMMU driver falls back to that; the kernel's log may "
+			  "say why (dmesg)", group->number, group->bdf, nnvme_domain_name(type),
+			  group->type_text);
+}
+
+/* Whatever can be restored is. On failure the first error's text gets a second part. */
+static void undo(struct change *c, enum nnvme_domain was)
+{
+	struct nnvme_err *first = c->err, second = { 0 };
+	int rc = nnvme_iommu_read_type(c->group), rc2;
+	char text[sizeof(first->text)];
+
+	c->err = &second;
+	if (rc || c->group->type != was) {
+		rc = take_members(c);
+		if (!rc)
+			rc = write_type(c->group, was, &second);
+	}
+	rc2 = give_back_members(c);
+	c->err = first;
+	c->stuck = rc || rc2;
+	if (!c->stuck || !first)
+		return;
+	strcpy(text, first->text);
+	nnvme_fail(first, first->code, "%.240s; and how it was before could not be restored (%.120s); "
+		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
+}
+
+/*
+ * The change itself. On failure all is as it was, or c->stuck and @err says that it isn't. A member
+ * that an earlier run was killed over gets its driver back, too.
+ */
+static int make_change(struct change *c, enum nnvme_domain type)
+{
+	struct nnvme_iommu_group *group = c->group;
+	enum nnvme_domain was = group->type;
+	/* Drivers notice nothing when a flush queue is put in (iommu_dma_init_fq()). */
+	bool live = was == NNVME_DOMAIN_DMA && type == NNVME_DOMAIN_DMA_FQ;
+	int rc = 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		c->disks[i] = nnvme_pci_is_detached(group->members[i].name) ? 1 : -1;
+	if (was != type && !live)
+		rc = check_members(c);
+	if (rc)
+		return rc;
+	if (was != type && !live)
+		rc = take_members(c);
+	if (!rc && was != type)
+		rc = write_type(group, type, c->err);
+	if (!rc)
+		rc = give_back_members(c);
+	if (rc)
+		undo(c, was);
+	else if (type == NNVME_DOMAIN_AUTO)
+		remember_auto(group);
+	return rc;
+}
+
+/* *stuck may be NULL. */
+static int change_type(struct nnvme_iommu_group *group, enum nnvme_domain type, bool *stuck,
+		       struct nnvme_err *err)
+{
+	struct change c = { .group = group, .err = err };
+	int rc;
+
+	c.disks = calloc(group->count + 1, sizeof(*c.disks));
+	if (!c.disks)
+		return nnvme_fail(err, -ENOMEM, "out of memory");
+	rc = make_change(&c, type);
+	free(c.disks);
+	if (stuck)
+		*stuck = c.stuck;
+	return rc;
+}
+
+/* --- locks and notes --- */
+
+static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnvme_err *err)
+{
+	struct nnvme_iommu_note note = { 0 };
+	int rc = 0;
+
+	*fd = nnvme_sys_open(O_RDONLY, NNVME_IOMMU_GROUPS "/%s/type", group->number);
+	if (*fd < 0)
+		return nnvme_fail(err, *fd, "cannot open the type of IOMMU group %s of %s: %s",
+				  group->number, group->bdf, strerror(-*fd));
+	/* Who looks whether somebody has it has it for a moment himself. */
+	for (int tries = 0; tries < 10; tries++) {
+		rc = nnvme_sys.flock(*fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+		if (rc != -EWOULDBLOCK && rc != -EINTR)
+			break;
+		nnvme_sys.pause(20);
+	}
+	if (!rc)
+		return 0;
+	nnvme_sys_close(fd);
+	if (rc != -EWOULDBLOCK)
+		return nnvme_fail(err, rc, "cannot lock the type of IOMMU group %s of %s: %s",
+				  group->number, group->bdf, strerror(-rc));
+	nnvme_iommu_note_read(group, &note);
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program "
+			  "(process %d); wait for its end", group->number, group->bdf, note.pid);
+}
+
+/* Read, lock, and read again what may have changed before the lock was ours. */
+static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
+		      struct nnvme_err *err)
+{
+	int rc = nnvme_iommu_group_read(bdf, group, err);
+
+	*lock = -1;
+	if (rc)
+		return rc;
+	rc = check_able(group, err);
+	if (!rc)
+		rc = lock_group(group, lock, err);
+	nnvme_iommu_group_free(group);
+	if (!rc)
+		rc = nnvme_iommu_group_read(bdf, group, err);
+	if (rc)
+		nnvme_sys_close(lock);
+	return rc;
+}
+
+/* Undo what the note tells of, with the lock in hand: 1, or 0 when it tells of nothing. */
+static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	struct nnvme_iommu_note note;
+	int rc = nnvme_iommu_note_read(group, &note);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s; set "
+				  "the type that you want by hand and remove the note", group->number,
+				  group->bdf, strerror(-rc));
+	rc = change_type(group, note.was, NULL, err);
+	if (rc)
+		return rc;
+	forget(group);
+	return 1;
+}
+
+static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
+{
+	bool stuck;
+	int rc = remember(group, err);
+
+	if (rc || has_type(group, type))
+		return rc;
+	rc = change_type(group, type, &stuck, err);
+	if (rc && !stuck)
+		forget(group);
+	return rc;
+}
+
+int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
+			   struct nnvme_err *err)
+{
+	struct nnvme_iommu_group group;
+	int rc;
+
+	hold->lock = -1;
+	if (type <= NNVME_DOMAIN_OTHER || type > NNVME_DOMAIN_AUTO)
+		return nnvme_fail(err, -EINVAL, "%d is not a domain type", (int)type);
+	rc = open_group(bdf, &group, &hold->lock, err);
+	if (rc)
+		return rc;
+	strcpy(hold->bdf, group.bdf);
+	rc = undo_noted(&group, err);
+	if (rc >= 0)
+		rc = begin(&group, type, err);
+	if (rc)
+		nnvme_sys_close(&hold->lock);
+	nnvme_iommu_group_free(&group);
+	return rc;
+}
+
+int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err)
+{
+	struct nnvme_iommu_group group;
+	int rc = 0;
+
+	if (hold->lock < 0)
+		return 0;
+	rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+	if (!rc) {
+		rc = undo_noted(&group, err);
+		nnvme_iommu_group_free(&group);
+	}
+	nnvme_sys_close(&hold->lock);
+	return rc < 0 ? rc : 0;
+}
+
+int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
+{
+	struct nnvme_iommu_group group;
+	struct nnvme_iommu_hold hold;
+	bool done;
+	int rc = nnvme_iommu_group_read(bdf, &group, err);
+
+	if (rc)
+		return rc;
+	done = !group.unfinished && !group.holder && has_type(&group, type);
+	if (!done) {
+		rc = nnvme_iommu_group_hold(bdf, type, &hold, err);
+		if (!rc) {	/* for good */
+			forget(&group);
+			nnvme_sys_close(&hold.lock);
+		}
+	}
+	nnvme_iommu_group_free(&group);
+	return rc;
+}
+
+int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_iommu_group group;
+	int lock, rc = nnvme_iommu_group_read(bdf, &group, err);
+	bool nothing;
+
+	if (rc)
+		return rc;
+	nothing = !group.unfinished && !group.holder;
+	nnvme_iommu_group_free(&group);
+	if (nothing)
+		return 0;
+	rc = open_group(bdf, &group, &lock, err);
+	if (rc)
+		return rc;
+	rc = undo_noted(&group, err);
+	nnvme_sys_close(&lock);
+	nnvme_iommu_group_free(&group);
+	return rc;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/* What a device's IOMMU group is, and whether somebody is changing it. */
+#include "kernel/iommu_group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "kernel/iommu_private.h"
+#include "kernel/note.h"
+#include "kernel/sys.h"
+
+/* As sysfs spells them (drivers/iommu/iommu.c, iommu_group_show_type()). */
+static const char *const names[] = {
+	[NNVME_DOMAIN_OTHER] = "other",
+	[NNVME_DOMAIN_IDENTITY] = "identity",
+	[NNVME_DOMAIN_DMA] = "DMA",
+	[NNVME_DOMAIN_DMA_FQ] = "DMA-FQ",
+	[NNVME_DOMAIN_AUTO] = "auto",
+};
+
+const char *nnvme_domain_name(enum nnvme_domain type)
+{
+	return names[type <= NNVME_DOMAIN_AUTO ? type : NNVME_DOMAIN_OTHER];
+}
+
+enum nnvme_domain nnvme_domain_of(const char *text)
+{
+	for (enum nnvme_domain t = NNVME_DOMAIN_IDENTITY; t <= NNVME_DOMAIN_AUTO; t++)
+		if (!strcmp(text, names[t]))
+			return t;
+	return NNVME_DOMAIN_OTHER;
+}
+
+int nnvme_domain_parse(const char *text, enum nnvme_domain *type, struct nnvme_err *err)
+{
+	*type = nnvme_domain_of(text);
+	if (*type != NNVME_DOMAIN_OTHER)
+		return 0;
+	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a domain type; there are identity, DMA, "
+			  "DMA-FQ and auto", text);
+}
+
+int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
+{
+	int rc = nnvme_sys_read(group->type_text, sizeof(group->type_text),
+				NNVME_IOMMU_GROUPS "/%s/type", group->number);
+
+	group->type = nnvme_domain_of(group->type_text);
+	return rc < 0 ? rc : 0;
+}
+
+int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_note *note)
+{
+	char name[32], text[64], was[16];
+	int rc;
+
+	snprintf(name, sizeof(name), "group-%s", group->number);
+	rc = nnvme_note_read(text, sizeof(text), name);
+	if (rc <= 0)
+		return rc ? rc : -ENOENT;
+	if (sscanf(text, "%15s %d", was, &note->pid) != 2)
+		return -EBADMSG;
+	note->was = nnvme_domain_of(was);
+	return note->was == NNVME_DOMAIN_OTHER ? -EBADMSG : 0;
+}
+
+/* A note is somebody's who still lives when he has the lock. */
+static int read_state(struct nnvme_iommu_group *group)
+{
+	struct nnvme_iommu_note note;
+	int rc = nnvme_iommu_note_read(group, &note), fd;
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	fd = nnvme_sys_open(O_RDONLY, NNVME_IOMMU_GROUPS "/%s/type", group->number);
+	if (fd < 0)
+		return fd;
+	if (!nnvme_sys.flock(fd, LOCK_SH | LOCK_NB))
+		group->unfinished = true;
+	else
+		group->holder = note.pid;
+	nnvme_sys_close(&fd);
+	return 0;
+}
+
+static int read_member(const struct nnvme_iommu_group *group, const char *name,
+		       struct nnvme_iommu_member *member)
+{
+	char class_code[16];
+	int rc;
+
+	if (strlen(name) >= sizeof(member->name))
+		return -ENAMETOOLONG;
+	strcpy(member->name, name);
+	rc = nnvme_sys_link_name(member->driver, sizeof(member->driver),
+				 NNVME_IOMMU_GROUPS "/%s/devices/%s/driver", group->number, name);
+	if (rc && rc != -ENOENT)
+		return rc;
+	/* Devices of other buses have none. */
+	rc = nnvme_sys_read(class_code, sizeof(class_code), NNVME_IOMMU_GROUPS
+			    "/%s/devices/%s/class", group->number, name);
+	member->class_code = (uint32_t)strtoul(class_code, NULL, 0);
+	return rc < 0 && rc != -ENOENT ? rc : 0;
+}
+
+static int read_members(struct nnvme_iommu_group *group)
+{
+	struct dirent **entries;
+	int rc = 0, n = nnvme_sys_list(&entries, NNVME_IOMMU_GROUPS "/%s/devices", group->number);
+
+	if (n > 0) {
+		group->members = calloc((size_t)n, sizeof(*group->members));
+		if (!group->members)
+			rc = -ENOMEM;
+	}
+	for (int i = 0; i < n && !rc; i++) {
+		rc = read_member(group, entries[i]->d_name, &group->members[i]);
+		group->count++;
+	}
+	nnvme_sys_list_free(entries, n);
+	return n < 0 ? n : rc;
+}
+
+int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int rc;
+
+	memset(group, 0, sizeof(*group));
+	rc = nnvme_pci_info(bdf, &info, err);
+	if (rc)
+		return rc;
+	strcpy(group->bdf, info.bdf);
+	strcpy(group->number, info.group);
+	if (!info.iommu)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no domain "
+				  "type: it reaches all of the machine's memory, whoever drives it",
+				  info.bdf);
+	rc = nnvme_iommu_read_type(group);
+	if (rc == -ENOENT)
+		return nnvme_fail(err, -EOPNOTSUPP, "this kernel has no domain types that can be "
+				  "read; it needs Linux 5.11");
+	if (!rc)
+		rc = read_members(group);
+	if (!rc)
+		rc = read_state(group);
+	if (!rc)
+		return 0;
+	nnvme_iommu_group_free(group);
+	return nnvme_fail(err, rc, "cannot read what sysfs and " NNVME_NOTES " say about IOMMU group "
+			  "%s of %s: %s", info.group, info.bdf, strerror(-rc));
+}
+
+void nnvme_iommu_group_free(struct nnvme_iommu_group *group)
+{
+	free(group->members);
+	memset(group, 0, sizeof(*group));
+}

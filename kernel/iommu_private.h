@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_IOMMU_PRIVATE_H
+#define NNVME_KERNEL_IOMMU_PRIVATE_H
+
+/* What the iommu_*.c files share. Private to the library; not installed. */
+
+#include "kernel/iommu_group.h"
+
+#define NNVME_IOMMU_GROUPS "/sys/kernel/iommu_groups"
+
+/* What is noted about a change: the type before it, and who makes it. */
+struct nnvme_iommu_note {
+	enum nnvme_domain was;
+	int pid;
+};
+
+/* Read the type again into @group. 0 or -errno. */
+int nnvme_iommu_read_type(struct nnvme_iommu_group *group);
+
+/* 0, -ENOENT when nothing was changed that isn't undone, or another -errno. */
+int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_note *note);
+
+/* Like nnvme_domain_parse(), for what the kernel says; NNVME_DOMAIN_OTHER when it is nothing we know. */
+enum nnvme_domain nnvme_domain_of(const char *text);
+
+/*
+ * Say in words what the kernel's refusal (-errno) of a type means, and what to do. Returns the code
+ * that callers get.
+ */
+int nnvme_iommu_explain(const struct nnvme_iommu_group *group, enum nnvme_domain type, int rc,
+			struct nnvme_err *err);
+
+#endif
