@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "nvme/noiommu_nvme.h"
+
 /*
  * The commands of noiommu-nvme. Each gets the arguments after its name and returns the exit status:
  * 0, 1 when it could not be done, 2 when it was called wrongly; isolation has more.
@@ -12,9 +14,14 @@
 int cli_list(int argc, char **argv);
 int cli_bind(int argc, char **argv);
 int cli_unbind(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_domain(int argc, char **argv);
 int cli_isolation(int argc, char **argv);
 int cli_probe(int argc, char **argv);
+
+/* list.c: "kernel", "noiommu", "iommu" or "-"; a number of bytes as disks are sold. */
+const char *cli_mode(const struct nnvme_pci_info *info);
+void cli_size(uint64_t bytes, char text[64]);
 
 /*
  * Undo what an earlier run left that was killed while it changed the device's domain, and say so;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "nvme/noiommu_nvme.h"
@@ -39,10 +40,12 @@ static void print_attempts(const struct nnvme_isolation *r)
 	for (unsigned i = 0; i < r->attempts; i++) {
 		const struct nnvme_attempt *a = &r->attempt[i];
 
-		printf("%-11s %s 0x%" PRIx64 ", %s: %s (the read ended with: %s)\n",
-		       i ? "" : "attempts", a->list ? "PRP list at" : "data to", a->bus,
+		const char *text = nnvme_status_text((uint16_t)a->status);
+
+		printf("%-11s %s 0x%" PRIx64 ", %s: %s (status %.*s)\n", i ? "" : "attempts",
+		       a->list ? "PRP list at" : "data to", a->bus,
 		       a->unmapped ? "unmapped before" : "a page's physical address",
-		       a->passed ? "PASSED" : "stopped", nnvme_status_text((uint16_t)a->status));
+		       a->passed ? "PASSED" : "stopped", (int)strcspn(text, ":"), text);
 	}
 }
 

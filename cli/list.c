@@ -6,26 +6,28 @@
 #include "cli/cli.h"
 #include "nvme/noiommu_nvme.h"
 
-enum { COLUMNS = 6 };
+enum { COLUMNS = 7 };
 
 struct row {
 	char cell[COLUMNS][64];
 };
 
 /* Who makes the device's addresses: the kernel's own driver, or a program in one of two modes. */
-static const char *mode(const struct nnvme_pci_info *info)
+const char *cli_mode(const struct nnvme_pci_info *info)
 {
+	bool vfio = !strcmp(info->driver, "vfio-pci") || *info->vfio_dev;
+
 	if (!*info->driver)
 		return "-";
-	if (strcmp(info->driver, "vfio-pci") != 0)
+	if (!vfio)
 		return "kernel";
-	if (!info->cdev)
+	if (!info->cdev && !info->container)
 		return "-";
 	return strncmp(info->vfio_dev, "noiommu-", 8) ? "iommu" : "noiommu";
 }
 
 /* As disks are sold: powers of 1000. */
-static void size_text(uint64_t bytes, char text[64])
+void cli_size(uint64_t bytes, char text[64])
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double value = (double)bytes;
@@ -42,16 +44,22 @@ static void size_text(uint64_t bytes, char text[64])
 
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
-	snprintf(row->cell[0], sizeof(row->cell[0]), "%s", info->bdf);
-	snprintf(row->cell[1], sizeof(row->cell[1]), "%s", *info->driver ? info->driver : "-");
-	snprintf(row->cell[2], sizeof(row->cell[2]), "%s", mode(info));
-	snprintf(row->cell[3], sizeof(row->cell[3]), "%s", info->iommu ? info->group : "-");
-	if (*info->model)
-		snprintf(row->cell[4], sizeof(row->cell[4]), "%.63s", info->model);
-	else	/* only the kernel's driver knows better */
-		snprintf(row->cell[4], sizeof(row->cell[4]), "%04x:%04x", info->vendor,
+	struct nnvme_iommu_group group = { .count = 0 };
+	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
+	const char *cell[COLUMNS] = {
+		info->bdf, info->driver, cli_mode(info), grouped ? group.number : "",
+		grouped ? group.type_text : "", info->model,
+	};
+
+	for (int c = 0; c < COLUMNS; c++)
+		snprintf(row->cell[c], sizeof(row->cell[c]), "%s",
+			 cell[c] && *cell[c] ? cell[c] : "-");
+	if (!*info->model)	/* only the kernel's driver knows better */
+		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
-	size_text(info->size, row->cell[5]);
+	cli_size(info->size, row->cell[6]);
+	if (grouped)
+		nnvme_iommu_group_free(&group);
 }
 
 static void print_rows(const struct row *rows, size_t count)
@@ -88,7 +96,7 @@ int cli_list(int argc, char **argv)
 		cli_error("out of memory");
 		return 1;
 	}
-	rows[0] = (struct row){ { "BDF", "DRIVER", "MODE", "GROUP", "MODEL", "SIZE" } };
+	rows[0] = (struct row){ { "BDF", "DRIVER", "MODE", "GROUP", "TYPE", "MODEL", "SIZE" } };
 	for (size_t i = 0; i < count; i++)
 		fill(&rows[i + 1], &info[i]);
 	print_rows(rows, count + 1);

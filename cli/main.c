@@ -9,6 +9,7 @@
 static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
 	"\n"
+	"  doctor [BDF]      what works here, what is missing, and what mends it; --json for programs\n"
 	"  list              the NVMe controllers of this machine and who drives them\n"
 	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
 	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
@@ -33,6 +34,7 @@ static const struct {
 } commands[] = {
 	{ "list", cli_list }, { "bind", cli_bind }, { "unbind", cli_unbind },
 	{ "domain", cli_domain }, { "isolation", cli_isolation }, { "probe", cli_probe },
+	{ "doctor", cli_doctor },
 };
 
 void cli_error(const char *fmt, ...)

@@ -58,6 +58,12 @@ int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err);
 
 /*
+ * Whether nnvme_ctrl_open() can have it in that mode, as far as that shows without opening
+ * anything: 0, or what it would return and say.
+ */
+int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *err);
+
+/*
  * 0 when nobody uses the controller's disks; -EBUSY with the first user found in @err: a mount
  * point, swap, a device stacked on it (holders/), or anybody else who has a disk exclusively.
  * Partitions, multipath disks and what is stacked on them count.

@@ -53,6 +53,25 @@ static void probe_vfio(struct nnvme_probe *p)
 	p->noiommu_on = have(rc == -ENOENT ? 0 : rc);
 }
 
+static void probe_iommu(struct nnvme_probe *p)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, "/sys/class/iommu");
+
+	p->iommu = have(n == -ENOENT ? 0 : n);
+	nnvme_sys_list_free(names, n);
+	p->container = have(nnvme_sys_exists("/dev/vfio/vfio"));
+}
+
+/* VFIO leaves the mark when it takes a device in noiommu mode (TAINT_USER, bit 6). */
+static void probe_taint(struct nnvme_probe *p)
+{
+	char text[32];
+	int n = nnvme_sys_read(text, sizeof(text), "/proc/sys/kernel/tainted");
+
+	p->tainted = have(n < 0 ? n : (int)(strtoul(text, NULL, 10) >> 6 & 1));
+}
+
 /*
  * Only a device can show it. Without one: the node and GET_PA came into Linux together, and
  * neither is of use without the other.
@@ -75,7 +94,9 @@ void nnvme_probe(struct nnvme_probe *probe)
 	memset(probe, 0, sizeof(*probe));
 	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
 	probe_iommufd(probe);
+	probe_iommu(probe);
 	probe_vfio(probe);
+	probe_taint(probe);
 	probe_noiommu_cdev(probe);
 	probe->sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
 	probe->sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));

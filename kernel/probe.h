@@ -23,6 +23,8 @@ enum nnvme_have {
 struct nnvme_probe {
 	char release[65];		/* the kernel's, as uname -r says it */
 	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
+	enum nnvme_have iommu;		/* the kernel drives one */
+	enum nnvme_have container;	/* VFIO's way to IOMMUs without iommufd; CONFIG_VFIO_CONTAINER */
 	enum nnvme_have vfio_pci;	/* the driver vfio-pci is there */
 	enum nnvme_have vfio_cdev;	/* VFIO device nodes; CONFIG_VFIO_DEVICE_CDEV */
 	enum nnvme_have noiommu_mode;	/* there is a switch for it; CONFIG_VFIO_NOIOMMU */
@@ -32,6 +34,7 @@ struct nnvme_probe {
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
 	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */
+	enum nnvme_have tainted;	/* a device was bound in noiommu mode since boot, or the like */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 

@@ -63,7 +63,8 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (!*info->driver)
 		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
 				  info->bdf, info->bdf);
-	if (strcmp(info->driver, "vfio-pci") != 0)
+	/* Some devices have a VFIO driver of their own: by its entry in sysfs one knows it. */
+	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
 		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %s; run: noiommu-nvme bind "
 				  "%s", info->bdf, info->driver, info->bdf);
 	if (!info->cdev && !info->container)
@@ -137,7 +138,7 @@ int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, 
 
 int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	if ((rc == -ESRCH || rc == -EBUSY) && shared_group(info, err))
+	if ((rc == -ESRCH || rc == -EBUSY || rc == -EPERM) && shared_group(info, err))
 		return -EBUSY;
 	if (rc == -ESRCH)
 		return nnvme_fail(err, -EBUSY, "%s: not all of IOMMU group %s is VFIO's; bind its other "
@@ -181,8 +182,9 @@ int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct 
 
 int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	if (rc == -EBUSY && shared_group(info, err))
-		return rc;
+	/* Linux 6.12 says EPERM where a mate's driver is in the way, others EBUSY. */
+	if ((rc == -EBUSY || rc == -EPERM) && shared_group(info, err))
+		return -EBUSY;
 	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
 	if (rc == -EINVAL || rc == -EBUSY)
 		return open_elsewhere(info, err);
@@ -198,6 +200,22 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
 				  info->bdf);
 	return nnvme_fail(err, rc, "cannot bind %s to an iommufd: %s", info->bdf, strerror(-rc));
+}
+
+int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int rc = nnvme_vfio_check(bdf, &mode, &info, err);
+
+	if (rc)
+		return rc;
+	if (mode == NNVME_MODE_NOIOMMU && nnvme_sys.has_cap(CAP_SYS_RAWIO) != 1)
+		return nnvme_vfio_open_failed(&info, -EPERM, err);
+	if (!info.container && !nnvme_sys_exists("/dev/iommu"))
+		return nnvme_vfio_iommufd_failed(&info, -ENOENT, err);
+	if (shared_group(&info, err))
+		return -EBUSY;
+	return nnvme_pci_refuse_open(&info, err);
 }
 
 int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err)

@@ -5,6 +5,7 @@
 /* The whole public interface: #include <noiommu_nvme/noiommu_nvme.h> */
 
 #include "kernel/err.h"
+#include "kernel/hugepages.h"
 #include "kernel/iommu_group.h"
 #include "kernel/pci.h"
 #include "kernel/probe.h"

@@ -16,8 +16,8 @@ one_line() { [ "$("$@" 2>&1 | wc -l)" = 1 ]; }
 without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 
-check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *QEMU NVMe Ctrl  *[0-9]"
-check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *QEMU NVMe Ctrl  *[0-9]"
+check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *-  *QEMU NVMe Ctrl  *[0-9]"
+check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *DMA[-FQ]*  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: says nothing of other devices' [ "$(noiommu-nvme list | wc -l)" = 5 ]
 check 'probe: device nodes without an IOMMU' sh -c 'noiommu-nvme probe | grep -q "^noiommu-cdev  *yes"'
 check 'probe: physical addresses' sh -c 'noiommu-nvme probe | grep -q "^get-pa  *yes"'

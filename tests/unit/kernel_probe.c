@@ -2,7 +2,10 @@
 /* What the running kernel has. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "kernel/hugepages.h"
 #include "kernel/probe.h"
 #include "kernel/uapi/iommufd.h"
 #include "kernel_fake.h"
@@ -103,6 +106,78 @@ static void node_is_proof(void **state)
 	assert_int_equal(p.noiommu_cdev, NNVME_HAVE);
 }
 
+static void iommu_container_taint(void **state)
+{
+	struct nnvme_probe p;
+
+	nnvme_probe(&p);
+	assert_int_equal(p.iommu, NNVME_HAVE_NOT);
+	assert_int_equal(p.container, NNVME_HAVE_NOT);
+	assert_int_equal(p.tainted, NNVME_HAVE_UNKNOWN);
+	fake_file("", "/sys/class/iommu/dmar0/uevent");
+	fake_groups();
+	fake_file("64\n", "/proc/sys/kernel/tainted");
+	nnvme_probe(&p);
+	assert_int_equal(p.iommu, NNVME_HAVE);
+	assert_int_equal(p.container, NNVME_HAVE);
+	assert_int_equal(p.tainted, NNVME_HAVE);
+	fake_file("4128\n", "/proc/sys/kernel/tainted");	/* marked for other reasons */
+	nnvme_probe(&p);
+	assert_int_equal(p.tainted, NNVME_HAVE_NOT);
+}
+
+static void pool(const char *dir, const char *kib, const char *total, const char *free)
+{
+	fake_file(total, "%s/hugepages/hugepages-%skB/nr_hugepages", dir, kib);
+	fake_file(free, "%s/hugepages/hugepages-%skB/free_hugepages", dir, kib);
+}
+
+static void hugepages(void **state)
+{
+	struct nnvme_hugepage_pool *pools;
+	struct nnvme_err err;
+	size_t count;
+	long n = 0;
+	int rc;
+
+	assert_int_equal(nnvme_hugepage_pools(&pools, &count, &err), 0);
+	assert_int_equal(count, 0);
+	assert_null(pools);
+	pool("/sys/kernel/mm", "2048", "7\n", "5\n");
+	assert_int_equal(nnvme_hugepage_pools(&pools, &count, &err), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(pools[0].node, -1);
+	assert_int_equal(pools[0].page_size, 2 << 20);
+	assert_int_equal(pools[0].total, 7);
+	assert_int_equal(pools[0].free, 5);
+	free(pools);
+	for (int i = 0; i < 11; i += 5) {
+		char dir[64];
+
+		snprintf(dir, sizeof(dir), "/sys/devices/system/node/node%d", i);
+		pool(dir, "1048576", "1\n", "0\n");
+		pool(dir, "2048", "100\n", "99\n");
+	}
+	assert_int_equal(nnvme_hugepage_pools(&pools, &count, &err), 0);
+	assert_int_equal(count, 6);
+	assert_int_equal(pools[1].page_size, 1 << 30);
+	assert_int_equal(pools[2].node, 5);
+	assert_int_equal(pools[5].node, 10);
+	assert_int_equal(pools[4].free, 99);
+	free(pools);
+	do {	/* each call fails in turn */
+		fake.calls = fake.injected = 0;
+		fake.fail_at = ++n;
+		rc = nnvme_hugepage_pools(&pools, &count, &err);
+		if (rc)
+			fake_assert_err(rc, -EIO, &err, "huge pages");
+		else
+			free(pools);
+		assert_int_equal(fake.fds, 0);
+	} while (fake.injected);
+	assert_true(n > 10);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
 int main(void)
@@ -110,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_there), TEST(switched_on), TEST(without_the_series),
 		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
+		TEST(iommu_container_taint), TEST(hugepages),
 	};
 
 	return cmocka_run_group_tests_name("kernel_probe", tests, NULL, NULL);

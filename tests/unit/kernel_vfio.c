@@ -110,6 +110,12 @@ static void which_device(void **state)
 
 static void which_driver(void **state)
 {
+	struct nnvme_device *dev;
+
+	fake_link("../../drivers/xe-vfio-pci", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+	dev = must_open(FAKE_NOIOMMU);		/* a VFIO driver of its own */
+	dev->ops->close(dev);
+	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", FAKE_NOIOMMU);
 	fake_link("../../drivers/nvme", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "driver nvme");
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "noiommu-nvme bind " FAKE_NOIOMMU);

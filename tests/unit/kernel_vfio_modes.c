@@ -369,6 +369,42 @@ static void shared_group_iommufd(void **state)
 	refuses(NNVME_MODE_AUTO, -EBUSY, "already open");
 	add_mate("e1000e");
 	refuses(NNVME_MODE_AUTO, -EBUSY, FAKE_OTHER ", which the driver e1000e has");
+	fake.fail_errno = EPERM;	/* as Linux 6.12 has it */
+	refuses(NNVME_MODE_AUTO, -EBUSY, FAKE_OTHER ", which the driver e1000e has");
+	add_mate("vfio-pci");
+	refuses(NNVME_MODE_AUTO, -EPERM, "allow_unsafe_interrupts");
+}
+
+static void says(enum nnvme_mode mode, const char *bdf, int code, const char *words)
+{
+	struct nnvme_err err;
+
+	fake_assert_err(nnvme_pci_can_open(bdf, mode, &err), code, &err, words);
+	fake_assert_clean();
+}
+
+/* Asked without opening, it says what opening would. */
+static void can_open(void **state)
+{
+	struct nnvme_device *dev;
+
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
+	assert_int_equal(nnvme_pci_can_open(FAKE_NOIOMMU, NNVME_MODE_AUTO, NULL), 0);
+	fake_assert_clean();
+	says(NNVME_MODE_NOIOMMU, FAKE_IOMMU, -EOPNOTSUPP, "behind an IOMMU");
+	fake.caps_missing = CAP_SYS_RAWIO;
+	says(NNVME_MODE_AUTO, FAKE_NOIOMMU, -EPERM, "CAP_SYS_RAWIO");
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
+	dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), -EBUSY);
+	dev->ops->close(dev);
+	add_mate("e1000e");
+	says(NNVME_MODE_AUTO, FAKE_IOMMU, -EBUSY, FAKE_OTHER);
+	add_mate("pcieport");
+	fake_remove("/dev/iommu");
+	says(NNVME_MODE_AUTO, FAKE_IOMMU, -EOPNOTSUPP, "/dev/iommu");
+	fake_groups();
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
 }
 
 /* Whatever single call of opening fails, nothing is left open; and one that can do without is fine. */
@@ -409,6 +445,7 @@ int main(void)
 		CONTAINER(container_maps), CONTAINER(container_map_fails),
 		CONTAINER(container_refused), CONTAINER(container_nodes),
 		CONTAINER(shared_group_container), TEST(shared_group_iommufd),
+		TEST(can_open),
 		TEST(each_call_fails),
 		{ "each_call_fails_container", each_call_fails, setup_container, fake_teardown, NULL },
 	};

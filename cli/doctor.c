@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One look at everything. What a device can't do is said in the words of the library, because it
+ * is asked.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/finding.h"
+
+#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/patches/6.12"
+
+/* Something that is there, is not there, or can't be found out. */
+static void have(struct findings *f, const char *name, enum nnvme_have have, const char *says,
+		 const char *mend)
+{
+	static const enum finding_state state[] = {
+		[NNVME_HAVE_NOT] = FINDING_MISSING, [NNVME_HAVE] = FINDING_OK,
+		[NNVME_HAVE_UNKNOWN] = FINDING_UNKNOWN,
+	};
+	struct finding *one = finding_add(f, name, state[have], "%s", says);
+
+	if (have != NNVME_HAVE)
+		finding_mend(one, "%s", mend);
+}
+
+static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
+{
+	finding_add(f, "kernel", FINDING_OK, "Linux %s", p->release);
+	have(f, "vfio-pci", p->vfio_pci, "the driver to bind to", "modprobe vfio-pci");
+	have(f, "iommufd", p->iommufd, "/dev/iommu", p->container == NNVME_HAVE ?
+	     "modprobe iommufd; devices behind an IOMMU do without, by the VFIO container" :
+	     "modprobe iommufd, or a kernel with CONFIG_IOMMUFD");
+	have(f, "vfio-cdev", p->vfio_cdev, "VFIO's device nodes", p->container == NNVME_HAVE ?
+	     "a kernel with CONFIG_VFIO_DEVICE_CDEV; behind an IOMMU the VFIO container will do" :
+	     "modprobe vfio-pci, or a kernel with CONFIG_VFIO_DEVICE_CDEV (Linux 6.6)");
+	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
+	     OUR_KERNEL);
+	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
+}
+
+static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
+{
+	struct finding *one;
+
+	if (p->noiommu_mode != NNVME_HAVE) {
+		have(f, "noiommu", p->noiommu_mode, "VFIO's noiommu mode",
+		     "modprobe vfio, or a kernel with CONFIG_VFIO_NOIOMMU");
+	} else {
+		one = finding_add(f, "noiommu", FINDING_NOTE, "the switch is %s",
+				  p->noiommu_on == NNVME_HAVE ? "on: vfio-pci takes devices that "
+				  "nothing keeps from any memory" :
+				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
+		if (p->noiommu_on == NNVME_HAVE_NOT)
+			finding_mend(one, "only if a device has no IOMMU: noiommu-nvme bind "
+				     "--unsafe-noiommu BDF");
+	}
+	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
+		    "the kernel is marked (TAINT_USER): a device was bound in noiommu mode since boot" :
+		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not marked by noiommu mode" :
+		    "unreadable");
+	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
+			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
+	if (p->iommu != NNVME_HAVE)
+		finding_mend(one, "intel_iommu=on on the kernel's command line, and VT-d or AMD-Vi on "
+			     "in the firmware");
+}
+
+static void look_at_user(struct findings *f, const struct nnvme_probe *p)
+{
+	struct finding *one;
+
+	have(f, "CAP_SYS_RAWIO", p->sys_rawio, "for devices without an IOMMU", "run as root");
+	have(f, "CAP_SYS_ADMIN", p->sys_admin, "to bind, and to prove isolation; not to drive a device",
+	     "run as root");
+	have(f, "CAP_IPC_LOCK", p->ipc_lock, "lifts the limit on pinned memory",
+	     "run as root, or raise memlock");
+	if (p->memlock == UINT64_MAX) {
+		finding_add(f, "memlock", FINDING_OK, "no limit");
+		return;
+	}
+	one = finding_add(f, "memlock", p->ipc_lock == NNVME_HAVE ? FINDING_OK : FINDING_NOTE,
+			  "%" PRIu64 " KiB%s", p->memlock / 1024,
+			  p->ipc_lock == NNVME_HAVE ? ", without effect on who has CAP_IPC_LOCK" :
+			  " that this user may pin");
+	if (p->ipc_lock != NNVME_HAVE)
+		finding_mend(one, "ulimit -l unlimited");
+}
+
+static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *pool)
+{
+	uint64_t kib = pool->page_size / 1024;
+	char dir[64] = "/sys/kernel/mm", where[32] = "";
+	struct finding *one;
+
+	if (pool->node >= 0) {
+		snprintf(dir, sizeof(dir), "/sys/devices/system/node/node%d", pool->node);
+		snprintf(where, sizeof(where), " on node %d", pool->node);
+	}
+	one = finding_add(f, "hugepages", pool->free ? FINDING_OK : FINDING_NOTE,
+			  "%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " kB free%s", pool->free,
+			  pool->total, kib, where);
+	if (!pool->free)
+		finding_mend(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
+			     "kB/nr_hugepages; or hugepages=off", pool->total + (kib > 2048 ? 1 : 128), dir,
+			     kib);
+}
+
+static void look_at_hugepages(struct findings *f)
+{
+	struct nnvme_hugepage_pool *pools;
+	struct nnvme_err err;
+	size_t count;
+
+	if (nnvme_hugepage_pools(&pools, &count, &err)) {
+		finding_add(f, "hugepages", FINDING_UNKNOWN, "%s", err.text);
+		return;
+	}
+	if (!count)
+		finding_mend(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
+			     "a kernel with CONFIG_HUGETLBFS; or hugepages=off");
+	for (size_t i = 0; i < count; i++)
+		look_at_pool(f, &pools[i]);
+	free(pools);
+}
+
+static void look_at_users(struct findings *f, const struct nnvme_pci_info *info)
+{
+	struct nnvme_err err;
+
+	if (!nnvme_pci_in_use(info->bdf, &err))
+		finding_add(f, "users", FINDING_OK, "nobody uses its disks");
+	else
+		finding_add(f, "users", FINDING_NOTE, "%s", err.text);
+}
+
+static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
+{
+	struct nnvme_iommu_group group;
+	struct finding *one;
+	struct nnvme_err err;
+
+	if (!info->iommu) {
+		finding_add(f, "group", FINDING_NOTE, "none: no IOMMU is behind it");
+		return;
+	}
+	if (nnvme_iommu_group_read(info->bdf, &group, &err)) {
+		finding_add(f, "group", FINDING_UNKNOWN, "%s", err.text);
+		return;
+	}
+	one = finding_add(f, "group", group.unfinished && !group.holder ? FINDING_NOTE : FINDING_OK,
+			  "IOMMU group %s of %zu device%s, type %s%s", group.number, group.count,
+			  group.count == 1 ? "" : "s", group.type_text,
+			  group.holder ? ", held by a process" : group.unfinished ?
+			  ", in the middle of a change that was cut short" : "");
+	if (group.unfinished && !group.holder)
+		finding_mend(one, "noiommu-nvme domain %s --restore", info->bdf);
+	nnvme_iommu_group_free(&group);
+}
+
+static void look_at_device(struct findings *f, const struct nnvme_pci_info *info)
+{
+	struct nnvme_err err;
+	char size[64];
+
+	f->about = info->bdf;
+	cli_size(info->size, size);
+	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
+		    *info->model ? info->model : "(its driver does not tell the model)", size);
+	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%s, mode %s",
+		    *info->driver ? info->driver : "none", cli_mode(info));
+	look_at_group(f, info);
+	if (!strcmp(cli_mode(info), "kernel"))
+		look_at_users(f, info);
+	/* The last word has the library. */
+	if (!nnvme_pci_can_open(info->bdf, NNVME_MODE_AUTO, &err))
+		finding_add(f, "open", FINDING_OK, "programs can open it");
+	else
+		finding_add(f, "open", FINDING_MISSING, "%s", err.text);
+}
+
+static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_pci_info *list, one;
+	size_t count;
+	int rc;
+
+	if (bdf) {
+		rc = nnvme_pci_info(bdf, &one, err);
+		if (!rc)
+			look_at_device(f, &one);
+		return rc;
+	}
+	rc = nnvme_pci_list(&list, &count, err);
+	if (rc)
+		return rc;
+	if (!count)
+		finding_add(f, "devices", FINDING_NOTE, "there is no NVMe controller");
+	for (size_t i = 0; i < count; i++)
+		look_at_device(f, &list[i]);
+	free(list);
+	return 0;
+}
+
+static int examine(const char *bdf, bool json)
+{
+	struct findings f = { .count = 0 };
+	struct nnvme_probe p;
+	struct nnvme_err err;
+	int rc;
+
+	nnvme_probe(&p);
+	look_at_kernel(&f, &p);
+	look_at_noiommu(&f, &p);
+	look_at_user(&f, &p);
+	look_at_hugepages(&f);
+	rc = look_at_devices(&f, bdf, &err);
+	if (rc)
+		cli_error("%s", err.text);
+	else if (!json)
+		findings_print(&f);
+	if (!rc && (f.lost || (json && findings_print_json(&f)))) {
+		cli_error("out of memory");
+		rc = -1;
+	}
+	findings_free(&f);
+	return rc ? 1 : 0;
+}
+
+int cli_doctor(int argc, char **argv)
+{
+	const char *bdf = NULL;
+	bool json = false;
+
+	for (int i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			json = true;
+		else if (argv[i][0] == '-')
+			return cli_misuse("doctor has no option %s", argv[i]);
+		else if (bdf)
+			return cli_misuse("doctor takes one address");
+		else
+			bdf = argv[i];
+	}
+	return examine(bdf, json);
+}

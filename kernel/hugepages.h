@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_HUGEPAGES_H
+#define NNVME_KERNEL_HUGEPAGES_H
+
+/* The machine's pools of huge pages. Thread rule: any thread, any time. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct nnvme_hugepage_pool {
+	uint64_t page_size;	/* bytes */
+	int node;		/* of memory; -1: this kernel has no nodes */
+	uint64_t total, free;	/* pages */
+};
+
+/* All of them, by node, then by size. *pools is the caller's, free() it; NULL when *count is 0. */
+int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, struct nnvme_err *err);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif
