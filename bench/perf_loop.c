@@ -28,6 +28,7 @@
 struct shape {
 	unsigned long depth, bytes, offset, rounds, queues;
 	unsigned long regions;		/* 0: buffers from nnvme_alloc() */
+	unsigned long shadow;		/* 0: no shadow doorbells */
 	unsigned long registered;	/* MiB in a region, all of them one 2 MiB page mapped again and again */
 };
 
@@ -214,7 +215,11 @@ static int place(struct loop *l, struct nnvme_err *err)
 
 static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 {
-	if (nnvme_ctrl_open(bdf, NULL, &l->ctrl, err))
+	struct nnvme_options options = {
+		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
+	};
+
+	if (nnvme_ctrl_open(bdf, &options, &l->ctrl, err))
 		return -1;
 	for (unsigned i = 0; i < l->queues; i++)
 		if (nnvme_qpair_create(l->ctrl, l->depth, &l->qp[i], err))
@@ -241,10 +246,11 @@ static int read_shape(struct loop *l, char **args)
 		{ "depth=", &s->depth, MAX_DEPTH }, { "bytes=", &s->bytes, 4 << 20 },
 		{ "offset=", &s->offset, HUGE - 4 }, { "rounds=", &s->rounds, 1u << 30 },
 		{ "queues=", &s->queues, MAX_QUEUES }, { "regions=", &s->regions, 1u << 20 },
-		{ "registered=", &s->registered, 1u << 20 },
+		{ "registered=", &s->registered, 1u << 20 }, { "shadow=", &s->shadow, 1 },
 	};
 
-	*s = (struct shape){ .depth = 1, .bytes = 4096, .rounds = 100, .queues = 1, .registered = 2 };
+	*s = (struct shape){ .depth = 1, .bytes = 4096, .rounds = 100, .queues = 1, .registered = 2,
+			     .shadow = 1 };
 	for (; *args; args++) {
 		size_t i = 0, n = sizeof(names) / sizeof(names[0]);
 

@@ -124,11 +124,10 @@ void nnvme_splits_destroy(struct nnvme_split *splits);
 
 /*
  * shadow.c: create() offers the controller shadow doorbells where it and the user want them, attach() sets up a
- * queue pair's, ring_cq_slow() is nnvme_ring_cq() for a queue pair that has them.
+ * queue pair's.
  */
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
-void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe);
 
 /* buffer.c: what is left of nnvme_alloc() at close. */
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);

@@ -137,7 +137,6 @@ struct nnvme_qpair {
 	uint32_t phase;			/* of a new entry, at its place in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_cqe *cq, *cq_end;
-	const struct nnvme_cqe *cq_slow;	/* up to here nnvme_poll() is all inline */
 	volatile uint32_t *cq_doorbell;
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
 
@@ -410,6 +409,9 @@ static inline void nnvme_ring_cq(struct nnvme_qpair *qp, const struct nnvme_cqe 
 	qp->cq_rings++;
 }
 
+/* The same with shadow doorbells. */
+void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe);
+
 /* The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
 
@@ -432,13 +434,16 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return 0;
 	/* One at a time is worth a path of its own, unless a ring's end is near. */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 >= qp->cq_slow || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_end || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status = 0;
 	req->key = NNVME_KEY_FREE;
 	qp->stop += 8;
-	nnvme_ring_cq(qp, cqe + 1);
+	if (__builtin_expect(qp->shadow.cq != NULL, 0))
+		nnvme_ring_cq_slow(qp, cqe + 1);
+	else
+		nnvme_ring_cq(qp, cqe + 1);
 	return 1;
 }
 

@@ -153,12 +153,15 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 	const struct nnvme_cqe *cqe = take_plain(qp, first, end, qp->phase, out);
 	unsigned n = (unsigned)(cqe - first);
 
-	if (__builtin_expect(cqe == qp->cq_end, 0) ||
-	    (cqe != end && __builtin_expect(is_new(cqe->dw3, qp->phase), 0)))
+	if (n < max && (cqe == qp->cq_end || is_new(cqe->dw3, qp->phase)))
 		return reap_any(qp, out, max, cqe, n);
-	if (n) {
-		make_room(qp, n);
-		ring_cq(qp, cqe);
+	if (!n)
+		return 0;
+	if (__builtin_expect(cqe == qp->cq_end, 0)) {
+		cqe = qp->cq;
+		qp->phase ^= 0x10000;
 	}
+	make_room(qp, n);
+	ring_cq(qp, cqe);
 	return n;
 }

@@ -43,7 +43,6 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 	size_t sq = 2 * (size_t)qp->id * ctrl->doorbell_stride, cq = sq + ctrl->doorbell_stride;
 
 	qp->ring_slow = qp->end;
-	qp->cq_slow = qp->cq_end;
 	if (!ctrl->shadow || !qp->id || cq + 4 > NNVME_PAGE_SIZE)
 		return;
 	qp->shadow = (struct nnvme_shadow){
@@ -56,7 +55,6 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 	*qp->shadow.sq = *qp->shadow.cq = 0;
 	*qp->shadow.sq_event = *qp->shadow.cq_event = 0;
 	qp->ring_slow = 0;
-	qp->cq_slow = qp->cq;
 }
 
 /* Whether going from @old to @new passes the value that the controller wants to be told of. */
@@ -80,14 +78,25 @@ static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint
 	return passes(*event, new, old);
 }
 
+static __attribute__((noinline)) void turn_and_ring(struct nnvme_qpair *qp)
+{
+	nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
+	qp->rung = 0;
+	if (!qp->shadow.sq || post(qp->shadow.sq, qp->shadow.sq_event, 0))
+		nnvme_sq_doorbell(qp, 0);
+}
+
 void nnvme_ring_slow(struct nnvme_qpair *qp)
 {
-	if (qp->tail == qp->end)
-		nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
-	qp->rung = qp->tail;
-	if (qp->shadow.sq && !post(qp->shadow.sq, qp->shadow.sq_event, qp->tail / 8))
+	uint32_t tail = qp->tail;
+
+	if (tail == qp->end) {
+		turn_and_ring(qp);
 		return;
-	nnvme_sq_doorbell(qp, qp->tail / 8);
+	}
+	qp->rung = tail;
+	if (post(qp->shadow.sq, qp->shadow.sq_event, tail / 8))
+		nnvme_sq_doorbell(qp, tail / 8);
 }
 
 void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
