@@ -93,14 +93,17 @@ check 'list: of the kernel' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *DMA[-FQ]*  
 
 # For programs.
 json() { noiommu-nvme doctor --json "$@" >/tmp/json; }
+# shellcheck disable=SC2016 # for the shell that is started
 check 'json: as much as for people' sh -c '
 	noiommu-nvme doctor --json >/tmp/json && [ "$(grep -c "\"state\":" /tmp/json)" = \
 		"$(noiommu-nvme doctor | grep -c "^\(ok\|note\|missing\|unknown\) ")" ]'
+# shellcheck disable=SC2016 # for the shell that is started
 check 'json: every finding has all members' sh -c '
 	for key in about name state says mend; do
 		[ "$(grep -c "\"$key\":" /tmp/json)" = "$(grep -c "\"state\":" /tmp/json)" ] || exit 1; done'
 json "$n"
 check 'json: a device by its address' grep -q "\"about\":\"$n\"" /tmp/json
+# shellcheck disable=SC2016 # for the shell that is started
 check 'json: it begins and ends as a list' sh -c '[ "$(head -n1 /tmp/json)$(tail -n1 /tmp/json)" = "[]" ]'
 refuses 'an unknown option' 'no option' noiommu-nvme doctor --frob
 

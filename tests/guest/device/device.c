@@ -4,6 +4,7 @@
  * A failure to open or map is one line on stderr and exit status 1, as the library worded it.
  *
  *	open	open and close
+ *	why	open and say which mode it is, and why
  *	hold	open, say so, stay until killed
  *	pin	open and map 16 MiB
  *	check	everything that a device can do, as TAP
@@ -72,6 +73,40 @@ static bool addresses_right(struct nnvme_device *d, char *va, uint64_t iova, siz
 	return true;
 }
 
+/* Each mapping lies where the IOMMU can map. */
+static bool within_reach(struct nnvme_device *d, uint64_t iova, size_t len)
+{
+	struct nnvme_reach r;
+
+	if (d->ops->reach(d, &r, NULL))
+		return false;
+	for (size_t i = 0; i < r.nr_ranges; i++)
+		if (iova >= r.ranges[i].first && iova + (len - 1) <= r.ranges[i].last)
+			return true;
+	return d->mode == NNVME_MODE_NOIOMMU && !r.nr_ranges;
+}
+
+/* As many as fill what lies below the interrupts' window: they go on above it. */
+static void check_many(struct nnvme_device *d)
+{
+	static uint64_t iova[5000];
+	size_t len = 1 << 20, n, beyond = 0;
+	char *va = pages(len);
+	bool good = true;
+	struct nnvme_err err;
+
+	for (n = 0; n < sizeof(iova) / sizeof(iova[0]) && good; n++) {
+		good = !d->ops->map(d, va, len, &iova[n], &err) && within_reach(d, iova[n], len);
+		beyond += good && iova[n] > 0xfee00000;
+	}
+	tap(good, "5000 mappings of 1 MiB, each within the ranges");
+	tap(beyond > 0, "some of them past the interrupts' window");
+	while (n--)
+		good = !d->ops->unmap(d, iova[n], len) && good;
+	tap(good, "unmap them");
+	munmap(va, len);
+}
+
 static void check_memory(struct nnvme_device *d)
 {
 	size_t len = 2 << 20, one = 1;
@@ -86,6 +121,7 @@ static void check_memory(struct nnvme_device *d)
 		printf("# %s\n", err.text);
 		return;
 	}
+	tap(within_reach(d, iova, len), "mapped where it can be");
 	tap(addresses_right(d, va, iova, len), "bus addresses are those of the pages");
 	tap(addresses_right(d, va + 5, iova + 5, 4096), "bus addresses inside pages, too");
 	if (d->mode == NNVME_MODE_NOIOMMU) {
@@ -131,6 +167,8 @@ static int check(struct nnvme_device *d, const char *bdf)
 	tap(nnvme_device_open(bdf, NNVME_MODE_AUTO, &second, &err) < 0 &&
 	    strstr(err.text, "already open in this program"), "a second opening is refused");
 	check_memory(d);
+	if (d->mode == NNVME_MODE_IOMMU)
+		check_many(d);
 	tap(!d->ops->bus_master(d, true, &err), "bus mastering on before a reset");
 	tap(!d->ops->reset(d, &err), "reset");
 	tap(reg[2] != ~0u, "BAR0 is there after the reset");
@@ -166,6 +204,8 @@ int main(int argc, char **argv)
 		return fail(&err);
 	if (!strcmp(argv[1], "check"))
 		return check(d, argv[2]);
+	if (!strcmp(argv[1], "why"))
+		puts(d->mode_reason);
 	if (!strcmp(argv[1], "hold")) {
 		puts("open");
 		pause();

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# guest: --iommu=split
+# The two address modes side by side, in one guest and in one program: the engine, the example, the device;
+# and a controller behind an IOMMU with and without iommufd.
+# shellcheck source=tests/guest/lib.sh
+. /tests/lib.sh
+n=$NVME_NOIOMMU i=$NVME_IOMMU
+dots() { echo "$1" | tr : .; }
+N=$(dots "$n") I=$(dots "$i")
+disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
+without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
+why() { /tests/device why "$1" "${2-auto}" | grep -q -e "$3"; }
+
+fio="fio --name=job --ioengine=libnoiommu_nvme --bs=4k --size=8m"
+# on FILE OPTIONS: one job; some I/O is part of success
+on() {
+	file=$1
+	shift
+	$fio --filename="$file" "$@" >/tmp/said 2>&1
+	_status=$?
+	cat /tmp/said
+	[ $_status = 0 ] && grep -q 'err= 0' /tmp/said && grep -q 'bw=.*io=[1-9]' /tmp/said
+}
+
+for bdf in "$n" "$i"; do
+	dd if=/dev/urandom of="/tmp/${bdf##*/}" bs=512 count=1 2>/dev/null
+	dd if="/tmp/${bdf##*/}" of="/dev/$(disk "$bdf")" bs=512 conv=fsync 2>/dev/null
+	check "bind $bdf" noiommu-nvme bind --unsafe-noiommu "$bdf"
+done
+echo 128 >/proc/sys/vm/nr_hugepages
+
+# The mode and why.
+check 'auto without an IOMMU' why "$n" auto '^mode noiommu, chosen: no IOMMU is behind it (node noiommu-vfio[0-9]*)$'
+check 'auto behind one' why "$i" auto '^mode iommu, chosen: it is in IOMMU group [0-9]*; through iommufd (node vfio[0-9]*)$'
+check 'noiommu, as asked' why "$n" noiommu '^mode noiommu, as asked: '
+check 'iommu, as asked' why "$i" iommu '^mode iommu, as asked: '
+refuses 'never iommu without one' 'mode iommu is not possible for .*has no IOMMU' on "$N" --rw=read --mode=iommu
+refuses 'nor noiommu behind one' 'mode noiommu is not possible for .*behind an IOMMU' on "$I" --rw=read --mode=noiommu
+
+# each NAME DEVICE MODE: what a mode has to be good for
+each() {
+	check "$1: write and verify" on "$2" --mode="$3" --rw=randwrite --iodepth=32 --verify=crc32c
+	check "$1: ordinary pages" on "$2" --mode="$3" --rw=randwrite --iodepth=8 --verify=crc32c --hugepages=off
+	check "$1: 4 MiB at a time" on "$2" --mode="$3" --rw=write --bs=4m --size=32m --iodepth=2 --verify=crc32c
+	check "$1: buffers in the middle of pages" on "$2" --mode="$3" --rw=randwrite --bsrange=512-1m --size=32m \
+		--iodepth=16 --iomem_align=516 --verify=crc32c
+	check "$1: four queues" on "$2" --mode="$3" --rw=randwrite --numjobs=4 --thread=1 --offset_increment=8m \
+		--iodepth=8 --verify=crc32c
+	check "$1: trim and flush" on "$2" --mode="$3" --rw=randtrim --iodepth=4 --fsync=8 --size=1m
+}
+each noiommu "$N" noiommu
+each iommu "$I" iommu
+check 'both in one job' on "$N:$I" --rw=randwrite --iodepth=16 --size=16m --verify=crc32c
+check 'both at once, each a job' sh -c "$fio --rw=randrw --iodepth=16 --verify=crc32c --thread=1 --filename=$N --mode=noiommu \
+	--name=other --ioengine=libnoiommu_nvme --bs=4k --size=8m --rw=randrw --iodepth=16 --verify=crc32c --thread=1 \
+	--filename=$I --mode=iommu"
+
+# The engine's jobs wrote over the first block: write it again, the way that the kernel would see.
+for bdf in "$n" "$i"; do
+	check "unbind $bdf" noiommu-nvme unbind "$bdf"
+	dd if="/tmp/${bdf##*/}" of="/dev/$(disk "$bdf")" bs=512 conv=fsync 2>/dev/null
+	check "bind $bdf again" noiommu-nvme bind "$bdf"
+	check "the example reads it on $bdf" sh -c "/tests/example $bdf >/tmp/block && cmp -n 512 /tmp/block /tmp/${bdf##*/}"
+done
+
+# kill -9 under load, then again.
+hold() {
+	$fio --filename="$1" --rw=randrw --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
+	holder=$!
+	tries=0
+	until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q vfio || [ $tries = 100 ]; do
+		usleep 100000
+		tries=$((tries + 1))
+	done
+	sleep 1
+}
+hold "$I"
+refuses 'iommu: open in another program' "process $holder" on "$I" --rw=read
+kill -KILL $holder
+wait $holder 2>/dev/null
+check 'iommu: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 --verify=crc32c
+
+# A kernel without iommufd, as Debian's: here without its node.
+mv /dev/iommu /dev/iommu.away
+check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through the VFIO container, there being no iommufd$'
+each container "$I" iommu
+check 'container: the example' sh -c "/tests/example $i >/tmp/block"
+/tests/device check "$i" | sed 's/ok /ok container device: /'
+refuses 'container: memlock too low' 'RLIMIT_MEMLOCK is 1024 KiB' \
+	without cap_ipc_lock "ulimit -l 1024; /tests/device pin $i"
+hold "$I"
+refuses 'container: open in another program' "process $holder" on "$I" --rw=read
+kill -KILL $holder
+wait $holder 2>/dev/null
+check 'container: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 --verify=crc32c
+refuses 'container: not for devices without an IOMMU' '/dev/iommu' on "$N" --rw=read
+mv /dev/iommu.away /dev/iommu
+hold "$I"
+mv /dev/iommu /dev/iommu.away
+refuses 'container: not while iommufd has it' 'open in another program' on "$I" --rw=read
+mv /dev/iommu.away /dev/iommu
+kill -KILL $holder
+wait $holder 2>/dev/null
+
+check 'write for the kernel to read' on "$I" --mode=iommu --rw=write --buffer_pattern=0x5a --offset=16m --bs=128k
+for bdf in "$n" "$i"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
+count() { dd if="/dev/$(disk "$i")" bs=1M skip=16 count=8 2>/dev/null | tr -dc Z | wc -c; }
+check 'the kernel reads it' test "$(count)" = 8388608
+echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
