@@ -7,15 +7,18 @@
 
 #include "kernel/sys.h"
 #include "nvme/isolation.h"
+#include "nvme/private.h"
 
 #define READS_BEFORE 6		/* neighbours 3, canaries 2, the page that is let go 1 */
+#define MODEL_FIRST 0x2340000000ull	/* the first thing that the model has mapped is there */
 #define READS_EACH 4		/* the attempt, then neighbours */
 
 static struct nnvme_sys real;
 static struct {
 	struct model *m;
-	long calls, fail_at, move_at, hide_at, die_at;
+	long calls, fail_at, move_at, hide_at, die_at, clash_at;
 	bool denied;
+	unsigned leaked;
 } map;
 
 static ssize_t read_pagemap(int fd, void *buf, size_t len, off_t offset)
@@ -31,6 +34,8 @@ static ssize_t read_pagemap(int fd, void *buf, size_t len, off_t offset)
 		entry++;
 	if (map.calls == map.hide_at)
 		entry = 0;
+	if (map.calls == map.clash_at)
+		entry = 1ull << 63 | MODEL_FIRST / 4096;
 	if (map.calls == map.die_at)
 		model_fatal(map.m);
 	if (map.denied)
@@ -41,6 +46,7 @@ static ssize_t read_pagemap(int fd, void *buf, size_t len, off_t offset)
 
 static uint8_t *leak(void *arg, uint64_t bus)
 {
+	map.leaked++;
 	/* IOVAs of the model are below, what mmap() returns is above. */
 	return bus >> 40 ? (uint8_t *)(uintptr_t)(bus & -4096ull) : NULL;
 }
@@ -67,6 +73,9 @@ static void up(struct rig *r, const char *settings)
 
 static void open_it(struct rig *r)
 {
+	if (model_create(&r->config, &r->m, &r->err))
+		fail_msg("%s", r->err.text);
+	memset(model_data(r->m, 1), 0x5b, 512);	/* what no memory holds by itself */
 	if (rig_open(r))
 		fail_msg("%s", r->err.text);
 	map.m = r->m;
@@ -167,6 +176,8 @@ static void leaks(void **state)
 	assert_int_equal(i.verdict, NNVME_BYPASS_POSSIBLE);
 	assert_true(i.attempt[0].passed && i.attempt[2].passed);
 	assert_int_equal(i.attempt[2].status, 0);
+	/* Once an attempt: a list that was read led to what is mapped. */
+	assert_int_equal(map.leaked, 4);
 	assert_non_null(strstr(i.reason, "physical address of a page"));
 	only_reads(&r, READS_BEFORE + 4 * READS_EACH);
 	model_forgive(r.m);
@@ -280,7 +291,54 @@ static void controller_dies(void **state)
 		up(&r, "mode=iommu");
 		open_it(&r);
 		map.die_at = n;
-		fails(&r, -EIO, "CSTS.CFS");
+		assert_int_equal(nnvme_isolation(r.ctrl, &(struct nnvme_isolation){ 0 }, &r.err), -EIO);
+		assert_non_null(strstr(r.err.text, "CSTS.CFS"));
+		/* A read may have been under way. */
+		assert_true(r.ctrl->stopped);
+		model_forgive(r.m);
+		rig_down(&r);
+	}
+}
+
+/* A page whose physical address is a mapped bus address is no canary: something else would be hit. */
+static void clash(void **state)
+{
+	struct nnvme_isolation i;
+	struct rig r;
+
+	up(&r, "mode=iommu");
+	open_it(&r);
+	map.clash_at = 2;	/* the look at the first candidate */
+	i = find_out(&r);
+	assert_non_null(model_host(r.m, (nnvme_bus_t){ MODEL_FIRST }));
+	assert_int_equal(i.verdict, NNVME_ISOLATED);
+	assert_true(i.attempt[0].bus > MODEL_FIRST << 1);
+	model_forgive(r.m);
+	rig_down(&r);
+}
+
+/* Reads that don't arrive where they should prove nothing, whatever their status. */
+static void blind(void **state)
+{
+	static const uint16_t status[] = { 0, NVME_SC_INTERNAL };
+
+	for (unsigned n = 0; n < 2 * READS_BEFORE; n++) {
+		struct model_rule rule = model_rule(MODEL_FAIL);
+		struct rig r;
+
+		up(&r, "mode=iommu");
+		open_it(&r);
+		rule.skip = n / 2;
+		rule.times = 1;
+		rule.status = status[n % 2];
+		model_inject(r.m, &rule);
+		/* What the first read fetches is compared with later ones; the last only fills caches. */
+		if (n == 2 * READS_BEFORE - 2)
+			find_out(&r);
+		else if (nnvme_isolation(r.ctrl, &(struct nnvme_isolation){ 0 }, &r.err) != -EIO)
+			fail_msg("read %u with status %u", n / 2, status[n % 2]);
+		model_forgive(r.m);
+		rig_down(&r);
 	}
 }
 
@@ -333,6 +391,7 @@ int main(void)
 		TEST(another_status), TEST(no_iommu), TEST(no_physical_addresses),
 		TEST(pagemap_fails), TEST(controller_dies), TEST(mapping_fails),
 		TEST(odd_controllers),
+		TEST(clash), TEST(blind),
 	};
 
 	return cmocka_run_group_tests_name("isolation", tests, NULL, NULL);

@@ -320,7 +320,9 @@ static void container_refused(void **state)
 	fake.info_cut = false;
 	fake.fail_ioctl = VFIO_SET_IOMMU;
 	fake.fail_errno = EPERM;
+	fake.unset = 0;
 	refuses(NNVME_MODE_AUTO, -EPERM, "vfio_iommu_type1.allow_unsafe_interrupts=1");
+	assert_int_equal(fake.unset, 1);	/* not left to closing: a forked child may keep it */
 	fake.fail_errno = ENODEV;
 	refuses(NNVME_MODE_AUTO, -ENODEV, "into a VFIO container");
 	fake.fail_ioctl = VFIO_GROUP_GET_DEVICE_FD;
