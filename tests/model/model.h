@@ -51,6 +51,7 @@ struct model_config {
 	uint16_t oncs;
 	uint16_t queues;	/* I/O queue pairs granted */
 	uint8_t aerl;		/* 0's based */
+	bool dbbuf;		/* Doorbell Buffer Config */
 	unsigned nn;		/* used in ns[], from NSID 1 */
 	struct model_namespace ns[MODEL_NAMESPACES];
 
@@ -125,7 +126,7 @@ struct model_counts {
 	uint64_t map, unmap, bus_addr;		/* calls */
 	uint64_t reset, bus_master, close;
 	uint64_t mapped;			/* bytes now */
-	uint64_t sq_doorbells, cq_doorbells;	/* changes seen, of I/O queues */
+	uint64_t sq_doorbells, cq_doorbells;	/* stores seen, of I/O queues */
 	uint64_t admin_commands, io_commands;	/* fetched */
 	uint64_t completions;			/* posted, all queues */
 	uint64_t flushes;

@@ -33,7 +33,7 @@ static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 				    contiguous);
 	if (status)
 		return status;
-	model_doorbells_clear(m, id, true);
+	model_doorbell_clear(m, id, true);
 	m->io_queues++;
 	return 0;
 }
@@ -65,7 +65,7 @@ static uint16_t create_sq(struct model *m, const struct nnvme_sqe *s)
 				    contiguous);
 	if (status)
 		return status;
-	model_doorbells_clear(m, id, false);
+	model_doorbell_clear(m, id, false);
 	m->cq[cqid].sqs++;
 	m->io_queues++;
 	return 0;
@@ -83,7 +83,7 @@ static uint16_t delete_sq(struct model *m, const struct nnvme_sqe *s)
 	m->cq[m->sq[id].cqid].sqs--;
 	m->io_queues--;
 	model_queue_delete(&m->sq[id].q);
-	model_doorbells_clear(m, id, false);
+	model_doorbell_clear(m, id, false);
 	return 0;
 }
 
@@ -97,7 +97,7 @@ static uint16_t delete_cq(struct model *m, const struct nnvme_sqe *s)
 		return MODEL_SPECIFIC(NVME_SC_INVALID_QUEUE);
 	m->io_queues--;
 	model_queue_delete(&m->cq[id].q);
-	model_doorbells_clear(m, id, true);
+	model_doorbell_clear(m, id, true);
 	return 0;
 }
 
@@ -168,6 +168,8 @@ uint16_t model_admin(struct model *m, struct model_command *cmd)
 		return model_get_features(m, cmd);
 	case nvme_admin_async_event:
 		return async_event(m, cmd);
+	case nvme_admin_dbbuf:
+		return model_doorbell_buffer(m, &cmd->sqe);
 	default:
 		return MODEL_DNR(NVME_SC_INVALID_OPCODE);
 	}

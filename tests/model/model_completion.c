@@ -9,11 +9,6 @@
 
 #include "model_private.h"
 
-static bool room(const struct model_cq *cq)
-{
-	return cq->used < cq->q.size - 1;
-}
-
 /* Write the entry; false if the queue is full. What has no queue any more is dropped. */
 bool model_post_one(struct model *m, const struct model_completion *c)
 {
@@ -23,7 +18,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 
 	if (!cq->q.exists)
 		return true;
-	if (!room(cq))
+	if (!model_cq_room(m, cq))
 		return false;
 	cqe = (void *)model_entry(m, &cq->q, cq->tail, sizeof(*cqe), "completion write");
 	if (!cqe) {

@@ -128,11 +128,9 @@ static void execute_one(struct model *m, struct model_sq *sq)
 }
 
 /* A queue whose completions have nowhere to go is not fetched from. */
-static bool runnable(const struct model *m, const struct model_sq *sq)
+static bool runnable(struct model *m, const struct model_sq *sq)
 {
-	const struct model_cq *cq = &m->cq[sq->cqid];
-
-	return sq->q.exists && sq->head != sq->tail && cq->used < cq->q.size - 1;
+	return sq->q.exists && sq->head != sq->tail && model_cq_room(m, &m->cq[sq->cqid]);
 }
 
 unsigned model_execute(struct model *m, unsigned commands)

@@ -172,14 +172,16 @@ int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvm
 	return 0;
 }
 
+static bool within(const struct model_region *r, const uint8_t *host)
+{
+	return host && host >= r->va && host < r->va + r->len;
+}
+
 static bool holds(const struct model *m, const struct model_region *r, const struct model_queue *q)
 {
-	for (uint32_t i = 0; q->exists && i < q->pages; i++) {
-		uint8_t *host = model_peek(m, q->page[i]);
-
-		if (host && host >= r->va && host < r->va + r->len)
+	for (uint32_t i = 0; q->exists && i < q->pages; i++)
+		if (within(r, model_peek(m, q->page[i])))
 			return true;
-	}
 	return false;
 }
 
@@ -196,6 +198,9 @@ static void check_unmap(struct model *m, const struct model_region *r)
 			model_violation(m, "unmap of iova 0x%llx with CQ %u while enabled",
 					(unsigned long long)r->iova, i);
 	}
+	if (within(r, model_peek(m, m->shadow)) || within(r, model_peek(m, m->event)))
+		model_violation(m, "unmap of iova 0x%llx with shadow doorbells while enabled",
+				(unsigned long long)r->iova);
 }
 
 int model_unmap(struct model *m, uint64_t iova, size_t len)

@@ -32,6 +32,7 @@ struct model_sq {
 	struct model_queue q;
 	uint16_t cqid;
 	uint32_t head, tail;
+	bool awake;		/* looks at its shadow tail */
 	uint8_t *in_flight;	/* one bit per CID */
 };
 
@@ -39,6 +40,7 @@ struct model_cq {
 	struct model_queue q;
 	uint32_t head, tail, used;
 	uint16_t phase;
+	bool deaf;		/* waits for its doorbell, not its shadow */
 	unsigned sqs;		/* that complete here */
 };
 
@@ -111,6 +113,7 @@ struct model {
 	struct model_cq *cq;
 	unsigned queues;		/* in those arrays, with 0 */
 	unsigned turn;			/* round robin */
+	uint64_t shadow, event;		/* bus addresses of the shadow doorbells' pages, or 0 */
 	unsigned aers, io_queues;
 	uint16_t aer[256];
 
@@ -180,7 +183,10 @@ void model_set_reg32(struct model *m, uint32_t offset, uint32_t value);
 
 /* model_doorbell.c */
 bool model_doorbells(struct model *m);
-void model_doorbells_clear(struct model *m, unsigned qid, bool cq);
+void model_doorbells_reset(struct model *m);
+void model_doorbell_clear(struct model *m, unsigned qid, bool cq);
+bool model_cq_room(struct model *m, struct model_cq *cq);
+uint16_t model_doorbell_buffer(struct model *m, const struct nnvme_sqe *sqe);
 
 /* model_memory.c */
 int model_memory_init(struct model *m);

@@ -76,6 +76,7 @@ void model_registers_reset(struct model *m)
 	model_queues_reset(m);
 	model_features_reset(m);
 	memset(m->bar, 0, m->bar_len);
+	model_doorbells_reset(m);
 	show_constants(m);
 	m->cc = 0;
 	m->wait = m->shutdown_wait = 0;
@@ -148,7 +149,7 @@ static void disable(struct model *m)
 {
 	model_queues_reset(m);
 	model_features_reset(m);
-	memset(m->bar + MODEL_DOORBELLS, 0, m->bar_len - MODEL_DOORBELLS);
+	model_doorbells_reset(m);
 	m->shutdown_wait = 0;
 	m->wait = m->config.ready;
 	show_status(m, m->csts & NVME_CSTS_RDY_MASK);

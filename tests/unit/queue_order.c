@@ -201,6 +201,20 @@ static void batches_at_any_depth(void **state)
 	storm("mdts=5,mqes=33,run=512", 33, 40000, true);
 }
 
+/* The controller sleeps whenever it has nothing to do, and hears no store to a shadow then. */
+static void any_order_with_shadow_doorbells(void **state)
+{
+	static const unsigned depths[] = { 1, 2, 3, 8, 31, 32, 100, 500 };
+
+	for (unsigned i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+		storm("mdts=2,dbbuf=1,run=512", depths[i], 20000, false);
+		storm("mdts=5,dbbuf=1,run=512", depths[i], 20000, true);
+	}
+	storm("mdts=2,dbbuf=1,mqes=1,run=512", 1, 20000, false);
+	storm("mdts=2,dbbuf=1,mqes=7,run=512", 7, 40000, false);
+	storm("mdts=5,dbbuf=1,mqes=7,run=512", 7, 40000, true);
+}
+
 /* What a batch refuses is refused as elsewhere, and the batch goes on. */
 static void a_batch_refuses_and_goes_on(void **state)
 {
@@ -241,6 +255,7 @@ int main(void)
 		cmocka_unit_test(any_order_at_any_depth),
 		cmocka_unit_test(any_order_in_the_shortest_rings),
 		cmocka_unit_test(batches_at_any_depth),
+		cmocka_unit_test(any_order_with_shadow_doorbells),
 		cmocka_unit_test(a_batch_refuses_and_goes_on),
 	};
 

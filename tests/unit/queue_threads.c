@@ -8,7 +8,7 @@
 #include "driver_rig.h"
 
 #define PAGE 4096
-#define ROUNDS 1500
+#define ROUNDS 800
 
 struct shared {
 	struct rig r;
@@ -108,14 +108,14 @@ static void *allocate(void *arg)
 	return NULL;
 }
 
-static void everything_at_once(void **state)
+static void all_at_once(const char *settings)
 {
 	static struct shared s;
 	struct worker w[4] = { { &s, 1, 0, 0 }, { &s, 2, 0, 0 }, { &s, 0, 0, 0 }, { &s, 0, 0, 0 } };
 	pthread_t thread[4];
 
 	memset(&s, 0, sizeof(s));
-	rig_up(&s.r, "queues=4,size=32m,mdts=4", 2);
+	rig_up(&s.r, settings, 2);
 	s.memory = aligned_alloc(1 << 20, 4 << 20);
 	assert_non_null(s.memory);
 	memset(s.memory, 0, 4 << 20);
@@ -138,6 +138,16 @@ static void everything_at_once(void **state)
 	rig_close(&s.r);
 	free(s.memory);
 	rig_down(&s.r);
+}
+
+static void everything_at_once(void **state)
+{
+	all_at_once("queues=4,size=32m,mdts=4");
+}
+
+static void everything_at_once_with_shadow_doorbells(void **state)
+{
+	all_at_once("queues=4,size=32m,mdts=4,dbbuf=1");
 }
 
 /* Several controllers in one process, each with its own idea of the same memory. */
@@ -190,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_at_once),
+		cmocka_unit_test(everything_at_once_with_shadow_doorbells),
 		cmocka_unit_test(controllers_share_memory),
 	};
 
