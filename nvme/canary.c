@@ -318,13 +318,13 @@ static int set_up(struct nnvme_canaries *c, struct nnvme_err *err)
 		return nnvme_fail(err, -ENOMEM, "no memory for canaries");
 	}
 	memset(c->memory, 0, MEMORY);
+	c->canary[1].va = c->memory + CANDIDATES * PAGE;
+	c->near[0].va = c->memory + (CANDIDATES + 1) * PAGE;
+	c->near[1].va = c->near[0].va + NEAR;
 	if (mlock(c->memory, MEMORY))
 		return nnvme_fail(err, -errno, "cannot lock %zu KiB of memory: %s; raise "
 				  "RLIMIT_MEMLOCK (ulimit -l unlimited)", MEMORY / 1024,
 				  strerror(errno));
-	c->canary[1].va = c->memory + CANDIDATES * PAGE;
-	c->near[0].va = c->memory + (CANDIDATES + 1) * PAGE;
-	c->near[1].va = c->near[0].va + NEAR;
 	return map_all(c, err);
 }
 
