@@ -349,7 +349,7 @@ static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
 
 static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
 {
-	bool stuck;
+	bool stuck = false;
 	int rc = remember(group, err);
 
 	if (rc || has_type(group, type))

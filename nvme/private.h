@@ -123,8 +123,8 @@ struct nnvme_split *nnvme_splits_create(unsigned depth);
 void nnvme_splits_destroy(struct nnvme_split *splits);
 
 /*
- * shadow.c: create() offers the controller shadow doorbells where it and the user want them, attach() sets up a
- * queue pair's.
+ * shadow.c: create() offers the controller shadow doorbells where it and the user want them,
+ * attach() sets up a queue pair's.
  */
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
