@@ -11,13 +11,12 @@
 #include "nvme/private.h"
 
 #define SETS 8
-#define SET_BYTES (NNVME_LIST_PAGES * NNVME_PAGE_SIZE)
 
-/* A set is taken from the pool when it is first needed and kept then. */
+/* A page is taken from the pool when it is first needed and kept then; no two need to be together. */
 struct nnvme_lists {
-	struct {
-		void *va;
-		nnvme_bus_t bus;	/* the pages of a set are contiguous */
+	struct nnvme_list_set {
+		void *va[NNVME_LIST_PAGES];
+		nnvme_bus_t bus[NNVME_LIST_PAGES];
 		bool used;
 	} set[SETS];
 };
@@ -29,29 +28,38 @@ struct nnvme_lists *nnvme_lists_create(void)
 
 void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak)
 {
-	for (int i = 0; i < SETS && !leak; i++)
-		if (qp->lists->set[i].va)
-			nnvme_space_put(qp->ctrl->space, qp->lists->set[i].va, SET_BYTES);
+	for (int i = 0; i < SETS * NNVME_LIST_PAGES && !leak; i++) {
+		void *va = qp->lists->set[i / NNVME_LIST_PAGES].va[i % NNVME_LIST_PAGES];
+
+		if (va)
+			nnvme_space_put(qp->ctrl->space, va, NNVME_PAGE_SIZE);
+	}
 	free(qp->lists);
+}
+
+static bool have_page(struct nnvme_qpair *qp, struct nnvme_list_set *l, unsigned i)
+{
+	if (!l->va[i])
+		l->va[i] = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE, &l->bus[i], NULL);
+	return l->va[i];
 }
 
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus)
 {
-	struct nnvme_lists *l = qp->lists;
 	bool any = false;
 
 	for (uint16_t i = 0; i < SETS; i++) {
-		if (l->set[i].used) {
+		struct nnvme_list_set *l = &qp->lists->set[i];
+
+		if (l->used) {
 			any = true;
 			continue;
 		}
-		if (!l->set[i].va)
-			l->set[i].va = nnvme_space_get(qp->ctrl->space, SET_BYTES, &l->set[i].bus, NULL);
-		if (!l->set[i].va)
+		if (!have_page(qp, l, 0))
 			break;
-		l->set[i].used = true;
-		*va = l->set[i].va;
-		*bus = l->set[i].bus;
+		l->used = true;
+		*va = l->va[0];
+		*bus = l->bus[0];
 		*set = (uint16_t)(i + 1);
 		return 0;
 	}
@@ -64,12 +72,31 @@ void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set)
 		qp->lists->set[set - 1].used = false;
 }
 
+/* The entries of @left pages after @page, chained from one list page to the next. */
+static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, uintptr_t page, size_t left)
+{
+	uint64_t *entry = l->va[0], *last = entry + NNVME_LIST_ENTRIES - 1;
+	unsigned i = 0;
+
+	for (; left; left--) {
+		page += NNVME_PAGE_SIZE;
+		if (entry == last && left > 1) {
+			if (!have_page(qp, l, ++i))
+				return -ENOMEM;
+			*entry = l->bus[i].v;
+			entry = l->va[i];
+			last = entry + NNVME_LIST_ENTRIES - 1;
+		}
+		*entry++ = nnvme_table_page(qp->table, page).v;
+	}
+	return 0;
+}
+
 int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
 		      uint16_t *set)
 {
 	uintptr_t page = va & -NNVME_PAGE_SIZE;
 	size_t left = (va + len - 1 - page) >> NNVME_PAGE_SHIFT;
-	uint64_t *entry;
 	nnvme_bus_t bus;
 	void *list;
 	int ret;
@@ -82,13 +109,10 @@ int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct n
 		return ret;
 	prp->prp1 = nnvme_table_page(qp->table, va).v + va % NNVME_PAGE_SIZE;
 	prp->prp2 = bus.v;
-	for (entry = list; left; left--) {
-		size_t slot = (size_t)(entry - (uint64_t *)list);
-
-		page += NNVME_PAGE_SIZE;
-		if (slot % NNVME_LIST_ENTRIES == NNVME_LIST_ENTRIES - 1 && left > 1)
-			*entry++ = bus.v + (slot + 1) * sizeof(*entry);
-		*entry++ = nnvme_table_page(qp->table, page).v;
+	ret = fill(qp, &qp->lists->set[*set - 1], page, left);
+	if (ret) {
+		nnvme_lists_put(qp, *set);
+		*set = 0;
 	}
-	return 0;
+	return ret;
 }

@@ -300,6 +300,26 @@ static void a_thread_has_a_queue_of_its_own(void **state)
 	rig_down(&r);
 }
 
+/* Physical pages that are nowhere near each other: a shallow queue needs no two of them together. */
+static void scattered_memory_gives_shallow_queues(void **state)
+{
+	static const unsigned depths[] = { 1, 31, 32, 63 };
+	struct nnvme_qpair *qp;
+	struct rig r;
+	uint8_t *buf;
+
+	try_depths("run=1", depths, 4);
+	rig_up(&r, "run=1,size=16m,mdts=0", 63);
+	assert_int_equal(nnvme_qpair_create(r.ctrl, 64, &qp, &r.err), -ENOMEM);
+	assert_non_null(strstr(r.err.text, "huge pages"));
+	buf = rig_alloc(&r, 5 << 20);
+	assert_int_equal(rig_read(&r, buf + 4, 0, 2048), 0);
+	assert_int_equal(rig_read(&r, buf + 4, 0, 8192), 0);
+	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, &r), 0);
+	assert_int_equal(rig_wait(&r).status, 0);
+	rig_down(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +333,7 @@ int main(void)
 		cmocka_unit_test(completions_in_any_order_find_their_tags),
 		cmocka_unit_test(a_straggler_does_not_stop_the_rest),
 		cmocka_unit_test(a_thread_has_a_queue_of_its_own),
+		cmocka_unit_test(scattered_memory_gives_shallow_queues),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,7 +169,7 @@ static void chained_lists_carry_4_mib(void **state)
 	struct rig r;
 	uint8_t *buf;
 
-	up(&r, "mdts=0,size=16m,run=16", 4, &buf);
+	up(&r, "mdts=0,size=16m,run=1", 4, &buf);
 	assert_int_equal(r.ns->max_blocks, 8192);
 	for (unsigned i = 0; i < 5; i++) {
 		memset(buf, 0, 6 * MIB);
