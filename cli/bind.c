@@ -55,7 +55,8 @@ int cli_bind(int argc, char **argv)
 		cli_error("%s", err.text);
 		return 1;
 	}
-	printf("%s is bound to %s (/dev/vfio/devices/%s)\n", info.bdf, info.driver, info.vfio_dev);
+	printf("%s is bound to %s (/dev/vfio/%s%s)\n", info.bdf, info.driver,
+	       info.cdev ? "devices/" : "", info.cdev ? info.vfio_dev : info.group);
 	if (!info.iommu)
 		cli_error("warning: %s has no IOMMU: whoever drives it can reach all of the "
 			  "machine's memory through it", info.bdf);

@@ -20,6 +20,8 @@ int cli_probe(int argc, char **argv)
 	nnvme_probe(&p);
 	printf("%-14s %s\n", "kernel", p.release);
 	line("iommufd", p.iommufd, "/dev/iommu (CONFIG_IOMMUFD)");
+	line("iommu", p.iommu, "the kernel drives one");
+	line("container", p.container, "VFIO's way to it without iommufd (CONFIG_VFIO_CONTAINER)");
 	line("vfio-pci", p.vfio_pci, "the driver (CONFIG_VFIO_PCI)");
 	line("vfio-cdev", p.vfio_cdev, "device nodes (CONFIG_VFIO_DEVICE_CDEV)");
 	line("noiommu-mode", p.noiommu_mode, "there is such a mode (CONFIG_VFIO_NOIOMMU)");

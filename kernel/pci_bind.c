@@ -182,9 +182,9 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a driver of VFIO's; try "
 				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no "
-				  "device nodes; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
-				  bdf);
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has neither "
+				  "device nodes nor containers; it needs CONFIG_VFIO_DEVICE_CDEV "
+				  "(Linux 6.6) or CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
 			  "kernel/patches/6.12", bdf);

@@ -154,6 +154,23 @@ static void kernel_without(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 }
 
+/* No device nodes, but VFIO's containers: good enough behind an IOMMU, and for nothing else. */
+static void kernel_with_containers(void **state)
+{
+	struct nnvme_pci_info info;
+
+	fake.no_cdev = true;
+	fake_groups();
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
+	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
+	assert_true(info.container && !info.cdev);
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
+	refuses(FAKE_NOIOMMU, 1, -EOPNOTSUPP, "7.3");
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
+}
+
 static void loads_the_module(void **state)
 {
 	fake_remove("/sys/bus/pci/drivers/vfio-pci");
@@ -387,7 +404,8 @@ int main(void)
 		TEST(bind_behind_iommu), TEST(noiommu_needs_the_switch), TEST(noiommu_with_the_flag),
 		TEST(noiommu_on_already), TEST(former_driver_and_override), TEST(had_no_driver),
 		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
-		TEST(vfio_refuses), TEST(kernel_without), TEST(loads_the_module), TEST(rebind),
+		TEST(vfio_refuses), TEST(kernel_without), TEST(kernel_with_containers),
+		TEST(loads_the_module), TEST(rebind),
 		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
 		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
 		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_note),
