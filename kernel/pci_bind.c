@@ -142,7 +142,8 @@ static bool is_ready(const struct nnvme_pci_info *info, const char *driver)
 {
 	bool noiommu = !strncmp(info->vfio_dev, "noiommu-", 8);
 
-	return !strcmp(info->driver, driver) && info->cdev && noiommu == !info->iommu;
+	return !strcmp(info->driver, driver) && (info->cdev || info->container) &&
+	       noiommu == !info->iommu;
 }
 
 /* May a device without an IOMMU be bound? *turn_on: noiommu mode has to be turned on for it. */
