@@ -239,6 +239,34 @@ static void no_iommu(void **state)
 	rig_down(&r);
 }
 
+static void keep_info(void *arg, enum nnvme_log_level level, const char *line)
+{
+	if (level == NNVME_LOG_INFO)
+		snprintf(arg, 4096, "%s", line);
+}
+
+/* Why a mode was taken is logged and can be asked for, of the controller and of its isolation. */
+static void mode_is_said(void **state)
+{
+	struct nnvme_ctrl_info info;
+	struct nnvme_isolation i;
+	struct rig r;
+
+	up(&r, "mode=iommu");
+	r.options.log = keep_info;
+	r.options.log_arg = r.log;
+	assert_int_equal(model_create(&r.config, &r.m, &r.err), 0);
+	strcpy(model_device(r.m)->mode_reason, "mode iommu, because of the moon");
+	assert_int_equal(rig_open(&r), 0);
+	assert_non_null(strstr(r.log, "mode iommu, because of the moon"));
+	nnvme_ctrl_info(r.ctrl, &info);
+	assert_string_equal(info.mode_reason, "mode iommu, because of the moon");
+	i = find_out(&r);
+	assert_ptr_equal(i.mode_reason, info.mode_reason);
+	model_forgive(r.m);
+	rig_down(&r);
+}
+
 static void fails(struct rig *r, int code, const char *words)
 {
 	struct nnvme_isolation i = { .verdict = NNVME_UNPROTECTED };
@@ -391,7 +419,7 @@ int main(void)
 		TEST(another_status), TEST(no_iommu), TEST(no_physical_addresses),
 		TEST(pagemap_fails), TEST(controller_dies), TEST(mapping_fails),
 		TEST(odd_controllers),
-		TEST(clash), TEST(blind),
+		TEST(clash), TEST(blind), TEST(mode_is_said),
 	};
 
 	return cmocka_run_group_tests_name("isolation", tests, NULL, NULL);
