@@ -85,6 +85,63 @@ static void a_late_repetition_does_not_complete_the_next_command(void **state)
 	rig_down(&r);
 }
 
+/* Not soon, that is: a late completion of any of the last commands must mean none of these. */
+static void cids_are_not_used_again_soon(void **state)
+{
+	enum { OLD = 4 * DEPTH };
+	struct model_log log;
+	uint16_t old[OLD];
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, NULL, DEPTH);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	for (unsigned i = 0; i < OLD; i++) {
+		submit(&r, buf, 1);
+		assert_int_equal(collect(&r), 2);
+		assert_true(model_log(r.m, 0, &log));
+		old[i] = log.cid;
+	}
+	inject(&r, MODEL_HOLD, 0, 0, 0);
+	for (unsigned i = 0; i < DEPTH; i++) {
+		submit(&r, buf, 1);
+		model_drain(r.m);
+	}
+	for (unsigned i = 0; i < OLD; i++) {
+		assert_false(model_in_flight(r.m, 1, old[i]));
+		assert_int_equal(model_post(r.m, 1, 1, old[i], 0), 0);
+		assert_int_equal(collect(&r), 0);
+	}
+	assert_int_equal(nnvme_in_flight(r.qp), DEPTH);
+	rig_down(&r);
+}
+
+/* Nor where stragglers hold on to their slots and others take the spare ones. */
+static void cids_beside_stragglers_are_not_used_again_at_once(void **state)
+{
+	struct model_log log;
+	uint16_t last[4] = { 0 };
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, NULL, DEPTH);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	inject(&r, MODEL_HOLD, 0, DEPTH - 1, 0);
+	submit(&r, buf, DEPTH - 1);
+	model_drain(r.m);
+	for (unsigned i = 0; i < 1000; i++) {
+		submit(&r, buf, 1);
+		assert_int_equal(collect(&r), 2);
+		assert_true(model_log(r.m, 0, &log));
+		for (unsigned k = 0; k < 4 && i >= 4; k++)
+			assert_int_not_equal(log.cid, last[k]);
+		last[i % 4] = log.cid;
+	}
+	rig_down(&r);
+}
+
 static void unknown_cids_are_dropped(void **state)
 {
 	static const uint16_t cids[] = { 0xffff, 0x8000, BAD_CID, DEPTH, DEPTH + 1, DEPTH - 1, 0, 1 };
@@ -341,6 +398,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_repeated_completion_counts_once),
 		cmocka_unit_test(a_late_repetition_does_not_complete_the_next_command),
+		cmocka_unit_test(cids_are_not_used_again_soon),
+		cmocka_unit_test(cids_beside_stragglers_are_not_used_again_at_once),
 		cmocka_unit_test(unknown_cids_are_dropped),
 		cmocka_unit_test(slots_past_the_depth_are_never_in_flight),
 		cmocka_unit_test(a_command_completed_under_a_wrong_cid_stays_in_flight),

@@ -308,6 +308,35 @@ static void many_deallocations_at_once_all_end(void **state)
 	rig_down(&r);
 }
 
+/* The page that a command had for its ranges is its own, and not of whoever has the slot next. */
+static void a_failure_frees_no_list_of_another(void **state)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+	unsigned held = 0;
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, "bad_lba=7", 32);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, &r), 0);
+		assert_int_equal(rig_wait(&r).status, 0);
+	}
+	hold.opcode = NNVME_OP_DSM;
+	model_inject(r.m, &hold);
+	while (!nnvme_deallocate(r.qp, r.ns, 0, 1, &r))
+		held++;
+	nnvme_ring(r.qp);
+	model_drain(r.m);
+	assert_true(held > 0 && held < 31);	/* there are fewer lists than slots */
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(rig_read(&r, buf, 7, 1), 0x281);
+		assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, &r), -EAGAIN);
+	}
+	rig_down(&r);
+}
+
 static void a_failed_block_fails_its_command_alone(void **state)
 {
 	struct rig r;
@@ -340,6 +369,7 @@ int main(void)
 		cmocka_unit_test(entries_are_written_whole),
 		cmocka_unit_test(zeroes_and_deallocation_zero_what_they_say),
 		cmocka_unit_test(many_deallocations_at_once_all_end),
+		cmocka_unit_test(a_failure_frees_no_list_of_another),
 		cmocka_unit_test(a_failed_block_fails_its_command_alone),
 	};
 
