@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# guest: --kernel=no-iommufd --iommu=split
+# A kernel as Debian builds it, without iommufd and without VFIO's device nodes: what works behind an IOMMU, by
+# the container, and what is said where nothing can work.
+# shellcheck source=tests/guest/lib.sh
+. /tests/lib.sh
+n=$NVME_NOIOMMU i=$NVME_IOMMU
+I=$(echo "$i" | tr : .)
+driver() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")"; }
+disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
+finding() { noiommu-nvme doctor "$i" | grep -q -e "$1"; }
+
+check 'there is no iommufd here' [ ! -e /dev/iommu ]
+check 'doctor: so it says, and what instead' finding '^missing  *iommufd '
+check 'doctor: no device nodes either' finding '^missing  *vfio-cdev '
+check 'bind' noiommu-nvme bind "$i"
+check 'it has no device node' [ ! -e /dev/vfio/devices ]
+check 'bind again' noiommu-nvme bind "$i"
+check 'list: iommu' sh -c "noiommu-nvme list | grep -q '^$i  *vfio-pci  *iommu '"
+check 'doctor: programs can open it' finding '^ok  *open '
+check 'mode' sh -c "/tests/device why $i | grep -q '^mode iommu, chosen: .*through the VFIO container'"
+/tests/device check "$i" | sed 's/ok /ok device: /'
+check 'the engine' fio --name=job --ioengine=libnoiommu_nvme --filename="$I" --rw=randwrite --bs=4k --size=8m \
+	--iodepth=32 --verify=crc32c --hugepages=off --mode=iommu
+check 'isolation' sh -c "noiommu-nvme isolation $i | grep -q '^verdict  *isolated'"
+refuses 'without an IOMMU: what the kernel lacks' 'CONFIG_VFIO_NOIOMMU' noiommu-nvme bind --unsafe-noiommu "$n"
+check 'which nvme still has' [ "$(driver "$n")" = nvme ]
+check 'unbind' noiommu-nvme unbind "$i"
+check 'nvme has it back' [ "$(driver "$i")" = nvme ]
+check 'its disk works' dd if="/dev/$(disk "$i")" of=/dev/null bs=4k count=1
