@@ -92,8 +92,10 @@ static int show(const char *bdf)
 	if (g.unfinished)
 		printf("A change of it was cut short; to undo that: noiommu-nvme domain %s --restore\n",
 		       g.bdf);
-	if (g.holder)
+	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
+	else if (g.holder)
+		printf("Another user's program is changing or holding it.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
 }

@@ -244,7 +244,7 @@ static int make_change(struct change *c, enum nnvme_domain type)
 	int rc = 0;
 
 	for (size_t i = 0; i < group->count; i++)
-		c->disks[i] = nnvme_pci_is_detached(group->members[i].name) ? 1 : -1;
+		c->disks[i] = nnvme_pci_is_halfway(group->members[i].name) ? 1 : -1;
 	if (was != type && !live)
 		rc = check_members(c);
 	if (rc)
@@ -336,6 +336,9 @@ static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
 
 	if (rc == -ENOENT)
 		return 0;
+	if (rc == -EACCES)
+		return nnvme_fail(err, -EPERM, "cannot read the note " NNVME_NOTES "/group-%s about %s; "
+				  "run as root", group->number, group->bdf);
 	if (rc)
 		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s; set "
 				  "the type that you want by hand and remove the note", group->number,
@@ -360,6 +363,13 @@ static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct
 	return rc;
 }
 
+static int check_type(enum nnvme_domain type, struct nnvme_err *err)
+{
+	if (type > NNVME_DOMAIN_OTHER && type <= NNVME_DOMAIN_AUTO)
+		return 0;
+	return nnvme_fail(err, -EINVAL, "%d is not a domain type", (int)type);
+}
+
 int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
 			   struct nnvme_err *err)
 {
@@ -367,8 +377,9 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	int rc;
 
 	hold->lock = -1;
-	if (type <= NNVME_DOMAIN_OTHER || type > NNVME_DOMAIN_AUTO)
-		return nnvme_fail(err, -EINVAL, "%d is not a domain type", (int)type);
+	rc = check_type(type, err);
+	if (rc)
+		return rc;
 	rc = open_group(bdf, &group, &hold->lock, err);
 	if (rc)
 		return rc;
@@ -403,8 +414,10 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 	struct nnvme_iommu_group group;
 	struct nnvme_iommu_hold hold;
 	bool done;
-	int rc = nnvme_iommu_group_read(bdf, &group, err);
+	int rc = check_type(type, err);
 
+	if (!rc)
+		rc = nnvme_iommu_group_read(bdf, &group, err);
 	if (rc)
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);

@@ -71,10 +71,10 @@ int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_io
 /* A note is somebody's who still lives when he has the lock. */
 static int read_state(struct nnvme_iommu_group *group)
 {
-	struct nnvme_iommu_note note;
+	struct nnvme_iommu_note note = { .pid = -1 };
 	int rc = nnvme_iommu_note_read(group, &note), fd;
 
-	if (rc)
+	if (rc && rc != -EACCES)	/* only root may read notes, but this much anybody may know */
 		return rc == -ENOENT ? 0 : rc;
 	fd = nnvme_sys_open(O_RDONLY, NNVME_IOMMU_GROUPS "/%s/type", group->number);
 	if (fd < 0)

@@ -43,7 +43,7 @@ struct nnvme_iommu_group {
 	enum nnvme_domain type;
 	char type_text[16];		/* as the kernel says it */
 	bool unfinished;		/* a change was cut short: nnvme_iommu_group_restore() */
-	int holder;			/* the process that changes or holds it now, or 0 */
+	int holder;			/* the process that changes or holds it now, or 0; -1 not told */
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };

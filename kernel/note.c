@@ -35,7 +35,11 @@ int nnvme_note_read(char *buf, size_t size, const char *name)
 void nnvme_note_remove(const char *name)
 {
 	char path[300];
+	int fd;
 
 	snprintf(path, sizeof(path), "%s" NNVME_NOTES "/%s", nnvme_sys.root, name);
-	nnvme_sys.unlink(path);
+	if (!nnvme_sys.unlink(path) || errno == ENOENT)
+		return;
+	fd = nnvme_sys_open(O_WRONLY | O_TRUNC | O_NOFOLLOW, NNVME_NOTES "/%s", name);
+	nnvme_sys_close(&fd);
 }

@@ -97,16 +97,19 @@ static int remember(const char *bdf, const struct former *had)
 	return nnvme_note_write(bdf, text);
 }
 
-static bool recall(const char *bdf, struct former *had)
+/* 0, -ENOENT when there is no note, or that there may be one that can't be read. */
+static int recall(const char *bdf, struct former *had)
 {
 	char text[128];
+	int rc = nnvme_note_read(text, sizeof(text), bdf);
 
-	if (nnvme_note_read(text, sizeof(text), bdf) < 0 ||
-	    sscanf(text, "%31s %63s", had->driver, had->override) != 2)
-		return false;
+	if (rc < 0)
+		return rc;
+	if (sscanf(text, "%31s %63s", had->driver, had->override) != 2)
+		return -ENOENT;
 	if (!strcmp(had->driver, "-"))
 		had->driver[0] = 0;
-	return true;
+	return 0;
 }
 
 int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
@@ -266,7 +269,7 @@ static int read_former(const struct nnvme_pci_info *info, struct former *had, bo
 	strcpy(had->driver, info->driver);
 	/* A device that VFIO has already keeps the note about the driver before. */
 	*noted = has_vfio(info);
-	if (!*noted && recall(info->bdf, &note) &&
+	if (!*noted && !recall(info->bdf, &note) &&
 	    (!*info->driver || strcmp(note.override, had->override) != 0)) {
 		*noted = true;
 		*had = note;
@@ -335,7 +338,7 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	rc = nnvme_pci_nvme_info(bdf, &info, err);
 	if (rc)
 		return rc;
-	known = recall(info.bdf, &had);
+	known = !recall(info.bdf, &had);
 	if (*info.driver && !has_vfio(&info)) {
 		/* Some driver has it again: nothing to do but to forget. */
 		if (known)
@@ -381,23 +384,24 @@ int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 	return rc ? denied(err, rc, "unbind", bdf) : 0;
 }
 
-bool nnvme_pci_is_detached(const char *bdf)
+bool nnvme_pci_is_halfway(const char *bdf)
 {
+	struct nnvme_pci_info info;
 	struct former had;
-	char now[32];
 
-	read_driver(bdf, now);
-	return !*now && recall(bdf, &had);
+	return !recall(bdf, &had) && !nnvme_pci_info(bdf, &info, NULL) && !has_vfio(&info) &&
+	       (!*info.driver || !strcmp(info.driver, had.driver));
 }
 
 int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 {
 	struct former had;
-	int rc;
+	int rc = recall(bdf, &had);
 
-	if (!recall(bdf, &had))
+	if (rc == -ENOENT)
 		return 0;
-	rc = give_back(bdf, &had);
+	if (!rc)
+		rc = give_back(bdf, &had);
 	if (rc == -ENODEV)
 		return nnvme_fail(err, rc, "%s did not take %s back; the kernel's log says why "
 				  "(dmesg)", had.driver, bdf);

@@ -39,8 +39,10 @@ int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *e
  * had is in the same note as nnvme_pci_bind()'s: nnvme_pci_unbind() gives it back, too.
  */
 int nnvme_pci_detach(const char *bdf, struct nnvme_err *err);
-bool nnvme_pci_is_detached(const char *bdf);
 int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err);
+
+/* Was a run killed that had detached it, or that had not quite bound it? */
+bool nnvme_pci_is_halfway(const char *bdf);
 
 /* Like nnvme_pci_info(), and -ENODEV when it is not an NVMe controller. */
 int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "kernel/sys.h"
+#include "kernel_fake_group.h"
 #include "kernel_fake_vfio.h"
 
 struct fake fake;
@@ -110,7 +111,7 @@ const char *fake_driver(const char *bdf)
 
 static bool has_iommu(const char *bdf)
 {
-	return !strcmp(bdf, FAKE_IOMMU);
+	return strcmp(bdf, FAKE_NOIOMMU) != 0;
 }
 
 static void attach_vfio(const char *bdf)
@@ -144,7 +145,7 @@ static void detach(const char *bdf)
 {
 	fake_remove("/sys/bus/pci/devices/%s/driver", bdf);
 	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", bdf);
-	fake_remove("/sys/bus/pci/devices/%s/nvme", bdf);
+	fake_hide_disks(bdf);
 }
 
 /* drivers_probe: the driver that driver_override names, or else the one for the class. 0 or errno. */
@@ -167,12 +168,16 @@ static int probe_driver(const char *bdf)
 						 "enable_unsafe_noiommu_mode")[0] != 'Y')
 			return EINVAL;
 	}
-	if (fake.refuses && !strcmp(driver, fake.refuses))
+	if ((fake.refuses && !strcmp(driver, fake.refuses)) ||
+	    (fake.refuses_type && !strcmp(fake_text("/sys/kernel/iommu_groups/5/type"),
+					  fake.refuses_type)))
 		return 0;	/* it doesn't want the device: nobody is told */
 	snprintf(target, sizeof(target), "../../drivers/%s", driver);
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
 	if (strstr(driver, "vfio"))
 		attach_vfio(bdf);
+	else if (!strcmp(driver, "nvme"))
+		fake_show_disks(bdf);
 	return 0;
 }
 
@@ -196,6 +201,8 @@ static int sysfs_write(const char *path, const char *text)
 		detach(text);
 	} else if (ends_with(path, "/drivers_probe")) {
 		rc = probe_driver(text);
+	} else if (ends_with(path, "/type")) {
+		rc = fake_type_write(path, text);
 	} else if (ends_with(path, "/driver_override")) {
 		write_text(full, strcmp(text, "\n") ? text : "(null)\n");
 	} else {
@@ -210,7 +217,10 @@ static int sysfs_write(const char *path, const char *text)
 
 static bool injected(void)
 {
-	if (++fake.calls != fake.fail_at)
+	fake.calls++;
+	if (fake.calls == fake.die_at)
+		_exit(FAKE_DIED);
+	if (fake.calls != fake.fail_at)
 		return false;
 	fake.injected++;
 	errno = EIO;
@@ -354,6 +364,11 @@ static int fake_unlink(const char *path)
 	return injected() ? -1 : real.unlink(path);
 }
 
+static int fake_flock(int fd, int operation)
+{
+	return injected() ? -1 : real.flock(fd, operation);
+}
+
 static int fake_run(char *const argv[])
 {
 	snprintf(fake.ran, sizeof(fake.ran), "%s %s", argv[0], argv[1]);
@@ -398,7 +413,7 @@ void fake_partition(const char *disk, const char *name, const char *number)
 	fake_file("1\n", "/sys/class/block/%s/%s/partition", disk, name);
 }
 
-static void make_device(const char *bdf, const char *class, const char *driver)
+void fake_pci_device(const char *bdf, const char *class, const char *driver)
 {
 	char target[64];
 
@@ -406,6 +421,8 @@ static void make_device(const char *bdf, const char *class, const char *driver)
 	fake_file("0x0010\n", "/sys/bus/pci/devices/%s/device", bdf);
 	fake_file(class, "/sys/bus/pci/devices/%s/class", bdf);
 	fake_file("(null)\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
+	if (!*driver)
+		return;
 	fake_file("", "/sys/bus/pci/drivers/%s/unbind", driver);
 	snprintf(target, sizeof(target), "../../drivers/%s", driver);
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
@@ -413,12 +430,11 @@ static void make_device(const char *bdf, const char *class, const char *driver)
 
 static void make_machine(void)
 {
-	make_device(FAKE_NOIOMMU, "0x010802\n", "nvme");
-	make_device(FAKE_IOMMU, "0x010802\n", "nvme");
-	make_device(FAKE_OTHER, "0x020000\n", "e1000e");
-	fake_link("../../../../kernel/iommu_groups/5", "/sys/bus/pci/devices/%s/iommu_group",
-		  FAKE_IOMMU);
-	fake_file("", "/sys/kernel/iommu_groups/5/type");
+	fake_pci_device(FAKE_NOIOMMU, "0x010802\n", "nvme");
+	fake_pci_device(FAKE_IOMMU, "0x010802\n", "nvme");
+	fake_pci_device(FAKE_OTHER, "0x020000\n", "e1000e");
+	fake_group_add(FAKE_IOMMU);
+	fake_file("DMA-FQ\n", "/sys/kernel/iommu_groups/5/type");
 	fake_disk(FAKE_NOIOMMU, "nvme0n1", "259:0\n");
 	fake_disk(FAKE_IOMMU, "nvme1n1", "259:1\n");
 	fake_file("", "/sys/bus/pci/drivers/vfio-pci/unbind");
@@ -441,6 +457,7 @@ void fake_rebuild(void)
 	fake_remove("/proc");
 	fake_remove("/dev");
 	fake_remove("/run");
+	fake_remove("/away");
 	make_machine();
 	fake.calls = fake.fail_at = fake.injected = 0;
 	fake.ran[0] = 0;
@@ -466,6 +483,7 @@ int fake_setup(void **state)
 		.mmap = fake_mmap, .munmap = fake_munmap, .pread = fake_pread,
 		.pwrite = fake_pwrite, .access = fake_access, .readlink = fake_readlink,
 		.scandir = fake_scandir, .mkdir = fake_mkdir, .unlink = fake_unlink,
+		.flock = fake_flock, .pause = fake_pause,
 		.run = fake_run, .has_cap = fake_has_cap, .memlock = fake_memlock,
 	};
 	fake_rebuild();

@@ -24,6 +24,7 @@
 #define FAKE_NOIOMMU "0000:41:00.0"
 #define FAKE_IOMMU "0000:00:10.0"
 #define FAKE_OTHER "0000:00:02.0"
+#define FAKE_DIED 9	/* exit status */
 
 /* What the kernel is like and what it was asked; reset by fake_setup(). */
 struct fake {
@@ -32,6 +33,7 @@ struct fake {
 	bool no_noiommu_cdev;	/* ... none for devices without an IOMMU */
 	bool vfio_refuses;	/* vfio-pci's probe fails */
 	const char *refuses;	/* this driver does not take devices */
+	const char *refuses_type;	/* none does while their group has this type ("DMA\n") */
 	bool deaf_config;	/* writes to the command register have no effect */
 	bool gone;		/* reads of configuration space give all ones */
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */
@@ -51,6 +53,10 @@ struct fake {
 	bool not_viable;	/* the group has devices that aren't VFIO's */
 	bool no_capabilities;	/* type1 of before Linux 5.4 */
 	bool info_cut;		/* type1 says that there are more ranges than it sends */
+	int type_errno;		/* writes of a group's type fail with this */
+	const char *type_gives;	/* the type that they give, whatever was written */
+	const char *auto_gives;	/* the type that "auto" gives */
+	int slow_disks;		/* pauses until a driver's disks are there */
 	unsigned long fail_ioctl;	/* this ioctl fails with fail_errno */
 	int fail_errno;
 	const char *fail_open;	/* opening a path that ends like this fails with open_errno */
@@ -60,6 +66,9 @@ struct fake {
 	long calls;		/* system calls so far */
 	long fail_at;		/* this one of them fails with EIO; 0: none */
 	long injected;		/* those that did */
+	long die_at;		/* the process ends with FAKE_DIED before this one; 0: it doesn't */
+	long pauses;		/* so far */
+	long type_writes;	/* so far */
 	int fds, maps;		/* open now */
 	int exclusive;		/* opened with O_EXCL so far */
 	int destroyed;		/* IOASes destroyed by a call, not by closing the iommufd */
@@ -85,6 +94,10 @@ void fake_remove(const char *path_fmt, ...) __attribute__((format(printf, 1, 2))
 
 /* Begin again with the same kernel: a fresh tree, nothing counted. */
 void fake_rebuild(void);
+
+/* A PCI device, its driver with it ("": none); one in the group of FAKE_IOMMU. */
+void fake_pci_device(const char *bdf, const char *class, const char *driver);
+void fake_group_add(const char *bdf);
 
 /* A disk in /sys/class/block and /dev, on a controller or (NULL) on none. */
 void fake_disk(const char *bdf, const char *name, const char *number);
