@@ -117,3 +117,4 @@ for bdf in "$n" "$i"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
 count() { dd if="/dev/$(disk "$i")" bs=1M skip=16 count=8 2>/dev/null | tr -dc Z | wc -c; }
 check 'the kernel reads it' test "$(count)" = 8388608
 echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+echo 0 >/proc/sys/vm/nr_hugepages
