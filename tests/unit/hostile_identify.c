@@ -122,6 +122,32 @@ static void impossible_block_sizes_are_refused(void **state)
 	expect_namespaces(&(struct lie)LIE_NS(lbaf[0].ds, 1, 16), 1);
 }
 
+/* A sound format, but more formats than the namespace says that it has. */
+static void name_a_format_too_many(void *arg, uint8_t cns, uint32_t nsid, void *data)
+{
+	struct nvme_id_ns *id = data;
+
+	if (cns != NVME_IDENTIFY_CNS_NS)
+		return;
+	id->flbas = 3;
+	id->lbaf[3].ds = 12;
+	id->nlbaf = *(uint8_t *)arg;
+}
+
+static void formats_that_do_not_exist_are_refused(void **state)
+{
+	uint8_t last = 2;
+	struct rig r;
+
+	up(&r, NULL, name_a_format_too_many, &last);
+	assert_int_equal(check(&r), 0);
+	rig_down(&r);
+	last = 3;
+	up(&r, NULL, name_a_format_too_many, &last);
+	assert_int_equal(check(&r), 1);
+	rig_down(&r);
+}
+
 static void blocks_larger_than_a_transfer_are_refused(void **state)
 {
 	struct lie lie = LIE_NS(lbaf[0].ds, 1, 14);
@@ -352,6 +378,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(impossible_sizes_are_refused),
 		cmocka_unit_test(impossible_block_sizes_are_refused),
+		cmocka_unit_test(formats_that_do_not_exist_are_refused),
 		cmocka_unit_test(blocks_larger_than_a_transfer_are_refused),
 		cmocka_unit_test(metadata_is_refused),
 		cmocka_unit_test(absurd_mdts_is_bounded),

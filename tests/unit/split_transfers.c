@@ -124,8 +124,18 @@ static void a_failed_piece_fails_the_whole(void **state)
 	assert_true(rig_commands(&r) < 20);	/* the rest is not even tried */
 	assert_int_equal(nnvme_room(r.qp), 4);
 
+	/* another failure of another piece comes later */
 	model_inject_clear(r.m);
 	fail.lba = 0;
+	model_inject(r.m, &fail);
+	fail.lba = 16 * 2;
+	fail.status = 0x282;
+	model_inject(r.m, &fail);
+	assert_int_equal(rig_read(&r, buf, 0, 16 * 4), 0x281);
+
+	model_inject_clear(r.m);
+	fail.lba = 0;
+	fail.status = 0x281;
 	model_inject(r.m, &fail);
 	model_inject(r.m, &hold);
 	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 16 * 4, buf), 0);
