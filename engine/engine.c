@@ -17,18 +17,28 @@
 /* What a library call that submits returned, in fio's terms. */
 static enum fio_q_status nnvme_fio_queued(struct thread_data *td, struct io_u *io_u, int rc)
 {
-	if (fio_likely(!rc))
+	if (!rc)
 		return FIO_Q_QUEUED;
 	return rc == -EAGAIN ? FIO_Q_BUSY : nnvme_fio_refuse(td, io_u, -rc);
 }
 
-/* All that is no read or write of whole blocks on a living controller. */
-static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_other(struct thread_data *td,
-									 struct io_u *io_u)
+/* An NVMe read is 2 and a write 1; fio counts from 0. */
+static uint8_t nnvme_fio_opcode(enum fio_ddir ddir)
+{
+	_Static_assert(NNVME_OP_READ - DDIR_READ == 2 && NNVME_OP_READ - DDIR_WRITE == NNVME_OP_WRITE,
+		       "opcodes and directions run against each other");
+	return (uint8_t)(NNVME_OP_READ - (unsigned int)ddir);
+}
+
+/* Whatever is not an ordinary read or write: not inline, so that the ordinary ones save no registers. */
+static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct thread_data *td,
+								       struct io_u *io_u)
 {
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
 	const struct nnvme_ns *ns = file->ns;
 	unsigned long long mask = (1ULL << ns->block_shift) - 1;
+	unsigned long long lba = io_u->offset >> ns->block_shift;
+	unsigned long long blocks = io_u->xfer_buflen >> ns->block_shift;
 
 	if (file->dead)
 		return nnvme_fio_refuse(td, io_u, ENODEV);
@@ -36,34 +46,41 @@ static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_other(struct 
 		return nnvme_fio_queued(td, io_u, nnvme_flush(file->qp, ns, io_u));
 	if ((io_u->offset | io_u->xfer_buflen) & mask)
 		return nnvme_fio_refuse(td, io_u, EDOM);
-	if (io_u->ddir != DDIR_TRIM)
+	if (io_u->ddir == DDIR_TRIM)
+		return nnvme_fio_queued(td, io_u, nnvme_deallocate(file->qp, ns, lba, blocks, io_u));
+	if (!ddir_rw(io_u->ddir))
 		return nnvme_fio_refuse(td, io_u, EOPNOTSUPP);
-	return nnvme_fio_queued(td, io_u,
-				nnvme_deallocate(file->qp, ns, io_u->offset >> ns->block_shift,
-						 io_u->xfer_buflen >> ns->block_shift, io_u));
+	return nnvme_fio_queued(td, io_u, nnvme_rw(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
+						   io_u->xfer_buf, lba, (uint32_t)blocks, io_u));
 }
 
 static enum fio_q_status nnvme_fio_queue(struct thread_data *td, struct io_u *io_u)
 {
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
-	const struct nnvme_ns *ns = file->ns;
 	unsigned long long offset = io_u->offset, len = io_u->xfer_buflen;
-	uint8_t opcode = io_u->ddir == DDIR_READ ? NNVME_OP_READ : NNVME_OP_WRITE;
+	unsigned int shift = file->block_shift;
 
-	if (fio_unlikely(io_u->ddir > DDIR_WRITE || file->dead ||
-			 (offset | len) & ((1u << ns->block_shift) - 1)))
-		return nnvme_fio_queue_other(td, io_u);
-	return nnvme_fio_queued(td, io_u,
-				nnvme_rw(file->qp, ns, opcode, io_u->xfer_buf,
-					 offset >> ns->block_shift,
-					 (uint32_t)(len >> ns->block_shift), io_u));
+	if (fio_unlikely(io_u->ddir > DDIR_WRITE || (offset | len) & file->block_mask) ||
+	    fio_unlikely(!nnvme_rw_fast(file->qp, file->ns, nnvme_fio_opcode(io_u->ddir),
+					io_u->xfer_buf, offset >> shift, (uint32_t)(len >> shift), io_u)))
+		return nnvme_fio_queue_any(td, io_u);
+	return FIO_Q_QUEUED;
+}
+
+/* Several files are the rare case. */
+static __attribute__((noinline)) void nnvme_fio_ring_all(struct nnvme_fio_job *job)
+{
+	for (unsigned int i = 0; i < job->files; i++)
+		nnvme_ring(job->file[i]->qp);
 }
 
 static void nnvme_fio_ring(struct nnvme_fio_job *job)
 {
-	for (unsigned int i = 0; i < job->files; i++)
-		nnvme_ring(job->file[i]->qp);
-	job->held = 0;
+	job->hold = NNVME_FIO_BATCH;
+	if (fio_likely(job->only != NULL))
+		nnvme_ring(job->only);
+	else
+		nnvme_fio_ring_all(job);
 }
 
 /*
@@ -75,7 +92,7 @@ static int nnvme_fio_commit(struct thread_data *td)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 
-	if (job->taken == job->found || ++job->held >= NNVME_FIO_BATCH)
+	if (job->taken == job->found || !--job->hold)
 		nnvme_fio_ring(job);
 	return 0;
 }
@@ -88,6 +105,10 @@ static void nnvme_fio_poll(struct nnvme_fio_job *job)
 {
 	unsigned int at = job->next;
 
+	if (fio_likely(job->only && !job->dead)) {
+		job->found += nnvme_poll(job->only, &job->done[job->found], job->room - job->found);
+		return;
+	}
 	for (unsigned int i = 0; i < job->files; i++) {
 		struct nnvme_fio_file *file = job->file[at];
 
@@ -131,7 +152,7 @@ static int nnvme_fio_show(struct nnvme_fio_job *job, unsigned int max)
 
 	if (n > max)
 		n = max;
-	job->shown = job->taken;
+	job->shown = &job->done[job->taken];
 	job->taken += n;
 	return (int)n;
 }
@@ -156,37 +177,85 @@ static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
 	return false;
 }
 
-static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigned int max,
-			       const struct timespec *wait)
+/*
+ * Until there is something to poll; false when that is given up. Not inline: what is done per I/O and
+ * what is waiting shall be two things to whoever counts instructions.
+ */
+static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
+						     const struct timespec *wait)
 {
-	struct nnvme_fio_job *job = td->io_ops_data;
-	unsigned int left = job->found - job->taken, idle = 0;
+	const struct nnvme_fio_job *job = td->io_ops_data;
 	struct timespec end = {0};
 
-	if (left && left >= min)
-		return nnvme_fio_show(job, max);
+	for (unsigned int idle = 0;; idle++) {
+		for (unsigned int i = 0; i < job->files; i++)
+			if (!job->file[i]->dead && nnvme_ready(job->file[i]->qp))
+				return true;
+		if (fio_likely(idle < NNVME_FIO_PATIENCE && !job->dead))
+			continue;
+		if (nnvme_fio_tired(td, wait, &end))
+			return false;
+		idle = 0;
+	}
+}
+
+/* Nothing that was found waits for fio: look for more, until there are @min. */
+static __attribute__((noinline)) int nnvme_fio_fetch(struct thread_data *td, unsigned int min,
+						     unsigned int max, const struct timespec *wait)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	unsigned int left = job->found - job->taken;
+
 	if (fio_unlikely(left))
 		memmove(job->done, &job->done[job->taken], left * sizeof(*job->done));
 	job->taken = 0;
 	job->found = left;
 	nnvme_fio_ring(job);
-	for (;;) {
+	do {
+		if (min && !nnvme_fio_wait(td, wait))
+			break;
 		nnvme_fio_poll(job);
-		if (fio_likely(job->found >= min))
-			break;
-		if (fio_likely(++idle < NNVME_FIO_PATIENCE && !job->dead))
-			continue;
-		if (nnvme_fio_tired(td, wait, &end))
-			break;
-		idle = 0;
-	}
+	} while (job->found < min);
 	return nnvme_fio_show(job, max);
+}
+
+/* The same for one queue pair whose completions have all been taken: no loop, where one look is enough. */
+static __attribute__((noinline)) int nnvme_fio_fetch_only(struct thread_data *td, unsigned int min,
+							  unsigned int max,
+							  const struct timespec *wait)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	nnvme_ring(job->only);
+	job->hold = NNVME_FIO_BATCH;
+	if (!nnvme_fio_wait(td, wait))
+		return 0;
+	job->shown = job->done;
+	job->taken = 0;
+	job->found = nnvme_poll(job->only, job->done, job->room);
+	if (fio_unlikely(job->found < min))
+		return nnvme_fio_fetch(td, min, max, wait);
+	job->taken = job->found < max ? job->found : max;
+	return (int)job->taken;
+}
+
+static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigned int max,
+			       const struct timespec *wait)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	unsigned int left = job->found - job->taken;
+
+	if (left && left >= min)
+		return nnvme_fio_show(job, max);
+	if (fio_likely(job->only && min && !left && !job->dead))
+		return nnvme_fio_fetch_only(td, min, max, wait);
+	return nnvme_fio_fetch(td, min, max, wait);
 }
 
 static struct io_u *nnvme_fio_event(struct thread_data *td, int event)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
-	const struct nnvme_completion *done = &job->done[job->shown + (unsigned int)event];
+	const struct nnvme_completion *done = &job->shown[event];
 
 	if (fio_unlikely(done->status))
 		nnvme_fio_failed(td, done->tag, done->status);

@@ -26,6 +26,7 @@ struct nnvme_fio_options {
 	unsigned int nsid;
 	unsigned int hugepages;		/* enum nnvme_hugepages */
 	unsigned int mode;		/* enum nnvme_mode */
+	unsigned int shadow_doorbells;	/* enum nnvme_shadow_doorbells */
 };
 
 extern struct fio_option nnvme_fio_option_list[];
@@ -34,8 +35,10 @@ extern struct fio_option nnvme_fio_option_list[];
 struct nnvme_fio_file {
 	struct nnvme_qpair *qp;
 	const struct nnvme_ns *ns;
+	unsigned int block_shift;	/* the namespace's */
+	unsigned long long block_mask;	/* bits of an offset or a length that have to be 0 */
 	struct nnvme_ctrl *ctrl;
-	bool dead;			/* the controller is gone: every I/O is an error */
+	bool dead;			/* the controller is gone: every I/O is an error, the mask all ones */
 	bool shared;			/* an earlier file of the job is on the same controller */
 	struct fio_file *fio;
 };
@@ -43,11 +46,12 @@ struct nnvme_fio_file {
 /* One job; the thread's io_ops_data. */
 struct nnvme_fio_job {
 	struct nnvme_completion *done;	/* room for iodepth of them */
-	unsigned int shown;		/* done[shown, taken) is what the last getevents returned, */
-	unsigned int taken;		/* done[taken, found) what the next ones will */
+	struct nnvme_completion *shown;	/* what the last getevents returned, up to done[taken] */
+	unsigned int taken;		/* done[taken, found) is what the next ones will return */
 	unsigned int found;
 	unsigned int room;		/* iodepth */
-	unsigned int held;		/* commits without a doorbell since the last one */
+	unsigned int hold;		/* commits left that need no doorbell */
+	struct nnvme_qpair *only;	/* the queue pair of a job with one file, else NULL */
 	struct nnvme_fio_file **file;
 	unsigned int files;
 	unsigned int next;		/* the file that is polled first, so that none starves */

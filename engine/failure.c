@@ -111,6 +111,7 @@ bool nnvme_fio_look(struct nnvme_fio_job *job)
 		log_err(NNVME_FIO_SAYS "%s\n", err.text);
 		/* Late completions must not meet an io_u that fio has back: no polling any more. */
 		file->dead = true;
+		file->block_mask = ~0ULL;
 		job->dead = true;
 	}
 	return job->dead;

@@ -73,7 +73,8 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 {
 	const struct nnvme_fio_options *options = td->eo;
 	struct nnvme_options opts = {
-		.mode = options->mode, .hugepages = options->hugepages, .log = nnvme_fio_log,
+		.mode = options->mode, .hugepages = options->hugepages,
+		.shadow_doorbells = options->shadow_doorbells, .log = nnvme_fio_log,
 	};
 	char bdf[NNVME_BDF_SIZE];
 	uint32_t nsid = 0;
@@ -89,6 +90,8 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 		nnvme_registry_put(file->ctrl);
 		return -ENODEV;
 	}
+	file->block_shift = file->ns->block_shift;
+	file->block_mask = (1ULL << file->block_shift) - 1;
 	f->real_file_size = file->ns->blocks << file->ns->block_shift;
 	/* A device and no regular file: nothing to lay out, extend or unlink. */
 	f->filetype = FIO_TYPE_BLOCK;
@@ -210,6 +213,8 @@ static int nnvme_fio_start(struct thread_data *td)
 		log_err(NNVME_FIO_SAYS "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
 			"; each job takes one for each of its files: use fewer of either");
 		nnvme_fio_stop(job);
+	} else if (job->files == 1) {
+		job->only = job->file[0]->qp;
 	}
 	return rc;
 }

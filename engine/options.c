@@ -70,6 +70,26 @@ struct fio_option nnvme_fio_option_list[] = {
 		.group = FIO_OPT_G_INVALID,
 	},
 	{
+		.name = "shadow_doorbells",
+		.lname = "Shadow doorbells",
+		.type = FIO_OPT_STR,
+		.off1 = offsetof(struct nnvme_fio_options, shadow_doorbells),
+		.help = "Write queue positions to memory and few of them to the device",
+		.def = "auto",
+		.posval = {
+			{
+				.ival = "auto", .oval = NNVME_SHADOW_AUTO,
+				.help = "Where the controller offers it",
+			},
+			{
+				.ival = "off", .oval = NNVME_SHADOW_OFF,
+				.help = "All of them to the device",
+			},
+		},
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
 		.name = NULL,
 	},
 };

@@ -283,9 +283,9 @@ static inline int nnvme_batch_write(struct nnvme_batch *b, const void *buf, uint
 	return nnvme_batch_rw(b, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
 }
 
-/* The same for one alone. */
-static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
-			   void *buf, uint64_t lba, uint32_t blocks, void *tag)
+/* The same for one alone; false when that is for nnvme_rw_slow(), and nothing was done. */
+static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+				 void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
 	const struct nnvme_granule *g = nnvme_table_granule(qp->table, (uintptr_t)buf);
 	size_t len = (size_t)blocks << ns->block_shift, tail = qp->tail;
@@ -295,14 +295,22 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->fast_end, 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_holds(g, (uintptr_t)buf, len))
-		return nnvme_rw_slow(qp, ns, opcode, buf, lba, blocks, tag);
+		return false;
 	cid = (uint32_t)tail + qp->lap;
 	req->key = (int32_t)cid;
 	req->tag = tag;
 	nnvme_write_entry((struct nnvme_sqe *)(qp->sq + 8 * tail), ns->head | cid << 16 | opcode, g, buf,
 			  len, lba, blocks);
 	qp->tail = (uint32_t)tail + 8;
-	return 0;
+	return true;
+}
+
+static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+			   void *buf, uint64_t lba, uint32_t blocks, void *tag)
+{
+	if (__builtin_expect(nnvme_rw_fast(qp, ns, opcode, buf, lba, blocks, tag), 1))
+		return 0;
+	return nnvme_rw_slow(qp, ns, opcode, buf, lba, blocks, tag);
 }
 
 /*
@@ -414,6 +422,12 @@ void nnvme_ring_cq_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe);
 
 /* The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
+
+/* Whether nnvme_poll() would find anything: two loads, nothing is changed. */
+static inline bool nnvme_ready(const struct nnvme_qpair *qp)
+{
+	return !((__atomic_load_n(&qp->cqe->dw3, __ATOMIC_RELAXED) ^ qp->phase) & 0x10000);
+}
 
 /*
  * Hand back up to @max finished commands in @out; returns how many, 0 when there are none
