@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kernel/sys.h"
 #include "kernel_fake.h"
@@ -107,6 +108,7 @@ void fake_show_disks(const char *bdf)
 
 void fake_pause(unsigned ms)
 {
+	usleep(1000);	/* others give their locks back in their own time */
 	fake.pauses++;
 	if (--wait_for > 0)
 		return;
