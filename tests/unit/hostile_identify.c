@@ -312,6 +312,15 @@ static void granted_queues_are_bounded(void **state)
 		assert_int_equal(info.max_qpairs, want[i]);
 		rig_down(&r);
 	}
+	rig_model(&r, "queues=16");
+	r.options.qpairs = 60000;
+	assert_int_equal(model_create(&r.config, &r.m, NULL), 0);
+	rule.result = 0xfffdfffd;
+	model_inject(r.m, &rule);
+	assert_int_equal(rig_open(&r), 0);
+	nnvme_ctrl_info(r.ctrl, &info);
+	assert_int_equal(info.max_qpairs, (model_device(r.m)->bar_len - 0x1000) / 8 - 1);
+	rig_down(&r);
 	rig_model(&r, "dstrd=9,queues=2");	/* 2 KiB apart */
 	assert_int_equal(rig_open(&r), 0);
 	nnvme_ctrl_info(r.ctrl, &info);
