@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was asked for
+ * addresses, then reads a pattern that the caller wrote to the first block into several places of it.
+ */
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "nvme/noiommu_nvme.h"
+
+#define GIB ((size_t)1 << 30)
+
+static char *map_gib(const char *size)
+{
+	unsigned flags = MFD_HUGETLB | (strcmp(size, "1g") ? 21u : 30u) << MFD_HUGE_SHIFT;
+	int fd = memfd_create("memory", flags);
+	void *va = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, (off_t)GIB))
+		va = mmap(NULL, GIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (va == MAP_FAILED) {
+		perror("memory: 1 GiB of huge pages");
+		exit(1);
+	}
+	return va;
+}
+
+static int read_to(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf, uint32_t blocks)
+{
+	struct nnvme_completion done;
+	int ret = nnvme_read(qp, ns, buf, 0, blocks, NULL);
+
+	if (ret)
+		return ret;
+	nnvme_ring(qp);
+	while (!nnvme_poll(qp, &done, 1))
+		;
+	return (int)done.status;
+}
+
+/* The same data wherever it is read to, also across the border of two pages. */
+static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
+{
+	static const size_t at[] = { 512, (2 << 20) - 4096, (2 << 20) - 512, GIB / 2 - 1024, GIB - (1 << 20) };
+	uint32_t blocks = (1u << 20) >> ns->block_shift;
+
+	if (read_to(qp, ns, va + (64 << 20), blocks))
+		return 1;
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		if (read_to(qp, ns, va + at[i], blocks) || memcmp(va + at[i], va + (64 << 20), 1 << 20)) {
+			printf("# different at %#zx\n", at[i]);
+			return 1;
+		}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct nnvme_ctrl_info before, after;
+	struct nnvme_options options = { 0 };
+	struct nnvme_ctrl *ctrl = NULL;
+	struct nnvme_qpair *qp = NULL;
+	struct nnvme_err err = { 0 };
+	unsigned long long calls;
+	int bad = 0;
+	char *va;
+
+	if (argc != 3)
+		return 2;
+	va = map_gib(argv[2]);
+	options.hugepages = strcmp(argv[2], "1g") ? NNVME_HUGEPAGES_2M : NNVME_HUGEPAGES_OFF;
+	if (nnvme_ctrl_open(argv[1], &options, &ctrl, &err))
+		goto fail;
+	nnvme_ctrl_info(ctrl, &before);
+	if (nnvme_register(ctrl, va, GIB, &err) || nnvme_qpair_create(ctrl, 4, &qp, &err))
+		goto fail;
+	nnvme_ctrl_info(ctrl, &after);
+	calls = after.bus_addr_calls - before.bus_addr_calls;
+	printf("# %llu calls\n%sok 1 GiB of pages of %s takes at most 512 calls for addresses\n", calls,
+	       calls && calls <= 512 ? "" : "not ", argv[2]);
+	bad |= calls > 512;
+	bad |= check_places(qp, nnvme_ns_next(ctrl, 0), va);
+	printf("%sok what is read there is what is stored\n", bad ? "not " : "");
+	nnvme_qpair_destroy(qp);
+	nnvme_ctrl_close(ctrl);
+	return bad;
+fail:
+	printf("# %s\nnot ok registering 1 GiB of pages of %s\n", err.text, argv[2]);
+	nnvme_ctrl_close(ctrl);
+	return 1;
+}
