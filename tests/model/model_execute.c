@@ -44,7 +44,8 @@ static void write_log(struct model *m, const struct model_command *cmd, uint16_t
 		.opcode = s->opcode, .qid = cmd->qid, .cid = s->cid, .nsid = s->nsid,
 		.slba = s->cdw10 | (uint64_t)s->cdw11 << 32, .blocks = (s->cdw12 & 0xffff) + 1,
 		.prp1 = s->prp1, .prp2 = s->prp2, .cdw10 = s->cdw10, .cdw11 = s->cdw11,
-		.cdw12 = s->cdw12, .rest = rest(s), .lists = m->lists, .status = status, .number = m->logged,
+		.cdw12 = s->cdw12, .rest = rest(s), .lists = m->lists,
+		.status = status, .number = m->logged,
 	};
 	m->logged++;
 }

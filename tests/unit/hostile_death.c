@@ -3,6 +3,8 @@
  * The order of death: stop the controller, then unmap, then free. The software controller writes
  * down every unmapping under a running one, so a clean end is what most of these tests ask for.
  */
+#include <pthread.h>
+
 #include "driver_rig.h"
 
 static void counts(struct rig *r, struct model_counts *c)
@@ -192,6 +194,34 @@ static void a_controller_that_is_never_ready_is_given_up(void **state)
 	rig_down(&r);
 }
 
+/* Raises CSTS.CFS as soon as the host has enabled the controller. */
+static void *fail_to_start(void *arg)
+{
+	struct rig *r = arg;
+	struct model_counts c;
+
+	do {
+		sched_yield();
+		counts(r, &c);
+	} while (!c.enables);
+	model_fatal(r->m);
+	return NULL;
+}
+
+static void a_controller_that_fails_to_start_is_told_by_its_status(void **state)
+{
+	pthread_t thread;
+	struct rig r;
+
+	rig_model(&r, "never_ready=1,to=2");
+	assert_int_equal(model_create(&r.config, &r.m, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, fail_to_start, &r), 0);
+	assert_int_equal(rig_open(&r), -EIO);
+	assert_non_null(strstr(r.err.text, "CSTS.CFS"));
+	pthread_join(thread, NULL);
+	rig_down(&r);
+}
+
 static void limits_that_do_not_fit_are_refused_untouched(void **state)
 {
 	static const char *settings[] = { "mpsmin=1", "mqes=0" };
@@ -368,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_queue_that_cannot_be_taken_back_stops_the_controller),
 		cmocka_unit_test(a_refused_deletion_stops_the_controller),
 		cmocka_unit_test(a_controller_that_is_never_ready_is_given_up),
+		cmocka_unit_test(a_controller_that_fails_to_start_is_told_by_its_status),
 		cmocka_unit_test(limits_that_do_not_fit_are_refused_untouched),
 		cmocka_unit_test(a_fatal_status_is_told_and_survived),
 		cmocka_unit_test(a_vanished_controller_keeps_its_memory),

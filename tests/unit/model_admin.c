@@ -220,12 +220,16 @@ static void queues_die_in_order(void **state)
 	host_up(&h, NULL);
 	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0),
 			 HOST_SPECIFIC(NVME_SC_INVALID_QUEUE));
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 2, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 0, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 2, 0, 0),
+			 HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 0, 0, 0),
+			 HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0), 0);
-	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_sq, 1, 0, 0),
+			 HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0), 0);
-	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0), HOST_SPECIFIC(NVME_SC_QID_INVALID));
+	assert_int_equal(host_admin(&h, nvme_admin_delete_cq, 1, 0, 0),
+			 HOST_SPECIFIC(NVME_SC_QID_INVALID));
 	host_create(&h, 1, 16);
 	assert_int_equal(host_run(&h, 1, &(struct nnvme_sqe){ .nsid = 1 }), 0);
 	host_close(&h);

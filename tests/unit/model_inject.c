@@ -148,7 +148,8 @@ static void released_completions_wait_for_room(void **state)
 	host_open(&h, NULL);
 	host_enable(&h);
 	host_queue_memory(&h, 1, 16);
-	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1, host_bus(&h, h.q[1].cq)), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1,
+				    host_bus(&h, h.q[1].cq)), 0);
 	assert_int_equal(host_admin(&h, nvme_admin_create_sq, 15 << 16 | 1, 1 << 16 | 1,
 				    host_bus(&h, h.q[1].sq)), 0);
 	model_inject(h.m, &hold);

@@ -211,7 +211,8 @@ static void a_full_completion_queue_is_never_overrun(void **state)
 	host_enable(&h);
 	host_queue_memory(&h, 1, 64);
 	h.q[1].entries = 4;
-	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1, host_bus(&h, h.q[1].cq)), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1,
+				    host_bus(&h, h.q[1].cq)), 0);
 	assert_int_equal(host_admin(&h, nvme_admin_create_sq, 63 << 16 | 1, 1 << 16 | 1,
 				    host_bus(&h, h.q[1].sq)), 0);
 	for (unsigned i = 0; i < 30; i++) {

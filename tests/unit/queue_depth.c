@@ -300,7 +300,7 @@ static void a_thread_has_a_queue_of_its_own(void **state)
 	rig_down(&r);
 }
 
-/* Physical pages that are nowhere near each other: a shallow queue needs no two of them together. */
+/* Physical pages nowhere near each other: a shallow queue needs no two of them together. */
 static void scattered_memory_gives_shallow_queues(void **state)
 {
 	static const unsigned depths[] = { 1, 31, 32, 63 };

@@ -54,6 +54,29 @@ static void what_is_not_registered_is_refused(void **state)
 	rig_down(&r);
 }
 
+static void allocated_memory_is_zero_and_registered(void **state)
+{
+	struct rig r;
+	uint8_t *a, *b;
+
+	rig_up(&r, NULL, 8);
+	b = rig_alloc(&r, 1);
+	for (unsigned i = 0; i < 50; i++) {
+		size_t size = 1 + i * 9999;
+
+		a = rig_alloc(&r, size);
+		assert_int_equal((uintptr_t)a % 4096, 0);
+		for (size_t k = 0; k < size; k++)
+			assert_int_equal(a[k], 0);
+		memset(a, 0xff, size);
+		assert_int_equal(rig_write(&r, a, 0, 1 + (uint32_t)(size - 1) / 512), 0);
+		nnvme_free(r.ctrl, a);
+	}
+	nnvme_free(r.ctrl, b);
+	nnvme_free(r.ctrl, NULL);
+	rig_down(&r);
+}
+
 static void unaligned_buffers_are_refused(void **state)
 {
 	struct rig r;
@@ -357,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_out_of_range_is_refused),
 		cmocka_unit_test(what_is_not_registered_is_refused),
+		cmocka_unit_test(allocated_memory_is_zero_and_registered),
 		cmocka_unit_test(unaligned_buffers_are_refused),
 		cmocka_unit_test(data_arrives_in_512_byte_blocks),
 		cmocka_unit_test(data_arrives_in_4096_byte_blocks),
