@@ -385,7 +385,11 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 		return rc;
 	strcpy(hold->bdf, group.bdf);
 	rc = undo_noted(&group, err);
-	if (rc >= 0)
+	if (rc == 1) {	/* its devices have their drivers again */
+		nnvme_iommu_group_free(&group);
+		rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+	}
+	if (!rc)
 		rc = begin(&group, type, err);
 	if (rc)
 		nnvme_sys_close(&hold->lock);

@@ -12,6 +12,9 @@
 #define NOTE "/run/noiommu-nvme/group-5"
 #define SECOND "0000:00:10.1"
 
+/* Processes and trees take their time: of the calls to die before, every one of so many. */
+#define STRIDE 4
+
 /* Two controllers, so that one can be done and the other not. */
 static void rebuild(void)
 {
@@ -126,7 +129,7 @@ static void killed_then_restored(void **state)
 			int rc;
 
 			rebuild();
-			ended = dies(what[i], ++n);
+			ended = dies(what[i], n += STRIDE);
 			rc = nnvme_iommu_group_restore(SECOND, &err);
 			assert_in_range(rc, 0, 1);
 			undone += rc;
@@ -137,7 +140,7 @@ static void killed_then_restored(void **state)
 					    ended && !i ? "identity\n" : rc || i ? "DMA-FQ\n" :
 					    fake_text(TYPE));
 		} while (!ended);
-		assert_true(undone > 60);
+		assert_true(undone > 60 / STRIDE);
 	}
 }
 
@@ -147,11 +150,15 @@ static void killed_then_set(void **state)
 	struct nnvme_err err;
 	long n = 0;
 	bool ended;
+	int rc;
 
 	do {
 		rebuild();
-		ended = dies(set_identity, ++n);
-		assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), 0);
+		ended = dies(set_identity, n += STRIDE);
+		rc = nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err);
+		if (rc)
+			print_message("killed before call %ld: %s\n", n, err.text);
+		assert_int_equal(rc, 0);
 		assert_at_rest(FAKE_IOMMU);
 		assert_at_rest(SECOND);
 		assert_string_equal(fake_text(TYPE), "DMA\n");
