@@ -44,13 +44,24 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 	return 0;
 }
 
+/* Queues and lists are small: a page of 1 GiB is for them only when there is no smaller one. */
+static int get_memory(const struct nnvme_pool *pool, size_t size, struct nnvme_memory *mem,
+		      struct nnvme_err *err)
+{
+	size_t small = nnvme_hugepage_smallest();
+
+	if (small && small < pool->page_size && !nnvme_memory_get(size, small, mem, NULL))
+		return 0;
+	return nnvme_memory_get(size, pool->page_size, mem, err);
+}
+
 static struct nnvme_chunk *chunk_create(struct nnvme_pool *pool, size_t size, struct nnvme_err *err)
 {
 	struct nnvme_memory mem;
 	struct nnvme_chunk *c;
 	size_t pages;
 
-	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, pool->page_size, &mem, err))
+	if (get_memory(pool, size > CHUNK_SIZE ? size : CHUNK_SIZE, &mem, err))
 		return NULL;
 	pages = mem.len / NNVME_PAGE_SIZE;
 	c = calloc(1, sizeof(*c) + pages * (sizeof(c->bus[0]) + 1));

@@ -315,6 +315,8 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
 		"%s\n", td->o.name, job->buffer_len, err.text);
 	if (job->buffer)
 		nnvme_fio_drop_buffer(job);
+	/* fio 3.33 notes the error and begins the job's I/O all the same, without buffers. */
+	td->terminate = true;
 	return 1;
 }
 

@@ -242,6 +242,9 @@ NNVME_MODEL=meta=8 refuses 'metadata' 'metadata' --rw=read
 refuses 'pre_read' 'pre_read' --pre_read=1 --rw=read
 refuses 'io_submit_mode=offload (fio'\''s own words)' 'offload' --io_submit_mode=offload --rw=read
 refuses 'mem= (fio'\''s own words)' 'mem' --mem=malloc --rw=read
+# the controller comes up, its queues fit, the buffers don't: fio itself would go on and crash
+NNVME_MODEL=map_limit=3m refuses 'buffers beyond what may be locked' 'buffers of [0-9]* bytes' --hugepages=off \
+	--rw=read --bs=64k --iodepth=8
 NNVME_MODEL=map_limit=1m refuses 'more memory than may be locked' 'memlock|ulimit|MEMLOCK' \
 	--iodepth=64 --bs=1m --size=64m --rw=read
 NNVME_MODEL=never_ready=1,to=1 refuses 'a controller that does not come up' 'CSTS.RDY=1 not seen' --rw=read
