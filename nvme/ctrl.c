@@ -155,9 +155,11 @@ void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info
 		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
 		.shadow_doorbells = ctrl->shadow != NULL,
-		.registered = ctrl->space->registered + ctrl->space->pool.bytes,
-		.bus_addr_calls = ctrl->space->pool.bus_addr_calls,
 	};
+	pthread_mutex_lock(&ctrl->space->lock);
+	info->registered = ctrl->space->registered + ctrl->space->pool.bytes;
+	info->bus_addr_calls = ctrl->space->pool.bus_addr_calls;
+	pthread_mutex_unlock(&ctrl->space->lock);
 	for (size_t i = 0; i < ctrl->nr_ns; i++)
 		info->namespaces += !ctrl->ns[i].refusal[0];
 }
