@@ -349,8 +349,7 @@ static void add_mate(const char *driver)
 	char target[64];
 
 	snprintf(target, sizeof(target), "../../drivers/%s", driver);
-	fake_file("", "/sys/kernel/iommu_groups/5/devices/%s", FAKE_IOMMU);
-	fake_file("", "/sys/kernel/iommu_groups/5/devices/%s", FAKE_OTHER);
+	fake_group_add(FAKE_OTHER);
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", FAKE_OTHER);
 }
 
