@@ -26,7 +26,7 @@ static int make_writable(struct nnvme_granule *table, size_t first, size_t last,
 	return 0;
 }
 
-/* The last granules are never anybody's: see nnvme_table_prp(). */
+/* The last granules are never anybody's: see nnvme_table_holds(). */
 static int forbid_top(struct nnvme_granule *table, struct nnvme_err *err)
 {
 	size_t first = NNVME_GRANULES - NNVME_TOP_GRANULES;
@@ -225,21 +225,15 @@ int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t le
 int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp)
 {
-	size_t i = granule_of(va), slot = (va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES;
-	size_t offset = va % NNVME_PAGE_SIZE, more;
-	const nnvme_bus_t *entry;
+	size_t slot = (va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES;
 
 	if (va % 4)
 		return -EINVAL;
 	if (!len || nnvme_table_check(table, va, len))
 		return -EFAULT;
 	/* All registered, but in a run that the granule's bounds do not describe. */
-	entry = nnvme_table_list(table, i) + slot;
-	more = (offset + len - 1) >> NNVME_PAGE_SHIFT;
-	if (slot + more >= NNVME_LIST_ENTRIES)
+	if (slot + ((va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT) >= NNVME_LIST_ENTRIES)
 		return -E2BIG;
-	prp->prp1 = entry[0].v + offset;
-	prp->prp2 = more == 0 ? 0 : more == 1 ? entry[1].v :
-		    nnvme_table_list_bus(table, i).v + (slot + 1) * sizeof(uint64_t);
+	nnvme_table_fill(&table[granule_of(va)], va, len, &prp->prp1, &prp->prp2);
 	return 0;
 }
