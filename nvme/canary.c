@@ -86,7 +86,7 @@ int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *
 			      struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
-		bool changed;
+		bool changed = false;
 		int ret = nnvme_canary_check(&c->canary[i], &changed, err);
 
 		if (ret)
@@ -197,8 +197,8 @@ int nnvme_canary_neighbours(struct nnvme_canaries *c, struct nnvme_err *err)
 static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
-		uint32_t status;
-		bool changed;
+		uint32_t status = 0;
+		bool changed = false;
 		int ret = nnvme_canary_fill(&c->canary[i], err);
 
 		ret = ret ? ret : nnvme_canary_read(c, block_at(c, c->canary[i].iova, 0), &status, err);
