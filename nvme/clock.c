@@ -3,12 +3,17 @@
 
 #include "nvme/private.h"
 
-uint64_t nnvme_now_ms(void)
+uint64_t nnvme_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t nnvme_now_ms(void)
+{
+	return nnvme_now_ns() / 1000000;
 }
 
 void nnvme_pause(void)

@@ -60,22 +60,47 @@ static int negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 					     ctrl->max_qpairs);
 }
 
-static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+static int create_space(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	int ret = nnvme_read_cap(ctrl, err);
+	int ret = choose_memory(ctrl, err);
 
-	/* Whoever had it before may have left it running. */
-	ret = ret ? ret : nnvme_disable(ctrl, err);
-	ret = ret ? ret : choose_memory(ctrl, err);
-	ret = ret ? ret : nnvme_space_create(ctrl->dev, ctrl->page_size, &ctrl->space, err);
-	ret = ret ? ret : ctrl->dev->ops->bus_master(ctrl->dev, true, err);
+	return ret ? ret : nnvme_space_create(ctrl->dev, ctrl->page_size, &ctrl->space, err);
+}
+
+static int enable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	int ret = ctrl->dev->ops->bus_master(ctrl->dev, true, err);
+
 	if (ret)
 		return ret;
 	ctrl->stopped = false;		/* from here on it may use our memory */
-	ret = nnvme_admin_create(ctrl, err);
-	ret = ret ? ret : nnvme_identify_all(ctrl, err);
-	ret = ret ? ret : nnvme_shadow_create(ctrl, err);
-	return ret ? ret : negotiate_queues(ctrl, err);
+	return nnvme_admin_create(ctrl, err);
+}
+
+/* In this order. The log tells of each that was done, so that its listener can see what takes its time. */
+static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	static const struct {
+		const char *done;
+		int (*step)(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+	} steps[] = {
+		{ "capabilities read", nnvme_read_cap },
+		{ "disabled", nnvme_disable },	/* whoever had it before may have left it running */
+		{ "memory reserved", create_space },
+		{ "enabled and ready", enable },
+		{ "identified", nnvme_identify_all },
+		{ "shadow doorbells set up", nnvme_shadow_create },
+		{ "queues granted", negotiate_queues },
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int ret = steps[i].step(ctrl, err);
+
+		if (ret)
+			return ret;
+		nnvme_log(ctrl, NNVME_LOG_DEBUG, "%s", steps[i].done);
+	}
+	return 0;
 }
 
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
@@ -94,6 +119,7 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 		ctrl->opts = *opts;
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->buffer_lock, NULL);
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "device opened");
 	ret = bring_up(ctrl, err);
 	if (ret) {
 		nnvme_ctrl_close(ctrl);

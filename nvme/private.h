@@ -61,7 +61,8 @@ struct nnvme_ctrl {
 void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* clock.c: monotonic milliseconds; a short sleep while a register settles. */
+/* clock.c: monotonic time; a short sleep while a register settles. */
+uint64_t nnvme_now_ns(void);
 uint64_t nnvme_now_ms(void);
 void nnvme_pause(void);
 

@@ -267,6 +267,8 @@ void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
 	struct nnvme_ctrl *ctrl = qp->ctrl;
 	struct nnvme_err err;
 
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", qp->id,
+		  (unsigned long long)qp->sq_rings, (unsigned long long)qp->cq_rings);
 	/*
 	 * Deleting the submission queue ends its commands (Base 2.x, Delete I/O Submission Queue
 	 * command). If the controller doesn't do it, only stopping it altogether frees their buffers.
