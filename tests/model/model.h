@@ -62,6 +62,7 @@ struct model_config {
 	bool never_ready;
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
+	bool burst;		/* I/O completions wait until all commands are done, and appear at once */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
 	/*

@@ -15,6 +15,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 	struct model_cq *cq = &m->cq[c->cqid];
 	struct nnvme_cqe *cqe;
 	uint32_t phase;
+	bool first;
 
 	if (!cq->q.exists)
 		return true;
@@ -27,7 +28,8 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 	}
 	if (!c->extra)
 		m->sq[c->sqid].in_flight[c->cid / 8] &= (uint8_t)~(1u << c->cid % 8);
-	phase = c->old_phase ? !cq->phase : cq->phase;
+	first = m->config.burst && c->cqid && !cq->burst && !c->old_phase;
+	phase = c->old_phase || first ? !cq->phase : cq->phase;
 	__atomic_store_n(&cqe->result, c->result, __ATOMIC_RELAXED);
 	__atomic_store_n(&cqe->result2, 0, __ATOMIC_RELAXED);
 	__atomic_store_n((uint32_t *)(void *)&cqe->sq_head,
@@ -36,6 +38,8 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 	/* release: the data and the rest of the entry come before the phase that covers them */
 	__atomic_store_n(&cqe->dw3, c->cid | phase << 16 | (uint32_t)c->status << 17,
 			 __ATOMIC_RELEASE);
+	if (first)
+		cq->burst = &cqe->dw3;
 	cq->used++;
 	if (++cq->tail == cq->q.size) {
 		cq->tail = 0;
@@ -75,7 +79,8 @@ void model_complete(struct model *m, const struct model_completion *c)
 {
 	struct model_completion *copy;
 
-	if (!m->nr_waiting && !c->held && !c->shuffle && c->due <= m->looks && model_post_one(m, c))
+	if (!m->nr_waiting && !c->held && !c->shuffle && c->due <= m->looks &&
+	    !(m->config.burst && c->cqid) && model_post_one(m, c))
 		return;
 	copy = m->spare;
 	if (copy)
@@ -119,6 +124,16 @@ static void shuffle_if_due(struct model *m, bool idle)
 		shuffle(m, n);
 }
 
+/* The first entry's phase comes last: until then the host finds none of them. */
+static void show_bursts(struct model *m)
+{
+	for (unsigned i = 0; i < m->queues; i++)
+		if (m->cq[i].burst) {
+			__atomic_fetch_xor(m->cq[i].burst, 1u << 16, __ATOMIC_RELEASE);
+			m->cq[i].burst = NULL;
+		}
+}
+
 bool model_post_due(struct model *m, bool idle)
 {
 	struct model_completion **p, *c;
@@ -128,7 +143,8 @@ bool model_post_due(struct model *m, bool idle)
 		return false;
 	shuffle_if_due(m, idle);
 	for (p = &m->waiting_first; (c = *p);) {
-		if (c->held || c->shuffle || c->due > m->looks || !model_post_one(m, c)) {
+		if (c->held || c->shuffle || c->due > m->looks || (m->config.burst && c->cqid && !idle) ||
+		    !model_post_one(m, c)) {
 			p = &c->next;
 			continue;
 		}
@@ -136,6 +152,7 @@ bool model_post_due(struct model *m, bool idle)
 		unlink_next(m, p);
 		give_back(m, c);
 	}
+	show_bursts(m);
 	return posted;
 }
 

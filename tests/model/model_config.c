@@ -30,7 +30,7 @@ static const struct key {
 	KEY(mqes), KEY(dstrd), KEY(to), KEY(mpsmin), KEY(mpsmax), KEY(cqr), KEY(mdts), KEY(vwc),
 	KEY(oncs), KEY(queues), KEY(aerl), KEY(dbbuf), KEY(run), KEY(list512), KEY(ready),
 	KEY(never_ready),
-	KEY(map_limit), KEY(manual), KEY(bad_lba),
+	KEY(map_limit), KEY(manual), KEY(burst), KEY(bad_lba),
 #undef KEY
 };
 

@@ -42,6 +42,7 @@ struct model_cq {
 	uint16_t phase;
 	bool deaf;		/* waits for its doorbell, not its shadow */
 	unsigned sqs;		/* that complete here */
+	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be put right */
 };
 
 /* A completion that is not posted yet. */

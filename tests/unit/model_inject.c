@@ -182,6 +182,23 @@ static void delayed_completions_come_by_looking(void **state)
 	host_close(&h);
 }
 
+static void a_burst_comes_at_once(void **state)
+{
+	struct host h;
+	uint16_t cid[16];
+
+	host_up(&h, "burst=1");
+	for (int round = 0; round < 20; round++) {	/* also over the ring's end */
+		flushes(&h, 5);
+		assert_int_equal(reaped(&h, cid), 0);
+		model_drain(h.m);
+		assert_int_equal(reaped(&h, cid), 5);
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(cid[i], i + 1);
+	}
+	host_close(&h);
+}
+
 static void shuffled_completions_all_come(void **state)
 {
 	struct host h;
@@ -339,6 +356,7 @@ int main(void)
 		cmocka_unit_test(random_release_loses_none),
 		cmocka_unit_test(released_completions_wait_for_room),
 		cmocka_unit_test(delayed_completions_come_by_looking),
+		cmocka_unit_test(a_burst_comes_at_once),
 		cmocka_unit_test(shuffled_completions_all_come),
 		cmocka_unit_test(silence_is_kept),
 		cmocka_unit_test(repeats_come_after_the_true_one),
