@@ -55,6 +55,10 @@ struct nnvme_options {
 	bool own_lists;		/* write a PRP list per command, page-aligned: for controllers that
 				 * want no list pointer into the middle of a page */
 	enum nnvme_shadow_doorbells shadow_doorbells;
+	bool tell_each_poll;	/* ring the CQ doorbell with each nnvme_poll() that found any: for controllers
+				 * that need it, and to compare. Otherwise when half of the queue was taken */
+	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
+				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
 	nnvme_log_fn *log;
 	void *log_arg;
 };

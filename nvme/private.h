@@ -130,6 +130,14 @@ void nnvme_splits_destroy(struct nnvme_split *splits);
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
 
+/*
+ * shadow.c: tell the controller how far the completion queue was read, by its doorbell or by the shadow. The
+ * second is for before a sleep: by the doorbell itself, unless it says so already, since the same value must
+ * not be written twice (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value).
+ */
+unsigned nnvme_tell_head(struct nnvme_qpair *qp, unsigned n);	/* @n, for nnvme_poll() to end with */
+void nnvme_tell_head_now(struct nnvme_qpair *qp);
+
 /* buffer.c: what is left of nnvme_alloc() at close. */
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);
 

@@ -10,7 +10,7 @@ _Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 6
 _Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
-_Static_assert(offsetof(struct nnvme_qpair, bad_completions) <= 128, "completion fields fit another");
+_Static_assert(offsetof(struct nnvme_qpair, cq_told) == 128, "completion fields fill another");
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
 #define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
@@ -31,32 +31,61 @@ static size_t sq_bytes(const struct nnvme_qpair *qp)
 	return round_page(entries(qp) * sizeof(struct nnvme_sqe));
 }
 
+/* The admin queue may always have 64: MQES is not for it (Base 2.x, Admin Queue Attributes). */
+static uint32_t max_entries(const struct nnvme_qpair *qp)
+{
+	return qp->id ? (uint32_t)NVME_CAP_MQES(qp->ctrl->cap) + 1 : MIN_ENTRIES;
+}
+
+/* The longer an I/O completion queue, the less often the controller is told how far it was read. */
+static uint32_t cq_entries(const struct nnvme_qpair *qp)
+{
+	uint32_t n = qp->id ? 2 * entries(qp) : entries(qp);
+
+	return n < max_entries(qp) ? n : max_entries(qp);
+}
+
 static size_t cq_bytes(const struct nnvme_qpair *qp)
 {
-	return round_page(entries(qp) * sizeof(struct nnvme_cqe));
+	return round_page(cq_entries(qp) * sizeof(struct nnvme_cqe));
 }
 
 /*
- * Both queues are longer than the depth needs, which is one entry more: then the slot at the tail is
- * rarely still in use, and the rings turn less often. MQES does not bind the admin queue (Base 2.x,
- * Admin Queue Attributes), whose 64 entries are always allowed.
+ * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
+ * tail is rarely still in use, and the ring turns less often.
  */
-static uint32_t choose_entries(const struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth)
+static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {
-	uint32_t n = 2 * depth < MIN_ENTRIES ? MIN_ENTRIES : 2 * depth;
-	uint32_t most = id ? (uint32_t)NVME_CAP_MQES(ctrl->cap) + 1 : MIN_ENTRIES;
+	uint32_t n = 2 * qp->depth < MIN_ENTRIES ? MIN_ENTRIES : 2 * qp->depth;
 
 	if (n > MAX_ENTRIES)
 		n = MAX_ENTRIES;
-	return n < most ? n : most;
+	return n < max_entries(qp) ? n : max_entries(qp);
+}
+
+/*
+ * How many completions are taken before the controller is told. It may post into what is left of its queue,
+ * and that has always room for all commands in flight: a full queue would stop it (Base 2.x, Full Queue).
+ * The admin queue may share its interrupt vector with another, whose interrupts would not come while
+ * entries of this one are not acknowledged.
+ */
+static uint32_t choose_step(const struct nnvme_qpair *qp)
+{
+	uint32_t n = cq_entries(qp), left = n - qp->depth;
+
+	if (!qp->id || qp->ctrl->opts.tell_each_poll)
+		return 1;
+	return left < n / 2 ? left : n / 2;
 }
 
 static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 {
 	struct nnvme_space *space = qp->ctrl->space;
+	uint32_t step;
 	void *cq;
 
 	qp->end = 8 * n;
+	step = choose_step(qp);
 	qp->sq = nnvme_space_get(space, sq_bytes(qp), &qp->sq_bus, err);
 	if (!qp->sq)
 		return -ENOMEM;
@@ -66,8 +95,10 @@ static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = cq;
-	qp->cq_end = qp->cq + n;
+	qp->cq = qp->cqe = qp->cq_told = cq;
+	qp->cq_end = qp->cq + cq_entries(qp);
+	qp->cq_step = step * sizeof(*qp->cq);
+	qp->cq_tell = qp->cq + step;
 	return 0;
 }
 
@@ -80,7 +111,7 @@ static void put_queues(struct nnvme_qpair *qp)
 /* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
 static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
-	uint32_t n = choose_entries(qp->ctrl, qp->id, qp->depth), least = qp->depth + 1;
+	uint32_t n = choose_entries(qp), least = qp->depth + 1;
 	int ret = get_queues(qp, n, err);
 
 	return ret && least < n ? get_queues(qp, least, err) : ret;
@@ -111,7 +142,7 @@ static int alloc_slots(struct nnvme_qpair *qp)
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **out, struct nnvme_err *err)
 {
-	struct nnvme_qpair *qp = aligned_alloc(64, (sizeof(*qp) + 63) & ~(size_t)63);
+	struct nnvme_qpair *qp = aligned_alloc(128, (sizeof(*qp) + 127) & ~(size_t)127);
 	volatile char *doorbells = (volatile char *)ctrl->dev->bar + 0x1000;
 
 	if (!qp)
@@ -162,7 +193,7 @@ static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_cq,
 		.prp1 = qp->cq_bus.v,
-		.cdw10 = (entries(qp) - 1) << 16 | qp->id,
+		.cdw10 = (cq_entries(qp) - 1) << 16 | qp->id,
 		.cdw11 = 1,		/* physically contiguous; no interrupts */
 	};
 

@@ -98,12 +98,14 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 	return cqe;
 }
 
-static inline void ring_cq(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
+/*
+ * All entries before @cqe were taken. The controller has to know in time that it may reuse them, not at
+ * once: see choose_step(). Returns @n.
+ */
+static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, unsigned n)
 {
-	if (qp->shadow.cq)
-		nnvme_ring_cq_slow(qp, cqe);
-	else
-		nnvme_ring_cq(qp, cqe);
+	qp->cqe = cqe;
+	return cqe < qp->cq_tell ? n : nnvme_tell_head(qp, n);
 }
 
 /* As many as @max entries from @cqe, but not beyond the ring's end. */
@@ -126,7 +128,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 		uint32_t dw3;
 
 		if (cqe == qp->cq_end) {
-			cqe = from = qp->cq;
+			cqe = from = qp->cq_tell = qp->cq;
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
@@ -139,12 +141,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 			break;
 		n += reap_slow(qp, cqe++, dw3, out + n);
 	}
-	if (cqe == qp->cq_end) {
-		cqe = qp->cq;
-		qp->phase ^= 0x10000;
-	}
-	ring_cq(qp, cqe);
-	return n;
+	return advance(qp, cqe, n);
 }
 
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max)
@@ -157,11 +154,6 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (!n)
 		return 0;
-	if (__builtin_expect(cqe == qp->cq_end, 0)) {
-		cqe = qp->cq;
-		qp->phase ^= 0x10000;
-	}
 	make_room(qp, n);
-	ring_cq(qp, cqe);
-	return n;
+	return advance(qp, cqe, n);
 }
