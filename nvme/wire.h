@@ -43,6 +43,23 @@ struct nnvme_cqe {
 	uint32_t dw3;		/* CID 15:00, phase 16, status 31:17; read in one load */
 };
 
+/* In the place of PRP1 and PRP2 with NNVME_PSDT_SGL, and in lists of such (Base 2.x, Scatter Gather List). */
+struct nnvme_sgl {
+	uint64_t addr;
+	uint32_t len;
+	uint8_t reserved[3];
+	uint8_t type;		/* descriptor type 7:4, sub type 3:0: 0 is an address */
+};
+
+#define NNVME_PSDT_SGL 0x40	/* in flags: SGLs, and the metadata pointer a plain address */
+
+enum {
+	NNVME_SGL_DATA = 0x00,
+	NNVME_SGL_BIT_BUCKET = 0x10,
+	NNVME_SGL_SEGMENT = 0x20,
+	NNVME_SGL_LAST_SEGMENT = 0x30,
+};
+
 /* NVM Command Set opcodes that the inline path uses. */
 enum {
 	NNVME_OP_FLUSH = 0x00,

@@ -62,6 +62,7 @@ struct model_config {
 	bool never_ready;
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
+	uint32_t sgls;		/* SGLS: 1 SGLs, 2 in dwords; bit 16 bit buckets, bit 18 longer than the data */
 	bool burst;		/* I/O completions wait until all commands are done, and appear at once */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
@@ -145,7 +146,9 @@ struct model_log {
 	uint64_t prp1, prp2;
 	uint32_t cdw10, cdw11, cdw12;
 	bool rest;		/* any bit set in CDW2, CDW3, MPTR, CDW13 to CDW15 */
-	unsigned lists;		/* PRP list pages read */
+	uint8_t flags;		/* FUSE, PSDT */
+	unsigned lists;		/* PRP list pages read, or SGL segments */
+	unsigned descriptors;	/* of SGLs, the one in the command included */
 	uint16_t status;	/* as executed, before injection */
 	uint64_t number;	/* 0 is the first since model_create() */
 };

@@ -45,6 +45,7 @@ static void write_log(struct model *m, const struct model_command *cmd, uint16_t
 		.slba = s->cdw10 | (uint64_t)s->cdw11 << 32, .blocks = (s->cdw12 & 0xffff) + 1,
 		.prp1 = s->prp1, .prp2 = s->prp2, .cdw10 = s->cdw10, .cdw11 = s->cdw11,
 		.cdw12 = s->cdw12, .rest = rest(s), .lists = m->lists,
+		.flags = s->flags, .descriptors = m->descriptors,
 		.status = status, .number = m->logged,
 	};
 	m->logged++;
@@ -59,9 +60,7 @@ static uint16_t check_common(struct model *m, const struct model_command *cmd, b
 	}
 	if (cmd->sqe.flags & 0x03)	/* FUSE: not offered */
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	if (cmd->sqe.flags & 0xc0)	/* PSDT: SGLs are not offered */
-		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	return 0;
+	return model_check_psdt(m, cmd);
 }
 
 /* Complete, as the rule bends it. */
@@ -110,7 +109,7 @@ static void execute_one(struct model *m, struct model_sq *sq)
 	bit = (uint8_t)(1u << cmd.sqe.cid % 8);
 	conflict = *byte & bit;
 	*byte |= bit;
-	m->lists = 0;
+	m->lists = m->descriptors = 0;
 	rule = model_match(m, &cmd);
 	if (rule && rule->act == MODEL_DROP) {
 		write_log(m, &cmd, 0);

@@ -38,6 +38,7 @@ static void controller(const struct model *m, struct nvme_id_ctrl *id)
 	id->nn = m->config.nn;
 	id->oncs = m->config.oncs;
 	id->vwc = m->config.vwc;
+	id->sgls = m->config.sgls;
 	snprintf(id->subnqn, sizeof(id->subnqn), "nqn.2026-01.invalid.model:%s", m->name);
 }
 

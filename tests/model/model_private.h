@@ -146,7 +146,7 @@ struct model {
 	struct model_counts counts;
 	struct model_log log[MODEL_LOG];
 	uint64_t logged;
-	unsigned lists;			/* list pages read by the command in execution */
+	unsigned lists, descriptors;	/* read by the command in execution */
 };
 
 /* A fetched command and what is to become of it. */
@@ -226,6 +226,20 @@ unsigned model_execute(struct model *m, unsigned commands);
 /* model_prp.c: status. to_host: the controller writes the host's memory. */
 uint16_t model_transfer(struct model *m, const struct nnvme_sqe *sqe, void *data, size_t len,
 			bool to_host);
+
+/* A transfer under way: data[0..left) is still to be moved. */
+struct model_transfer {
+	struct model *m;
+	uint8_t *data;
+	size_t left;
+	bool to_host;
+};
+/* Move @len bytes at @bus, or as many as are left. */
+uint16_t model_move(struct model_transfer *t, uint64_t bus, size_t len);
+
+/* model_sgl.c: the data pointer as an SGL, checked as PSDT says in the command. */
+uint16_t model_check_psdt(const struct model *m, const struct model_command *cmd);
+uint16_t model_move_sgl(struct model_transfer *t, const struct nnvme_sqe *sqe);
 
 /* model_admin.c, model_features.c, model_identify.c, model_nvm.c: status */
 uint16_t model_admin(struct model *m, struct model_command *cmd);

@@ -9,15 +9,7 @@
 
 #include "model_private.h"
 
-struct transfer {
-	struct model *m;
-	uint8_t *data;
-	size_t left;
-	bool to_host;
-};
-
-/* One PRP entry's worth: @len bytes within one memory page of the controller. */
-static uint16_t move(struct transfer *t, uint64_t bus, size_t len)
+uint16_t model_move(struct model_transfer *t, uint64_t bus, size_t len)
 {
 	if (len > t->left)
 		len = t->left;
@@ -53,7 +45,7 @@ static uint64_t read_entry(const uint8_t *host)
  * A list from @pointer on. Only the first pointer, PRP2 itself, may have an offset; the last
  * slot of a list page is a pointer to the next list page if and only if entries are left over.
  */
-static uint16_t move_list(struct transfer *t, uint64_t pointer)
+static uint16_t move_list(struct model_transfer *t, uint64_t pointer)
 {
 	const uint32_t page = t->m->page;
 	uint8_t *host = NULL;
@@ -78,7 +70,7 @@ static uint16_t move_list(struct transfer *t, uint64_t pointer)
 			t->m->lists++;
 			continue;
 		}
-		status = move(t, entry, page);
+		status = model_move(t, entry, page);
 		if (status)
 			return status;
 		pointer += 8;
@@ -90,21 +82,23 @@ static uint16_t move_list(struct transfer *t, uint64_t pointer)
 uint16_t model_transfer(struct model *m, const struct nnvme_sqe *sqe, void *data, size_t len,
 			bool to_host)
 {
-	struct transfer t = { .m = m, .data = data, .left = len, .to_host = to_host };
+	struct model_transfer t = { .m = m, .data = data, .left = len, .to_host = to_host };
 	uint32_t offset = sqe->prp1 % m->page;
 	uint16_t status;
 
 	if (!len)
 		return 0;
+	if (sqe->flags & 0xc0)
+		return model_move_sgl(&t, sqe);
 	if (sqe->prp1 % 4)
 		return MODEL_DNR(NVME_SC_PRP_INVALID_OFFSET);
-	status = move(&t, sqe->prp1, m->page - offset);
+	status = model_move(&t, sqe->prp1, m->page - offset);
 	if (status || !t.left)
 		return status;
 	if (t.left <= m->page) {
 		if (sqe->prp2 % m->page)
 			return MODEL_DNR(NVME_SC_PRP_INVALID_OFFSET);
-		return move(&t, sqe->prp2, m->page);
+		return model_move(&t, sqe->prp2, m->page);
 	}
 	return move_list(&t, sqe->prp2);
 }
