@@ -54,6 +54,8 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->volatile_cache = id->vwc & NVME_CTRL_VWC_PRESENT;
 	ctrl->can_shadow = le16toh(id->oacs) & NVME_CTRL_OACS_DBBUF_CFG;
+	/* 1: any alignment; 2: dwords, which is what the driver has. Of SGLs in I/O commands. */
+	ctrl->can_sgl = (le32toh(id->sgls) & 3) == 1 || (le32toh(id->sgls) & 3) == 2;
 	ctrl->nn = le32toh(id->nn);
 	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it isn't told */
 	if (le32toh(id->rtd3e) / 1000 > ctrl->shutdown_timeout_ms)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * PRP lists of a command's own, for the transfers that no list page of the bus-address table
- * describes: long ones, and all of them on controllers that want lists page-aligned. The pages
- * also hold the ranges of a Dataset Management command.
+ * Lists of a command's own, for the transfers that no list page of the bus-address table describes: long
+ * ones, vectored ones that are too long for their slot's list, and all of them on controllers that want
+ * lists page-aligned. The pages also hold the ranges of a Dataset Management command.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,25 +10,36 @@
 #include "dma/table_build.h"
 #include "nvme/private.h"
 
-#define SETS 8
-
-/* A page is taken from the pool when it is first needed and kept then; no two need to be together. */
+/*
+ * A page is taken from the pool when it is first needed and kept then; no two need to be together. The
+ * set that was given back last is taken first, so there are as many pages as were needed at once.
+ */
 struct nnvme_lists {
+	unsigned depth, used;
+	uint16_t free;			/* number + 1 of the first */
 	struct nnvme_list_set {
 		void *va[NNVME_LIST_PAGES];
 		nnvme_bus_t bus[NNVME_LIST_PAGES];
-		bool used;
-	} set[SETS];
+		uint16_t next;
+	} set[];
 };
 
-struct nnvme_lists *nnvme_lists_create(void)
+struct nnvme_lists *nnvme_lists_create(unsigned depth)
 {
-	return calloc(1, sizeof(struct nnvme_lists));
+	struct nnvme_lists *l = calloc(1, sizeof(*l) + depth * sizeof(l->set[0]));
+
+	if (!l)
+		return NULL;
+	l->depth = depth;
+	l->free = 1;
+	for (unsigned i = 0; i + 1 < depth; i++)
+		l->set[i].next = (uint16_t)(i + 2);
+	return l;
 }
 
 void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak)
 {
-	for (int i = 0; i < SETS * NNVME_LIST_PAGES && !leak; i++) {
+	for (unsigned i = 0; i < qp->lists->depth * NNVME_LIST_PAGES && !leak; i++) {
 		void *va = qp->lists->set[i / NNVME_LIST_PAGES].va[i % NNVME_LIST_PAGES];
 
 		if (va)
@@ -46,70 +57,72 @@ static bool have_page(struct nnvme_qpair *qp, struct nnvme_list_set *l, unsigned
 
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus)
 {
-	bool any = false;
+	struct nnvme_lists *lists = qp->lists;
+	struct nnvme_list_set *l = lists->free ? &lists->set[lists->free - 1] : NULL;
 
-	for (uint16_t i = 0; i < SETS; i++) {
-		struct nnvme_list_set *l = &qp->lists->set[i];
-
-		if (l->used) {
-			any = true;
-			continue;
-		}
-		if (!have_page(qp, l, 0))
-			break;
-		l->used = true;
-		*va = l->va[0];
-		*bus = l->bus[0];
-		*set = (uint16_t)(i + 1);
-		return 0;
-	}
-	return any ? -EAGAIN : -ENOMEM;
+	if (!l || !have_page(qp, l, 0))
+		return lists->used ? -EAGAIN : -ENOMEM;
+	*va = l->va[0];
+	*bus = l->bus[0];
+	*set = lists->free;
+	lists->free = l->next;
+	lists->used++;
+	return 0;
 }
 
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set)
 {
-	if (set)
-		qp->lists->set[set - 1].used = false;
+	if (!set)
+		return;
+	qp->lists->set[set - 1].next = qp->lists->free;
+	qp->lists->free = set;
+	qp->lists->used--;
 }
 
-/* The entries of @left pages after @page, chained from one list page to the next. */
-static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, uintptr_t page, size_t left)
+/* The entries of @len bytes from @c, which begin a page, chained from one list page to the next. */
+static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_cursor c, size_t len)
 {
 	uint64_t *entry = l->va[0], *last = entry + NNVME_LIST_ENTRIES - 1;
 	unsigned i = 0;
 
-	for (; left; left--) {
-		page += NNVME_PAGE_SIZE;
-		if (entry == last && left > 1) {
+	while (len) {
+		size_t step = len < NNVME_PAGE_SIZE ? len : NNVME_PAGE_SIZE;
+
+		if (entry == last && len > NNVME_PAGE_SIZE) {
 			if (!have_page(qp, l, ++i))
 				return -ENOMEM;
 			*entry = l->bus[i].v;
 			entry = l->va[i];
 			last = entry + NNVME_LIST_ENTRIES - 1;
 		}
-		*entry++ = nnvme_table_page(qp->table, page).v;
+		*entry++ = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+		len -= step;
+		nnvme_cursor_skip(&c, step);
 	}
 	return 0;
 }
 
-int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
-		      uint16_t *set)
+int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
+		      struct nnvme_prp *prp, uint16_t *set)
 {
-	uintptr_t page = va & -NNVME_PAGE_SIZE;
-	size_t left = (va + len - 1 - page) >> NNVME_PAGE_SHIFT;
+	uintptr_t va = nnvme_cursor_va(&c);
+	size_t first = NNVME_PAGE_SIZE - va % NNVME_PAGE_SIZE;
 	nnvme_bus_t bus;
 	void *list;
 	int ret;
 
 	/* The last slot of the last page may hold an entry; those of earlier pages hold a pointer. */
-	if (left > NNVME_LIST_PAGES * (NNVME_LIST_ENTRIES - 1) + 1)
+	if (len > first + (NNVME_LIST_PAGES * (NNVME_LIST_ENTRIES - 1) + 1) * NNVME_PAGE_SIZE)
 		return -E2BIG;
 	ret = nnvme_lists_get(qp, set, &list, &bus);
 	if (ret)
 		return ret;
 	prp->prp1 = nnvme_table_page(qp->table, va).v + va % NNVME_PAGE_SIZE;
 	prp->prp2 = bus.v;
-	ret = fill(qp, &qp->lists->set[*set - 1], page, left);
+	if (len > first) {
+		nnvme_cursor_skip(&c, first);
+		ret = fill(qp, &qp->lists->set[*set - 1], c, len - first);
+	}
 	if (ret) {
 		nnvme_lists_put(qp, *set);
 		*set = 0;

@@ -45,6 +45,7 @@ struct nnvme_ctrl {
 	uint16_t oncs;
 	bool volatile_cache;
 	bool can_shadow;
+	bool can_sgl;
 	char *shadow, *event;		/* the two pages of shadow doorbells, or NULL */
 	uint32_t nn;
 	char model[41], serial[21], firmware[9];
@@ -107,21 +108,71 @@ uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl);
 /* Destroy with ctrl->lock held. */
 void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
 
+/* segments.c: how far a walk through segments has come; as a value, it costs nothing to look ahead. */
+struct nnvme_cursor {
+	const struct iovec *iov;	/* the current one */
+	size_t skip;			/* bytes of it that are behind */
+	unsigned n;			/* with the current one; 0: at the end */
+};
+
+/* 0 and the lengths' sum; -EINVAL not aligned or too much. */
+int nnvme_segments_sum(const struct iovec *iov, unsigned n, uint64_t *sum);
+
+/* 0 when all of them are registered, else -EFAULT. */
+int nnvme_segments_check(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n);
+
+/* How many blocks from @c one command can carry, @most or fewer; 0: not even one. */
+uint32_t nnvme_segments_reach(const struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			      struct nnvme_cursor c, uint32_t most);
+
+/* Set the data pointer of @cmd to @blocks blocks, no more than reach() said. As nnvme_lists_get(). */
+int nnvme_segments_point(struct nnvme_qpair *qp, const struct nnvme_ns *ns, struct nnvme_cursor c,
+			 uint32_t blocks, struct nnvme_sqe *cmd, uint16_t *set);
+
+void nnvme_cursor_skip(struct nnvme_cursor *c, size_t len);
+
+/* Where it stands; not at the end. */
+static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
+{
+	return (uintptr_t)c->iov->iov_base + c->skip;
+}
+
 /*
  * lists.c: PRP lists of a command's own. get() takes a set of list pages, *set is its number + 1; NULL
  * when all are in use, which commands in flight will end (-EAGAIN), or there is no memory (-ENOMEM).
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
-struct nnvme_lists *nnvme_lists_create(void);
+struct nnvme_lists *nnvme_lists_create(unsigned depth);
 void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak);
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
-int nnvme_lists_build(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
-		      uint16_t *set);
+int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
+		      struct nnvme_prp *prp, uint16_t *set);
+
+/*
+ * own_list.c: a short list that belongs to a slot, free whenever the slot is: nothing is to be given back
+ * when its command completes. Aligned to its size, 512 bytes.
+ */
+#define NNVME_OWN_BYTES 512
+#define NNVME_OWN_PRPS (NNVME_OWN_BYTES / sizeof(uint64_t))
+#define NNVME_OWN_SGLS (NNVME_OWN_BYTES / sizeof(struct nnvme_sgl))
+struct nnvme_own_list {
+	void *va;		/* NULL: none yet */
+	uint64_t bus;
+};
+struct nnvme_own_list *nnvme_own_lists_create(unsigned slots);
+void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots, bool leak);
+
+/* The list of the slot that nnvme_submit() will take next; NULL when there is none. */
+struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp);
 
 /* split.c: transfers of several commands, one array entry per slot of the queue pair. */
 struct nnvme_split *nnvme_splits_create(unsigned depth);
-void nnvme_splits_destroy(struct nnvme_split *splits);
+void nnvme_splits_destroy(struct nnvme_split *splits, unsigned depth);
+
+/* Whatever nnvme_rwv() finds unusual; results as nnvme_readv(). */
+int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		   const struct iovec *iov, int iovcnt, uint64_t lba, void *tag);
 
 /*
  * shadow.c: create() offers the controller shadow doorbells where it and the user want them,

@@ -127,8 +127,9 @@ static int alloc_slots(struct nnvme_qpair *qp)
 	qp->spare = calloc(qp->depth, sizeof(*qp->spare));
 	qp->spare_lap = calloc(qp->depth, sizeof(*qp->spare_lap));
 	qp->splits = nnvme_splits_create(qp->depth);
-	qp->lists = nnvme_lists_create();
-	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits || !qp->lists)
+	qp->lists = nnvme_lists_create(qp->depth);
+	qp->own = nnvme_own_lists_create(entries(qp));
+	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits || !qp->lists || !qp->own)
 		return -ENOMEM;
 	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
@@ -178,9 +179,11 @@ void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak)
 		return;
 	if (qp->lists)
 		nnvme_lists_destroy(qp, leak);
+	if (qp->own)
+		nnvme_own_lists_destroy(qp, entries(qp), leak);
 	if (qp->sq && !leak)
 		put_queues(qp);
-	nnvme_splits_destroy(qp->splits);
+	nnvme_splits_destroy(qp->splits, qp->depth);
 	free(qp->spare);
 	free(qp->spare_lap);
 	if (qp->req)

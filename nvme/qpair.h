@@ -43,6 +43,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "../dma/table.h"
 #include "../kernel/err.h"
@@ -56,6 +57,7 @@ extern "C" {
 struct nnvme_ctrl;
 struct nnvme_split;
 struct nnvme_lists;
+struct nnvme_own_list;
 
 /*
  * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant then.
@@ -154,6 +156,7 @@ struct nnvme_qpair {
 	uint16_t id;
 	nnvme_bus_t sq_bus, cq_bus;
 	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
+	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
 	struct nnvme_split *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
@@ -338,6 +341,37 @@ static inline int nnvme_write(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 			      uint64_t lba, uint32_t blocks, void *tag)
 {
 	return nnvme_rw(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
+}
+
+/* The work of nnvme_readv() and nnvme_writev(). */
+int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag);
+
+#define NNVME_IOV_MAX 1024	/* segments of one request */
+
+/*
+ * The same with the data in @iovcnt segments, 1 to NNVME_IOV_MAX, that lie anywhere in registered memory,
+ * in other regions too: dword-aligned, multiples of 4 bytes long, 0 included. The lengths' sum is what is
+ * transferred, a multiple of the block. @iov itself is not needed any more when this returns.
+ *
+ * Segments that join at page borders (all but the first begin on a page, all but the last end on one) are
+ * cheapest. Others go out as a scatter gather list where the controller has those; otherwise as several
+ * commands, completed as one, and then a block must not lie across segments that don't join so.
+ *
+ * Errors as nnvme_read(); besides -EINVAL for @iovcnt, a length or the sum; -EOPNOTSUPP when the controller
+ * would need scatter gather lists for a block; -ENOMEM.
+ * Base 2.x, PRP Entry Layout and Scatter Gather List.
+ */
+static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+{
+	return nnvme_rwv(qp, ns, NNVME_OP_READ, iov, iovcnt, lba, tag);
+}
+
+static inline int nnvme_writev(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			       const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+{
+	return nnvme_rwv(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, tag);
 }
 
 /*

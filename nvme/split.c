@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dma/table_build.h"
 #include "nvme/private.h"
@@ -18,7 +19,9 @@
 struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
-	uintptr_t va;		/* what is left: from here (0: a command without data) */
+	uintptr_t va;		/* what is left: from here (0: a command without data, or of segments) */
+	struct nnvme_cursor at;	/* what is left of segments */
+	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;
 	uint32_t result;
@@ -39,8 +42,10 @@ struct nnvme_split *nnvme_splits_create(unsigned depth)
 	return s;
 }
 
-void nnvme_splits_destroy(struct nnvme_split *splits)
+void nnvme_splits_destroy(struct nnvme_split *splits, unsigned depth)
 {
+	for (unsigned i = 1; splits && i <= depth; i++)
+		free(splits[i].iov);
 	free(splits);
 }
 
@@ -52,7 +57,8 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
 	if (ret == -E2BIG || (!ret && more > 1 && qp->ctrl->opts.own_lists))
-		ret = nnvme_lists_build(qp, va, len, prp, list);
+		ret = nnvme_lists_build(qp, (struct nnvme_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
+					len, prp, list);
 	return ret;
 }
 
@@ -60,21 +66,29 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	uint32_t blocks = s->blocks < s->max ? (uint32_t)s->blocks : s->max;
-	size_t len = (size_t)blocks << s->ns->block_shift;
+	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
 	struct nnvme_req *req;
 	uint16_t list = 0;
-	int ret;
+	int ret = 0;
+	size_t len;
 
 	if (!nnvme_room(qp))
 		return -EAGAIN;
-	ret = s->va ? point_at(qp, s->va, len, &prp, &list) : 0;
+	if (s->at.n)
+		blocks = nnvme_segments_reach(qp, s->ns, s->at, blocks);
+	len = (size_t)blocks << s->ns->block_shift;
+	if (s->at.n) {
+		ret = nnvme_segments_point(qp, s->ns, s->at, blocks, &cmd, &list);
+	} else if (s->va) {
+		ret = point_at(qp, s->va, len, &prp, &list);
+		cmd.prp1 = prp.prp1;
+		cmd.prp2 = prp.prp2;
+	}
 	if (ret)
 		return ret;
-	req = nnvme_submit(qp, &(struct nnvme_sqe){
-		.opcode = s->opcode, .nsid = s->ns->nsid, .prp1 = prp.prp1, .prp2 = prp.prp2,
-		.slba = s->lba, .cdw12 = blocks - 1,
-	}, s->tag);
+	cmd.cdw12 = blocks - 1;
+	req = nnvme_submit(qp, &cmd, s->tag);
 	if (list || split)
 		nnvme_needs_more(req, list, split);
 	s->in_flight++;
@@ -82,6 +96,8 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	s->blocks -= blocks;
 	if (s->va)
 		s->va += len;
+	if (s->at.n)
+		nnvme_cursor_skip(&s->at, len);
 	return 0;
 }
 
@@ -104,10 +120,12 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 
 	*s = *whole;
 	ret = submit_some(qp, s, n);
-	if (!ret)
+	if (!ret) {
 		qp->splits[0].next = next;
-	else
+	} else {
+		s->iov = NULL;
 		s->next = next;
+	}
 	return ret;
 }
 
@@ -144,6 +162,72 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 	if (nnvme_table_check(qp->table, whole.va, (size_t)blocks << ns->block_shift))
 		return -EFAULT;
 	return submit(qp, &whole);
+}
+
+/* The commands that it takes; 0: some block is beyond any. */
+static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
+{
+	uint64_t n = 0;
+
+	while (whole.blocks) {
+		uint32_t most = whole.blocks < whole.max ? (uint32_t)whole.blocks : whole.max;
+		uint32_t blocks = nnvme_segments_reach(qp, whole.ns, whole.at, most);
+
+		if (!blocks)
+			return 0;
+		whole.blocks -= blocks;
+		nnvme_cursor_skip(&whole.at, (size_t)blocks << whole.ns->block_shift);
+		n++;
+	}
+	return n;
+}
+
+/* Later commands are built when earlier ones complete: the segments are kept. */
+static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
+{
+	size_t size = whole->at.n * sizeof(struct iovec);
+	int ret;
+
+	whole->iov = malloc(size);
+	if (!whole->iov)
+		return -ENOMEM;
+	memcpy(whole->iov, whole->at.iov, size);
+	whole->at.iov = whole->iov;
+	ret = submit_split(qp, whole);
+	if (ret)
+		free(whole->iov);
+	return ret;
+}
+
+int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		   const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+{
+	struct nnvme_split whole = {
+		.tag = tag, .ns = ns, .at = { iov, 0, (unsigned)iovcnt }, .lba = lba,
+		.max = ns->max_blocks, .opcode = opcode,
+	};
+	uint64_t bytes, commands;
+	int ret;
+
+	if (iovcnt < 1 || iovcnt > NNVME_IOV_MAX)
+		return -EINVAL;
+	ret = nnvme_segments_sum(iov, (unsigned)iovcnt, &bytes);
+	whole.blocks = bytes >> ns->block_shift;
+	if (!ret && whole.blocks << ns->block_shift != bytes)
+		ret = -EINVAL;
+	if (!ret)
+		ret = check_blocks(ns, lba, whole.blocks);
+	if (!ret)
+		ret = nnvme_segments_check(qp, iov, (unsigned)iovcnt);
+	if (ret)
+		return ret;
+	if (!nnvme_room(qp))
+		return -EAGAIN;
+	/* As with plain ones: a transfer is not begun that can't be ended. */
+	commands = count_commands(qp, whole);
+	if (!commands)
+		return -EOPNOTSUPP;
+	return commands == 1 ? submit_one(qp, &whole, 0) : submit_segments(qp, &whole);
 }
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
@@ -234,6 +318,8 @@ bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completi
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
+	free(s->iov);
+	s->iov = NULL;
 	s->next = qp->splits[0].next;
 	qp->splits[0].next = n;
 	return true;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The data of a vectored request, told to the controller in general: any segments, any part of them. The
+ * plain cases are in vector.c.
+ *
+ * Two ways. PRPs, when the segments join at page borders: a PRP list has no lengths, so each of its pages
+ * but the first and the last is whole (Base 2.x, PRP Entry Layout). Else, where the controller has them,
+ * a scatter gather list: one descriptor a piece that is contiguous on the bus, in one segment.
+ */
+#include <errno.h>
+
+#include "dma/table_build.h"
+#include "nvme/private.h"
+
+#define PAGE NNVME_PAGE_SIZE
+#define MAX_SGLS ((unsigned)(NNVME_PAGE_SIZE / sizeof(struct nnvme_sgl)))
+
+_Static_assert(sizeof(struct nnvme_sgl) == 16, "an SGL descriptor is 16 bytes");
+
+void nnvme_cursor_skip(struct nnvme_cursor *c, size_t len)
+{
+	c->skip += len;
+	while (c->n && c->skip >= c->iov->iov_len) {
+		c->skip -= c->iov->iov_len;
+		c->iov++;
+		c->n--;
+	}
+}
+
+int nnvme_segments_sum(const struct iovec *iov, unsigned n, uint64_t *sum)
+{
+	*sum = 0;
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = iov[i].iov_len;
+
+		if (len && ((uintptr_t)iov[i].iov_base | len) % 4)
+			return -EINVAL;
+		if (__builtin_add_overflow(*sum, len, sum))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int nnvme_segments_check(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (iov[i].iov_len &&
+		    nnvme_table_check(qp->table, (uintptr_t)iov[i].iov_base, iov[i].iov_len))
+			return -EFAULT;
+	return 0;
+}
+
+/* Bytes from @c that join at page borders, @want or fewer. */
+static size_t prp_reach(struct nnvme_cursor c, size_t want)
+{
+	size_t done = 0;
+
+	while (done < want) {
+		uintptr_t va = nnvme_cursor_va(&c);
+		size_t len = c.iov->iov_len - c.skip;
+
+		if (done && va % PAGE)
+			break;
+		if (len > want - done)
+			len = want - done;
+		done += len;
+		if ((va + len) % PAGE)
+			break;
+		nnvme_cursor_skip(&c, len);
+	}
+	return done;
+}
+
+/*
+ * Descriptors of the @want bytes from @c, neighbours on the bus made one, MAX_SGLS at most; @to may be
+ * NULL. Returns the bytes that they describe.
+ */
+static size_t write_sgls(const struct nnvme_qpair *qp, struct nnvme_cursor c, size_t want,
+			 struct nnvme_sgl *to, unsigned *count)
+{
+	uint64_t next = 0;
+	size_t done = 0;
+
+	*count = 0;
+	while (done < want) {
+		uintptr_t va = nnvme_cursor_va(&c);
+		uint64_t bus = nnvme_table_page(qp->table, va).v + va % PAGE;
+		size_t len = PAGE - va % PAGE, left = c.iov->iov_len - c.skip;
+		bool joins = *count && bus == next;
+
+		if (len > left)
+			len = left;
+		if (len > want - done)
+			len = want - done;
+		if (!joins && *count == MAX_SGLS)
+			break;
+		if (!joins && to)
+			to[*count] = (struct nnvme_sgl){ .addr = bus, .type = NNVME_SGL_DATA };
+		*count += !joins;
+		if (to)
+			to[*count - 1].len += (uint32_t)len;
+		next = bus + len;
+		done += len;
+		nnvme_cursor_skip(&c, len);
+	}
+	return done;
+}
+
+uint32_t nnvme_segments_reach(const struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			      struct nnvme_cursor c, uint32_t most)
+{
+	size_t want = (size_t)most << ns->block_shift, len;
+	unsigned count;
+
+	if (c.skip >= c.iov->iov_len)
+		nnvme_cursor_skip(&c, 0);	/* empty ones in front */
+	len = prp_reach(c, want);
+	if (len < want && qp->ctrl->can_sgl)
+		len = write_sgls(qp, c, want, NULL, &count);
+	return (uint32_t)(len >> ns->block_shift);
+}
+
+/* The PRPs of @len bytes: in the command, in the slot's list, or in a set. */
+static int point_prps(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
+		      struct nnvme_sqe *cmd, uint16_t *set)
+{
+	uintptr_t va = nnvme_cursor_va(&c);
+	size_t more = (va % PAGE + len - 1) >> NNVME_PAGE_SHIFT;
+	struct nnvme_own_list *own = more <= NNVME_OWN_PRPS ? nnvme_own_list(qp) : NULL;
+	struct nnvme_prp prp = { 0 };
+	uint64_t *entry;
+
+	if (more > 1 && !own) {
+		int ret = nnvme_lists_build(qp, c, len, &prp, set);
+
+		cmd->prp1 = prp.prp1;
+		cmd->prp2 = prp.prp2;
+		return ret;
+	}
+	cmd->prp1 = nnvme_table_page(qp->table, va).v + va % PAGE;
+	cmd->prp2 = more > 1 ? own->bus : 0;
+	nnvme_cursor_skip(&c, PAGE - va % PAGE);
+	entry = more > 1 ? own->va : &cmd->prp2;
+	while (more--) {
+		*entry++ = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+		nnvme_cursor_skip(&c, PAGE);
+	}
+	return 0;
+}
+
+/* One descriptor stands in the command; more in a list that it points to, the only and last segment. */
+static int point_sgls(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
+		      struct nnvme_sqe *cmd, uint16_t *set)
+{
+	struct nnvme_own_list *own;
+	struct nnvme_sgl *head = (struct nnvme_sgl *)&cmd->prp1;
+	nnvme_bus_t bus;
+	unsigned count;
+	void *list;
+	int ret;
+
+	write_sgls(qp, c, len, NULL, &count);
+	cmd->flags = NNVME_PSDT_SGL;
+	if (count == 1) {
+		write_sgls(qp, c, len, head, &count);
+		return 0;
+	}
+	own = count <= NNVME_OWN_SGLS ? nnvme_own_list(qp) : NULL;
+	if (own) {
+		list = own->va;
+		bus.v = own->bus;
+	} else {
+		ret = nnvme_lists_get(qp, set, &list, &bus);
+		if (ret)
+			return ret;
+	}
+	write_sgls(qp, c, len, list, &count);
+	*head = (struct nnvme_sgl){
+		.addr = bus.v, .len = count * (uint32_t)sizeof(*head), .type = NNVME_SGL_LAST_SEGMENT,
+	};
+	return 0;
+}
+
+int nnvme_segments_point(struct nnvme_qpair *qp, const struct nnvme_ns *ns, struct nnvme_cursor c,
+			 uint32_t blocks, struct nnvme_sqe *cmd, uint16_t *set)
+{
+	size_t len = (size_t)blocks << ns->block_shift;
+
+	nnvme_cursor_skip(&c, 0);	/* empty ones in front */
+	if (prp_reach(c, len) == len)
+		return point_prps(qp, c, len, cmd, set);
+	return point_sgls(qp, c, len, cmd, set);
+}

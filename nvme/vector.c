@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Vectored requests as they mostly are: no longer than one command may be, and their list is written in one
+ * walk over the segments. Everything else is sorted out in split.c and segments.c.
+ *
+ * Per segment of one page: its address and length, the granule, its bounds, one entry copied. Up to 64
+ * entries go into the slot's own list, and then nothing is given back when the command completes: its
+ * completion is a plain one. Longer ones take a page of a set.
+ */
+#include "nvme/private.h"
+
+#define PAGE NNVME_PAGE_SIZE
+#define NOINLINE __attribute__((noinline))
+
+static inline uint64_t entry_of(const struct nnvme_granule *g, uintptr_t va)
+{
+	return ((const uint64_t *)g->entry)[va >> NNVME_PAGE_SHIFT];
+}
+
+/* Bounds are pages', so a page that begins within them, or any part of it does, is within them. */
+static inline bool holds_page(const struct nnvme_granule *g, uintptr_t va)
+{
+	return va >= g->lo && va < g->hi;
+}
+
+/* Where the list goes: the slot's own, or a page of a set. */
+struct place {
+	uint64_t *va;
+	uint64_t bus;
+	unsigned room;		/* words */
+};
+
+/*
+ * The data pointer of segments that each fill one page, the first from somewhere on: the bytes that they
+ * are, or 0 when that isn't what they are. There is room for an entry a segment.
+ */
+static NOINLINE size_t point_at_pages(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+				      struct nnvme_sqe *sqe, uint64_t *list, uint64_t bus)
+{
+	const struct iovec *stop = iov + n;
+	uintptr_t va = (uintptr_t)iov->iov_base;
+	const struct nnvme_granule *g = nnvme_table_granule(qp->table, va);
+	size_t offset = va % PAGE;
+
+	if (va % 4 || offset + iov->iov_len != PAGE || !holds_page(g, va))
+		return 0;
+	sqe->prp1 = entry_of(g, va) + offset;
+	sqe->prp2 = bus;
+	while (++iov != stop) {
+		va = (uintptr_t)iov->iov_base;
+		g = nnvme_table_granule(qp->table, va);
+		if (__builtin_expect(va % PAGE || iov->iov_len != PAGE || !holds_page(g, va), 0))
+			return 0;
+		*list++ = entry_of(g, va);
+	}
+	if (n == 2)
+		sqe->prp2 = list[-1];
+	return n * PAGE - offset;
+}
+
+/*
+ * The entries of a segment, but for its first page's where it is the @first of all. The list's new end, or
+ * NULL when that is not simple.
+ */
+static uint64_t *add_run(const struct nnvme_granule *table, const struct iovec *iov, bool first, bool last,
+			 uint64_t *list, const uint64_t *end)
+{
+	uintptr_t va = (uintptr_t)iov->iov_base;
+	const struct nnvme_granule *g = nnvme_table_granule(table, va);
+	size_t len = iov->iov_len, pages;
+	const uint64_t *entry;
+
+	/* Lengths first: one of any size must not wrap round. */
+	if (len - 1 >= NNVME_LEN_MAX || len % 4 || !nnvme_table_holds(g, va, len))
+		return NULL;
+	if ((!first && va % PAGE) || (!last && (va + len) % PAGE))
+		return NULL;
+	pages = ((va % PAGE + len - 1) >> NNVME_PAGE_SHIFT) + !first;
+	if (pages > (size_t)(end - list))
+		return NULL;
+	entry = (const uint64_t *)g->entry + (va >> NNVME_PAGE_SHIFT) + first;
+	while (pages--)
+		*list++ = *entry++;
+	return list;
+}
+
+/* The same of segments that join at page borders, however many pages each has. */
+static NOINLINE size_t point_at_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+				     struct nnvme_sqe *sqe, const struct place *to)
+{
+	uintptr_t va = (uintptr_t)iov->iov_base;
+	uint64_t *list = to->va;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < n && list; i++) {
+		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->room);
+		bytes += iov[i].iov_len;
+	}
+	if (!list)
+		return 0;
+	sqe->prp1 = entry_of(nnvme_table_granule(qp->table, va), va) + va % PAGE;
+	sqe->prp2 = list - to->va == 1 ? list[-1] : to->bus;
+	return bytes;
+}
+
+/* Descriptors of a segment over several pages, one for those that are together on the bus; NULL as above. */
+static uint64_t *add_pieces(const struct nnvme_granule *g, uintptr_t va, size_t len, uint64_t *list,
+			    const uint64_t *end)
+{
+	const uint64_t *entry = (const uint64_t *)g->entry + (va >> NNVME_PAGE_SHIFT);
+	uint64_t next = 0;
+
+	if (len - 1 >= NNVME_LEN_MAX || !nnvme_table_holds(g, va, len))
+		return NULL;
+	while (len) {
+		size_t part = PAGE - va % PAGE < len ? PAGE - va % PAGE : len;
+		uint64_t bus = *entry++ + va % PAGE;
+
+		if (bus == next) {
+			list[-1] += part;
+		} else {
+			if (list == end)
+				return NULL;
+			*list++ = bus;
+			*list++ = part;
+		}
+		next = bus + part;
+		va += part;
+		len -= part;
+	}
+	return list;
+}
+
+/*
+ * A scatter gather list of any segments. Two words a descriptor: the address, and the length below a type and
+ * reserved bytes that are 0.
+ */
+static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+				       struct nnvme_sqe *sqe, const struct place *to)
+{
+	const struct iovec *stop = iov + n;
+	uint64_t *list = to->va;
+	uintptr_t bits = 0;
+	size_t bytes = 0;
+
+	if (2 * (size_t)n > to->room)
+		return 0;
+	for (; iov != stop; iov++) {
+		uintptr_t va = (uintptr_t)iov->iov_base;
+		const struct nnvme_granule *g = nnvme_table_granule(qp->table, va);
+		size_t len = iov->iov_len;
+
+		bits |= va | len;
+		bytes += len;
+		if (__builtin_expect(len - 1 < PAGE && va % PAGE + len <= PAGE && holds_page(g, va), 1)) {
+			*list++ = entry_of(g, va) + va % PAGE;
+			*list++ = len;
+			continue;
+		}
+		/* those that follow need a descriptor each at least */
+		list = add_pieces(g, va, len, list, to->va + to->room - 2 * (stop - iov - 1));
+		if (!list)
+			return 0;
+	}
+	sqe->prp1 = to->bus;
+	sqe->prp2 = (uint64_t)((char *)list - (char *)to->va) | (uint64_t)NNVME_SGL_LAST_SEGMENT << 56;
+	sqe->flags = NNVME_PSDT_SGL;
+	return bits % 4 ? 0 : bytes;
+}
+
+/* Set the data pointer by a list at @to; the blocks, or 0 when that is for nnvme_rwv_slow(). */
+static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
+			     unsigned n, struct nnvme_sqe *sqe, struct place to)
+{
+	size_t bytes = point_at_pages(qp, iov, n, sqe, to.va, to.bus);
+	uint32_t blocks;
+
+	if (__builtin_expect(!bytes, 0)) {
+		bytes = point_at_runs(qp, iov, n, sqe, &to);
+		if (!bytes && qp->ctrl->can_sgl)
+			bytes = point_at_pieces(qp, iov, n, sqe, &to);
+	}
+	blocks = (uint32_t)(bytes >> ns->block_shift);
+	if (blocks - 1 >= ns->fast_blocks || (size_t)blocks << ns->block_shift != bytes)
+		return 0;
+	return blocks;
+}
+
+/* The command at the tail is complete. */
+static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct nnvme_sqe *sqe,
+			  uint32_t blocks)
+{
+	sqe->cdw12 = blocks - 1;
+	req->key = (int32_t)(qp->tail + qp->lap);
+	qp->tail += 8;
+}
+
+/* What is too long for the slot's list, by a page of a set. */
+static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
+			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
+{
+	struct place to = { .room = NNVME_LIST_ENTRIES };
+	uint32_t blocks;
+	nnvme_bus_t bus;
+	uint16_t set;
+	void *va;
+
+	if (n > NNVME_LIST_ENTRIES || nnvme_lists_get(qp, &set, &va, &bus))
+		return false;
+	to.va = va;
+	to.bus = bus.v;
+	sqe->flags = 0;		/* the attempt with the slot's list may have left it */
+	blocks = point(qp, ns, iov, n, sqe, to);
+	if (!blocks) {
+		nnvme_lists_put(qp, set);
+		return false;
+	}
+	submit(qp, req, sqe, blocks);
+	nnvme_needs_more(req, set, 0);
+	return true;
+}
+
+/* One segment is a plain buffer, whose list is in the table. */
+static NOINLINE int rw_one(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+			   const struct iovec *iov, uint64_t lba, void *tag)
+{
+	uint64_t blocks = iov->iov_len >> ns->block_shift;
+
+	if (blocks << ns->block_shift != iov->iov_len)
+		return -EINVAL;
+	if (blocks > UINT32_MAX)
+		return nnvme_rwv_slow(qp, ns, opcode, iov, 1, lba, tag);
+	return nnvme_rw(qp, ns, opcode, iov->iov_base, lba, (uint32_t)blocks, tag);
+}
+
+int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+{
+	size_t tail = qp->tail;
+	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
+	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
+	const struct nnvme_own_list *own = (const void *)((char *)qp->own + 2 * tail);
+	uint32_t blocks = 0;
+
+	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))
+		return iovcnt == 1 ? rw_one(qp, ns, opcode, iov, lba, tag) : -EINVAL;
+	if (__builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE || lba >= ns->fast_end, 0))
+		return nnvme_rwv_slow(qp, ns, opcode, iov, iovcnt, lba, tag);
+	/* Nobody looks at a free slot, or beyond the tail: what is written there need not be undone. */
+	req->tag = tag;
+	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->lap) << 16 | opcode;
+	sqe->slba = lba;
+	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && (own->va || nnvme_own_list(qp)))
+		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
+			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
+	if (__builtin_expect(blocks, 1)) {
+		submit(qp, req, sqe, blocks);
+		return 0;
+	}
+	if (by_set(qp, ns, iov, (unsigned)iovcnt, req, sqe))
+		return 0;
+	return nnvme_rwv_slow(qp, ns, sqe->opcode, iov, iovcnt, sqe->slba, req->tag);
+}
