@@ -53,6 +53,20 @@ struct nnvme_device_ops {
 	/* Function-level reset: stops all DMA, forgets all queues. */
 	int (*reset)(struct nnvme_device *dev, struct nnvme_err *err);
 
+	/* Interrupt vectors that it has, MSI-X or (where there is none of that) MSI; 0: none. */
+	unsigned (*vectors)(struct nnvme_device *dev);
+
+	/*
+	 * From now on vector i of the first *count adds 1 to the eventfd @fds[i]. All are set up at once, where
+	 * none are. On return *count may be lower, 1 at least: the kernel had no more to give.
+	 * -EOPNOTSUPP the device has none.
+	 */
+	int (*interrupts_on)(struct nnvme_device *dev, const int *fds, unsigned *count,
+			     struct nnvme_err *err);
+
+	/* No vector is connected to anything any more. Never fails; harmless where none was. */
+	void (*interrupts_off)(struct nnvme_device *dev);
+
 	/* Give everything back. Never fails. The memory must be unmapped before. */
 	void (*close)(struct nnvme_device *dev);
 };

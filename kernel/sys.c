@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -77,6 +78,9 @@ struct nnvme_sys nnvme_sys = {
 	.ioctl = ioctl,
 	.mmap = mmap,
 	.munmap = munmap,
+	.eventfd = eventfd,
+	.read = read,
+	.ppoll = ppoll,
 	.pread = pread,
 	.pwrite = pwrite,
 	.access = access,

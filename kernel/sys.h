@@ -13,10 +13,13 @@
  */
 
 #include <dirent.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct nnvme_sys {
 	const char *root;	/* put in front of every path; "" outside of tests */
@@ -25,6 +28,10 @@ struct nnvme_sys {
 	int (*ioctl)(int fd, unsigned long request, ...);
 	void *(*mmap)(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 	int (*munmap)(void *addr, size_t len);
+	int (*eventfd)(unsigned count, int flags);
+	ssize_t (*read)(int fd, void *buf, size_t len);
+	int (*ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		     const sigset_t *mask);
 	ssize_t (*pread)(int fd, void *buf, size_t len, off_t offset);
 	ssize_t (*pwrite)(int fd, const void *buf, size_t len, off_t offset);
 	int (*access)(const char *path, int mode);

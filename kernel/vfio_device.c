@@ -97,6 +97,7 @@ void nnvme_vfio_close(struct nnvme_device *dev)
 
 	if (d->config.size)
 		nnvme_vfio_bus_master(dev, false, NULL);
+	nnvme_vfio_interrupts_off(dev);
 	if (dev->bar)
 		nnvme_sys.munmap((void *)dev->bar, dev->bar_len);
 	if (dev->ops == &nnvme_container_way_ops)

@@ -103,6 +103,9 @@ const struct nnvme_device_ops nnvme_iommufd_way_ops = {
 	.reach = reach,
 	.bus_master = nnvme_vfio_bus_master,
 	.reset = nnvme_vfio_reset_op,
+	.vectors = nnvme_vfio_vectors,
+	.interrupts_on = nnvme_vfio_interrupts_on,
+	.interrupts_off = nnvme_vfio_interrupts_off,
 	.close = nnvme_vfio_close,
 };
 

@@ -24,6 +24,9 @@ struct nnvme_vfio {
 	uint64_t alignment;
 	bool unsafe_interrupts;		/* the administrator has waived the kernel's check */
 
+	uint32_t irq_index;		/* how it interrupts: VFIO's number of MSI-X or MSI, once asked */
+	bool interrupting;
+
 	int iommufd;			/* the first way */
 	bool has_ioas, attached;
 	uint32_t ioas;
@@ -58,5 +61,11 @@ int nnvme_vfio_check_pages(const struct nnvme_vfio *d, const void *va, size_t le
 int nnvme_vfio_bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err);
 int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err);
 void nnvme_vfio_close(struct nnvme_device *dev);
+
+/* vfio_interrupt.c: also in both. */
+unsigned nnvme_vfio_vectors(struct nnvme_device *dev);
+int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned *count,
+			     struct nnvme_err *err);
+void nnvme_vfio_interrupts_off(struct nnvme_device *dev);
 
 #endif

@@ -473,6 +473,7 @@ int fake_setup(void **state)
 	fake.bar_flags = 7;
 	fake.pa_run = UINT64_MAX;
 	fake.iova_alignment = 4096;
+	fake.msix = 65;
 	fake.run_loads = true;
 	strcpy(root, "/tmp/nnvme-fake-XXXXXX");
 	if (!mkdtemp(root))
@@ -480,7 +481,8 @@ int fake_setup(void **state)
 	real = nnvme_sys;
 	nnvme_sys = (struct nnvme_sys){
 		.root = root, .open = fake_open, .close = fake_close, .ioctl = fake_ioctl,
-		.mmap = fake_mmap, .munmap = fake_munmap, .pread = fake_pread,
+		.mmap = fake_mmap, .munmap = fake_munmap, .eventfd = real.eventfd, .read = real.read,
+		.ppoll = real.ppoll, .pread = fake_pread,
 		.pwrite = fake_pwrite, .access = fake_access, .readlink = fake_readlink,
 		.scandir = fake_scandir, .mkdir = fake_mkdir, .unlink = fake_unlink,
 		.flock = fake_flock, .pause = fake_pause,
@@ -505,6 +507,7 @@ void fake_assert_clean(void)
 	assert_int_equal(fake.mappings, 0);
 	assert_false(fake.bound);
 	assert_false(fake.attached);
+	assert_int_equal(fake.irqs, 0);
 }
 
 void fake_assert_err(int rc, int code, const struct nnvme_err *err, const char *words)

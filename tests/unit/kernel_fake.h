@@ -56,6 +56,8 @@ struct fake {
 	int type_errno;		/* writes of a group's type fail with this */
 	const char *type_gives;	/* the type that they give, whatever was written */
 	const char *auto_gives;	/* the type that "auto" gives */
+	uint32_t msix, msi;	/* interrupt vectors that the device has */
+	uint32_t vectors_given;	/* of them the kernel has no more to give; 0: all */
 	int slow_disks;		/* pauses until a driver's disks are there */
 	unsigned long fail_ioctl;	/* this ioctl fails with fail_errno */
 	int fail_errno;
@@ -78,6 +80,9 @@ struct fake {
 	int mappings;		/* alive now */
 	uint64_t get_pa_wanted;	/* length of the last GET_PA */
 	int resets;
+	uint32_t irq_index, irqs;	/* interrupts on now: of which kind and how many */
+	int irq_fd[8];		/* the first ones' eventfds */
+	int irqs_off;		/* calls that switched them off */
 	uint16_t command;	/* PCI command register */
 	char ran[64];		/* what was run */
 	bool run_loads;		/* modprobe makes the driver appear */

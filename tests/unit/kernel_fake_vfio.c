@@ -292,6 +292,46 @@ static int group_ioctl(int fd, unsigned long request, void *arg)
 	return -ENOTTY;
 }
 
+static uint32_t vectors(uint32_t index)
+{
+	return index == VFIO_PCI_MSIX_IRQ_INDEX ? fake.msix :
+	       index == VFIO_PCI_MSI_IRQ_INDEX ? fake.msi : 0;
+}
+
+static int irq_info(struct vfio_irq_info *arg)
+{
+	assert_int_equal(arg->argsz, sizeof(*arg));
+	arg->count = vectors(arg->index);
+	arg->flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
+	return 0;
+}
+
+/* As vfio_pci_set_irqs_ioctl() and vfio_msi_enable() in drivers/vfio/pci. */
+static int set_irqs(const struct vfio_irq_set *arg)
+{
+	bool off = !arg->count;
+
+	assert_int_equal(arg->flags, VFIO_IRQ_SET_ACTION_TRIGGER |
+			 (off ? VFIO_IRQ_SET_DATA_NONE : VFIO_IRQ_SET_DATA_EVENTFD));
+	assert_int_equal(arg->argsz, sizeof(*arg) + arg->count * sizeof(int));
+	if (arg->start || arg->count > vectors(arg->index))
+		return -EINVAL;
+	if (off) {
+		assert_int_equal(arg->index, fake.irq_index);
+		fake.irqs = 0;
+		fake.irqs_off++;
+		return 0;
+	}
+	if (fake.vectors_given && arg->count > fake.vectors_given)
+		return (int)fake.vectors_given;
+	assert_int_equal(fake.irqs, 0);
+	fake.irq_index = arg->index;
+	fake.irqs = arg->count;
+	for (unsigned i = 0; i < arg->count && i < 8; i++)
+		memcpy(&fake.irq_fd[i], arg->data + i * sizeof(int), sizeof(int));
+	return 0;
+}
+
 static int device_ioctl(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -308,6 +348,10 @@ static int device_ioctl(int fd, unsigned long request, void *arg)
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return do_region(arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return irq_info(arg);
+	case VFIO_DEVICE_SET_IRQS:
+		return set_irqs(arg);
 	case VFIO_DEVICE_RESET:
 		fake.resets++;
 		return 0;
