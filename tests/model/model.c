@@ -114,6 +114,7 @@ void model_destroy(struct model *m)
 		return;
 	model_stop(m);
 	model_expel(m);
+	model_interrupts_off(m);
 	model_queues_free(m);
 	model_memory_free(m);
 	model_namespaces_free(m);

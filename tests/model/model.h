@@ -27,6 +27,13 @@
 
 struct model;
 
+/* When a posted completion raises the interrupt of its queue's vector. */
+enum model_interrupts {
+	MODEL_EACH,	/* whenever one is posted */
+	MODEL_EDGE,	/* only when all before it were acknowledged: as seldom as the rules for MSI allow */
+	MODEL_NEVER,
+};
+
 struct model_namespace {
 	uint64_t blocks;	/* 0: this NSID is not active */
 	uint32_t block;		/* bytes of data in a block: 512, 4096, ... */
@@ -52,6 +59,10 @@ struct model_config {
 	uint16_t queues;	/* I/O queue pairs granted */
 	uint8_t aerl;		/* 0's based */
 	bool dbbuf;		/* Doorbell Buffer Config */
+	uint32_t sgls;		/* SGLS: 1 SGLs, 2 in dwords; bit 16 bit buckets, bit 18 longer than the data */
+	uint16_t vectors;	/* of interrupts; 0: it has none */
+	uint16_t vectors_given;	/* that the kernel has at most for it; 0: all */
+	uint8_t interrupts;	/* enum model_interrupts */
 	unsigned nn;		/* used in ns[], from NSID 1 */
 	struct model_namespace ns[MODEL_NAMESPACES];
 
@@ -62,7 +73,6 @@ struct model_config {
 	bool never_ready;
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
-	uint32_t sgls;		/* SGLS: 1 SGLs, 2 in dwords; bit 16 bit buckets, bit 18 longer than the data */
 	bool burst;		/* I/O completions wait until all commands are done, and appear at once */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
@@ -133,6 +143,7 @@ struct model_counts {
 	uint64_t completions;			/* posted, all queues */
 	uint64_t flushes;
 	uint64_t enables, shutdowns;
+	uint64_t interrupts;			/* raised */
 };
 void model_counts(struct model *m, struct model_counts *counts);
 
@@ -210,6 +221,8 @@ unsigned model_held(struct model *m);
 
 /* Post any completion to a queue now, with the right phase and SQ head. */
 int model_post(struct model *m, uint16_t cqid, uint16_t sqid, uint16_t cid, uint16_t status);
+/* Raise a vector's interrupt for no reason, that often. */
+void model_interrupt(struct model *m, unsigned vector, unsigned times);
 /* Complete one held Asynchronous Event Request; false if there is none. */
 bool model_event(struct model *m, uint32_t dw0);
 
@@ -218,7 +231,7 @@ void model_fatal(struct model *m);			/* raises CSTS.CFS and stops */
 void model_vanish(struct model *m);			/* registers read all ones, for good */
 
 enum model_call { MODEL_MAP, MODEL_UNMAP, MODEL_BUS_ADDR, MODEL_BUS_MASTER, MODEL_RESET,
-		  MODEL_CALLS };
+		  MODEL_INTERRUPTS_ON, MODEL_CALLS };
 /* Let @skip calls of that op pass, then fail @times (0: all) with @code. */
 void model_fail_call(struct model *m, enum model_call call, unsigned skip, unsigned times,
 		     int code);

@@ -7,7 +7,6 @@
 
 #define IOSQES 6	/* log2 of an entry's bytes, what CC must say */
 #define IOCQES 4
-#define VECTORS 1	/* interrupts are not modelled: vector 0 alone */
 
 static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 {
@@ -21,14 +20,15 @@ static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	if (!contiguous && m->config.cqr)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	if (interrupts && s->cdw11 >> 16 >= VECTORS)
+	/* With interrupts off it is the pin's, vector 0. */
+	if (interrupts && s->cdw11 >> 16 >= (m->vectors ? m->vectors : 1))
 		return MODEL_SPECIFIC(NVME_SC_INVALID_VECTOR);
 	if (NVME_CC_IOCQES(m->cc) != IOCQES) {
 		model_violation(m, "I/O CQ created with CC.IOCQES %u", NVME_CC_IOCQES(m->cc));
 		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	}
 	cq = &m->cq[id];
-	*cq = (struct model_cq){ .phase = 1 };
+	*cq = (struct model_cq){ .phase = 1, .interrupts = interrupts, .vector = s->cdw11 >> 16 };
 	status = model_queue_create(m, &cq->q, id, size + 1u, sizeof(struct nnvme_cqe), s->prp1,
 				    contiguous);
 	if (status)

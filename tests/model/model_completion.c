@@ -46,6 +46,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 		cq->phase ^= 1;
 	}
 	m->counts.completions++;
+	model_interrupt_posted(m, cq);
 	return true;
 }
 

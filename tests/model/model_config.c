@@ -14,7 +14,7 @@ void model_defaults(struct model_config *config)
 		.name = "0000:00:01.0",
 		.mode = NNVME_MODE_NOIOMMU,
 		.mqes = 1023, .to = 10, .cqr = true, .mpsmax = 4,
-		.mdts = 5, .vwc = 1, .oncs = 0x4 | 0x8, .queues = 16, .aerl = 3,
+		.mdts = 5, .vwc = 1, .oncs = 0x4 | 0x8, .queues = 16, .aerl = 3, .vectors = 17,
 		.nn = 1, .ns[0] = { .blocks = 131072, .block = 512 },
 		.run = 512, .ready = 2, .bad_lba = UINT64_MAX,
 	};
@@ -28,7 +28,8 @@ static const struct key {
 #define KEY(field) { #field, offsetof(struct model_config, field), \
 		     sizeof(((struct model_config *)0)->field) }
 	KEY(mqes), KEY(dstrd), KEY(to), KEY(mpsmin), KEY(mpsmax), KEY(cqr), KEY(mdts), KEY(vwc),
-	KEY(oncs), KEY(queues), KEY(aerl), KEY(dbbuf), KEY(sgls), KEY(run), KEY(list512), KEY(ready),
+	KEY(oncs), KEY(queues), KEY(aerl), KEY(dbbuf), KEY(sgls), KEY(vectors),
+	KEY(vectors_given), KEY(interrupts), KEY(run), KEY(list512), KEY(ready),
 	KEY(never_ready),
 	KEY(map_limit), KEY(manual), KEY(burst), KEY(bad_lba),
 #undef KEY

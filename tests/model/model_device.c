@@ -106,12 +106,44 @@ static int reset(struct nnvme_device *dev, struct nnvme_err *err)
 	return ret;
 }
 
+static unsigned vectors(struct nnvme_device *dev)
+{
+	return ((struct model *)dev)->config.vectors;
+}
+
+static int interrupts_on(struct nnvme_device *dev, const int *fds, unsigned *count,
+			 struct nnvme_err *err)
+{
+	struct model *m = enter(dev);
+	int ret = model_call_fails(m, MODEL_INTERRUPTS_ON);
+
+	if (!ret)
+		ret = model_interrupts_on(m, fds, count);
+	if (ret)
+		nnvme_fail(err, ret, "model: no interrupts");
+	model_unlock(m);
+	return ret;
+}
+
+/* A controller that can still interrupt, and nobody who listens, is the wrong order of death. */
+static void interrupts_off(struct nnvme_device *dev)
+{
+	struct model *m = enter(dev);
+
+	if (m->vectors && model_live(m) && !NVME_CSTS_CFS(m->csts) && !m->frozen)
+		model_violation(m, "interrupts switched off while the controller runs");
+	model_interrupts_off(m);
+	model_unlock(m);
+}
+
 /* VFIO resets the function and clears bus mastering when the last file is closed. */
 static void close_device(struct nnvme_device *dev)
 {
 	struct model *m = enter(dev);
 
 	m->counts.close++;
+	if (m->vectors)
+		model_violation(m, "closed with %u interrupts on", m->vectors);
 	if (m->counts.mapped)
 		model_violation(m, "closed with %llu bytes mapped",
 				(unsigned long long)m->counts.mapped);
@@ -131,5 +163,8 @@ const struct nnvme_device_ops model_ops = {
 	.reach = reach,
 	.bus_master = bus_master,
 	.reset = reset,
+	.vectors = vectors,
+	.interrupts_on = interrupts_on,
+	.interrupts_off = interrupts_off,
 	.close = close_device,
 };

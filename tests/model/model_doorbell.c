@@ -163,6 +163,11 @@ static bool completion(struct model *m, struct model_cq *cq)
 	return set_head(m, cq, value);
 }
 
+void model_cq_look(struct model *m, struct model_cq *cq)
+{
+	completion(m, cq);
+}
+
 bool model_cq_room(struct model *m, struct model_cq *cq)
 {
 	if (cq->used < cq->q.size - 1)

@@ -15,7 +15,7 @@ void model_features_reset(struct model *m)
 	m->feature[NVME_FEAT_FID_NUM_QUEUES] = granted << 16 | granted;
 }
 
-/* Those that exist here. Interrupt features are kept but nothing interrupts. */
+/* Those that exist here. Interrupt coalescing is kept and not done. */
 static bool known(const struct model *m, uint8_t fid)
 {
 	switch (fid) {

@@ -41,6 +41,8 @@ struct model_cq {
 	uint32_t head, tail, used;
 	uint16_t phase;
 	bool deaf;		/* waits for its doorbell, not its shadow */
+	bool interrupts;
+	uint16_t vector;
 	unsigned sqs;		/* that complete here */
 	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be put right */
 };
@@ -118,6 +120,10 @@ struct model {
 	unsigned aers, io_queues;
 	uint16_t aer[256];
 
+	/* interrupts that are switched on: our own descriptors of the host's eventfds */
+	int *eventfd;
+	unsigned vectors;
+
 	/* memory */
 	uint8_t **host;			/* by slot: bus address = base + slot * 4096 */
 	uint64_t base;
@@ -187,6 +193,7 @@ bool model_doorbells(struct model *m);
 void model_doorbells_reset(struct model *m);
 void model_doorbell_clear(struct model *m, unsigned qid, bool cq);
 bool model_cq_room(struct model *m, struct model_cq *cq);
+void model_cq_look(struct model *m, struct model_cq *cq);
 uint16_t model_doorbell_buffer(struct model *m, const struct nnvme_sqe *sqe);
 
 /* model_memory.c */
@@ -210,6 +217,12 @@ uint16_t model_queue_create(struct model *m, struct model_queue *q, uint16_t id,
 void model_queue_delete(struct model_queue *q);
 uint8_t *model_entry(struct model *m, const struct model_queue *q, uint32_t i, uint32_t entry,
 		     const char *what);
+
+/* model_interrupt.c */
+int model_interrupts_on(struct model *m, const int *fds, unsigned *count);
+void model_interrupts_off(struct model *m);
+/* An entry was posted to that queue. */
+void model_interrupt_posted(struct model *m, const struct model_cq *cq);
 
 /* model_completion.c */
 bool model_post_one(struct model *m, const struct model_completion *c);

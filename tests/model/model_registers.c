@@ -141,6 +141,7 @@ static void enable(struct model *m, uint32_t cc)
 	}
 	m->cq[0].phase = 1;
 	m->cq[0].sqs = 1;
+	m->cq[0].interrupts = true;
 	m->wait = m->config.ready;
 }
 
