@@ -91,6 +91,7 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		{ "identified", nnvme_identify_all },
 		{ "shadow doorbells set up", nnvme_shadow_create },
 		{ "queues granted", negotiate_queues },
+		{ "interrupts set up", nnvme_interrupts_create },
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -156,6 +157,7 @@ void nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 	if (!ctrl->dead && !ctrl->stopped)
 		nnvme_shut_down(ctrl);
 	leak = !nnvme_stop(ctrl);
+	nnvme_interrupts_destroy(ctrl);
 	nnvme_admin_destroy(ctrl);
 	nnvme_buffers_destroy(ctrl, leak);
 	nnvme_space_destroy(ctrl->space, leak);

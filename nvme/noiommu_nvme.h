@@ -12,5 +12,6 @@
 #include "nvme/ctrl.h"
 #include "nvme/isolation.h"
 #include "nvme/qpair.h"
+#include "nvme/wait.h"
 
 #endif

@@ -53,6 +53,9 @@ struct nnvme_ctrl {
 	struct nnvme_namespace *ns;	/* ascending */
 	size_t nr_ns;
 
+	int *eventfd;			/* of each interrupt vector; NULL: all is polled */
+	unsigned vectors;
+
 	struct nnvme_qpair **qpairs;	/* [0] is for queue 1 */
 	uint32_t max_qpairs;
 	struct nnvme_buffer *buffers;	/* nnvme_alloc() */
@@ -138,8 +141,10 @@ static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
 }
 
 /*
- * lists.c: PRP lists of a command's own. get() takes a set of list pages, *set is its number + 1; NULL
- * when all are in use, which commands in flight will end (-EAGAIN), or there is no memory (-ENOMEM).
+ * lists.c: PRP and scatter gather lists of a command's own. get() takes a set of list pages, *set is its
+ * number + 1; there are as many as commands in flight. -EAGAIN when commands in flight have to end first,
+ * for want of memory; -ENOMEM when there is none at all. build() takes a set and writes the PRPs of @len
+ * bytes from @c, which join at page borders.
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
 struct nnvme_lists *nnvme_lists_create(unsigned depth);
@@ -188,6 +193,15 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp);
  */
 unsigned nnvme_tell_head(struct nnvme_qpair *qp, unsigned n);	/* @n, for nnvme_poll() to end with */
 void nnvme_tell_head_now(struct nnvme_qpair *qp);
+
+/*
+ * interrupt.c: create() switches on as many vectors as max_qpairs queue pairs can use, where the user wants
+ * that, and lowers max_qpairs to what there are; destroy() is for when the controller has stopped. attach()
+ * gives a queue pair its vector.
+ */
+int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl);
+void nnvme_interrupts_attach(struct nnvme_qpair *qp);
 
 /* buffer.c: what is left of nnvme_alloc() at close. */
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);

@@ -165,6 +165,7 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		goto fail;
 	}
 	nnvme_shadow_attach(qp);
+	nnvme_interrupts_attach(qp);
 	*out = qp;
 	return 0;
 
@@ -197,7 +198,8 @@ static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 		.opcode = nvme_admin_create_cq,
 		.prp1 = qp->cq_bus.v,
 		.cdw10 = (cq_entries(qp) - 1) << 16 | qp->id,
-		.cdw11 = 1,		/* physically contiguous; no interrupts */
+		/* its vector, interrupts or none, physically contiguous */
+		.cdw11 = (uint32_t)qp->vector << 16 | (qp->event >= 0) << 1 | 1,
 	};
 
 	return nnvme_admin(qp->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
@@ -269,7 +271,8 @@ static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_q
 		i++;
 	if (i == ctrl->max_qpairs)
 		return nnvme_fail(err, -ENOSPC, "%s: all %u I/O queue pairs that the controller granted "
-				  "are in use", ctrl->dev->name, ctrl->max_qpairs);
+				  "are in use%s", ctrl->dev->name, ctrl->max_qpairs, ctrl->eventfd ?
+				  "; with interrupts each takes a vector" : "");
 	ret = nnvme_qpair_alloc(ctrl, (uint16_t)(i + 1), depth, &qp, err);
 	if (ret)
 		return ret;

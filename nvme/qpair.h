@@ -163,6 +163,9 @@ struct nnvme_qpair {
 		volatile uint32_t *sq, *cq;
 		volatile uint32_t *sq_event, *cq_event;
 	} shadow;
+	int event;			/* what its interrupt raises, or -1 */
+	uint16_t vector;
+	uint64_t silent;		/* sleeps that ended with completions, yet without an interrupt */
 };
 
 /* Commands that can be submitted now. */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Interrupt vectors: an eventfd each, and a queue pair each. Vector 0 is the admin queue's (Base 2.x,
+ * Completion Queue: Interrupt Vector), which is polled here and whose interrupts wake nobody up; queue pair i
+ * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue: no
+ * admin command is sent between the queue pair's creation and its deletion.
+ *
+ * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
+ * the other's wake-up.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kernel/event.h"
+#include "kernel/sys.h"
+#include "nvme/private.h"
+
+static void close_events(struct nnvme_ctrl *ctrl, unsigned from)
+{
+	for (unsigned i = from; i < ctrl->vectors; i++)
+		nnvme_sys_close(&ctrl->eventfd[i]);
+	ctrl->vectors = from;
+}
+
+static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err *err)
+{
+	ctrl->eventfd = calloc(count, sizeof(*ctrl->eventfd));
+	if (!ctrl->eventfd)
+		return nnvme_fail(err, -ENOMEM, "no memory for %u interrupts", count);
+	for (; ctrl->vectors < count; ctrl->vectors++) {
+		int fd = nnvme_event_open(err);
+
+		if (fd < 0)
+			return fd;
+		ctrl->eventfd[ctrl->vectors] = fd;
+	}
+	return 0;
+}
+
+/*
+ * After the number of queues is known (Base 2.x, Memory-Based Controller Initialization). What fails here is
+ * undone when the controller is closed.
+ */
+int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	const struct nnvme_device_ops *ops = ctrl->dev->ops;
+	unsigned has, count, fit;
+	int ret;
+
+	if (!ctrl->opts.interrupts)
+		return 0;
+	has = ops->vectors(ctrl->dev);
+	count = has < ctrl->max_qpairs + 1 ? has : ctrl->max_qpairs + 1;
+	if (!count)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no interrupts (MSI-X or MSI) to wait for; it can "
+				  "only be polled", ctrl->dev->name);
+	ret = open_events(ctrl, count, err);
+	ret = ret ? ret : ops->interrupts_on(ctrl->dev, ctrl->eventfd, &count, err);
+	if (ret)
+		return ret;
+	close_events(ctrl, count);
+	fit = count > 1 ? count - 1 : 1;
+	if (fit < ctrl->max_qpairs) {
+		nnvme_log(ctrl, NNVME_LOG_INFO, "%s: %u interrupt vectors, so %u queue pairs instead of %u",
+			  ctrl->dev->name, count, fit, ctrl->max_qpairs);
+		ctrl->max_qpairs = fit;
+	}
+	return 0;
+}
+
+void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
+{
+	if (!ctrl->eventfd)
+		return;
+	ctrl->dev->ops->interrupts_off(ctrl->dev);
+	close_events(ctrl, 0);
+	free(ctrl->eventfd);
+	ctrl->eventfd = NULL;
+}
+
+void nnvme_interrupts_attach(struct nnvme_qpair *qp)
+{
+	const struct nnvme_ctrl *ctrl = qp->ctrl;
+
+	qp->event = -1;
+	if (!ctrl->eventfd || !qp->id)
+		return;
+	qp->vector = ctrl->vectors > 1 ? qp->id : 0;
+	qp->event = ctrl->eventfd[qp->vector];
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_WAIT_H
+#define NNVME_NVME_WAIT_H
+
+/*
+ * Waiting for completions: by polling, by sleeping until the controller interrupts, or by the one and
+ * then the other. A queue pair can be slept on when its controller was opened with
+ * nnvme_options.interrupts; each then has an interrupt vector and an eventfd of its own. nnvme_poll() is
+ * the same for all.
+ *
+ *	nnvme_ring(qp);
+ *	while (!(n = nnvme_poll(qp, done, 32)))
+ *		if ((ret = nnvme_wait(qp, NNVME_SPIN_NS, -1)) < 0)
+ *			return ret;
+ *
+ * A program with a loop of its own puts nnvme_qpair_fd() into its epoll set, and before each sleep
+ * takes what there is and arms:
+ *
+ *	do {
+ *		while ((n = nnvme_poll(qp, done, 32)))
+ *			...
+ *	} while ((ret = nnvme_arm(qp)) > 0);
+ *	if (!ret)
+ *		epoll_wait(...);
+ *
+ * Costs: a sleep is two system calls and one read of a register, beside the interrupt itself. The
+ * controller interrupts while it is polled, too: that is the kernel's work, on whichever CPU the
+ * interrupt's affinity says. Queue pairs of a controller that was opened without interrupts have none of it.
+ *
+ * Thread rule: as for nnvme_poll().
+ */
+
+#include <stdint.h>
+
+#include "qpair.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* A spin for nnvme_wait() that outlasts a read of most flash: sleeps are for when there is little to do. */
+#define NNVME_SPIN_NS 100000u
+
+/*
+ * Wait until nnvme_poll() would find something. Rings, looks at the queue for @spin_ns nanoseconds
+ * (0: sleeps at once; UINT64_MAX: never sleeps, as is the case without interrupts), then sleeps. Gives
+ * up after @timeout_ms milliseconds in all; negative: never, 0: after a look.
+ *
+ * 1: something is there; 0: the time is over; -EINTR: a signal came while it slept;
+ * -EIO or -ENODEV: nothing will come, the controller is gone: see nnvme_ctrl_check().
+ *
+ * A controller that does not interrupt is found out: it is looked at once a second.
+ */
+int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms);
+
+/* The eventfd that becomes readable, for poll(2) and its like; -1: this queue pair can only be polled. */
+int nnvme_qpair_fd(const struct nnvme_qpair *qp);
+
+/*
+ * Prepare for sleeping on nnvme_qpair_fd(): what comes from now on makes it readable. Rings, and makes it
+ * unreadable before.
+ *
+ * 1: don't sleep, nnvme_poll() would find something; 0: sleep; -EOPNOTSUPP: there is no descriptor;
+ * -EIO or -ENODEV as for nnvme_wait().
+ */
+int nnvme_arm(struct nnvme_qpair *qp);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# guest: --iommu=split --nvme=msix_qsize=1 --nvme=msix_qsize=3
+# Sleeping until a controller interrupts: both address modes, with and without iommufd, few vectors.
+# shellcheck source=tests/guest/lib.sh
+. /tests/lib.sh
+fio="fio --name=job --ioengine=libnoiommu_nvme --bs=4k --size=8m"
+# on BDF OPTIONS: one job; some I/O is part of success
+on() {
+	file=$(echo "$1" | tr : .)
+	shift
+	$fio --filename="$file" "$@" >/tmp/said 2>&1
+	_status=$?
+	cat /tmp/said
+	[ $_status = 0 ] && grep -q 'err= 0' /tmp/said && grep -q 'bw=.*io=[1-9]' /tmp/said
+}
+# waits NAME BDF: the library, asleep
+waits() {
+	/tests/wait "$2" | sed "s/ok /ok $1: /"
+}
+
+for bdf in "$NVME_NOIOMMU" "$NVME_IOMMU" "$NVME_1" "$NVME_2"; do
+	check "bind $bdf" noiommu-nvme bind --unsafe-noiommu "$bdf"
+done
+echo 64 >/proc/sys/vm/nr_hugepages
+waits noiommu "$NVME_NOIOMMU"
+waits iommu "$NVME_IOMMU"
+for bdf in "$NVME_NOIOMMU" "$NVME_IOMMU"; do
+	for wait in hybrid interrupt; do
+		for depth in 1 32; do
+			check "fio on $bdf: wait=$wait at depth $depth" on "$bdf" --wait=$wait --iodepth=$depth --rw=randrw \
+				--verify=crc32c
+		done
+	done
+done
+# hold: a job in the background that sleeps most of the time
+dots=$(echo "$NVME_NOIOMMU" | tr : .)
+$fio --filename="$dots" --rw=randread --time_based --runtime=60 --rate_iops=50 --wait=interrupt >/tmp/holder 2>&1 &
+holder=$!
+tries=0
+until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q eventfd || [ $tries = 100 ]; do
+	usleep 100000
+	tries=$((tries + 1))
+done
+sleep 2
+kill -KILL $holder
+wait $holder 2>/dev/null
+check 'after kill -9 asleep it works again' on "$NVME_NOIOMMU" --rw=randwrite --wait=interrupt --iodepth=32 --verify=crc32c
+waits 'one vector' "$NVME_1"
+waits 'three vectors' "$NVME_2"
+
+if [ "${NNVME_KERNEL:-default}" != no-container ]; then
+	mv /dev/iommu /dev/iommu.away
+	waits container "$NVME_IOMMU"
+	mv /dev/iommu.away /dev/iommu
+fi
+for bdf in "$NVME_NOIOMMU" "$NVME_IOMMU" "$NVME_1" "$NVME_2"; do
+	check "unbind $bdf" noiommu-nvme unbind "$bdf"
+done
+check 'the kernel has them again' dd if="/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NVME_NOIOMMU"/nvme/nvme*/nvme*n1)")" \
+	of=/dev/null bs=1M count=8
+echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+echo 0 >/proc/sys/vm/nr_hugepages
