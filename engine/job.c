@@ -22,7 +22,7 @@ static void nnvme_fio_log(void *arg, enum nnvme_log_level level, const char *lin
 	if (level <= NNVME_LOG_WARNING)
 		log_err(NNVME_FIO_SAYS "%s\n", line);
 	else
-		dprint(FD_IO, NNVME_FIO_SAYS "%s\n", line);
+		dprint(FD_PROCESS, NNVME_FIO_SAYS "%s\n", line);
 }
 
 /*
