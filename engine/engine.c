@@ -8,9 +8,6 @@
 
 #include "engine.h"
 
-/* Empty rounds of polling between two looks at the controller: tens of milliseconds. */
-#define NNVME_FIO_PATIENCE (1u << 20)
-
 /* Commits that one doorbell may stand for. */
 #define NNVME_FIO_BATCH 32
 
@@ -191,8 +188,10 @@ static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 		for (unsigned int i = 0; i < job->files; i++)
 			if (!job->file[i]->dead && nnvme_ready(job->file[i]->qp))
 				return true;
-		if (fio_likely(idle < NNVME_FIO_PATIENCE && !job->dead))
+		if (fio_likely(idle < job->patience && !job->dead))
 			continue;
+		if (job->sleep >= 0 && !job->dead && nnvme_fio_sleep(job, wait))
+			return true;
 		if (nnvme_fio_tired(td, wait, &end))
 			return false;
 		idle = 0;

@@ -20,6 +20,13 @@
 
 #define fio_likely(x) __builtin_expect(!!(x), 1)
 
+/* How a job waits for completions. */
+enum nnvme_fio_ways {
+	NNVME_FIO_POLL,
+	NNVME_FIO_HYBRID,
+	NNVME_FIO_INTERRUPT,
+};
+
 /* What a job may set; fio fills it. */
 struct nnvme_fio_options {
 	void *fio_owns_this;		/* it keeps the thread_data here while it parses */
@@ -27,6 +34,7 @@ struct nnvme_fio_options {
 	unsigned int hugepages;		/* enum nnvme_hugepages */
 	unsigned int mode;		/* enum nnvme_mode */
 	unsigned int shadow_doorbells;	/* enum nnvme_shadow_doorbells */
+	unsigned int wait;		/* enum nnvme_fio_ways */
 };
 
 extern struct fio_option nnvme_fio_option_list[];
@@ -55,6 +63,9 @@ struct nnvme_fio_job {
 	struct nnvme_fio_file **file;
 	unsigned int files;
 	unsigned int next;		/* the file that is polled first, so that none starves */
+	unsigned int patience;		/* empty rounds of polling before something else is done */
+	unsigned int spin_ns;		/* what a job that sleeps polls for before it does */
+	int sleep;			/* its epoll set, one entry a file; -1: it never sleeps */
 	unsigned int reported;		/* failures that fio would not have shown */
 	bool dead;			/* a file of it is */
 	bool running;			/* from init to cleanup */
@@ -69,6 +80,14 @@ int nnvme_fio_init(struct thread_data *td);
 void nnvme_fio_cleanup(struct thread_data *td);
 int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len);
 void nnvme_fio_iomem_free(struct thread_data *td);
+
+/*
+ * sleep.c: begin() makes a job with queue pairs sleep as @way says, 0 or -errno, said. sleep() polls
+ * and sleeps for at most a second, or @wait; true when there is something to poll.
+ */
+int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_ways way);
+void nnvme_fio_sleep_end(struct nnvme_fio_job *job);
+bool nnvme_fio_sleep(const struct nnvme_fio_job *job, const struct timespec *wait);
 
 /* check.c: refuse what fio would run as something else, or as nothing. 0 or -EINVAL, said. */
 int nnvme_fio_check_job(struct thread_data *td);

@@ -74,7 +74,8 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 	const struct nnvme_fio_options *options = td->eo;
 	struct nnvme_options opts = {
 		.mode = options->mode, .hugepages = options->hugepages,
-		.shadow_doorbells = options->shadow_doorbells, .log = nnvme_fio_log,
+		.shadow_doorbells = options->shadow_doorbells,
+		.interrupts = options->wait != NNVME_FIO_POLL, .log = nnvme_fio_log,
 	};
 	char bdf[NNVME_BDF_SIZE];
 	uint32_t nsid = 0;
@@ -132,6 +133,15 @@ static int nnvme_fio_add(struct thread_data *td, struct fio_file *f, struct nnvm
 	return 0;
 }
 
+static struct nnvme_fio_job *nnvme_fio_job_new(void)
+{
+	struct nnvme_fio_job *job = calloc(1, sizeof(*job));
+
+	if (job)
+		job->sleep = -1;
+	return job;
+}
+
 /* Attach the files that are not yet: all at first, later those that a replayed log has added. */
 static int nnvme_fio_open(struct thread_data *td)
 {
@@ -141,7 +151,7 @@ static int nnvme_fio_open(struct thread_data *td)
 	int rc;
 
 	if (!td->io_ops_data)
-		td->io_ops_data = calloc(1, sizeof(struct nnvme_fio_job));
+		td->io_ops_data = nnvme_fio_job_new();
 	if (!td->io_ops_data)
 		return -ENOMEM;
 	for_each_file(td, f, i) {
@@ -184,6 +194,7 @@ int nnvme_fio_setup(struct thread_data *td)
 
 static void nnvme_fio_stop(struct nnvme_fio_job *job)
 {
+	nnvme_fio_sleep_end(job);
 	for (unsigned int i = 0; i < job->files; i++) {
 		nnvme_qpair_destroy(job->file[i]->qp);
 		job->file[i]->qp = NULL;
@@ -194,6 +205,7 @@ static void nnvme_fio_stop(struct nnvme_fio_job *job)
 
 static int nnvme_fio_start(struct thread_data *td)
 {
+	const struct nnvme_fio_options *options = td->eo;
 	struct nnvme_fio_job *job = td->io_ops_data;
 	struct nnvme_err err = {0};
 	int rc = 0;
@@ -209,13 +221,15 @@ static int nnvme_fio_start(struct thread_data *td)
 		return -ENOMEM;
 	for (unsigned int i = 0; !rc && i < job->files; i++)
 		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
-	if (rc) {
+	if (rc)
 		log_err(NNVME_FIO_SAYS "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
 			"; each job takes one for each of its files: use fewer of either");
+	else
+		rc = nnvme_fio_sleep_begin(td, options->wait);
+	if (rc)
 		nnvme_fio_stop(job);
-	} else if (job->files == 1) {
+	else if (job->files == 1)
 		job->only = job->file[0]->qp;
-	}
 	return rc;
 }
 

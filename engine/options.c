@@ -90,6 +90,30 @@ struct fio_option nnvme_fio_option_list[] = {
 		.group = FIO_OPT_G_INVALID,
 	},
 	{
+		.name = "wait",
+		.lname = "How to wait",
+		.type = FIO_OPT_STR,
+		.off1 = offsetof(struct nnvme_fio_options, wait),
+		.help = "How to wait for completions",
+		.def = "poll",
+		.posval = {
+			{
+				.ival = "poll", .oval = NNVME_FIO_POLL,
+				.help = "Look for them all the time",
+			},
+			{
+				.ival = "hybrid", .oval = NNVME_FIO_HYBRID,
+				.help = "Look for 100 us, then sleep until the controller interrupts",
+			},
+			{
+				.ival = "interrupt", .oval = NNVME_FIO_INTERRUPT,
+				.help = "Sleep until the controller interrupts",
+			},
+		},
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
 		.name = NULL,
 	},
 };

@@ -62,10 +62,11 @@ int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 	if (!open)
 		open = nnvme_open_new(bdf, opts, &rc, err);
 	else if (open->opts.mode != opts->mode || open->opts.hugepages != opts->hugepages ||
-		 open->opts.shadow_doorbells != opts->shadow_doorbells)
+		 open->opts.shadow_doorbells != opts->shadow_doorbells ||
+		 open->opts.interrupts != opts->interrupts)
 		rc = nnvme_fail(err, -EINVAL, "%s: another job uses it with a different mode=, "
-				"hugepages= or shadow_doorbells=; give all jobs on one controller the "
-				"same", bdf);
+				"hugepages= or shadow_doorbells=, or one polls (wait=poll) and another "
+				"doesn't; give all jobs on one controller the same", bdf);
 	if (open && !rc) {
 		open->users++;
 		*ctrl = open->ctrl;

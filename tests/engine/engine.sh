@@ -191,6 +191,24 @@ in_fio --name=job "--ioengine=external:$model" --hugepages=off --thread "--read_
 result $? 'a log is replayed'
 NNVME_MODEL=queues=3 works 'hugepages and mode given' --mode=noiommu --numjobs=3 --rw=read
 
+### how to wait
+for wait in poll hybrid interrupt; do
+	for depth in 1 32; do
+		NNVME_MODEL=interrupts=1 works "wait=$wait at depth $depth" --wait=$wait --iodepth=$depth --rw=randrw \
+			--verify=crc32c
+	done
+	on=$A:$B:${A}n2 NNVME_MODEL=ns=2,interrupts=1,dbbuf=1 works "wait=$wait, three files" --wait=$wait --iodepth=8 \
+		--rw=randrw --size=6m
+	NNVME_MODEL=interrupts=1 works "wait=$wait, two jobs, a rate" --wait=$wait --numjobs=2 --rate_iops=400 \
+		--rw=randwrite --size=256k
+done
+NNVME_WITNESS_COUNTS=1 job --rw=randread
+[ $status -eq 0 ] && said ' interrupts=0 '
+result $? 'a job that polls is not interrupted'
+NNVME_WITNESS_COUNTS=1 job --wait=interrupt --rw=randread
+[ $status -eq 0 ] && said ' interrupts=[1-9]'
+result $? 'one that sleeps is'
+
 ### I/O that fails
 NNVME_MODEL=bad_lba=80 job --rw=read
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'read of 8 blocks at LBA 80 of namespace 1: .*[Ee]rror' &&
@@ -209,6 +227,11 @@ for end in fatal vanish; do
 	NNVME_WITNESS=$end job --rw=randrw --time_based --runtime=60 --iodepth=32 --size=4m
 	[ $status -ne 0 ] && [ $status -lt 128 ] && said "witness: $end" && said 'the controller is gone'
 	result $? "a controller that dies ($end) fails its I/O and hangs nothing"
+done
+for wait in hybrid interrupt; do
+	NNVME_WITNESS=vanish job --wait=$wait --rw=randread --time_based --runtime=60 --iodepth=32 --size=4m
+	[ $status -ne 0 ] && [ $status -lt 128 ] && said 'the controller is gone'
+	result $? "a controller that is removed wakes up who waits for it ($wait)"
 done
 on=$A:$B NNVME_WITNESS=vanish job --rw=randread --time_based --runtime=60 --rate_iops=20000 --iodepth=8 \
 	--numjobs=2
@@ -257,6 +280,10 @@ NNVME_MODEL=map_limit=3m refuses 'buffers beyond what may be locked' 'buffers of
 NNVME_MODEL=map_limit=1m refuses 'more memory than may be locked' 'memlock|ulimit|MEMLOCK' \
 	--iodepth=64 --bs=1m --size=64m --rw=read
 NNVME_MODEL=never_ready=1,to=1 refuses 'a controller that does not come up' 'CSTS.RDY=1 not seen' --rw=read
+NNVME_MODEL=vectors=0 refuses 'wait=interrupt without interrupts' 'no interrupts .*only be polled' --wait=interrupt --rw=read
+NNVME_MODEL=vectors=2 refuses 'more jobs than vectors' 'each takes a vector.*use fewer' --wait=hybrid --numjobs=2 --rw=read
+refuses 'polling and sleeping on one controller' 'another job .*wait=poll' --rw=read --name=second --rw=read \
+	"--ioengine=external:$model" --filename=$A --thread --hugepages=off --size=1m --wait=interrupt
 refuses 'other options on an open controller' 'another job' --rw=read --name=second --rw=read \
 	"--ioengine=external:$model" --filename=$A --thread --hugepages=2m --size=1m
 

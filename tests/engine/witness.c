@@ -69,10 +69,9 @@ static void testify(const char *name, struct model *m)
 	if (!counts.shutdowns && counts.enables && !getenv("NNVME_WITNESS"))
 		die(name, "the controller was not shut down");
 	if (getenv("NNVME_WITNESS_COUNTS"))
-		fprintf(stderr, "witness: %s: enables=%llu flushes=%llu io_commands=%llu "
-			"sq_doorbells=%llu\n", name, (unsigned long long)counts.enables,
-			(unsigned long long)counts.flushes, (unsigned long long)counts.io_commands,
-			(unsigned long long)counts.sq_doorbells);
+		fprintf(stderr, "witness: %s: enables=%llu interrupts=%llu flushes=%llu\n", name,
+			(unsigned long long)counts.enables, (unsigned long long)counts.interrupts,
+			(unsigned long long)counts.flushes);
 }
 
 __attribute__((destructor)) static void witness_end(void)
