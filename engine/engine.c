@@ -218,15 +218,16 @@ static __attribute__((noinline)) int nnvme_fio_fetch(struct thread_data *td, uns
 	return nnvme_fio_show(job, max);
 }
 
-/* The same for one queue pair whose completions have all been taken: no loop, where one look is enough. */
+/*
+ * The same for one queue pair whose completions have all been taken, and some are wanted: no loop, where one
+ * look is enough. Nothing to ring: fio commits just before it asks for some (fio's ioengines.c).
+ */
 static __attribute__((noinline)) int nnvme_fio_fetch_only(struct thread_data *td, unsigned int min,
 							  unsigned int max,
 							  const struct timespec *wait)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 
-	nnvme_ring(job->only);
-	job->hold = NNVME_FIO_BATCH;
 	if (!nnvme_fio_wait(td, wait))
 		return 0;
 	job->shown = job->done;
@@ -251,13 +252,20 @@ static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigne
 	return nnvme_fio_fetch(td, min, max, wait);
 }
 
+static __attribute__((noinline)) struct io_u *nnvme_fio_event_failed(struct thread_data *td,
+								     const struct nnvme_completion *done)
+{
+	nnvme_fio_failed(td, done->tag, done->status);
+	return done->tag;
+}
+
 static struct io_u *nnvme_fio_event(struct thread_data *td, int event)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
 	const struct nnvme_completion *done = &job->shown[event];
 
 	if (fio_unlikely(done->status))
-		nnvme_fio_failed(td, done->tag, done->status);
+		return nnvme_fio_event_failed(td, done);
 	return done->tag;
 }
 
