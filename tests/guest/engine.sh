@@ -37,6 +37,8 @@ refuses 'no huge pages, says how to get some' 'nr_hugepages' on "$A" --rw=read
 check 'hugepages=off does without' on "$A" --rw=randwrite --hugepages=off --verify=crc32c --iodepth=8
 refuses 'memlock too low' 'RLIMIT_MEMLOCK' \
 	without cap_ipc_lock "ulimit -l 1024; $fio --filename=$A --rw=read --hugepages=off"
+hugepages 2
+check '4 MiB of huge pages are enough to start' on "$A" --rw=read
 hugepages 256
 refuses 'no CAP_SYS_RAWIO' 'CAP_SYS_RAWIO' without cap_sys_rawio "$fio --filename=$A --rw=read"
 refuses 'mode=iommu without one' 'has no IOMMU' on "$A" --rw=read --mode=iommu

@@ -61,8 +61,10 @@ for bdf in "$n" "$i"; do
 	check "unbind $bdf" noiommu-nvme unbind "$bdf"
 	dd if="/tmp/${bdf##*/}" of="/dev/$(disk "$bdf")" bs=512 conv=fsync 2>/dev/null
 	check "bind $bdf again" noiommu-nvme bind "$bdf"
-	check "the example reads it on $bdf" sh -c "/tests/example $bdf >/tmp/block && cmp -n 512 /tmp/block /tmp/${bdf##*/}"
+	echo 2 >/proc/sys/vm/nr_hugepages
+	check "the example reads it on $bdf, with 4 MiB of huge pages" sh -c "/tests/example $bdf >/tmp/block && cmp -n 512 /tmp/block /tmp/${bdf##*/}"
 done
+echo 128 >/proc/sys/vm/nr_hugepages
 
 # kill -9 under load, then again.
 hold() {
