@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
  * The loops whose instructions `./run perf` counts: measured_ does the driver's work, control_ is the same
- * loop with the calls left out. Under
+ * loop with the calls left out, and measured_empty polls an idle queue. Under
  *
- *	valgrind --tool=callgrind --toggle-collect=measured_loop --toggle-collect=wait_for_last \
- *		perf_loop BDF ...
+ *	valgrind --tool=callgrind --callgrind-out-file=F --toggle-collect='measured_*' \
+ *		--toggle-collect='control_*' --toggle-collect=wait_for_last --toggle-collect=no_wait perf_loop BDF ...
  *
- * only the loop is counted: waiting for the controller is toggled off, and looks at the last completion
- * queue entry of the round, so that no empty poll is in the figure.
+ * only the loops are counted, and F.1, F.2 and F.3 have the three of them: waiting for the controller is
+ * toggled off, and looks at the last completion queue entry of the round, so that no empty poll is in the
+ * figure. Without valgrind the times of the start are printed, from the library's log.
  */
 #include <linux/memfd.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#include <valgrind/callgrind.h>
 
 #include "nvme/ctrl.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024
 #define MAX_QUEUES 64
+#define MAX_SEGMENTS 256
 #define HUGE ((size_t)2 << 20)
 
 /* The command line, as name=value. */
@@ -29,7 +33,9 @@ struct shape {
 	unsigned long depth, bytes, offset, rounds, queues;
 	unsigned long regions;		/* 0: buffers from nnvme_alloc() */
 	unsigned long shadow;		/* 0: no shadow doorbells */
-	unsigned long registered;	/* MiB in a region, all of them one 2 MiB page mapped again and again */
+	unsigned long each_poll;	/* 1: the CQ doorbell with each poll */
+	unsigned long segments;		/* of a vectored read, @bytes each; 0: it is a plain one */
+	unsigned long registered;	/* MiB in a region, all of them 16 MiB mapped again and again */
 };
 
 struct loop {
@@ -37,18 +43,22 @@ struct loop {
 	const struct nnvme_ns *ns;
 	struct nnvme_qpair *qp[MAX_QUEUES];
 	char *buf[MAX_DEPTH];
+	struct iovec *iov[MAX_DEPTH];
 	uint64_t lba[MAX_DEPTH];
 	struct nnvme_completion done[MAX_DEPTH];
 	struct shape shape;
 	unsigned depth, queues;
+	unsigned commands;	/* that the depth I/Os become: more where MDTS splits them */
 	uint32_t blocks;
 	uint64_t sum;		/* what the loops compute, so that none is optimised away */
 };
 
 NOINLINE void measured_loop(struct loop *l, unsigned rounds);
 NOINLINE void measured_single(struct loop *l, unsigned rounds);
+NOINLINE void measured_vector(struct loop *l, unsigned rounds);
 NOINLINE void control_loop(struct loop *l, unsigned rounds);
 NOINLINE void control_single(struct loop *l, unsigned rounds);
+NOINLINE void control_vector(struct loop *l, unsigned rounds);
 NOINLINE void measured_empty(struct loop *l);
 NOINLINE void wait_for_last(const struct nnvme_qpair *qp, unsigned n);
 NOINLINE void no_wait(const struct nnvme_qpair *qp, unsigned n);
@@ -77,7 +87,7 @@ void measured_loop(struct loop *l, unsigned rounds)
 			if (nnvme_batch_read(&b, l->buf[i], l->lba[i], blocks, l->buf[i]))
 				abort();
 		nnvme_batch_end(&b);
-		wait_for_last(qp, n);
+		wait_for_last(qp, l->commands);
 		use(l, nnvme_poll(qp, l->done, n));
 	}
 }
@@ -123,6 +133,35 @@ void control_single(struct loop *l, unsigned rounds)
 	}
 }
 
+static inline void round_of_vectors(struct loop *l, struct nnvme_qpair *qp, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (nnvme_readv(qp, l->ns, l->iov[i], (int)l->shape.segments, l->lba[i], l->buf[i]))
+			abort();
+	nnvme_ring(qp);
+	wait_for_last(qp, n);
+	use(l, nnvme_poll(qp, l->done, n));
+}
+
+void measured_vector(struct loop *l, unsigned rounds)
+{
+	while (rounds--)
+		round_of_vectors(l, l->qp[0], l->depth);
+}
+
+void control_vector(struct loop *l, unsigned rounds)
+{
+	struct nnvme_qpair *qp = l->qp[0];
+	unsigned n = l->depth;
+
+	while (rounds--) {
+		for (unsigned i = 0; i < n; i++)
+			__asm__ volatile("" :: "r"(l->iov[i]), "r"(l->lba[i]), "r"(l->buf[i]));
+		no_wait(qp, n);
+		use(l, n);
+	}
+}
+
 void measured_empty(struct loop *l)
 {
 	if (nnvme_poll(l->qp[0], l->done, l->depth))
@@ -155,19 +194,21 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* @len bytes of address space over one huge page; what the device sees there does not matter here. */
-static char *one_page_many_times(size_t len)
+/* @len bytes of address space over 16 MiB of huge pages; what the device sees there does not matter here. */
+static char *few_pages_many_times(size_t len)
 {
+	size_t some = len < 8 * HUGE ? HUGE : 8 * HUGE;
 	char *va = mmap(NULL, len + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int fd = memfd_create("perf", MFD_HUGETLB | MFD_HUGE_2MB);
 
-	if (va == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)HUGE)) {
-		perror("perf_loop: one huge page of 2 MiB");
+	if (va == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)some)) {
+		perror("perf_loop: huge pages of 2 MiB");
 		exit(1);
 	}
 	va += -(uintptr_t)va % HUGE;
-	for (size_t at = 0; at < len; at += HUGE)
-		if (mmap(va + at, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+	for (size_t at = 0; at < len; at += some)
+		if (mmap(va + at, len - at < some ? len - at : some, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
 			perror("perf_loop: mmap");
 			exit(1);
 		}
@@ -179,7 +220,7 @@ static char *one_page_many_times(size_t len)
 static int place_in_regions(struct loop *l, struct nnvme_err *err)
 {
 	size_t len = l->shape.registered << 20, all = len * l->shape.regions, room;
-	char *va = one_page_many_times(all);
+	char *va = few_pages_many_times(all);
 	double start = now();
 	struct nnvme_ctrl_info before, after;
 
@@ -199,8 +240,35 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 	return 0;
 }
 
+/* One request's segments: none is beside the next, so that they join at page borders or not at all. */
+static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
+{
+	size_t n = l->shape.segments, apart = l->shape.bytes + l->shape.offset + 4096;
+	char *p = nnvme_alloc(l->ctrl, n * apart, err);
+
+	*iov = calloc(n, sizeof(**iov));
+	for (size_t i = 0; p && *iov && i < n; i++)
+		(*iov)[i] = (struct iovec){ p + i * apart / 4096 * 4096 + l->shape.offset, l->shape.bytes };
+	return *iov ? p : NULL;
+}
+
+static int place_segments(struct loop *l, struct nnvme_err *err)
+{
+	for (unsigned i = 0; i < l->depth; i++) {
+		l->buf[i] = cut(l, &l->iov[i], err);
+		if (!l->buf[i])
+			return -1;
+	}
+	/* The memory of a slot's list comes with its first use: once round the ring of queue entries. */
+	for (unsigned i = 0; i < 3; i++)
+		round_of_vectors(l, l->qp[0], l->depth);
+	return 0;
+}
+
 static int place(struct loop *l, struct nnvme_err *err)
 {
+	if (l->shape.segments)
+		return place_segments(l, err);
 	if (l->shape.regions)
 		return place_in_regions(l, err);
 	for (unsigned i = 0; i < l->depth; i++) {
@@ -213,27 +281,87 @@ static int place(struct loop *l, struct nnvme_err *err)
 	return 0;
 }
 
+/* A line a step of the start, up to the first read: what it was and how long it took, by itself. */
+static double step_end;
+
+static void step_done(const char *what)
+{
+	if (step_end > 0)
+		printf("step %.0f us %s\n", (now() - step_end) * 1e6, what);
+	step_end = now();
+}
+
+static void listen(void *arg, enum nnvme_log_level level, const char *line)
+{
+	const char *text = strchr(line, ' ');
+
+	if (level == NNVME_LOG_DEBUG && text)
+		step_done(text + 1);
+}
+
+static int first_read(struct loop *l)
+{
+	struct nnvme_completion done;
+
+	if (nnvme_read(l->qp[0], l->ns, l->buf[0], 0, l->blocks, NULL))
+		return -1;
+	nnvme_ring(l->qp[0]);
+	while (!nnvme_poll(l->qp[0], &done, 1))
+		;
+	step_done("first read");
+	step_end = 0;
+	return done.status ? -1 : 0;
+}
+
+/* And what they take of memory: the heap's, and (in units of a huge page) what the device sees. */
+static int create_queues(struct loop *l, struct nnvme_err *err)
+{
+	struct mallinfo2 before = mallinfo2(), after;
+	struct nnvme_ctrl_info first, last;
+
+	nnvme_ctrl_info(l->ctrl, &first);
+	for (unsigned i = 0; i < l->queues; i++)
+		if (nnvme_qpair_create(l->ctrl, l->commands, &l->qp[i], err))
+			return -1;
+	nnvme_ctrl_info(l->ctrl, &last);
+	after = mallinfo2();
+	printf("queue_pairs %u depth %u heap_kib %.1f shared_kib %.1f\n", l->queues, l->commands,
+	       (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / 1024 / l->queues,
+	       (double)(last.registered - first.registered) / 1024 / l->queues);
+	return 0;
+}
+
 static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.log = RUNNING_ON_VALGRIND ? NULL : listen,
 		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
+		.tell_each_poll = l->shape.each_poll,
 	};
 
+	step_end = now();
 	if (nnvme_ctrl_open(bdf, &options, &l->ctrl, err))
 		return -1;
-	for (unsigned i = 0; i < l->queues; i++)
-		if (nnvme_qpair_create(l->ctrl, l->depth, &l->qp[i], err))
-			return -1;
 	l->ns = nnvme_ns_next(l->ctrl, 0);
 	l->blocks = l->ns ? (uint32_t)(l->shape.bytes >> l->ns->block_shift) : 0;
-	if (!l->blocks || l->blocks > l->ns->max_blocks) {
-		snprintf(err->text, sizeof(err->text), "no namespace for commands of %lu bytes", l->shape.bytes);
+	if (!l->blocks) {
+		snprintf(err->text, sizeof(err->text), "no namespace for reads of %lu bytes", l->shape.bytes);
 		return -1;
 	}
+	l->commands = l->depth * ((l->blocks + l->ns->max_blocks - 1) / l->ns->max_blocks);
+	if (create_queues(l, err))
+		return -1;
+	if (!RUNNING_ON_VALGRIND)
+		step_done("queue pairs created");
 	srand(1);
 	for (unsigned i = 0; i < l->depth; i++)
 		l->lba[i] = (uint64_t)rand() % (l->ns->fast_end / 2) / 8 * 8;
-	return place(l, err);
+	if (place(l, err))
+		return -1;
+	if (RUNNING_ON_VALGRIND)
+		return 0;
+	step_done("buffers allocated");
+	return first_read(l);
 }
 
 static int read_shape(struct loop *l, char **args)
@@ -247,6 +375,8 @@ static int read_shape(struct loop *l, char **args)
 		{ "offset=", &s->offset, HUGE - 4 }, { "rounds=", &s->rounds, 1u << 30 },
 		{ "queues=", &s->queues, MAX_QUEUES }, { "regions=", &s->regions, 1u << 20 },
 		{ "registered=", &s->registered, 1u << 20 }, { "shadow=", &s->shadow, 1 },
+		{ "segments=", &s->segments, MAX_SEGMENTS },
+		{ "each_poll=", &s->each_poll, 1 },
 	};
 
 	*s = (struct shape){ .depth = 1, .bytes = 4096, .rounds = 100, .queues = 1, .registered = 2,
@@ -275,7 +405,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || read_shape(&l, argv + 2)) {
 		fprintf(stderr, "usage: perf_loop BDF [depth=N] [bytes=N] [offset=N] [rounds=N] [queues=N] "
-			"[regions=N registered=MIB]\n");
+			"[segments=N] [regions=N registered=MIB]\n");
 		return 2;
 	}
 	if (prepare(&l, argv[1], &err)) {
@@ -284,15 +414,23 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	rounds = (unsigned)l.shape.rounds;
-	if (l.depth == 1 && l.queues == 1) {
+	if (l.shape.segments) {
+		measured_vector(&l, rounds);
+		CALLGRIND_DUMP_STATS;
+		control_vector(&l, rounds);
+	} else if (l.depth == 1 && l.queues == 1) {
 		measured_single(&l, rounds);
+		CALLGRIND_DUMP_STATS;
 		control_single(&l, rounds);
 	} else {
 		measured_loop(&l, rounds);
+		CALLGRIND_DUMP_STATS;
 		control_loop(&l, rounds);
 	}
+	CALLGRIND_DUMP_STATS;
 	for (unsigned i = 0; i < rounds; i++)
 		measured_empty(&l);
+	CALLGRIND_DUMP_STATS;
 	printf("commands %u sq_rings %llu cq_rings %llu sum %llx\n", rounds * l.depth,
 	       (unsigned long long)l.qp[0]->sq_rings, (unsigned long long)l.qp[0]->cq_rings,
 	       (unsigned long long)l.sum);
