@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# guest: --count
+# The plugin that counts instructions and doorbell writes between marks, against what is known of both.
+/tests/marks "/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NULL_IOMMU"/nvme/nvme*/nvme*n1)")"
