@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_HISTOGRAM_H
+#define NNVME_BENCH_HISTOGRAM_H
+
+/*
+ * Latencies by magnitude: each power of two in 64 parts, so that a value is known to 1.6 %. Those above
+ * the last bucket's begin (9 hours) are in it.
+ */
+
+#include <stdint.h>
+
+#define BENCH_HISTOGRAM_PARTS 64
+#define BENCH_HISTOGRAM_BUCKETS (BENCH_HISTOGRAM_PARTS * 40)
+
+struct bench_histogram {
+	uint64_t count, sum, max;
+	uint64_t bucket[BENCH_HISTOGRAM_BUCKETS];
+};
+
+void bench_histogram_reset(struct bench_histogram *h);
+void bench_histogram_add(struct bench_histogram *h, uint64_t ns);
+
+/*
+ * The value that @percent (0 to 100) of all values do not exceed: the end of the bucket where that is, never
+ * above the greatest value. NAN when there are no values.
+ */
+double bench_histogram_percentile(const struct bench_histogram *h, double percent);
+double bench_histogram_mean(const struct bench_histogram *h);
+
+#endif

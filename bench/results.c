@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "bench/results.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/statistics.h"
+
+const struct bench_metric_info bench_metrics[BENCH_METRICS] = {
+	[BENCH_IOPS] = { "iops", "I/Os per second", "IOPS", true },
+	[BENCH_BYTES_PER_SECOND] = { "bytes_per_second", "bandwidth", "B/s", true },
+	[BENCH_LATENCY_MEAN] = { "latency.mean_ns", "latency, mean", "ns", false },
+	[BENCH_LATENCY_P50] = { "latency.p50_ns", "latency, median", "ns", false },
+	[BENCH_LATENCY_P99] = { "latency.p99_ns", "latency, 99 %", "ns", false },
+	[BENCH_LATENCY_P999] = { "latency.p999_ns", "latency, 99.9 %", "ns", false },
+	[BENCH_LATENCY_MAX] = { "latency.max_ns", "latency, greatest", "ns", false },
+	[BENCH_CPU_USER] = { "cpu.user", "CPU, user", "s per million I/Os", false },
+	[BENCH_CPU_SYSTEM] = { "cpu.system", "CPU, system", "s per million I/Os", false },
+	[BENCH_INTERRUPTS] = { "per_io.interrupts", "interrupts", "per I/O", false },
+	[BENCH_SQ_DOORBELLS] = { "per_io.sq_doorbells", "submission doorbell writes", "per I/O", false },
+	[BENCH_CQ_DOORBELLS] = { "per_io.cq_doorbells", "completion doorbell writes", "per I/O", false },
+	[BENCH_MAPS] = { "per_io.maps", "IOMMU maps", "per I/O", false },
+	[BENCH_UNMAPS] = { "per_io.unmaps", "IOMMU unmaps", "per I/O", false },
+	[BENCH_INVALIDATIONS] = { "per_io.invalidations", "IOMMU invalidations", "per I/O", false },
+	[BENCH_INSTRUCTIONS_USER] = { "per_io.instructions_user", "instructions, user", "per I/O", false },
+	[BENCH_INSTRUCTIONS_KERNEL] = {
+		"per_io.instructions_kernel", "instructions, kernel", "per I/O", false },
+};
+
+void bench_results_init(struct bench_results *r)
+{
+	*r = (struct bench_results){ .version = BENCH_SCHEMA };
+}
+
+void bench_results_free(struct bench_results *r)
+{
+	for (size_t i = 0; i < r->nr_cells; i++)
+		free(r->cells[i].rounds);
+	free(r->cells);
+	free(r->skipped);
+	free(r->machine.fact);
+	free(r->device.fact);
+	bench_results_init(r);
+}
+
+/* One more of @size bytes at the end of *@array, zero; NULL without memory. */
+static void *append(void *array, size_t *count, size_t size)
+{
+	void *old, *grown;
+
+	memcpy(&old, array, sizeof(old));
+	grown = reallocarray(old, *count + 1, size);
+	if (!grown)
+		return NULL;
+	memcpy(array, &grown, sizeof(grown));
+	return memset((char *)grown + (*count)++ * size, 0, size);
+}
+
+struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column)
+{
+	struct bench_cell *cell = append(&r->cells, &r->nr_cells, sizeof(*cell));
+
+	if (!cell)
+		return NULL;
+	snprintf(cell->row, sizeof(cell->row), "%s", row);
+	snprintf(cell->column, sizeof(cell->column), "%s", column);
+	for (int m = 0; m < BENCH_METRICS; m++)
+		cell->figure[m] = (struct bench_figure){ NAN, NAN, NAN };
+	return cell;
+}
+
+struct bench_round *bench_cell_round(struct bench_cell *cell)
+{
+	struct bench_round *round = append(&cell->rounds, &cell->nr_rounds, sizeof(*round));
+
+	for (int m = 0; round && m < BENCH_METRICS; m++)
+		round->value[m] = NAN;
+	return round;
+}
+
+int bench_results_skip(struct bench_results *r, const char *row, const char *column, const char *fmt, ...)
+{
+	struct bench_skipped *skipped = append(&r->skipped, &r->nr_skipped, sizeof(*skipped));
+	va_list ap;
+
+	if (!skipped)
+		return -ENOMEM;
+	snprintf(skipped->row, sizeof(skipped->row), "%s", row);
+	snprintf(skipped->column, sizeof(skipped->column), "%s", column);
+	va_start(ap, fmt);
+	vsnprintf(skipped->reason, sizeof(skipped->reason), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+int bench_facts_add(struct bench_facts *facts, const char *name, const char *fmt, ...)
+{
+	struct bench_fact *fact = append(&facts->fact, &facts->count, sizeof(*fact));
+	va_list ap;
+
+	if (!fact)
+		return -ENOMEM;
+	snprintf(fact->name, sizeof(fact->name), "%s", name);
+	va_start(ap, fmt);
+	vsnprintf(fact->value, sizeof(fact->value), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+const char *bench_facts_get(const struct bench_facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->count; i++)
+		if (!strcmp(facts->fact[i].name, name))
+			return facts->fact[i].value;
+	return "";
+}
+
+struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column)
+{
+	for (size_t i = 0; i < r->nr_cells; i++)
+		if (!strcmp(r->cells[i].row, row) && !strcmp(r->cells[i].column, column))
+			return &r->cells[i];
+	return NULL;
+}
+
+static void sum_up_cell(struct bench_cell *cell, double *values)
+{
+	cell->errors = 0;
+	cell->domain_read_back[0] = '\0';
+	for (size_t i = 0; i < cell->nr_rounds; i++) {
+		const char *read_back = cell->rounds[i].domain_read_back;
+
+		cell->errors += cell->rounds[i].errors;
+		if (!i)
+			memcpy(cell->domain_read_back, read_back, sizeof(cell->domain_read_back));
+		else if (strcmp(cell->domain_read_back, read_back))
+			strcpy(cell->domain_read_back, "mixed");
+	}
+	for (int m = 0; m < BENCH_METRICS; m++) {
+		for (size_t i = 0; i < cell->nr_rounds; i++)
+			values[i] = cell->rounds[i].value[m];
+		cell->figure[m] = bench_figure_of(values, cell->nr_rounds);
+	}
+}
+
+void bench_results_sum_up(struct bench_results *r)
+{
+	size_t most = 1;
+	double *values;
+
+	for (size_t i = 0; i < r->nr_cells; i++)
+		if (r->cells[i].nr_rounds > most)
+			most = r->cells[i].nr_rounds;
+	values = calloc(most, sizeof(*values));
+	for (size_t i = 0; values && i < r->nr_cells; i++)
+		sum_up_cell(&r->cells[i], values);
+	free(values);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_RESULTS_H
+#define NNVME_BENCH_RESULTS_H
+
+/*
+ * What a run of the benchmark found: cells (a row and a column), each with its rounds. The file
+ * results.json is this structure; docs/bench-results.md describes it.
+ *
+ * All values of a round are one array, indexed by metric, NAN where there is no such value: reading,
+ * writing, summing up and plotting are loops over bench_metrics[].
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/err.h"
+
+enum bench_metric {
+	BENCH_IOPS,
+	BENCH_BYTES_PER_SECOND,
+	BENCH_LATENCY_MEAN,	/* ns, from submission to reap */
+	BENCH_LATENCY_P50,
+	BENCH_LATENCY_P99,
+	BENCH_LATENCY_P999,
+	BENCH_LATENCY_MAX,
+	BENCH_CPU_USER,		/* seconds of CPU per million I/Os */
+	BENCH_CPU_SYSTEM,
+	BENCH_INTERRUPTS,	/* the rest: per I/O */
+	BENCH_SQ_DOORBELLS,
+	BENCH_CQ_DOORBELLS,
+	BENCH_MAPS,
+	BENCH_UNMAPS,
+	BENCH_INVALIDATIONS,
+	BENCH_INSTRUCTIONS_USER,
+	BENCH_INSTRUCTIONS_KERNEL,
+	BENCH_METRICS
+};
+
+struct bench_metric_info {
+	const char *name;	/* in JSON; a dot means nesting: "latency.p50_ns" */
+	const char *title;	/* for people: "latency, median" */
+	const char *unit;	/* "IOPS", "B/s", "ns", "s per million I/Os", "per I/O" */
+	bool more_is_better;
+};
+extern const struct bench_metric_info bench_metrics[BENCH_METRICS];
+
+struct bench_round {
+	double value[BENCH_METRICS];	/* NAN: not measured */
+	uint64_t ios, errors;		/* an I/O that failed is an error and no I/O */
+	double seconds;
+	char domain_read_back[16];	/* before this round; "" where there is no group */
+	uint64_t mark;			/* which pair of marks this round set for instruction counting; 0 none */
+};
+
+/* Over the rounds: the median, and the least and the greatest. All NAN where no round has it. */
+struct bench_figure {
+	double median, low, high;
+};
+
+struct bench_cell {
+	char row[48];		/* "kernel-identity-polled", "ours-noiommu" */
+	char driver[8];		/* "kernel" or "ours" */
+	char variant[16];	/* plain, registered, polled, passthrough; poll, hybrid, interrupt */
+	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for ours and where there is no IOMMU */
+	char domain_read_back[16];	/* what sysfs said before each round; "mixed": not always the same */
+	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
+	char column[24];	/* "randread-4k-qd32" */
+	char device[20];	/* BDF */
+	bool spins;		/* polls without sleeping: its CPU time and instructions include waiting */
+	size_t nr_rounds;
+	struct bench_round *rounds;
+	struct bench_figure figure[BENCH_METRICS];	/* bench_results_sum_up() fills it */
+	uint64_t errors;
+};
+
+struct bench_skipped {
+	char row[48];
+	char column[24];	/* "": the whole row */
+	char reason[300];
+};
+
+/* One fact about the machine, the device or the run, in order: "kernel" -> "6.12.117". */
+struct bench_fact {
+	char name[48], value[512];
+};
+struct bench_facts {
+	size_t count;
+	struct bench_fact *fact;
+};
+
+struct bench_results {
+	unsigned version;		/* of the schema: BENCH_SCHEMA */
+	char started[32];		/* ISO 8601, UTC */
+	char harness[12];		/* "bench", or "fio" when fio was the generator */
+	char backend[32];		/* of emulated storage: "null-co", "file"; "" on hardware */
+	bool emulated;			/* in an emulated machine without KVM */
+	bool complete;			/* false: interrupted */
+	unsigned rounds;		/* asked for */
+	double seconds;			/* of a round of a cell */
+	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, poll_queues, command, ... */
+	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; twin.bdf, twin.model, ... */
+	size_t nr_cells;
+	struct bench_cell *cells;
+	size_t nr_skipped;
+	struct bench_skipped *skipped;
+};
+
+#define BENCH_SCHEMA 1
+
+/* Zero, of this schema. */
+void bench_results_init(struct bench_results *r);
+void bench_results_free(struct bench_results *r);
+
+/* Append; the pointer is valid until the next. NULL without memory. */
+struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column);
+struct bench_round *bench_cell_round(struct bench_cell *cell);	/* all NAN */
+int bench_results_skip(struct bench_results *r, const char *row, const char *column, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+int bench_facts_add(struct bench_facts *facts, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+const char *bench_facts_get(const struct bench_facts *facts, const char *name);	/* or "" */
+
+/* That cell, or NULL. */
+struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
+
+/* Figures, errors and domain_read_back of every cell from its rounds. */
+void bench_results_sum_up(struct bench_results *r);
+
+/*
+ * To and from a file. Writing goes to a file beside it first: a reader sees the old or the new. Reading
+ * checks every length, type and count: the file may come from anywhere. -EINVAL names what is wrong, and
+ * where; -EPROTO another version of the schema.
+ */
+int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);
+int bench_results_read(struct bench_results *r, const char *path, struct nnvme_err *err);
+int bench_results_write_csv(const struct bench_results *r, const char *path, struct nnvme_err *err);
+
+#endif
