@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/* This driver, through its public interface alone. */
+#include "bench/path_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "nvme/ctrl.h"
+#include "nvme/wait.h"
+
+#define CHECK_EVERY (1u << 20)	/* empty reaps between two looks at whether the controller is alive */
+#define SLEEP_MS 1000		/* at most: a signal may have come before the sleep began */
+
+struct driver_path {
+	struct bench_path path;
+	struct nnvme_ctrl *ctrl;
+	const struct nnvme_ns *ns;
+	struct nnvme_qpair *qp;
+	bool sleeps;
+	uint64_t spin_ns;		/* before it does */
+	unsigned empty;
+	unsigned nr_refused;		/* I/Os that the library did not take: they come back as failed */
+	struct bench_done refused[BENCH_MAX_DEPTH];
+	struct nnvme_completion done[BENCH_MAX_DEPTH];
+};
+
+static int driver_submit(struct bench_path *path, const struct bench_io *ios, unsigned count)
+{
+	struct driver_path *p = (struct driver_path *)path;
+	struct nnvme_batch b = nnvme_batch_begin(p->qp, p->ns);
+	unsigned shift = p->ns->block_shift;
+	int ret;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct bench_io *io = &ios[i];
+		void *buf = path->buffers + io->slot * path->stride, *tag = (void *)(uintptr_t)io->slot;
+
+		if (io->write)
+			ret = nnvme_batch_write(&b, buf, io->offset >> shift, io->bytes >> shift, tag);
+		else
+			ret = nnvme_batch_read(&b, buf, io->offset >> shift, io->bytes >> shift, tag);
+		if (ret)
+			p->refused[p->nr_refused++] = (struct bench_done){ .slot = io->slot, .error = -ret };
+	}
+	nnvme_batch_end(&b);
+	path->sq_rings = p->qp->sq_rings;
+	return 0;
+}
+
+static int give_refused(struct driver_path *p, struct bench_done *done, unsigned max)
+{
+	unsigned n = 0;
+
+	while (p->nr_refused && n < max)
+		done[n++] = p->refused[--p->nr_refused];
+	return (int)n;
+}
+
+/* Nothing was there: 1 when there is now, 0 when not yet. */
+static int wait_for_more(struct driver_path *p)
+{
+	int ret;
+
+	if (p->sleeps) {
+		ret = nnvme_wait(p->qp, p->spin_ns, SLEEP_MS);
+		return ret == -EINTR ? 0 : ret;
+	}
+	if (++p->empty % CHECK_EVERY)
+		return 0;
+	return nnvme_ctrl_check(p->ctrl, NULL);
+}
+
+static int driver_reap(struct bench_path *path, struct bench_done *done, unsigned max)
+{
+	struct driver_path *p = (struct driver_path *)path;
+	unsigned n = nnvme_poll(p->qp, p->done, max);
+	int ret;
+
+	if (!n) {
+		if (p->nr_refused)
+			return give_refused(p, done, max);
+		ret = wait_for_more(p);
+		if (ret <= 0)
+			return ret;
+		n = nnvme_poll(p->qp, p->done, max);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		done[i].slot = (uint32_t)(uintptr_t)p->done[i].tag;
+		done[i].error = p->done[i].status ? nnvme_status_errno((uint16_t)p->done[i].status) : 0;
+	}
+	path->cq_rings = p->qp->cq_rings;
+	return (int)n;
+}
+
+static void driver_close(struct bench_path *path)
+{
+	struct driver_path *p = (struct driver_path *)path;
+
+	nnvme_qpair_destroy(p->qp);
+	if (p->ctrl)
+		nnvme_free(p->ctrl, path->buffers);
+	nnvme_ctrl_close(p->ctrl);
+	free(p);
+}
+
+static const struct bench_path_ops driver_ops = {
+	.submit = driver_submit, .reap = driver_reap, .close = driver_close,
+};
+
+/* A queue pair with room for every command that the I/Os in flight are cut into. */
+static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *err)
+{
+	const struct bench_shape *shape = &p->path.shape;
+	uint64_t per_command = (uint64_t)p->ns->max_blocks << p->ns->block_shift;
+	uint64_t commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
+	struct nnvme_ctrl_info info;
+
+	nnvme_ctrl_info(p->ctrl, &info);
+	if (commands > info.max_depth)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu commands in flight, and a "
+				  "queue of it takes %u: use a smaller depth", bdf, shape->depth, shape->bytes,
+				  (unsigned long long)commands, info.max_depth);
+	return nnvme_qpair_create(p->ctrl, (unsigned)commands, &p->qp, err);
+}
+
+static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode mode, struct nnvme_err *err)
+{
+	struct nnvme_options options = {
+		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
+		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
+	};
+	int ret = nnvme_ctrl_open(bdf, &options, &p->ctrl, err);
+
+	if (ret)
+		return ret;
+	p->ns = nnvme_ns_next(p->ctrl, 0);
+	if (!p->ns)
+		return nnvme_fail(err, -ENODEV, "%s has no namespace that can be used (noiommu-nvme list shows "
+				  "them under the kernel's driver)", bdf);
+	ret = make_queue(p, bdf, err);
+	if (ret)
+		return ret;
+	p->path.buffers = nnvme_alloc(p->ctrl, p->path.stride * p->path.shape.depth, err);
+	if (!p->path.buffers)
+		return err ? err->code : -ENOMEM;
+	if (p->path.shape.writes)
+		bench_path_fill(&p->path);
+	p->path.bytes = p->ns->blocks << p->ns->block_shift;
+	p->path.block = 1u << p->ns->block_shift;
+	return 0;
+}
+
+int bench_path_driver(const char *bdf, enum nnvme_mode mode, enum bench_wait wait,
+		      const struct bench_shape *shape, struct bench_path **path, struct nnvme_err *err)
+{
+	int ret = bench_shape_check(bdf, shape, err);
+	struct driver_path *p;
+
+	if (ret)
+		return ret;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return nnvme_fail(err, -ENOMEM, "%s: no memory", bdf);
+	p->path = (struct bench_path){
+		.ops = &driver_ops, .clock = &bench_clock_machine, .shape = *shape,
+		.spins = wait == BENCH_WAIT_POLL, .stride = bench_stride(shape->bytes), .counts_doorbells = true,
+	};
+	p->sleeps = wait != BENCH_WAIT_POLL;
+	p->spin_ns = wait == BENCH_WAIT_HYBRID ? NNVME_SPIN_NS : 0;
+	ret = open_driver(p, bdf, mode, err);
+	if (ret) {
+		driver_close(&p->path);
+		return ret;
+	}
+	*path = &p->path;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_PATH_PRIVATE_H
+#define NNVME_BENCH_PATH_PRIVATE_H
+
+/* What the implementations of paths share. */
+
+#include "bench/path.h"
+
+/* Buffers begin at a page, so that an I/O of a page's size is one page on every path. */
+#define BENCH_PAGE 4096u
+static inline size_t bench_stride(uint32_t bytes)
+{
+	return ((size_t)bytes + BENCH_PAGE - 1) & ~(size_t)(BENCH_PAGE - 1);
+}
+
+/* -EINVAL: @shape is none that a path of @what can have. */
+int bench_shape_check(const char *what, const struct bench_shape *shape, struct nnvme_err *err);
+
+/* Data that no storage can compress, in all buffers: for writing. Here, so that no measured time has it. */
+void bench_path_fill(struct bench_path *path);
+
+/* What there is to know of a device node before I/O is done to it. */
+struct bench_node {
+	uint64_t bytes;
+	uint32_t block;
+	uint32_t max_transfer;	/* bytes of one command; 0: not known */
+	bool polls;		/* the driver has queues without interrupts */
+	bool is_disk;		/* a block device: not a file, not a generic device */
+};
+
+/*
+ * A block device, a regular file, or an NVMe generic device (ng0n1), whose namespace's block device says the
+ * rest. -errno of looking at it; -EINVAL it is something else.
+ */
+int bench_node_look(const char *node, struct bench_node *facts, struct nnvme_err *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_ROW_H
+#define NNVME_BENCH_ROW_H
+
+/*
+ * The rows and columns that there are. A row is a driver, how it is used, and what stands between the
+ * device and memory; a column is a workload.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bench/load.h"
+#include "bench/path.h"
+#include "kernel/iommu_group.h"
+
+struct bench_row {
+	const char *name;	/* "kernel-identity-plain", "ours-noiommu", "ours-iommu-hybrid" */
+	const char *title;	/* for people: "kernel, identity, io_uring polled" */
+	const char *variant;
+	bool ours;
+	enum nnvme_domain domain;	/* of the kernel's rows; OTHER: no IOMMU in front of the device */
+	enum nnvme_mode mode;		/* of our rows */
+	enum bench_uring uring;
+	enum bench_wait wait;
+	bool spins;
+};
+extern const struct bench_row bench_rows[];
+extern const size_t bench_nr_rows;
+
+struct bench_column {
+	const char *name;	/* "randread-4k-qd1", "read-128k-qd32", "randrw-4k-qd32" */
+	const char *title;	/* "4 KiB random read, depth 1" */
+	struct bench_workload work;
+	bool is_default;	/* of the three that are run where nothing is said */
+};
+extern const struct bench_column bench_columns[];
+extern const size_t bench_nr_columns;
+
+const struct bench_row *bench_row_find(const char *name);
+const struct bench_column *bench_column_find(const char *name);
+
+#endif

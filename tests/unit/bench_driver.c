@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+/* This driver's path, on the software controller. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/load.h"
+#include "tests/model/model.h"
+
+#define NAME "0000:0a:00.0"
+#define KIB 1024u
+
+static struct bench_measured measured;
+static struct nnvme_err err;
+static struct bench_path *path;
+static struct model *m;
+static enum bench_wait how;
+
+static void make(const char *settings)
+{
+	struct model_config config;
+
+	model_defaults(&config);
+	config.name = NAME;
+	config.ready = 0;
+	if (model_configure(&config, settings, &err) || model_create(&config, &m, &err))
+		fail_msg("%s", err.text);
+}
+
+static int try_open(unsigned depth, uint32_t bytes, bool writes)
+{
+	struct bench_shape shape = { .depth = depth, .bytes = bytes, .writes = writes, .ordinary_pages = true };
+
+	return bench_path_driver(NAME, NNVME_MODE_AUTO, how, &shape, &path, &err);
+}
+
+static void up(const char *settings, unsigned depth, uint32_t bytes)
+{
+	make(settings);
+	if (try_open(depth, bytes, true))
+		fail_msg("%s", err.text);
+}
+
+static void down(void)
+{
+	struct model_counts counts;
+
+	if (path)
+		path->ops->close(path);
+	path = NULL;
+	model_assert_clean(m);
+	model_counts(m, &counts);
+	assert_int_equal(counts.mapped, 0);
+	model_destroy(m);
+}
+
+static uint64_t commands(void)
+{
+	struct model_counts counts;
+
+	model_counts(m, &counts);
+	return counts.io_commands;
+}
+
+static int run(unsigned depth, uint32_t bytes, bool random, unsigned percent_write, uint64_t ios)
+{
+	struct bench_workload work = {
+		.bytes = bytes, .depth = depth, .random = random, .percent_write = percent_write, .seed = 1,
+	};
+
+	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
+}
+
+static void each_io_is_a_command(void **state)
+{
+	static const unsigned depths[] = { 1, 3, 32 };
+
+	up("size=16m", 32, 4 * KIB);
+	assert_int_equal(path->bytes, 16 << 20);
+	assert_int_equal(path->block, 512);
+	assert_true(path->spins);
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t before = commands();
+
+		assert_int_equal(run(depths[i], 4 * KIB, true, 30, 500), 0);
+		assert_int_equal(measured.ios, 500);
+		assert_int_equal(measured.errors, 0);
+		assert_int_equal(commands() - before, 500);
+		assert_in_range(measured.sq_rings, 500 / depths[i], 500);
+		assert_in_range(measured.cq_rings, 500 / 64, 500 / 64 + 500 % 64);	/* half of the queue */
+	}
+	down();
+}
+
+static void transfer(uint64_t offset, uint32_t bytes, uint32_t slot, bool write)
+{
+	struct bench_io io = { .offset = offset, .bytes = bytes, .slot = slot, .write = write };
+	struct bench_done done;
+	int n;
+
+	assert_int_equal(path->ops->submit(path, &io, 1), 0);
+	while (!(n = path->ops->reap(path, &done, 1)))
+		;
+	assert_int_equal(n, 1);
+	assert_int_equal(done.slot, slot);
+	assert_int_equal(done.error, 0);
+}
+
+/* Every slot has its buffer, every offset its blocks, whatever their size. */
+static void data_goes_where_it_should(void **state)
+{
+	static const char *const settings[] = { "size=16m", "size=16m,block=4096", "size=16m,mdts=1" };
+	uint32_t bytes = 128 * KIB;
+
+	for (unsigned i = 0; i < 3; i++) {
+		up(settings[i], 4, bytes);
+		for (uint32_t slot = 0; slot < 4; slot++) {
+			memset(path->buffers + slot * path->stride, 'a' + (int)slot, bytes);
+			transfer((slot + 1) * (uint64_t)bytes, bytes, slot, true);
+		}
+		memset(path->buffers, 0, 4 * path->stride);
+		for (uint32_t slot = 0; slot < 4; slot++)
+			transfer((4 - slot) * (uint64_t)bytes, bytes, slot, false);
+		for (uint32_t slot = 0; slot < 4; slot++)
+			for (uint32_t at = 0; at < bytes; at += 512)
+				assert_int_equal(path->buffers[slot * path->stride + at], 'd' - (int)slot);
+		down();
+	}
+}
+
+/* Nothing that a device could keep as less than it is: no two words alike. */
+static void what_is_written_is_no_pattern(void **state)
+{
+	const uint64_t *data;
+
+	up("size=16m", 4, 128 * KIB);
+	assert_int_equal(run(4, 128 * KIB, false, 100, 16), 0);
+	path->ops->close(path);
+	path = NULL;
+	data = model_data(m, 1);
+	for (size_t i = 1; i < 4 * 128 * KIB / 8; i++)
+		assert_true(data[i] != data[0] && data[i] != data[i - 1]);
+	down();
+}
+
+/* An I/O of several commands has room for all of them. */
+static void large_ios_are_cut_and_counted_once(void **state)
+{
+	up("size=16m,mdts=1", 4, 128 * KIB);
+	assert_int_equal(run(4, 128 * KIB, false, 0, 100), 0);
+	assert_int_equal(measured.ios, 100);
+	assert_int_equal(measured.errors, 0);
+	assert_int_equal(commands(), 1600);
+	down();
+}
+
+static void a_failed_command_is_an_error(void **state)
+{
+	up("size=1m,bad_lba=100", 8, 4 * KIB);
+	assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);	/* twice over the namespace */
+	assert_int_equal(measured.errors, 2);
+	assert_int_equal(measured.ios, 510);
+	assert_int_equal(measured.first_error, EIO);
+	assert_int_equal(measured.latency.count, 510);
+	down();
+}
+
+/* What the library refuses never reaches the controller, and is an error all the same. */
+static void beyond_the_end_is_an_error(void **state)
+{
+	up("size=1m", 8, 4 * KIB);
+	path->bytes *= 2;
+	assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);
+	assert_int_equal(measured.ios, 256);
+	assert_int_equal(measured.errors, 256);
+	assert_int_equal(measured.first_error, ERANGE);
+	assert_int_equal(commands(), 256);
+	down();
+}
+
+/* Asleep or not, with errors in between and with what the library refuses. */
+static void every_way_of_waiting_works(void **state)
+{
+	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
+		up("size=1m,bad_lba=100", 8, 4 * KIB);
+		assert_int_equal(path->spins, how == BENCH_WAIT_POLL);
+		assert_int_equal(run(1, 4 * KIB, false, 0, 256), 0);
+		assert_int_equal(measured.ios, 255);
+		assert_int_equal(measured.errors, 1);
+		path->bytes *= 2;
+		assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);
+		assert_int_equal(measured.ios, 255);
+		assert_int_equal(measured.errors, 257);
+		down();
+	}
+	how = BENCH_WAIT_INTERRUPT;
+	make("vectors=0");
+	assert_int_equal(try_open(1, 4096, false), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "no interrupts"));
+	down();
+	how = BENCH_WAIT_POLL;
+}
+
+static void a_dead_controller_ends_the_run(void **state)
+{
+	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
+		up("size=1m", 4, 4 * KIB);
+		model_fatal(m);
+		assert_int_equal(run(4, 4 * KIB, true, 0, 100), -EIO);
+		assert_int_equal(measured.ios, 0);
+		path->ops->close(path);
+		path = NULL;
+		model_destroy(m);
+	}
+	how = BENCH_WAIT_POLL;
+}
+
+static void what_cannot_be_is_refused(void **state)
+{
+	struct bench_shape shape = { .depth = 1, .bytes = 4096, .ordinary_pages = true };
+
+	make("size=1m,mdts=1,mqes=63");
+	assert_int_equal(try_open(0, 4096, false), -EINVAL);
+	assert_int_equal(try_open(1025, 4096, false), -EINVAL);
+	assert_int_equal(try_open(1, 0, false), -EINVAL);
+	assert_int_equal(try_open(32, 128 * KIB, false), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "512 commands"));
+	assert_int_equal(bench_path_driver(NAME, NNVME_MODE_IOMMU, BENCH_WAIT_POLL, &shape, &path, &err),
+			 -EOPNOTSUPP);
+	down();
+	make("meta=8");
+	assert_int_equal(try_open(1, 4096, false), -ENODEV);
+	assert_non_null(strstr(err.text, "namespace"));
+	down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_io_is_a_command),
+		cmocka_unit_test(data_goes_where_it_should),
+		cmocka_unit_test(what_is_written_is_no_pattern),
+		cmocka_unit_test(large_ios_are_cut_and_counted_once),
+		cmocka_unit_test(a_failed_command_is_an_error),
+		cmocka_unit_test(beyond_the_end_is_an_error),
+		cmocka_unit_test(every_way_of_waiting_works),
+		cmocka_unit_test(a_dead_controller_ends_the_run),
+		cmocka_unit_test(what_cannot_be_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
