@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/* fio's JSON (3.x): what a job reports, reads and writes as one. */
+#include "bench/fio.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+/* The member at @path, names with slashes between them, from 0 up; NAN when it is not there. */
+static double number(struct json_object *object, const char *path)
+{
+	char name[40];
+	double value;
+
+	while (object && *path) {
+		size_t length = strcspn(path, "/");
+
+		if (length >= sizeof(name))
+			return NAN;
+		memcpy(name, path, length);
+		name[length] = '\0';
+		path += length + (path[length] == '/');
+		if (!json_object_is_type(object, json_type_object) ||
+		    !json_object_object_get_ex(object, name, &object))
+			return NAN;
+	}
+	if (!json_object_is_type(object, json_type_int) && !json_object_is_type(object, json_type_double))
+		return NAN;
+	value = json_object_get_double(object);
+	return isfinite(value) && value >= 0 ? value : NAN;
+}
+
+/* CPU time is a share of the job's time, in percent; wanted are seconds per million I/Os. */
+static double cpu(struct json_object *job, const char *name, double ios)
+{
+	return number(job, name) / 100 * number(job, "job_runtime") / 1000 / ios * 1e6;
+}
+
+static int parse_job(struct json_object *job, struct bench_round *round, struct nnvme_err *err)
+{
+	static const struct {
+		enum bench_metric metric;
+		const char *path;
+	} from[] = {
+		{ BENCH_IOPS, "mixed/iops" },
+		{ BENCH_BYTES_PER_SECOND, "mixed/bw_bytes" },
+		{ BENCH_LATENCY_MEAN, "mixed/lat_ns/mean" },
+		{ BENCH_LATENCY_P50, "mixed/lat_ns/percentile/50.000000" },
+		{ BENCH_LATENCY_P99, "mixed/lat_ns/percentile/99.000000" },
+		{ BENCH_LATENCY_P999, "mixed/lat_ns/percentile/99.900000" },
+		{ BENCH_LATENCY_MAX, "mixed/lat_ns/max" },
+	};
+	double ios = number(job, "mixed/total_ios"), runtime = number(job, "mixed/runtime");
+	double errors = number(job, "total_err"), value;
+
+	if (!(ios > 0) || isnan(runtime) || isnan(errors))
+		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/total_ios above 0, no "
+				  "mixed/runtime or no total_err");
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		value = number(job, from[i].path);
+		if (isnan(value))
+			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no number %s", from[i].path);
+		round->value[from[i].metric] = value;
+	}
+	round->value[BENCH_CPU_USER] = cpu(job, "usr_cpu", ios);
+	round->value[BENCH_CPU_SYSTEM] = cpu(job, "sys_cpu", ios);
+	round->ios = (uint64_t)ios;
+	round->errors = (uint64_t)errors;
+	round->seconds = runtime / 1000;
+	return 0;
+}
+
+int bench_fio_parse(const char *text, struct bench_round *round, struct nnvme_err *err)
+{
+	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* remarks may come before it */
+	struct json_object *all = json ? json_tokener_parse(json) : NULL, *jobs = NULL, *job = NULL;
+	int ret;
+
+	if (json_object_is_type(all, json_type_object))
+		json_object_object_get_ex(all, "jobs", &jobs);
+	if (json_object_is_type(jobs, json_type_array))
+		job = json_object_array_get_idx(jobs, 0);
+	if (json_object_is_type(job, json_type_object))
+		ret = parse_job(job, round, err);
+	else
+		ret = nnvme_fail(err, -EINVAL, "what fio printed is no JSON with \"jobs\"");
+	json_object_put(all);
+	return ret;
+}

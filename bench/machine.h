@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_MACHINE_H
+#define NNVME_BENCH_MACHINE_H
+
+/* What the figures were measured on: facts for results.json. What can't be found out is left out. */
+
+#include "bench/place.h"
+#include "bench/results.h"
+
+/* An emulated processor: QEMU without KVM, which says so itself. */
+bool bench_machine_is_emulated(void);
+
+/* 0 or -ENOMEM. */
+int bench_machine_facts(struct bench_facts *facts, int argc, char **argv);
+
+/* Of one controller, each name after @prefix ("" or "twin."). */
+int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device);
+
+#endif

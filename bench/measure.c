@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+#include "bench/measure.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/counters.h"
+#include "bench/fio.h"
+#include "bench/mark.h"
+
+#define PATIENCE 10		/* seconds for the load to end when it was asked to */
+
+/* What the two processes share. */
+struct shared {
+	volatile int stop;	/* to the load: come to an end */
+	enum bench_outcome outcome;
+	struct nnvme_err err;
+	struct bench_round round;
+	struct bench_measured measured;
+	double user, system;	/* seconds of CPU */
+	uint64_t interrupts;
+	bool counts_doorbells;
+	double traced[BENCH_TRACES];	/* per I/O */
+};
+
+/* --- in the load's process --- */
+
+static void fail(struct shared *s, int rc)
+{
+	s->outcome = BENCH_FAILED;
+	nnvme_fail(&s->err, rc, "the load failed: %s", strerror(-rc));
+}
+
+static int find_node(const struct bench_task *task, char node[64], struct nnvme_err *err)
+{
+	bool generic = task->row->uring == BENCH_URING_PASSTHROUGH;
+
+	if (!bench_place_node(task->device, generic, node))
+		return 0;
+	if (generic && !bench_place_node(task->device, false, node))
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no generic device beside it: Linux 5.13 and later has",
+				  node);
+	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s", task->device->bdf);
+}
+
+static int open_path(const struct bench_task *task, struct bench_path **path, struct nnvme_err *err)
+{
+	const struct bench_workload *work = &task->column->work;
+	struct bench_shape shape = {
+		.depth = work->depth,
+		.bytes = work->bytes,
+		.writes = work->percent_write,
+	};
+	char node[64];
+	int rc;
+
+	if (task->row->ours)
+		return bench_path_driver(task->device->bdf, task->row->mode, task->row->wait, &shape, path, err);
+	rc = find_node(task, node, err);
+	return rc ? rc : bench_path_uring(node, task->row->uring, &shape, path, err);
+}
+
+static double seconds_of(const struct timeval *from, const struct timeval *to)
+{
+	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_usec - from->tv_usec) / 1e6;
+}
+
+/* The timed pass, with what is counted beside it without disturbing it. */
+static int timed_pass(const struct bench_task *task, struct bench_path *path, struct shared *s)
+{
+	struct rusage before, after;
+	char controller[32] = "";
+	uint64_t interrupts;
+	int rc;
+
+	bench_place_controller(task->device, controller);
+	interrupts = bench_interrupts(controller, task->device->bdf);
+	getrusage(RUSAGE_SELF, &before);
+	if (task->mark)
+		bench_mark_begin((uint16_t)task->mark);
+	rc = bench_load_run(path, &task->column->work, &task->until, &s->stop, &s->measured);
+	if (task->mark)
+		bench_mark_end();
+	getrusage(RUSAGE_SELF, &after);
+	s->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
+	s->user = seconds_of(&before.ru_utime, &after.ru_utime);
+	s->system = seconds_of(&before.ru_stime, &after.ru_stime);
+	s->counts_doorbells = path->counts_doorbells;
+	return rc;
+}
+
+/*
+ * A number of I/Os with the tracepoints on, a tenth of those that were timed: each hit costs time, and
+ * here nobody looks at the clock.
+ */
+static int counting_pass(const struct bench_task *task, struct bench_path *path, struct shared *s)
+{
+	static struct bench_measured measured;	/* too large for a stack */
+	struct bench_until until = { .ios = s->measured.ios / 10 };
+	struct bench_tracer tracer;
+	int rc;
+
+	for (int i = 0; i < BENCH_TRACES; i++)
+		s->traced[i] = NAN;
+	if (until.ios < 4 * task->column->work.depth)
+		until.ios = 4 * task->column->work.depth;
+	if (until.ios > 50000)
+		until.ios = 50000;
+	if (!bench_tracer_open(&tracer))
+		return 0;
+	bench_tracer_start(&tracer);
+	rc = bench_load_run(path, &task->column->work, &until, &s->stop, &measured);
+	bench_tracer_stop(&tracer, s->traced);
+	bench_tracer_close(&tracer);
+	for (int i = 0; i < BENCH_TRACES; i++)
+		s->traced[i] = measured.ios ? s->traced[i] / (double)measured.ios : NAN;
+	return rc;
+}
+
+static int all_passes(const struct bench_task *task, struct bench_path *path, struct shared *s)
+{
+	struct bench_until warmup = { .ns = task->warmup_ns };
+	int rc = 0;
+
+	if (warmup.ns)
+		rc = bench_load_run(path, &task->column->work, &warmup, &s->stop, &s->measured);
+	if (!rc && !s->stop)
+		rc = timed_pass(task, path, s);
+	if (!rc && !s->stop)
+		rc = counting_pass(task, path, s);
+	return rc;
+}
+
+static void fill_round(const struct bench_task *task, struct shared *s)
+{
+	const struct bench_measured *m = &s->measured;
+	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios;
+	double all = (double)m->latency.count;	/* those of the draining, too */
+	double *v = s->round.value;
+
+	s->round.ios = m->ios;
+	s->round.errors = m->errors;
+	s->round.seconds = seconds;
+	if (!m->ios || !m->ns)
+		return;
+	v[BENCH_IOPS] = in_time / seconds;
+	v[BENCH_BYTES_PER_SECOND] = in_time * task->column->work.bytes / seconds;
+	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
+	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
+	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
+	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
+	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
+	v[BENCH_CPU_USER] = s->user / all * 1e6;
+	v[BENCH_CPU_SYSTEM] = s->system / all * 1e6;
+	v[BENCH_INTERRUPTS] = (double)s->interrupts / all;
+	if (s->counts_doorbells) {
+		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
+		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
+	}
+	v[BENCH_MAPS] = s->traced[BENCH_TRACE_MAP];
+	v[BENCH_UNMAPS] = s->traced[BENCH_TRACE_UNMAP];
+	v[BENCH_INVALIDATIONS] = s->traced[BENCH_TRACE_INVALIDATION];
+}
+
+static void load(const struct bench_task *task, struct shared *s)
+{
+	const struct bench_workload *work = &task->column->work;
+	struct bench_path *path;
+	int rc = open_path(task, &path, &s->err);
+
+	if (rc) {
+		s->outcome = rc == -EOPNOTSUPP ? BENCH_LACKS : BENCH_FAILED;
+		return;
+	}
+	if (work->bytes % path->block || work->bytes > path->bytes) {
+		s->outcome = BENCH_LACKS;
+		nnvme_fail(&s->err, -EOPNOTSUPP, "I/Os of %u bytes do not fit a namespace of %llu bytes in "
+			   "blocks of %u", work->bytes, (unsigned long long)path->bytes, path->block);
+	} else {
+		rc = all_passes(task, path, s);
+		s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_MEASURED;
+		if (s->outcome == BENCH_MEASURED && !rc)
+			fill_round(task, s);
+		else if (s->outcome == BENCH_MEASURED)
+			fail(s, rc);
+	}
+	path->ops->close(path);
+}
+
+static void load_by_fio(const struct bench_task *task, struct shared *s)
+{
+	char node[64];
+	struct bench_fio_job job = {
+		.row = task->row,
+		.work = &task->column->work,
+		.target = task->row->ours ? task->device->bdf : node,
+		.seconds = (double)task->until.ns / 1e9,
+		.warm_up = (double)task->warmup_ns / 1e9,
+	};
+	int rc = task->row->ours ? 0 : find_node(task, node, &s->err);
+
+	if (!rc)
+		rc = bench_fio_run(&job, &s->round, &s->err);
+	s->outcome = !rc ? BENCH_MEASURED : rc == -EOPNOTSUPP ? BENCH_LACKS : BENCH_FAILED;
+}
+
+static void load_process(const struct bench_task *task, struct shared *s, pid_t parent)
+{
+	sigset_t none;
+
+	close_range(3, ~0U, 0);	/* the run's locks are not ours to keep when it is killed */
+	setpgid(0, 0);		/* what a terminal sends is for the parent */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 0; i < BENCH_METRICS; i++)
+		s->round.value[i] = NAN;
+	if (task->fio)
+		load_by_fio(task, s);
+	else
+		load(task, s);
+	_exit(0);
+}
+
+/* --- in the run's process --- */
+
+static sigset_t wanted;
+
+void bench_shield(void)
+{
+	struct sigaction hangup;
+
+	sigemptyset(&wanted);
+	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGQUIT, SIGCHLD, 0 }; *s; s++)
+		sigaddset(&wanted, *s);
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* nohup means it */
+		sigaddset(&wanted, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+}
+
+/* Once interrupted, a run stays so. Waits for a signal, @seconds at most. */
+static bool look_for_signals(time_t seconds)
+{
+	static bool interrupted;
+	struct timespec patience = { .tv_sec = seconds };
+	int signal = sigtimedwait(&wanted, NULL, &patience);
+
+	if (signal > 0 && signal != SIGCHLD)
+		interrupted = true;
+	return interrupted;
+}
+
+bool bench_interrupted(void)
+{
+	return look_for_signals(0);	/* of those pending the least number comes first, SIGCHLD last */
+}
+
+/* Wait for the load's end; its status for waitpid(). */
+static int mind(pid_t child, bool fio, struct shared *s)
+{
+	struct timespec now, asked = { 0 };
+	int status = 0;
+
+	for (;;) {
+		pid_t ended = waitpid(child, &status, WNOHANG);
+
+		if (ended == child || (ended < 0 && errno != EINTR))
+			return status;
+		if (!look_for_signals(1))
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (!s->stop)
+			asked = now;
+		s->stop = 1;
+		if (fio || now.tv_sec - asked.tv_sec > PATIENCE)	/* fio does not look at it */
+			kill(child, SIGKILL);
+	}
+}
+
+enum bench_outcome bench_measure(const struct bench_task *task, struct bench_round *round,
+				 struct nnvme_err *err)
+{
+	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enum bench_outcome outcome;
+	pid_t parent = getpid(), child;
+	int status;
+
+	if (s == MAP_FAILED) {
+		nnvme_fail(err, -errno, "no memory to share with the load: %s", strerror(errno));
+		return BENCH_FAILED;
+	}
+	s->outcome = BENCH_FAILED;
+	fflush(NULL);
+	child = fork();
+	if (!child)
+		load_process(task, s, parent);
+	if (child < 0) {
+		nnvme_fail(&s->err, -errno, "no process for the load: %s", strerror(errno));
+	} else {
+		status = mind(child, task->fio, s);
+		if (WIFSIGNALED(status)) {
+			s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_FAILED;
+			nnvme_fail(&s->err, -ECHILD, "the load's process was killed by signal %d (%s)",
+				   WTERMSIG(status), strsignal(WTERMSIG(status)));
+		}
+	}
+	outcome = s->outcome;
+	if (outcome == BENCH_MEASURED) {
+		memcpy(round->value, s->round.value, sizeof(round->value));
+		round->ios = s->round.ios;
+		round->errors = s->round.errors;
+		round->seconds = s->round.seconds;
+	}
+	if (err)
+		*err = s->err;
+	munmap(s, sizeof(*s));
+	return outcome;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_MEASURE_H
+#define NNVME_BENCH_MEASURE_H
+
+/*
+ * One round of one cell. The load runs in a process of its own, so that whatever happens to it, what was
+ * changed for it can be put back; and so that its CPU time is its own.
+ */
+
+#include <signal.h>
+
+#include "bench/place.h"
+#include "bench/results.h"
+#include "bench/row.h"
+
+struct bench_task {
+	const struct bench_row *row;
+	const struct bench_column *column;
+	const struct bench_device *device;
+	struct bench_until until;
+	uint64_t warmup_ns;
+	uint64_t mark;		/* the number of this round's marks; 0: none */
+	bool fio;		/* fio makes the load */
+};
+
+enum bench_outcome {
+	BENCH_MEASURED,
+	BENCH_LACKS,		/* this machine, kernel or device hasn't what the cell needs */
+	BENCH_FAILED,		/* the load failed, or its process died */
+	BENCH_INTERRUPTED,
+};
+
+/* Signals that end a run: blocked from here on, and looked for in bench_measure() and bench_interrupted(). */
+void bench_shield(void);
+bool bench_interrupted(void);
+
+/* @round is filled, but for its domain and mark, when the outcome is BENCH_MEASURED; @err otherwise. */
+enum bench_outcome bench_measure(const struct bench_task *task, struct bench_round *round,
+				 struct nnvme_err *err);
+
+#endif

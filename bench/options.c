@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "bench/options.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is given as text, and means something only when all of it is known. */
+struct texts {
+	const char *device, *twin, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
+};
+
+/* A list of patterns, separated by commas, one at a time; NULL at the end. */
+static const char *next_pattern(const char **list, char pattern[64])
+{
+	size_t length = strcspn(*list, ",");
+
+	if (!**list)
+		return NULL;
+	snprintf(pattern, 64, "%.*s", (int)length, *list);
+	*list += length + ((*list)[length] == ',');
+	return pattern;
+}
+
+static int unknown(const char *what, const char *pattern, struct nnvme_err *err)
+{
+	return nnvme_fail(err, -ENOENT, "no %s is called \"%.40s\"", what, pattern);
+}
+
+static int choose_rows(struct bench_options *o, const char *list, struct nnvme_err *err)
+{
+	bool wanted[BENCH_MAX_ROWS] = { false };
+	char pattern[64];
+
+	if (!list || !strcmp(list, "all"))
+		list = "*";
+	while (next_pattern(&list, pattern)) {
+		bool any = false;
+
+		for (size_t i = 0; i < bench_nr_rows; i++) {
+			if (fnmatch(pattern, bench_rows[i].name, 0))
+				continue;
+			any = wanted[i] = true;
+		}
+		if (!any)
+			return unknown("row", pattern, err);
+	}
+	for (size_t i = 0; i < bench_nr_rows; i++)
+		if (wanted[i])
+			o->rows[o->nr_rows++] = &bench_rows[i];
+	return o->nr_rows ? 0 : unknown("row", "", err);
+}
+
+static int choose_columns(struct bench_options *o, const char *list, struct nnvme_err *err)
+{
+	bool wanted[BENCH_MAX_COLUMNS] = { false }, all = list && !strcmp(list, "all");
+	char pattern[64];
+
+	for (size_t i = 0; i < bench_nr_columns; i++) {
+		bool writes = bench_columns[i].work.percent_write;
+
+		wanted[i] = (!list && bench_columns[i].is_default) || (all && (!writes || o->destroy_data));
+	}
+	while (list && !all && next_pattern(&list, pattern)) {
+		bool any = false;
+
+		for (size_t i = 0; i < bench_nr_columns; i++) {
+			if (fnmatch(pattern, bench_columns[i].name, 0))
+				continue;
+			any = wanted[i] = true;
+			if (bench_columns[i].work.percent_write && !o->destroy_data)
+				return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; "
+						  "if that is meant, add --destroy-data",
+						  bench_columns[i].name);
+		}
+		if (!any)
+			return unknown("column", pattern, err);
+	}
+	for (size_t i = 0; i < bench_nr_columns; i++)
+		if (wanted[i])
+			o->columns[o->nr_columns++] = &bench_columns[i];
+	return o->nr_columns ? 0 : unknown("column", "", err);
+}
+
+/* @text (NULL: as it is) as a number from @low to @high. */
+static int number(const char *name, const char *text, double low, double high, double *value,
+		  struct nnvme_err *err)
+{
+	char *end;
+	double v;
+
+	if (!text)
+		return 0;
+	v = strtod(text, &end);
+	if (end == text || *end || !(v >= low && v <= high))
+		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a number from %g to %g", name, text, low,
+				  high);
+	*value = v;
+	return 0;
+}
+
+static int whole(const char *name, const char *text, double low, double high, double *value,
+		 struct nnvme_err *err)
+{
+	int rc = number(name, text, low, high, value, err);
+
+	if (rc || *value == floor(*value))
+		return rc;
+	return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a whole number", name, text);
+}
+
+static int take_numbers(struct bench_options *o, const struct texts *t, struct nnvme_err *err)
+{
+	double rounds = 5, ios = 0;
+	int rc = whole("--rounds", t->rounds, 1, 1000, &rounds, err);
+
+	o->seconds = t->ios ? 0 : 3;
+	o->warmup = 0.5;
+	if (!rc)
+		rc = number("--time", t->time, 0.01, 3600, &o->seconds, err);
+	if (!rc)
+		rc = number("--warmup", t->warmup, 0, 3600, &o->warmup, err);
+	if (!rc)
+		rc = whole("--ios", t->ios, 1, 1e12, &ios, err);
+	if (!rc && o->fio && (t->ios || o->marks))
+		rc = nnvme_fail(err, -EINVAL, "--fio knows neither --ios nor --marks");
+	o->rounds = (unsigned)rounds;
+	o->ios = (uint64_t)ios;
+	return rc;
+}
+
+static int take_devices(struct bench_options *o, const struct texts *t, struct nnvme_err *err)
+{
+	int rc;
+
+	if (!t->device)
+		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme list shows them");
+	rc = nnvme_bdf_parse(t->device, o->device, err);
+	if (!rc && t->twin)
+		rc = nnvme_bdf_parse(t->twin, o->twin, err);
+	if (!rc && !strcmp(o->device, o->twin))
+		rc = nnvme_fail(err, -EINVAL, "--device and --twin are both %s: the twin is another controller "
+				"of the same kind, one behind an IOMMU and one without", o->twin);
+	return rc;
+}
+
+/* "--name=value" or "--name value": where @name's value is, or NULL when it is no such option. */
+static const char **value_of(struct texts *t, const char *name, size_t length)
+{
+	const struct { const char *name; const char **value; } known[] = {
+		{ "--device", &t->device }, { "--twin", &t->twin }, { "--rows", &t->rows },
+		{ "--columns", &t->columns }, { "--rounds", &t->rounds }, { "--time", &t->time },
+		{ "--ios", &t->ios }, { "--warmup", &t->warmup }, { "--out", &t->out },
+		{ "--backend", &t->backend },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strlen(known[i].name) == length && !strncmp(known[i].name, name, length))
+			return known[i].value;
+	return NULL;
+}
+
+static bool set_flag(struct bench_options *o, const char *name)
+{
+	const struct { const char *name; bool *flag; } known[] = {
+		{ "--destroy-data", &o->destroy_data }, { "--unsafe-noiommu", &o->unsafe_noiommu },
+		{ "--marks", &o->marks }, { "--fio", &o->fio },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		if (strcmp(known[i].name, name) != 0)
+			continue;
+		return *known[i].flag = true;
+	}
+	return false;
+}
+
+static int split(int argc, char **argv, struct texts *t, struct bench_options *o, struct nnvme_err *err)
+{
+	for (int i = 0; i < argc; i++) {
+		const char *equals = strchr(argv[i], '='), **value;
+
+		if (set_flag(o, argv[i]))
+			continue;
+		value = value_of(t, argv[i], equals ? (size_t)(equals - argv[i]) : strlen(argv[i]));
+		if (!value)
+			return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *argv[i] == '-' ? "option" :
+					  "command", argv[i]);
+		if (*value && (value == &t->device || value == &t->twin))
+			return nnvme_fail(err, -EINVAL, "%.60s: it is given twice", argv[i]);
+		if (!equals && ++i == argc)
+			return nnvme_fail(err, -EINVAL, "%s needs a value", argv[i - 1]);
+		*value = equals ? equals + 1 : argv[i];
+	}
+	return 0;
+}
+
+int bench_options_parse(int argc, char **argv, struct bench_options *o, struct nnvme_err *err)
+{
+	struct texts t = { NULL };
+	int rc;
+
+	*o = (struct bench_options){ 0 };
+	rc = split(argc, argv, &t, o, err);
+	if (!rc)
+		rc = take_devices(o, &t, err);
+	if (!rc)
+		rc = choose_rows(o, t.rows, err);
+	if (!rc)
+		rc = choose_columns(o, t.columns, err);
+	if (!rc)
+		rc = take_numbers(o, &t, err);
+	o->out = t.out ? t.out : "bench-results";
+	o->backend = t.backend ? t.backend : "";
+	if (!rc && strlen(o->backend) > 31)
+		rc = nnvme_fail(err, -EINVAL, "--backend %.40s: at most 31 characters", o->backend);
+	return rc;
+}

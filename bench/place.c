@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+#include "bench/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/place_note.h"
+#include "bench/sysfs.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+#define TRIES 100		/* of 100 ms: for a disk to appear, for a program to have gone */
+
+static void pause_a_little(void)
+{
+	usleep(100000);
+}
+
+/* --- before anything changes --- */
+
+int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
+{
+	struct bench_places before;
+	int rc;
+
+	*p = (struct bench_places){ .note = -1, .hold.lock = -1 };
+	if (geteuid())
+		return nnvme_fail(err, -EPERM, "drivers and domain types are root's to change; run as root");
+	rc = bench_note_open(&p->note, err);
+	if (rc)
+		return rc;
+	rc = bench_note_read(p->note, &before, err);
+	if (rc > 0) {
+		fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
+		before.note = p->note;
+		p->note = -1;
+		rc = bench_places_end(&before, err);
+		if (!rc)
+			rc = bench_note_open(&p->note, err);
+	}
+	if (!rc) {
+		bench_sysfs_read(p->noiommu, sizeof(p->noiommu), BENCH_NOIOMMU_SWITCH);
+		bench_sysfs_read(p->poll_queues, sizeof(p->poll_queues), BENCH_POLL_QUEUES);
+		bench_sysfs_read(p->hugepages, sizeof(p->hugepages), BENCH_HUGEPAGES "/nr_hugepages");
+		return 0;
+	}
+	bench_note_close(&p->note);
+	return rc;
+}
+
+int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err)
+{
+	struct bench_device *device = &p->device[p->nr_devices];
+	struct nnvme_pci_info info;
+	int rc = nnvme_pci_info(bdf, &info, err);
+	char node[64];
+
+	if (rc)
+		return rc;
+	if (info.class_code != NNVME_PCI_CLASS)
+		return nnvme_fail(err, -ENODEV, "%s is no NVMe controller (class %06x); noiommu-nvme list shows "
+				  "those that there are", info.bdf, info.class_code);
+	if (strcmp(info.driver, "nvme") != 0 && strcmp(info.driver, "vfio-pci") != 0)
+		return nnvme_fail(err, -EINVAL, "%s has %s%s; the benchmark begins with the kernel's driver "
+				  "(nvme) or with vfio-pci: noiommu-nvme unbind %s", info.bdf,
+				  *info.driver ? "the driver " : "no driver", info.driver, info.bdf);
+	rc = nnvme_pci_in_use(info.bdf, err);
+	if (rc)
+		return rc;
+	*device = (struct bench_device){ .iommu = info.iommu };
+	strcpy(device->bdf, info.bdf);
+	strcpy(device->driver, info.driver);
+	if (!strcmp(info.driver, "nvme") && bench_place_node(device, false, node))
+		return nnvme_fail(err, -ENODEV, "%s has no namespace to read", info.bdf);
+	p->nr_devices++;
+	return 0;
+}
+
+void bench_places_close(struct bench_places *p)
+{
+	bench_note_close(&p->note);
+}
+
+/* --- which controller --- */
+
+static bool wants_iommu(const struct bench_row *row)
+{
+	return row->ours ? row->mode == NNVME_MODE_IOMMU : row->domain != NNVME_DOMAIN_OTHER;
+}
+
+const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,
+					  char why[300])
+{
+	const char *all = p->nr_devices > 1 ? " and " : "", *second = p->nr_devices > 1 ? p->device[1].bdf : "";
+	const char *have = p->nr_devices > 1 ? "have" : "has";
+
+	for (size_t i = 0; i < p->nr_devices; i++)
+		if (p->device[i].iommu == wants_iommu(row))
+			return &p->device[i];
+	if (wants_iommu(row))
+		snprintf(why, 300, "%s%s%s %s no IOMMU in front: switch it on in the firmware and, on Intel's, "
+			 "with intel_iommu=on; or name a controller behind one with --twin",
+			 p->device[0].bdf, all, second, have);
+	else if (row->ours)
+		snprintf(why, 300, "%s%s%s %s an IOMMU in front, and noiommu mode is for devices without one: "
+			 "the kernel has none of it behind an IOMMU, not even in an identity domain; name a "
+			 "controller without one with --twin", p->device[0].bdf, all, second, have);
+	else
+		snprintf(why, 300, "%s%s%s %s an IOMMU in front: this row is for one without, beside noiommu; "
+			 "name it with --twin", p->device[0].bdf, all, second, have);
+	return NULL;
+}
+
+/* --- the kernel's disk --- */
+
+/*
+ * The first namespace of a controller: "nvme0n1", or where several paths lead to it "nvme0c1n1", whose
+ * disk is the subsystem's. The character device has the same numbers.
+ */
+static bool namespace_of(const char *entry, unsigned *disk, unsigned *number)
+{
+	unsigned path;
+	int n = 0;
+
+	if (sscanf(entry, "nvme%un%u%n", disk, number, &n) == 2 && !entry[n])
+		return true;
+	n = 0;
+	return sscanf(entry, "nvme%uc%un%u%n", disk, &path, number, &n) == 3 && !entry[n];
+}
+
+/* The least number among the namespaces of @dir, with its disk; false when there is none. */
+static bool first_namespace(DIR *dir, unsigned *disk, unsigned *number)
+{
+	struct dirent *entry;
+	bool found = false;
+	unsigned d, n;
+
+	while ((entry = readdir(dir))) {
+		if (!namespace_of(entry->d_name, &d, &n) || (found && n >= *number))
+			continue;
+		found = true;
+		*disk = d;
+		*number = n;
+	}
+	return found;
+}
+
+int bench_place_controller(const struct bench_device *device, char name[32])
+{
+	char path[80];
+	struct dirent *entry;
+	DIR *dir;
+	int rc = -ENODEV;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/nvme", device->bdf);
+	dir = opendir(path);
+	if (!dir)
+		return -ENODEV;
+	while (rc && (entry = readdir(dir))) {
+		unsigned number;
+		int n = 0;
+
+		if (sscanf(entry->d_name, "nvme%u%n", &number, &n) != 1 || entry->d_name[n])
+			continue;
+		snprintf(name, 32, "nvme%u", number);
+		rc = 0;
+	}
+	closedir(dir);
+	return rc;
+}
+
+int bench_place_node(const struct bench_device *device, bool generic, char node[64])
+{
+	unsigned disk = 0, number = 0;
+	char name[32], path[120];
+	bool found;
+	DIR *dir;
+
+	if (bench_place_controller(device, name))
+		return -ENODEV;
+	snprintf(path, sizeof(path), DEVICES "/%s/nvme/%s", device->bdf, name);
+	dir = opendir(path);
+	if (!dir)
+		return -ENODEV;
+	found = first_namespace(dir, &disk, &number);
+	closedir(dir);
+	snprintf(node, 64, generic ? "/dev/ng%un%u" : "/dev/nvme%un%u", disk, number);
+	return found && !access(node, F_OK) ? 0 : -ENODEV;
+}
+
+void bench_place_read_back(const struct bench_device *device, char type[16])
+{
+	struct nnvme_iommu_group group;
+
+	type[0] = '\0';
+	if (nnvme_iommu_group_read(device->bdf, &group, NULL))
+		return;
+	snprintf(type, 16, "%s", group.type_text);
+	nnvme_iommu_group_free(&group);
+}
+
+/* --- changes --- */
+
+static int to_kernel(const char *bdf, struct nnvme_err *err)
+{
+	int rc = -EBUSY;
+
+	/* A program that was killed may still be on its way out. */
+	for (int tries = 0; rc == -EBUSY && tries < TRIES; tries++) {
+		if (tries)
+			pause_a_little();
+		rc = nnvme_pci_unbind(bdf, err);
+	}
+	return rc;
+}
+
+static int wait_for_disk(const struct bench_device *device, struct nnvme_err *err)
+{
+	char node[64];
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		if (!bench_place_node(device, false, node))
+			return 0;
+		pause_a_little();
+	}
+	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s, 10 s after it got it; "
+			  "the kernel's log may say why (dmesg)", device->bdf);
+}
+
+static int release(struct bench_places *p, struct nnvme_err *err)
+{
+	if (p->hold.lock < 0)
+		return 0;
+	return nnvme_iommu_group_release(&p->hold, err);
+}
+
+static const struct bench_device *device_of(const struct bench_places *p, const struct bench_row *row,
+					    struct nnvme_err *err)
+{
+	char why[300];
+	const struct bench_device *device = bench_place_of(p, row, why);
+
+	if (!device)
+		nnvme_fail(err, -EOPNOTSUPP, "%s", why);
+	return device;
+}
+
+int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err)
+{
+	const struct bench_device *device = device_of(p, row, err);
+	bool noiommu = row->ours && row->mode == NNVME_MODE_NOIOMMU;
+	int rc;
+
+	if (!device)
+		return -EOPNOTSUPP;
+	rc = release(p, err);
+	if (rc)
+		return rc;
+	if (noiommu && strcmp(p->noiommu, "N") == 0 && !p->unsafe_noiommu)
+		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
+				  "the run, and the controller can then reach all of memory");
+	if (row->ours)
+		return nnvme_pci_bind(device->bdf, noiommu && p->unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
+				      err);
+	rc = to_kernel(device->bdf, err);
+	if (!rc && row->domain != NNVME_DOMAIN_OTHER)
+		rc = nnvme_iommu_group_hold(device->bdf, row->domain, &p->hold, err);
+	return rc ? rc : wait_for_disk(device, err);
+}
+
+/* The nvme driver looks at its parameters when it gets a controller: let it get it anew. */
+static int probe_again(const struct bench_device *device, bool unsafe_noiommu, struct nnvme_err *err)
+{
+	int rc = nnvme_pci_bind(device->bdf, !device->iommu && unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
+				err);
+
+	if (!rc)
+		rc = to_kernel(device->bdf, err);
+	return rc ? rc : wait_for_disk(device, err);
+}
+
+static void give_poll_queues(struct bench_places *p)
+{
+	struct nnvme_err err;
+	int rc = bench_sysfs_write("1", BENCH_POLL_QUEUES);
+
+	if (rc)
+		nnvme_fail(&err, rc, "%s cannot be set: %s", BENCH_POLL_QUEUES, strerror(-rc));
+	for (size_t i = 0; !rc && i < p->nr_devices; i++)
+		if (!strcmp(p->device[i].driver, "nvme"))
+			rc = probe_again(&p->device[i], p->unsafe_noiommu, &err);
+	if (rc)
+		snprintf(p->no_poll, sizeof(p->no_poll), "nvme.poll_queues is 0, and could not be changed for "
+			 "the run: %.120s", err.text);
+}
+
+/* As many as are missing, if there is memory for them: a row that gets too few says so itself. */
+static void reserve_hugepages(const struct bench_places *p, unsigned long wanted)
+{
+	unsigned long have = strtoul(p->hugepages, NULL, 10), available;
+	char text[24];
+
+	bench_sysfs_read(text, sizeof(text), BENCH_HUGEPAGES "/free_hugepages");
+	available = strtoul(text, NULL, 10);
+	if (!*p->hugepages || available >= wanted)
+		return;
+	snprintf(text, sizeof(text), "%lu", have + wanted - available);
+	bench_sysfs_write(text, BENCH_HUGEPAGES "/nr_hugepages");
+}
+
+int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err)
+{
+	int rc;
+
+	p->poll_queues_set = polled && !strcmp(p->poll_queues, "0");
+	rc = bench_note_write(p, err);
+	if (!rc)
+		reserve_hugepages(p, hugepages);
+	if (!rc && p->poll_queues_set)
+		give_poll_queues(p);
+	return rc;
+}
+
+/* --- and back --- */
+
+static int put_device_back(const struct bench_places *p, const struct bench_device *device,
+			   struct nnvme_err *err)
+{
+	int rc = nnvme_iommu_group_restore(device->bdf, err);
+
+	if (rc < 0 && rc != -EOPNOTSUPP)
+		return rc;
+	if (!strcmp(device->driver, "vfio-pci"))
+		return nnvme_pci_bind(device->bdf, device->iommu ? 0 : NNVME_BIND_UNSAFE_NOIOMMU, err);
+	rc = to_kernel(device->bdf, err);
+	if (!rc && p->poll_queues_set)
+		rc = probe_again(device, true, err);
+	return rc ? rc : wait_for_disk(device, err);
+}
+
+static int put_parameter_back(const char *was, const char *path, struct nnvme_err *err)
+{
+	char now[16];
+	int rc;
+
+	if (!*was || bench_sysfs_read(now, sizeof(now), "%s", path) < 0 || !strcmp(now, was))
+		return 0;
+	rc = bench_sysfs_write(was, "%s", path);
+	return rc ? nnvme_fail(err, rc, "%s cannot be set back to %s: %s", path, was, strerror(-rc)) : 0;
+}
+
+int bench_places_end(struct bench_places *p, struct nnvme_err *err)
+{
+	int rc = release(p, err), rc2;
+
+	rc2 = put_parameter_back(p->poll_queues, BENCH_POLL_QUEUES, rc ? NULL : err);
+	rc = rc ? rc : rc2;
+	for (size_t i = 0; i < p->nr_devices; i++) {
+		rc2 = put_device_back(p, &p->device[i], rc ? NULL : err);
+		rc = rc ? rc : rc2;
+	}
+	rc2 = put_parameter_back(p->noiommu, BENCH_NOIOMMU_SWITCH, rc ? NULL : err);
+	rc = rc ? rc : rc2;
+	rc2 = put_parameter_back(p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
+	rc = rc ? rc : rc2;
+	if (!rc)
+		bench_note_remove();
+	bench_note_close(&p->note);
+	return rc;
+}

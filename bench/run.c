@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+#include "bench/run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "bench/machine.h"
+#include "bench/mark.h"
+#include "bench/measure.h"
+#include "bench/place.h"
+#include "bench/plan.h"
+#include "bench/report/report.h"
+#include "bench/results.h"
+
+struct run {
+	const struct bench_options *options;
+	struct bench_places places;
+	struct bench_plan plan;
+	struct bench_results results;
+	const struct bench_row *at;	/* a row of the place where we are; NULL: nowhere yet */
+	size_t done;			/* steps that were measured */
+	double began;
+	uint64_t mark;
+	bool failed, interrupted;
+};
+
+__attribute__((format(printf, 1, 2)))
+static void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* --- what is not run --- */
+
+static void skip(struct run *run, const char *row, const char *column, const char *why)
+{
+	say("skipped: %s%s%s: %s", row, *column ? " " : "", column, why);
+	if (bench_results_skip(&run->results, row, column, "%s", why))
+		run->failed = true;
+}
+
+static bool is_skipped(const struct run *run, const struct bench_row *row, const struct bench_column *column)
+{
+	for (size_t i = 0; i < run->results.nr_skipped; i++) {
+		const struct bench_skipped *s = &run->results.skipped[i];
+
+		if (!strcmp(s->row, row->name) && (!*s->column || !strcmp(s->column, column->name)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_row_skipped(const struct run *run, const struct bench_row *row)
+{
+	for (size_t i = 0; i < run->results.nr_skipped; i++)
+		if (!strcmp(run->results.skipped[i].row, row->name) && !*run->results.skipped[i].column)
+			return true;
+	return false;
+}
+
+/* All rows of the place that could not be entered. */
+static void skip_place(struct run *run, const struct bench_row *row, const char *why)
+{
+	for (size_t i = 0; i < run->options->nr_rows; i++) {
+		const struct bench_row *other = run->options->rows[i];
+
+		if (bench_same_place(other, row) && !is_row_skipped(run, other))
+			skip(run, other->name, "", why);
+	}
+}
+
+static bool is_polled(const struct bench_row *row)
+{
+	return !row->ours && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
+}
+
+/* Rows that this machine has no controller for. */
+static void skip_homeless(struct run *run)
+{
+	char why[300];
+
+	for (size_t i = 0; i < run->options->nr_rows; i++)
+		if (!bench_place_of(&run->places, run->options->rows[i], why))
+			skip(run, run->options->rows[i]->name, "", why);
+}
+
+static void skip_pollless(struct run *run)
+{
+	for (size_t i = 0; i < run->options->nr_rows; i++) {
+		const struct bench_row *row = run->options->rows[i];
+
+		if (is_polled(row) && !is_row_skipped(run, row))
+			skip(run, row->name, "", run->places.no_poll);
+	}
+}
+
+/* Of a row that lacked the same in all columns, one entry is enough. */
+static void join_skipped(struct run *run, const struct bench_row *row)
+{
+	struct bench_results *r = &run->results;
+	struct bench_skipped *first = NULL;
+	size_t same = 0, kept = 0;
+
+	for (size_t i = 0; i < r->nr_skipped; i++) {
+		if (strcmp(r->skipped[i].row, row->name) != 0)
+			continue;
+		first = first ? first : &r->skipped[i];
+		same += !strcmp(r->skipped[i].reason, first->reason);
+	}
+	if (same < 2 || same != run->options->nr_columns)
+		return;
+	first->column[0] = '\0';
+	for (size_t i = 0; i < r->nr_skipped; i++)
+		if (&r->skipped[i] == first || strcmp(r->skipped[i].row, row->name) != 0)
+			r->skipped[kept++] = r->skipped[i];
+	r->nr_skipped = kept;
+}
+
+/* --- a step --- */
+
+static struct bench_cell *cell_of(struct run *run, const struct bench_step *step,
+				  const struct bench_device *device)
+{
+	const struct bench_row *row = step->row;
+	struct bench_cell *cell = bench_results_find(&run->results, row->name, step->column->name);
+
+	if (!cell)
+		cell = bench_results_cell(&run->results, row->name, step->column->name);
+	if (!cell || cell->nr_rounds)
+		return cell;
+	snprintf(cell->driver, sizeof(cell->driver), "%s", row->ours ? "ours" : "kernel");
+	snprintf(cell->variant, sizeof(cell->variant), "%s", row->variant);
+	if (row->ours)
+		snprintf(cell->mode, sizeof(cell->mode), "%s",
+			 row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
+	else if (row->domain != NNVME_DOMAIN_OTHER)
+		snprintf(cell->domain, sizeof(cell->domain), "%s", nnvme_domain_name(row->domain));
+	snprintf(cell->device, sizeof(cell->device), "%s", device->bdf);
+	cell->spins = row->spins;
+	return cell;
+}
+
+/* "3 min" or "40 s" for what is left, by what the steps took so far. */
+static void remaining(const struct run *run, size_t index, char text[32])
+{
+	double each = run->done ? (now() - run->began) / (double)run->done : 0, left = 0;
+
+	for (size_t i = index + 1; i < run->plan.count; i++)
+		if (!is_skipped(run, run->plan.steps[i].row, run->plan.steps[i].column))
+			left += each;
+	snprintf(text, 32, left >= 90 ? "%.0f min" : "%.0f s", left >= 90 ? left / 60 : left);
+}
+
+static void keep_round(struct run *run, const struct bench_step *step, const struct bench_device *device,
+		       const struct bench_round *measured)
+{
+	size_t index = (size_t)(step - run->plan.steps);
+	struct bench_cell *cell = cell_of(run, step, device);
+	struct bench_round *round = cell ? bench_cell_round(cell) : NULL;
+	char left[32];
+
+	run->done++;
+	if (!round) {
+		run->failed = true;
+		say("no memory for a result");
+		return;
+	}
+	*round = *measured;
+	remaining(run, index, left);
+	say("[%zu/%zu] round %u, %s, %s: %.0f IOPS, 99 %% within %.1f us%s%s; %s left", index + 1,
+	    run->plan.count, step->round + 1, step->row->name, step->column->name, round->value[BENCH_IOPS],
+	    round->value[BENCH_LATENCY_P99] / 1e3, *round->domain_read_back ? ", domain " : "",
+	    round->domain_read_back, left);
+	if (!round->errors)
+		return;
+	run->failed = true;
+	say("%s, %s: %llu I/Os failed", step->row->name, step->column->name, (unsigned long long)round->errors);
+}
+
+/* Before each round of each cell: the type is read back, and the disk is still nobody's. */
+static int check_place(const struct bench_row *row, const struct bench_device *device, char type[16],
+		       struct nnvme_err *err)
+{
+	bench_place_read_back(device, type);
+	if (row->ours)
+		return 0;
+	if (row->domain != NNVME_DOMAIN_OTHER && strcmp(type, nnvme_domain_name(row->domain)) != 0)
+		return nnvme_fail(err, -EBADE, "the domain type of %s reads back as \"%s\", and not as %s",
+				  device->bdf, type, nnvme_domain_name(row->domain));
+	return nnvme_pci_in_use(device->bdf, err);
+}
+
+static void measure(struct run *run, const struct bench_step *step, const struct bench_device *device)
+{
+	struct bench_task task = {
+		.row = step->row,
+		.column = step->column,
+		.device = device,
+		.until = { .ns = (uint64_t)(run->options->seconds * 1e9), .ios = run->options->ios },
+		.warmup_ns = (uint64_t)(run->options->warmup * 1e9),
+		.fio = run->options->fio,
+	};
+	struct bench_round round = { { 0 } };
+	enum bench_outcome outcome;
+	struct nnvme_err err = { 0 };
+	char why[300];
+
+	if (run->options->marks)
+		task.mark = round.mark = ++run->mark;
+	if (check_place(step->row, device, round.domain_read_back, &err))
+		outcome = BENCH_FAILED;
+	else
+		outcome = bench_measure(&task, &round, &err);
+	switch (outcome) {
+	case BENCH_MEASURED:
+		keep_round(run, step, device, &round);
+		break;
+	case BENCH_LACKS:
+		skip(run, step->row->name, step->column->name, err.text);
+		break;
+	case BENCH_FAILED:
+		run->failed = true;
+		snprintf(why, sizeof(why), "failed in round %u: %.250s", step->round + 1, err.text);
+		skip(run, step->row->name, step->column->name, why);
+		break;
+	case BENCH_INTERRUPTED:
+		break;
+	}
+}
+
+static int enter(struct run *run, const struct bench_row *row, const struct bench_device *device)
+{
+	struct nnvme_err err;
+	int rc;
+
+	if (run->at && bench_same_place(run->at, row))
+		return 0;
+	if (row->ours)
+		say("%s: to vfio-pci", device->bdf);
+	else
+		say("%s: to the kernel's driver%s%s", device->bdf,
+		    row->domain == NNVME_DOMAIN_OTHER ? "" : ", domain type ",
+		    row->domain == NNVME_DOMAIN_OTHER ? "" : nnvme_domain_name(row->domain));
+	run->at = NULL;
+	rc = bench_place_enter(&run->places, row, &err);
+	if (rc) {
+		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: this machine hasn't it */
+			run->failed = true;
+		skip_place(run, row, err.text);
+		return rc;
+	}
+	run->at = row;
+	return 0;
+}
+
+static int write_results(struct run *run, struct nnvme_err *err)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	bench_results_sum_up(&run->results);
+	snprintf(path, sizeof(path), "%s/results.json", run->options->out);
+	rc = bench_results_write(&run->results, path, err);
+	snprintf(path, sizeof(path), "%s/results.csv", run->options->out);
+	return rc ? rc : bench_results_write_csv(&run->results, path, err);
+}
+
+static void step_through(struct run *run)
+{
+	run->began = now();
+	for (size_t i = 0; i < run->plan.count; i++) {
+		const struct bench_step *step = &run->plan.steps[i];
+		const struct bench_device *device;
+		char why[300];
+
+		if (bench_interrupted())
+			break;
+		if (i && step->round != step[-1].round)
+			write_results(run, NULL);	/* should the machine not come to the end */
+		if (is_skipped(run, step->row, step->column))
+			continue;
+		device = bench_place_of(&run->places, step->row, why);
+		if (device && !enter(run, step->row, device))
+			measure(run, step, device);
+	}
+	run->interrupted = bench_interrupted();
+}
+
+/* --- the whole --- */
+
+static int look(struct run *run, struct nnvme_err *err)
+{
+	const struct bench_options *o = run->options;
+	int rc;
+
+	if (strlen(o->out) > PATH_MAX - 32)
+		return nnvme_fail(err, -ENAMETOOLONG, "--out is longer than a path can be");
+	if (o->marks && o->nr_rows * o->nr_columns * o->rounds > BENCH_MARK_MAX)
+		return nnvme_fail(err, -EINVAL, "--marks has numbers for %d rounds of cells, and this run has more",
+				  BENCH_MARK_MAX);
+	rc = bench_places_begin(&run->places, err);
+	run->places.unsafe_noiommu = o->unsafe_noiommu;
+	if (!rc)
+		rc = bench_places_add(&run->places, o->device, err);
+	if (!rc && *o->twin)
+		rc = bench_places_add(&run->places, o->twin, err);
+	if (!rc && mkdir(o->out, 0777) && errno != EEXIST)
+		rc = nnvme_fail(err, -errno, "%s cannot be made: %s", o->out, strerror(errno));
+	return rc;
+}
+
+/* As it is while the loads run. */
+static int describe(struct run *run, int argc, char **argv)
+{
+	struct bench_results *r = &run->results;
+	time_t seconds = time(NULL);
+	struct tm utc;
+	int rc;
+
+	if (gmtime_r(&seconds, &utc))
+		strftime(r->started, sizeof(r->started), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	strcpy(r->harness, run->options->fio ? "fio" : "bench");
+	snprintf(r->backend, sizeof(r->backend), "%s", run->options->backend);
+	r->emulated = bench_machine_is_emulated();
+	r->rounds = run->options->rounds;
+	r->seconds = run->options->seconds;
+	rc = bench_machine_facts(&r->machine, argc, argv);
+	if (!rc)
+		rc = bench_device_facts(&r->device, "", &run->places.device[0]);
+	if (rc || run->places.nr_devices < 2)
+		return rc;
+	rc = bench_device_facts(&r->device, "twin.", &run->places.device[1]);
+	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "twin.model")) != 0)
+		say("the twin is another model: a ratio of rows on the two compares the controllers, too");
+	return rc;
+}
+
+/* Of 2 MiB, for the buffers of the largest column and for what the driver needs besides. */
+static unsigned long hugepages(const struct bench_options *o)
+{
+	unsigned long most = 0;
+
+	for (size_t i = 0; i < o->nr_columns; i++) {
+		unsigned long bytes = o->columns[i]->work.depth * (unsigned long)o->columns[i]->work.bytes;
+
+		most = bytes > most ? bytes : most;
+	}
+	return (most >> 21) + 8;
+}
+
+static int start(struct run *run, struct nnvme_err *err)
+{
+	bool polled = false;
+
+	for (size_t i = 0; i < run->options->nr_rows; i++)
+		polled = polled || (is_polled(run->options->rows[i]) &&
+				    !is_row_skipped(run, run->options->rows[i]));
+	return bench_places_start(&run->places, polled, hugepages(run->options), err);
+}
+
+static void measure_all(struct run *run, int argc, char **argv)
+{
+	if (*run->places.no_poll)
+		skip_pollless(run);
+	if (describe(run, argc, argv)) {
+		say("no memory for what this machine is");
+		run->failed = true;
+	}
+	step_through(run);
+	say(run->interrupted ? "interrupted: putting all back" : "putting all back");
+}
+
+static int finish(struct run *run)
+{
+	struct nnvme_err err;
+
+	for (size_t i = 0; i < run->options->nr_rows; i++)
+		join_skipped(run, run->options->rows[i]);
+	run->results.complete = !run->interrupted;
+	if (write_results(run, &err)) {
+		say("%s", err.text);
+		return 1;
+	}
+	say("%s/results.json: %zu cells, %zu skipped%s", run->options->out, run->results.nr_cells,
+	    run->results.nr_skipped, run->interrupted ? ", not complete" : "");
+	if (!run->results.nr_cells)
+		say("nothing could be run");
+	else if (bench_report(&run->results, NULL, run->options->out, &err))
+		say("%s", err.text);	/* it can be made later: report */
+	if (run->interrupted)
+		return 130;
+	return run->failed || !run->results.nr_cells;
+}
+
+int bench_run(const struct bench_options *options, int argc, char **argv)
+{
+	struct run run = { .options = options, .places = { .note = -1, .hold.lock = -1 } };
+	struct nnvme_err err;
+	int status, rc;
+
+	bench_shield();
+	bench_results_init(&run.results);
+	rc = look(&run, &err);
+	if (!rc && bench_plan_make(&run.plan, options->rows, options->nr_rows, options->columns,
+				   options->nr_columns, options->rounds))
+		rc = nnvme_fail(&err, -ENOMEM, "no memory");
+	if (!rc) {
+		skip_homeless(&run);
+		rc = start(&run, &err);
+	}
+	if (!rc) {
+		measure_all(&run, argc, argv);
+		rc = bench_places_end(&run.places, &err);
+		if (rc)
+			say("not all is as it was: %s; the next run tries again", err.text);
+		status = finish(&run);
+		status = status ? status : rc != 0;
+	} else {
+		say("noiommu-nvme-bench: %s", err.text);
+		status = 1;
+	}
+	bench_places_close(&run.places);
+	bench_plan_free(&run.plan);
+	bench_results_free(&run.results);
+	return status;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "bench/sysfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FORMAT(path, fmt) do { \
+	va_list ap_; \
+	va_start(ap_, fmt); \
+	vsnprintf(path, sizeof(path), fmt, ap_); \
+	va_end(ap_); \
+} while (0)
+
+int bench_sysfs_read(char *text, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	size_t length = 0;
+	ssize_t got = 1;
+	int fd, rc = 0;
+
+	FORMAT(path, fmt);
+	text[0] = '\0';
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (got > 0 && length < size - 1) {
+		got = read(fd, text + length, size - 1 - length);
+		if (got > 0)
+			length += (size_t)got;
+		else if (got < 0)
+			rc = -errno;
+	}
+	close(fd);
+	if (rc)
+		length = 0;
+	while (length && strchr(" \t\n", text[length - 1]))
+		length--;
+	text[length] = '\0';
+	return rc ? rc : (int)length;
+}
+
+int bench_sysfs_write(const char *text, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	int fd, rc = 0;
+
+	FORMAT(path, fmt);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		rc = errno ? -errno : -EIO;
+	close(fd);
+	return rc;
+}
+
+bool bench_sysfs_has(const char *fmt, ...)
+{
+	char path[PATH_MAX];
+
+	FORMAT(path, fmt);
+	return !access(path, F_OK);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_BENCH_SYSFS_H
+#define NNVME_BENCH_SYSFS_H
+
+/* Small files of the kernel's. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Their text without white space at its end; the length, or -errno with "" in @text. */
+int bench_sysfs_read(char *text, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* 0 or -errno. */
+int bench_sysfs_write(const char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+bool bench_sysfs_has(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/* fio's command line, what is read from its JSON, and a fio that fails. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bench/fio.h"
+
+#define PERCENTILES "\"percentile\":{\"50.000000\":20000,\"99.000000\":30000,\"99.900000\":40000}"
+#define LATENCY "\"lat_ns\":{\"min\":1,\"max\":50000,\"mean\":21000.5," PERCENTILES "}"
+#define MIXED(ios) "\"mixed\":{\"bw_bytes\":40960000,\"iops\":10000.25,\"runtime\":2000," \
+	"\"total_ios\":" ios "," LATENCY "}"
+#define JOB(ios) "{\"jobs\":[{" MIXED(ios) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
+	"\"total_err\":3}]}"
+
+static char *words_of(const char *row, const char *column, const char *target)
+{
+	const struct bench_fio_job job = {
+		.row = bench_row_find(row), .work = &bench_column_find(column)->work, .target = target,
+		.seconds = 1.5, .warm_up = 0.25,
+	};
+	char **words = bench_fio_words(&job);
+	static char line[2000];
+
+	assert_non_null(words);
+	line[0] = '\0';
+	for (char **word = words; *word; word++) {
+		assert_true(strlen(line) + strlen(*word) + 3 < sizeof(line));
+		strcat(line, " ");
+		strcat(line, *word);
+	}
+	strcat(line, " ");
+	bench_fio_free(words);
+	return line;
+}
+
+static void has(const char *line, const char *word)
+{
+	if (!strstr(line, word))
+		fail_msg("no \"%s\" in%s", word, line ? line : " nothing");
+}
+
+static void has_not(const char *line, const char *word)
+{
+	if (strstr(line, word))
+		fail_msg("\"%s\" in%s", word, line ? line : " nothing");
+}
+
+static void words(void **state)
+{
+	const char *line = words_of("kernel-dma-plain", "randread-4k-qd32", "/dev/nvme0n1");
+
+	has(line, " --ioengine=io_uring ");
+	has(line, " --filename=/dev/nvme0n1 ");
+	has(line, " --direct=1 ");
+	has(line, " --rw=randread --readonly --bs=4096 --iodepth=32 ");
+	has(line, " --runtime=1500ms --ramp_time=250ms ");
+	has_not(line, "fixedbufs");
+	line = words_of("kernel-identity-registered", "read-128k-qd32", "/dev/nvme0n1");
+	has(line, " --fixedbufs --registerfiles ");
+	has(line, " --rw=read --readonly --bs=131072 ");
+	has_not(line, "hipri");
+	line = words_of("kernel-none-polled", "randrw-4k-qd32", "/dev/nvme0n1");
+	has(line, " --hipri ");
+	has(line, " --rw=randrw --rwmixwrite=30 ");
+	has_not(line, "readonly");
+	line = words_of("kernel-none-passthrough", "randwrite-4k-qd1", "/dev/ng0n1");
+	has(line, " --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/ng0n1 ");
+	has(line, " --fixedbufs --registerfiles --hipri ");
+	has(line, " --rw=randwrite --bs=4096 --iodepth=1 ");
+	line = words_of("ours-noiommu", "write-128k-qd32", "0000:41:00.0");
+	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu --wait=poll --rw=write ");
+	line = words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0");
+	has(line, " --mode=iommu --wait=poll ");
+	has(words_of("ours-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
+	has(words_of("ours-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
+}
+
+static void about(double value, double wanted)
+{
+	if (!(fabs(value - wanted) <= wanted * 1e-9))
+		fail_msg("%g, and not %g", value, wanted);
+}
+
+static void figures(void **state)
+{
+	struct bench_round round = { .mark = 7 };
+
+	round.value[BENCH_MAPS] = 42;
+	assert_int_equal(bench_fio_parse("fio: a remark\n" JOB("20000"), &round, NULL), 0);
+	assert_int_equal(round.ios, 20000);
+	assert_int_equal(round.errors, 3);
+	about(round.seconds, 2);
+	about(round.value[BENCH_IOPS], 10000.25);
+	about(round.value[BENCH_BYTES_PER_SECOND], 40960000);
+	about(round.value[BENCH_LATENCY_MEAN], 21000.5);
+	about(round.value[BENCH_LATENCY_P50], 20000);
+	about(round.value[BENCH_LATENCY_P99], 30000);
+	about(round.value[BENCH_LATENCY_P999], 40000);
+	about(round.value[BENCH_LATENCY_MAX], 50000);
+	about(round.value[BENCH_CPU_USER], 25);	/* half a second for 20,000 */
+	about(round.value[BENCH_CPU_SYSTEM], 50);
+	about(round.value[BENCH_MAPS], 42);
+	assert_int_equal(round.mark, 7);
+}
+
+static void not_fio(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{ "", "no JSON" },
+		{ "fio: no", "no JSON" },
+		{ "{\"jobs\":[", "no JSON" },
+		{ "{\"jobs\":[]}", "no JSON" },
+		{ "{\"jobs\":{}}", "no JSON" },
+		{ "{\"jobs\":[1]}", "no JSON" },
+		{ "{\"jobs\":[{}]}", "total_ios" },
+		{ JOB("0"), "total_ios" },
+		{ JOB("-5"), "total_ios" },
+		{ JOB("\"many\""), "total_ios" },
+		{ "{\"jobs\":[{\"mixed\":{\"total_ios\":5,\"runtime\":2},\"total_err\":0}]}", "mixed/iops" },
+	};
+	struct bench_round round;
+	struct nnvme_err err;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&err, 0, sizeof(err));
+		assert_int_equal(bench_fio_parse(bad[i].text, &round, &err), -EINVAL);
+		has(err.text, bad[i].words);
+	}
+}
+
+/* Runs a script in fio's place. */
+static int run(const char *script, struct bench_round *round, struct nnvme_err *err)
+{
+	const struct bench_fio_job job = {
+		.row = bench_row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
+		.seconds = 1,
+	};
+	char folder[] = "/tmp/bench_fio.XXXXXX", path[sizeof(folder) + 5], *before = strdup(getenv("PATH"));
+	FILE *f;
+	int ret;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/fio", folder);
+	f = fopen(path, "w");
+	fprintf(f, "#!/bin/sh\n%s\n", script);
+	fclose(f);
+	chmod(path, 0755);
+	setenv("PATH", folder, 1);
+	ret = bench_fio_run(&job, round, err);
+	setenv("PATH", before, 1);
+	free(before);
+	unlink(path);
+	rmdir(folder);
+	return ret;
+}
+
+static void runs(void **state)
+{
+	struct bench_round round;
+	struct nnvme_err err = {};
+
+	assert_int_equal(run("echo '" JOB("100") "'", &round, &err), 0);
+	assert_int_equal(round.ios, 100);
+	assert_int_equal(run("echo first >&2; echo 'fio: it is broken' >&2; exit 1", &round, &err), -EIO);
+	has(err.text, "fio: it is broken");
+	has_not(err.text, "first");
+	assert_int_equal(run("kill -9 $$", &round, &err), -EIO);
+	has(err.text, "status 0x9");
+	assert_int_equal(run("while :; do echo 0123456789; done", &round, &err), -EIO);
+	assert_int_equal(run("exit 0", &round, &err), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words),
+		cmocka_unit_test(figures),
+		cmocka_unit_test(not_fio),
+		cmocka_unit_test(runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+/* What a run is asked for, the order in which it goes, its note, and what it reads from /proc/interrupts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/counters.h"
+#include "bench/options.h"
+#include "bench/place_note.h"
+#include "bench/plan.h"
+
+#define BDF "0000:41:00.0"
+#define TWIN "0000:42:00.0"
+
+/* --- options --- */
+
+/* The words of @line. */
+static int parse(const char *line, struct bench_options *options, struct nnvme_err *err)
+{
+	static char text[500];
+	char *words[40], *rest = text, *word;
+	int n = 0;
+
+	snprintf(text, sizeof(text), "%s", line);
+	while ((word = strsep(&rest, " ")) && n < 40)
+		words[n++] = word;
+	return bench_options_parse(n, words, options, err);
+}
+
+static void refused(const char *line, int rc, const char *says)
+{
+	struct bench_options options;
+	struct nnvme_err err = { 0 };
+	int got = parse(line, &options, &err);
+
+	if (got != rc || !strstr(err.text, says))
+		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, says);
+}
+
+static void wrong_options_are_refused(void **state)
+{
+	refused("--rounds 3", -EINVAL, "--device BDF says which");
+	refused("--device", -EINVAL, "--device needs a value");
+	refused("--device nonsense", -EINVAL, "PCI address");
+	refused("--device 41:00.0 --twin 0000.41.00.0", -EINVAL, "are both " BDF);
+	refused("--device 41:00.0 --device 42:00.0", -EINVAL, "it is given twice");
+	refused("--device 41:00.0 --frob", -EINVAL, "there is no option --frob");
+	refused("--device 41:00.0 --devic=x", -EINVAL, "there is no option --devic");
+	refused("--device 41:00.0 frob", -EINVAL, "there is no command frob");
+	refused("--device 41:00.0 --rows frob", -ENOENT, "no row is called \"frob\"");
+	refused("--device 41:00.0 --rows ours-iommu,frob*", -ENOENT, "no row is called \"frob*\"");
+	refused("--device 41:00.0 --rows=", -ENOENT, "no row is called");
+	refused("--device 41:00.0 --columns randread", -ENOENT, "no column is called \"randread\"");
+	refused("--device 41:00.0 --columns randwrite-4k-qd1", -EINVAL, "--destroy-data");
+	refused("--device 41:00.0 --columns rand*-4k-qd32", -EINVAL, "writes to the device");
+	refused("--device 41:00.0 --columns *", -EINVAL, "writes to the device");
+	refused("--device 41:00.0 --rounds 0", -EINVAL, "from 1 to 1000");
+	refused("--device 41:00.0 --rounds 1.5", -EINVAL, "whole number");
+	refused("--device 41:00.0 --rounds 3x", -EINVAL, "from 1 to 1000");
+	refused("--device 41:00.0 --time nan", -EINVAL, "from 0.01 to 3600");
+	refused("--device 41:00.0 --time -1", -EINVAL, "from 0.01 to 3600");
+	refused("--device 41:00.0 --ios 1e30", -EINVAL, "--ios 1e30");
+	refused("--device 41:00.0 --warmup x", -EINVAL, "--warmup x");
+	refused("--device 41:00.0 --fio --ios 5", -EINVAL, "--fio knows neither");
+	refused("--device 41:00.0 --backend 12345678901234567890123456789012", -EINVAL, "31 characters");
+}
+
+static void without_much_said(void **state)
+{
+	struct bench_options o;
+
+	assert_int_equal(parse("--device=41:00.0", &o, NULL), 0);
+	assert_string_equal(o.device, BDF);
+	assert_string_equal(o.twin, "");
+	assert_int_equal(o.nr_rows, bench_nr_rows);
+	assert_int_equal(o.nr_columns, 3);
+	assert_int_equal(o.rounds, 5);
+	assert_true(o.seconds == 3 && o.warmup == 0.5 && !o.ios);
+	assert_false(o.destroy_data || o.unsafe_noiommu || o.marks || o.fio);
+	assert_string_equal(o.out, "bench-results");
+}
+
+static void all_that_can_be_said(void **state)
+{
+	struct bench_options o;
+
+	assert_int_equal(parse("--device 41:00.0 --twin " TWIN " --rows=ours-*,kernel-dma-plain --columns all "
+			       "--rounds 7 --ios=100 --warmup=0 --out /x --backend null-co --unsafe-noiommu --marks", &o,
+			       NULL), 0);
+	assert_string_equal(o.twin, TWIN);
+	assert_int_equal(o.nr_rows, 7);
+	assert_string_equal(o.rows[0]->name, "kernel-dma-plain");	/* in the table's order */
+	for (size_t i = 0; i < o.nr_columns; i++)
+		assert_int_equal(o.columns[i]->work.percent_write, 0);
+	assert_true(o.seconds == 0 && o.ios == 100);
+	assert_int_equal(parse("--device 41:00.0 --columns all --destroy-data", &o, NULL), 0);
+	assert_int_equal(o.nr_columns, bench_nr_columns);
+	assert_int_equal(parse("--device 41:00.0 --columns randw* --destroy-data --ios 9 --time 2", &o, NULL), 0);
+	assert_int_equal(o.nr_columns, 5);
+	assert_true(o.seconds == 2 && o.ios == 9);
+	assert_int_equal(parse("--device 41:00.0 --rounds 2 --rounds 3", &o, NULL), 0);
+	assert_int_equal(o.rounds, 3);
+}
+
+/* --- the plan --- */
+
+static void every_round_has_every_cell_once(void **state)
+{
+	const struct bench_row *rows[30];
+	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2] };
+	struct bench_plan plan;
+	int seen[4][30][2] = { { { 0 } } };
+
+	for (size_t i = 0; i < bench_nr_rows; i++)
+		rows[i] = &bench_rows[i];
+	assert_int_equal(bench_plan_make(&plan, rows, bench_nr_rows, columns, 2, 4), 0);
+	assert_int_equal(plan.count, 4 * 2 * bench_nr_rows);
+	for (size_t i = 0; i < plan.count; i++) {
+		const struct bench_step *s = &plan.steps[i];
+
+		assert_int_equal(s->round, i / (2 * bench_nr_rows));
+		assert_int_equal(seen[s->round][s->row - bench_rows][s->column == columns[1]]++, 0);
+	}
+	bench_plan_free(&plan);
+}
+
+/* A place is entered once a round, and the first of a round not at all. */
+static void places_change_seldom(void **state)
+{
+	const struct bench_row *rows[30];
+	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2], &bench_columns[4] };
+	struct bench_plan plan;
+	int changes = 1;
+
+	for (size_t i = 0; i < bench_nr_rows; i++)
+		rows[i] = &bench_rows[i];
+	assert_int_equal(bench_plan_make(&plan, rows, bench_nr_rows, columns, 3, 3), 0);
+	for (size_t i = 1; i < plan.count; i++)
+		changes += !bench_same_place(plan.steps[i - 1].row, plan.steps[i].row);
+	assert_int_equal(changes, 6 + 5 + 5);
+	assert_ptr_equal(plan.steps[0].row, plan.steps[plan.count / 3 * 2 - 1].row);	/* backwards */
+	bench_plan_free(&plan);
+}
+
+/* --- the note --- */
+
+static void a_note_comes_back(void **state)
+{
+	struct bench_places a = {
+		.device = { { BDF, true, "nvme" }, { TWIN, false, "vfio-pci" } }, .nr_devices = 2,
+		.noiommu = "N", .poll_queues = "0", .poll_queues_set = true, .hugepages = "12",
+	}, b;
+	char text[512];
+
+	bench_note_format(&a, text, sizeof(text));
+	assert_int_equal(bench_note_parse(text, &b), 0);
+	assert_int_equal(b.nr_devices, 2);
+	assert_string_equal(b.device[0].bdf, BDF);
+	assert_string_equal(b.device[1].driver, "vfio-pci");
+	assert_true(b.device[0].iommu && !b.device[1].iommu);
+	assert_string_equal(b.noiommu, "N");
+	assert_string_equal(b.poll_queues, "0");
+	assert_true(b.poll_queues_set);
+	assert_string_equal(b.hugepages, "12");
+	assert_int_equal(b.note, -1);
+	assert_int_equal(b.hold.lock, -1);
+	strcpy(a.noiommu, "");		/* a kernel without any of them */
+	strcpy(a.poll_queues, "");
+	strcpy(a.hugepages, "");
+	bench_note_format(&a, text, sizeof(text));
+	assert_int_equal(bench_note_parse(text, &b), 0);
+	assert_string_equal(b.noiommu, "");
+}
+
+static void other_texts_are_no_notes(void **state)
+{
+	static const char *const texts[] = {
+		"", "end\n", "device " BDF " nvme 1\n", "device " BDF " nvme 1\nend", "frob\nend\n",
+		"device " BDF " nvme 1\nend\nend\n", "device " BDF " nvme 1 \nend\n",
+		"device " BDF " nvme 2\nend\n", "device " BDF " e1000e 1\nend\n", "device ../../x nvme 1\nend\n",
+		"device " BDF " nvme 1\ndevice " BDF " nvme 1\ndevice " BDF " nvme 1\nend\n",
+		"device " BDF " nvme 1\npoll_queues x 1\nend\n", "device " BDF " nvme 1\npoll_queues 1\nend\n",
+		"device " BDF " nvme 1\nnoiommu X\nend\n", "device " BDF " nvme 1\nnoiommu YY\nend\n",
+		"device " BDF " nvme 1\nhugepages many\nend\n",
+	};
+	struct bench_places p;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (bench_note_parse(texts[i], &p) != -EINVAL)
+			fail_msg("'%s' is taken for a note", texts[i]);
+}
+
+/* --- where a row goes --- */
+
+static const struct bench_device *place(const struct bench_places *p, const char *row, char why[300])
+{
+	why[0] = '\0';
+	return bench_place_of(p, bench_row_find(row), why);
+}
+
+static void rows_go_where_they_can(void **state)
+{
+	struct bench_places both = {
+		.device = { { BDF, false, "nvme" }, { TWIN, true, "nvme" } }, .nr_devices = 2,
+	}, one = { .device = { { BDF, true, "nvme" } }, .nr_devices = 1 };
+	char why[300];
+
+	assert_ptr_equal(place(&both, "kernel-dma-plain", why), &both.device[1]);
+	assert_ptr_equal(place(&both, "kernel-none-plain", why), &both.device[0]);
+	assert_ptr_equal(place(&both, "ours-iommu", why), &both.device[1]);
+	assert_ptr_equal(place(&both, "ours-noiommu-hybrid", why), &both.device[0]);
+	assert_ptr_equal(place(&one, "kernel-identity-polled", why), &one.device[0]);
+	assert_null(place(&one, "ours-noiommu", why));
+	assert_non_null(strstr(why, "not even in an identity domain"));
+	assert_null(place(&one, "kernel-none-plain", why));
+	assert_non_null(strstr(why, BDF " has an IOMMU in front"));
+	one.device[0].iommu = false;
+	assert_null(place(&one, "kernel-dma-fq-plain", why));
+	assert_non_null(strstr(why, BDF " has no IOMMU in front"));
+}
+
+/* --- interrupts --- */
+
+static uint64_t interrupts(const char *controller, const char *bdf)
+{
+	static const char text[] =
+		"            CPU0       CPU1       \n"
+		"   0:         10         20    IO-APIC    2-edge      timer\n"
+		"  27:          1          2  PCI-MSIX-0000:41:00.0   0-edge      nvme0q0\n"
+		"  28:        100        200  PCI-MSIX-0000:41:00.0   1-edge      nvme0q1\n"
+		"  29:       1000       2000  PCI-MSIX-0000:42:00.0   1-edge      nvme01q1\n"
+		"  30:      10000      20000  IR-PCI-MSIX-0000:43:00.0   1-edge      vfio-msix[1](0000:43:00.0)\n"
+		"  31:     100000     200000  IR-PCI-MSIX-0000:44:00.0   1-edge      vfio-msix[1](0000:44:00.0)\n"
+		" NMI:          7          7   Non-maskable interrupts\n"
+		" ERR:          3\n";
+	FILE *file = fmemopen((void *)(uintptr_t)text, sizeof(text) - 1, "r");
+	uint64_t sum;
+
+	assert_non_null(file);
+	sum = bench_interrupts_in(file, controller, bdf);
+	fclose(file);
+	return sum;
+}
+
+static void interrupts_are_those_of_the_controller(void **state)
+{
+	assert_int_equal(interrupts("nvme0", BDF), 303);
+	assert_int_equal(interrupts("nvme01", BDF), 3000);
+	assert_int_equal(interrupts("nvme", BDF), 0);
+	assert_int_equal(interrupts("", "0000:43:00.0"), 30000);
+	assert_int_equal(interrupts("", BDF), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_options_are_refused),
+		cmocka_unit_test(without_much_said),
+		cmocka_unit_test(all_that_can_be_said),
+		cmocka_unit_test(every_round_has_every_cell_once),
+		cmocka_unit_test(places_change_seldom),
+		cmocka_unit_test(a_note_comes_back),
+		cmocka_unit_test(other_texts_are_no_notes),
+		cmocka_unit_test(rows_go_where_they_can),
+		cmocka_unit_test(interrupts_are_those_of_the_controller),
+	};
+
+	return cmocka_run_group_tests_name("bench_run", tests, NULL, NULL);
+}
