@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The guest's side of `./run bench`: guest.sh null-co|file OPTION... runs the benchmark on the pair of
+# controllers that has that behind it, and leaves what came of it in /out.
+backend=$1
+shift
+case $backend in
+null-co) device=$NULL_IOMMU twin=$NULL_NOIOMMU ;;
+file) device=$NVME_IOMMU twin=$NVME_NOIOMMU ;;
+*)
+	echo "guest.sh: no backend $backend" >&2
+	exit 1
+	;;
+esac
+echo 256 >/proc/sys/vm/nr_hugepages
+noiommu-nvme-bench --device "$device" --twin "$twin" --unsafe-noiommu --backend "$backend" --out /out "$@"
+status=$?
+# The plugin's counts, where one counts.
+[ ! -e /run/host/marks ] || cp /run/host/marks /out/marks.txt
+exit $status
