@@ -181,17 +181,14 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 /*
  * shadow.c: create() offers the controller shadow doorbells where it and the user want them,
- * attach() sets up a queue pair's.
+ * attach() sets up a queue pair's. head() says there how far the completion queue was read; true when the
+ * controller wants the doorbell as well.
  */
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
+bool nnvme_shadow_head(struct nnvme_qpair *qp, uint32_t head);
 
-/*
- * shadow.c: tell the controller how far the completion queue was read, by its doorbell or by the shadow. The
- * second is for before a sleep: by the doorbell itself, unless it says so already, since the same value must
- * not be written twice (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value).
- */
-unsigned nnvme_tell_head(struct nnvme_qpair *qp, unsigned n);	/* @n, for nnvme_poll() to end with */
+/* reap.c: before a sleep: tell the controller how far the completion queue was read, by the doorbell. */
 void nnvme_tell_head_now(struct nnvme_qpair *qp);
 
 /*

@@ -99,47 +99,7 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		nnvme_sq_doorbell(qp, tail / 8);
 }
 
-/* The CQ doorbell itself. */
-static inline void cq_doorbell(struct nnvme_qpair *qp, uint32_t head)
+bool nnvme_shadow_head(struct nnvme_qpair *qp, uint32_t head)
 {
-	/*
-	 * The controller may reuse the entries after this store. Loads are not moved behind a later
-	 * store on x86-64; arm64 orders them with the barrier.
-	 */
-#if defined(__x86_64__)
-	__asm__ volatile("" ::: "memory");
-#elif defined(__aarch64__)
-	__asm__ volatile("dmb osh" ::: "memory");
-#endif
-	qp->cq_told = qp->cqe;
-	*qp->cq_doorbell = head;
-	qp->cq_rings++;
-}
-
-unsigned nnvme_tell_head(struct nnvme_qpair *qp, unsigned n)
-{
-	const struct nnvme_cqe *next;
-	uint32_t head;
-
-	if (__builtin_expect(qp->cqe == qp->cq_end, 0)) {
-		qp->cqe = qp->cq;
-		qp->phase ^= 0x10000;
-	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + qp->cq_step);
-	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
-	head = (uint32_t)(qp->cqe - qp->cq);
-	if (!qp->shadow.cq || post(qp->shadow.cq, qp->shadow.cq_event, head))
-		cq_doorbell(qp, head);
-	return n;
-}
-
-void nnvme_tell_head_now(struct nnvme_qpair *qp)
-{
-	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
-
-	if (qp->cq_told == qp->cqe)
-		return;
-	if (qp->shadow.cq)
-		*qp->shadow.cq = head;
-	cq_doorbell(qp, head);
+	return post(qp->shadow.cq, qp->shadow.cq_event, head);
 }
