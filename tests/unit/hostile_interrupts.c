@@ -2,19 +2,6 @@
 /* A controller that never interrupts, or does nothing else, or dies while it is waited for. */
 #include "wait_rig.h"
 
-static void submit(struct rig *r, void *buf)
-{
-	assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, buf), 0);
-}
-
-static void take(struct rig *r, void *buf)
-{
-	struct nnvme_completion done;
-
-	assert_int_equal(nnvme_poll(r->qp, &done, 1), 1);
-	assert_ptr_equal(done.tag, buf);
-}
-
 static void complete_once(struct rig *r)
 {
 	moment.before_sleep = NULL;
@@ -58,7 +45,7 @@ static void silence_ends_with_the_timeout(void **state)
 	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
 	submit(&r, buf);
 	moment.before_sleep = complete_once;
-	assert_int_equal(nnvme_wait(r.qp, 0, 20), 1);
+	assert_int_equal(nnvme_wait(r.qp, 0, BEFORE_OVER), 1);
 	take(&r, buf);
 	wait_down(&r);
 }
@@ -104,7 +91,7 @@ static void nonsense_means_nothing(void **state)
 	wait_up(&r, "interrupts=1", 4);
 	rig_step_by_hand(&r);
 	moment.before_sleep = post_nonsense;
-	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
+	assert_int_equal(nnvme_wait(r.qp, 0, BEFORE_OVER), 0);
 	assert_true(r.qp->bad_completions > 0);
 	wait_down(&r);
 }

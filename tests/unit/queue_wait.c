@@ -9,20 +9,6 @@
 
 #include "wait_rig.h"
 
-static void submit(struct rig *r, void *buf)
-{
-	assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, buf), 0);
-}
-
-static void take(struct rig *r, void *buf)
-{
-	struct nnvme_completion done;
-
-	assert_int_equal(nnvme_poll(r->qp, &done, 1), 1);
-	assert_ptr_equal(done.tag, buf);
-	assert_int_equal(done.status, 0);
-}
-
 /* One command from here to its completion, and once. */
 static void complete_one(struct rig *r)
 {
@@ -153,7 +139,7 @@ static void nothing_comes(void **state)
 	rig_step_by_hand(&r);
 	assert_int_equal(nnvme_wait(r.qp, 0, 0), 0);
 	assert_int_equal(moment.sleeps, 0);
-	assert_int_equal(nnvme_wait(r.qp, 0, 60), 0);
+	assert_int_equal(nnvme_wait(r.qp, 0, BEFORE_OVER), 0);
 	assert_in_range(moment.sleeps, 1, 3);	/* asleep all the time, not looking around */
 	assert_int_equal(nnvme_wait(r.qp, 1000, 20), 0);
 	assert_int_equal(nnvme_wait(r.qp, UINT64_MAX, 20), 0);

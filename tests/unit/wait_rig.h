@@ -11,6 +11,8 @@
 #include "nvme/wait.h"
 
 #define FOR_EVER (-1)
+/* ms, of a wait that ends by time and is to come to a sleep before, on a busy machine too */
+#define BEFORE_OVER 900
 
 /* What happens at the driver's system calls. */
 static struct moments {
@@ -90,6 +92,21 @@ static inline void wait_up(struct rig *r, const char *settings, unsigned depth)
 	r->ns = nnvme_ns_get(r->ctrl, 1, &r->err);
 	rig_queue(r, depth);
 	moment.rig = r;
+}
+
+/* A read whose tag is its buffer, and its good end. */
+static inline void submit(struct rig *r, void *buf)
+{
+	assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, buf), 0);
+}
+
+static inline void take(struct rig *r, void *buf)
+{
+	struct nnvme_completion done;
+
+	assert_int_equal(nnvme_poll(r->qp, &done, 1), 1);
+	assert_ptr_equal(done.tag, buf);
+	assert_int_equal(done.status, 0);
 }
 
 /* The end: nothing of the driver's moments reaches the closing. */
