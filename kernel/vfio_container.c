@@ -70,14 +70,8 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
-	int enforced = nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU);
 
-	*r = (struct nnvme_reach){
-		.ranges = d->ranges, .nr_ranges = d->nr_ranges, .alignment = d->alignment,
-		.coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
-				      enforced ? NNVME_HAVE : NNVME_HAVE_NOT,
-		.interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE,
-	};
+	nnvme_vfio_reach(d, nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU), r);
 	return 0;
 }
 

@@ -90,6 +90,16 @@ int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err)
 			  rc == -ENOTTY ? "it has no function-level reset" : strerror(-rc));
 }
 
+void nnvme_vfio_reach(const struct nnvme_vfio *d, int enforced, struct nnvme_reach *r)
+{
+	*r = (struct nnvme_reach){
+		.ranges = d->ranges, .nr_ranges = d->nr_ranges, .alignment = d->alignment,
+		.coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
+				      enforced ? NNVME_HAVE : NNVME_HAVE_NOT,
+		.interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE,
+	};
+}
+
 /* Also for a half-open device. */
 void nnvme_vfio_close(struct nnvme_device *dev)
 {

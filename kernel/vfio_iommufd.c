@@ -82,17 +82,11 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
-	int enforced;
 
-	*r = (struct nnvme_reach){ .alignment = d->alignment };
 	if (dev->mode == NNVME_MODE_NOIOMMU)
-		return 0;
-	r->ranges = d->ranges;
-	r->nr_ranges = d->nr_ranges;
-	enforced = nnvme_ioas_coherency_enforced(d->iommufd, d->ioas);
-	r->coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
-				enforced ? NNVME_HAVE : NNVME_HAVE_NOT;
-	r->interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE;
+		*r = (struct nnvme_reach){ .alignment = d->alignment };
+	else
+		nnvme_vfio_reach(d, nnvme_ioas_coherency_enforced(d->iommufd, d->ioas), r);
 	return 0;
 }
 

@@ -62,6 +62,9 @@ int nnvme_vfio_bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *e
 int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err);
 void nnvme_vfio_close(struct nnvme_device *dev);
 
+/* What a device behind an IOMMU reaches; @enforced as the way's own question was answered, or -errno. */
+void nnvme_vfio_reach(const struct nnvme_vfio *d, int enforced, struct nnvme_reach *r);
+
 /* vfio_interrupt.c: also in both. */
 unsigned nnvme_vfio_vectors(struct nnvme_device *dev);
 int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned *count,
