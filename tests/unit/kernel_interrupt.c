@@ -4,33 +4,13 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "kernel/device.h"
-#include "kernel_fake.h"
+#include "device_rig.h"
 
 static const int fds[8] = { 70, 71, 72, 73, 74, 75, 76, 77 };	/* never used as such */
 
-static int setup(void **state)
-{
-	if (fake_setup(state))
-		return -1;
-	fake_bind_vfio(FAKE_NOIOMMU);
-	fake_bind_vfio(FAKE_IOMMU);
-	return 0;
-}
-
-static struct nnvme_device *must_open(const char *name)
-{
-	struct nnvme_device *dev;
-	struct nnvme_err err;
-
-	if (nnvme_device_open(name, NNVME_MODE_AUTO, &dev, &err))
-		fail_msg("%s", err.text);
-	return dev;
-}
-
 static void on_and_off(const char *name, uint32_t index, unsigned has)
 {
-	struct nnvme_device *dev = must_open(name);
+	struct nnvme_device *dev = must_open(name, NNVME_MODE_AUTO);
 	unsigned count = 5;
 	struct nnvme_err err;
 
@@ -79,7 +59,7 @@ static void msi_without_msix(void **state)
 
 static void fewer_than_wanted(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	unsigned count = 8;
 	struct nnvme_err err;
 
@@ -98,7 +78,7 @@ static void fewer_than_wanted(void **state)
 
 static void none(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	unsigned count = 1;
 	struct nnvme_err err;
 
@@ -121,7 +101,7 @@ static void none(void **state)
 	fake_assert_clean();
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, device_setup, fake_teardown)
 
 int main(void)
 {

@@ -5,30 +5,11 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "kernel/device.h"
 #include "kernel/uapi/iommufd.h"
 #include "kernel/uapi/vfio_cdev.h"
-#include "kernel_fake.h"
+#include "device_rig.h"
 
 static char memory[8192] __attribute__((aligned(4096)));
-
-static int setup(void **state)
-{
-	if (fake_setup(state))
-		return -1;
-	fake_bind_vfio(FAKE_NOIOMMU);
-	fake_bind_vfio(FAKE_IOMMU);
-	return 0;
-}
-
-static struct nnvme_device *must_open(const char *name)
-{
-	struct nnvme_device *dev;
-	struct nnvme_err err;
-
-	assert_int_equal(nnvme_device_open(name, NNVME_MODE_AUTO, &dev, &err), 0);
-	return dev;
-}
 
 static void refuses(const char *name, enum nnvme_mode mode, int code, const char *words)
 {
@@ -54,7 +35,7 @@ static void refuses_as_open(const char *words)
 
 static void open_noiommu(void **state)
 {
-	struct nnvme_device *dev = must_open("41:00.0");
+	struct nnvme_device *dev = must_open("41:00.0", NNVME_MODE_AUTO);
 
 	assert_string_equal(dev->name, FAKE_NOIOMMU);
 	assert_int_equal(dev->mode, NNVME_MODE_NOIOMMU);
@@ -66,13 +47,13 @@ static void open_noiommu(void **state)
 	dev->ops->close(dev);
 	fake_assert_clean();
 	assert_int_equal(fake.destroyed, 1);	/* a forked child may keep the iommufd open */
-	dev = must_open("0000.41.00.0");
+	dev = must_open("0000.41.00.0", NNVME_MODE_AUTO);
 	dev->ops->close(dev);
 }
 
 static void open_iommu(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_IOMMU);
+	struct nnvme_device *dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
 	nnvme_bus_t bus;
 	uint64_t iova;
 	size_t len = 8192;
@@ -113,7 +94,7 @@ static void which_driver(void **state)
 	struct nnvme_device *dev;
 
 	fake_link("../../drivers/xe-vfio-pci", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
-	dev = must_open(FAKE_NOIOMMU);		/* a VFIO driver of its own */
+	dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);		/* a VFIO driver of its own */
 	dev->ops->close(dev);
 	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", FAKE_NOIOMMU);
 	fake_link("../../drivers/nvme", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
@@ -172,7 +153,7 @@ static void open_elsewhere(void **state)
 
 static void open_twice(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	int fds = fake.fds;
 
 	refuses_as_open("already open in this program");
@@ -217,7 +198,7 @@ static void no_get_pa(void **state)
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EPERM, "CAP_SYS_RAWIO");
 	fake.fail_errno = EOPNOTSUPP;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "physical address");
-	dev = must_open(FAKE_IOMMU);	/* has no need of it */
+	dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);	/* has no need of it */
 	dev->ops->close(dev);
 }
 
@@ -236,7 +217,7 @@ static void odd_bars(void **state)
 
 static void bus_master(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 
 	assert_int_equal(dev->ops->bus_master(dev, true, &err), 0);
@@ -262,7 +243,7 @@ static void gone_at_open(void **state)
 
 static void reset(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 
 	assert_int_equal(dev->ops->reset(dev, &err), 0);
@@ -275,7 +256,7 @@ static void reset(void **state)
 
 static void map(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 	uint64_t iova;
 
@@ -296,7 +277,7 @@ static void map(void **state)
 
 static void map_fails(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 	uint64_t iova;
 
@@ -322,7 +303,7 @@ static void map_fails(void **state)
 
 static void bus_addr(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 	nnvme_bus_t bus;
 	uint64_t iova;
@@ -351,7 +332,7 @@ static void bus_addr(void **state)
 
 static void bus_addr_nonsense(void **state)
 {
-	struct nnvme_device *dev = must_open(FAKE_NOIOMMU);
+	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
 	struct nnvme_err err;
 	nnvme_bus_t bus;
 	uint64_t iova;
@@ -371,32 +352,12 @@ static void bus_addr_nonsense(void **state)
 	dev->ops->close(dev);
 }
 
-/* Whatever single call of opening fails, nothing is left open. */
 static void open_each_call_fails(void **state)
 {
-	struct nnvme_device *dev;
-	struct nnvme_err err;
-	long n = 0, failed = 0;
-	int rc;
-
-	do {
-		fake.calls = fake.injected = 0;
-		fake.fail_at = ++n;
-		fake.command = 6;
-		rc = nnvme_device_open(FAKE_NOIOMMU, NNVME_MODE_AUTO, &dev, &err);
-		if (rc) {
-			fake_assert_err(rc, rc, &err, NULL);
-			failed++;
-		} else {
-			dev->ops->close(dev);
-		}
-		fake_assert_clean();
-	} while (fake.injected);
-	assert_int_equal(rc, 0);
-	assert_true(failed > 15);
+	each_call_of_opening_fails(FAKE_NOIOMMU, NNVME_MODE_NOIOMMU);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, device_setup, fake_teardown)
 
 int main(void)
 {

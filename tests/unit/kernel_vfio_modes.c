@@ -6,43 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/device.h"
 #include "kernel/pci.h"
 #include "kernel/uapi/iommufd.h"
 #include "kernel/uapi/vfio_cdev.h"
-#include "kernel_fake.h"
+#include "device_rig.h"
 
 static char memory[6 << 20] __attribute__((aligned(2 << 20)));
-
-static int setup(void **state)
-{
-	if (fake_setup(state))
-		return -1;
-	fake_bind_vfio(FAKE_NOIOMMU);
-	fake_bind_vfio(FAKE_IOMMU);
-	return 0;
-}
 
 /* A kernel without iommufd: no node of it, and none of devices. */
 static int setup_container(void **state)
 {
-	if (setup(state))
+	if (device_setup(state))
 		return -1;
 	fake_remove("/dev/iommu");
 	fake_remove("/dev/vfio");
 	fake_remove("/sys/bus/pci/devices/%s/vfio-dev/vfio0/dev", FAKE_IOMMU);
 	fake_groups();
 	return 0;
-}
-
-static struct nnvme_device *must_open(const char *name, enum nnvme_mode mode)
-{
-	struct nnvme_device *dev;
-	struct nnvme_err err;
-
-	if (nnvme_device_open(name, mode, &dev, &err))
-		fail_msg("%s", err.text);
-	return dev;
 }
 
 static void refuses(enum nnvme_mode mode, int code, const char *words)
@@ -408,33 +388,12 @@ static void can_open(void **state)
 	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
 }
 
-/* Whatever single call of opening fails, nothing is left open; and one that can do without is fine. */
 static void each_call_fails(void **state)
 {
-	struct nnvme_device *dev;
-	struct nnvme_err err;
-	long n = 0, failed = 0;
-	int rc;
-
-	do {
-		fake.calls = fake.injected = 0;
-		fake.fail_at = ++n;
-		fake.command = 6;
-		rc = nnvme_device_open(FAKE_IOMMU, NNVME_MODE_AUTO, &dev, &err);
-		if (rc) {
-			fake_assert_err(rc, rc, &err, NULL);
-			failed++;
-		} else {
-			assert_int_equal(dev->mode, NNVME_MODE_IOMMU);
-			dev->ops->close(dev);
-		}
-		fake_assert_clean();
-	} while (fake.injected);
-	assert_int_equal(rc, 0);
-	assert_true(failed > 15);
+	each_call_of_opening_fails(FAKE_IOMMU, NNVME_MODE_IOMMU);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, device_setup, fake_teardown)
 #define CONTAINER(f) cmocka_unit_test_setup_teardown(f, setup_container, fake_teardown)
 
 int main(void)
