@@ -49,7 +49,8 @@ refuses 'bind: mounted, names the mount point' "/dev/$d is mounted on /mnt/some 
 check 'mounted: the file system is unharmed' grep -q kept "/mnt/some where/file"
 unshare -m sh -c 'sleep 1000' &
 holder=$!
-sleep 1
+elsewhere() { [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]; }
+until_true elsewhere
 umount "/mnt/some where"
 refuses 'bind: mounted in another namespace' "/dev/$d" noiommu-nvme bind --unsafe-noiommu "$n"
 kill $holder
@@ -100,8 +101,7 @@ check 'device: CAP_IPC_LOCK makes up for it' sh -c "ulimit -l 1024; /tests/devic
 check 'device: and so does enough memlock' without cap_ipc_lock "ulimit -l 20000; /tests/device pin $n"
 /tests/device hold "$n" >/tmp/hold &
 holder=$!
-tries=0
-until grep -q open /tmp/hold || [ $tries = 50 ]; do usleep 100000; tries=$((tries + 1)); done
+until_true grep -q open /tmp/hold
 refuses 'device: open in another program' "process $holder (device)" /tests/device open "$n"
 refuses 'unbind: open in a program' "process $holder (device)" noiommu-nvme unbind "$n"
 kill $holder

@@ -78,8 +78,7 @@ check 'the switch is on' found '^note  *noiommu .*on: '
 check 'taint' found '^note  *taint .*is marked'
 /tests/device hold "$n" >/tmp/hold &
 holder=$!
-tries=0
-until grep -q open /tmp/hold || [ $tries = 50 ]; do usleep 100000; tries=$((tries + 1)); done
+until_true grep -q open /tmp/hold
 check 'who has it open' device "$n" "^missing  *open .*process $holder (device)"
 kill $holder
 wait $holder 2>/dev/null

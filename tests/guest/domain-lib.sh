@@ -11,10 +11,6 @@ type_is() { [ "$(cat "/sys/bus/pci/devices/$1/iommu_group/type")" = "$2" ]; }
 driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
 disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
-until_true() {
-	tries=0
-	until "$@" || [ $tries = 100 ]; do usleep 100000; tries=$((tries + 1)); done
-}
 
 # What the kernel of this guest makes of a type.
 auto=${AUTO:-DMA-FQ}

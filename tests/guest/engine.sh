@@ -78,11 +78,7 @@ check '1 GiB of it all, nothing in the way' on "$A" --rw=read --bs=1m --size=0 -
 hold() {
 	$fio --filename="$A" --rw=randread --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
 	holder=$!
-	tries=0
-	until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q vfio || [ $tries = 100 ]; do
-		usleep 100000
-		tries=$((tries + 1))
-	done
+	until_true has_open $holder vfio
 	sleep 2
 }
 hold

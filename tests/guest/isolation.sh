@@ -21,8 +21,11 @@ verdict() {
 }
 line() { grep -q -e "$1" /tmp/said || { cat /tmp/said; false; }; }
 address() { sed -n "s/^\(attempts\)\{0,1\} *data to 0x\([0-9a-f]*\), $1.*/\2/p" /tmp/said; }
-faulted() { tries=0; until dmesg | grep "fault addr 0x$1" | grep -q "${2#0000:}"; do
-	tries=$((tries + 1)); [ $tries -lt 20 ] || { dmesg | tail; return 1; }; usleep 100000; done; }
+reported() { dmesg | grep "fault addr 0x$1" | grep -q "${2#0000:}"; }
+faulted() {
+	until_true reported "$@"
+	reported "$@" || { dmesg | tail; return 1; }
+}
 
 refuses 'bound to nvme' "noiommu-nvme bind $i" noiommu-nvme isolation "$i"
 before=$(sum "$i")

@@ -35,3 +35,20 @@ refuses() {
 		not_ok "$_name"
 	fi
 }
+
+# until_true COMMAND...: waits until it is; a minute, for a busy machine.
+until_true() {
+	_tries=0
+	until "$@" || [ $_tries = 600 ]; do
+		usleep 100000
+		_tries=$((_tries + 1))
+	done
+}
+
+# has_open PROCESS WORDS: a file whose name has WORDS in it.
+has_open() {
+	for _file in "/proc/$1"/fd/*; do
+		readlink "$_file" 2>/dev/null | grep -q -e "$2" && return
+	done
+	return 1
+}

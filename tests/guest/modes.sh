@@ -70,11 +70,7 @@ echo 128 >/proc/sys/vm/nr_hugepages
 hold() {
 	$fio --filename="$1" --rw=randrw --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
 	holder=$!
-	tries=0
-	until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q vfio || [ $tries = 100 ]; do
-		usleep 100000
-		tries=$((tries + 1))
-	done
+	until_true has_open $holder vfio
 	sleep 1
 }
 hold "$I"

@@ -37,11 +37,7 @@ done
 dots=$(echo "$NVME_NOIOMMU" | tr : .)
 $fio --filename="$dots" --rw=randread --time_based --runtime=60 --rate_iops=50 --wait=interrupt >/tmp/holder 2>&1 &
 holder=$!
-tries=0
-until readlink "/proc/$holder"/fd/* 2>/dev/null | grep -q eventfd || [ $tries = 100 ]; do
-	usleep 100000
-	tries=$((tries + 1))
-done
+until_true has_open $holder eventfd
 sleep 2
 kill -KILL $holder
 wait $holder 2>/dev/null
