@@ -39,6 +39,8 @@ int contract_test_reset(void);
 int contract_test_life(void);
 int contract_test_stress(void);
 
+/* fork(); an assertion that fails in the child ends it: it would go on with the next test there. */
+pid_t contract_fork(void);
 /* Runs @fn(@arg) in a child process; its exit status, or 128 and the signal. */
 int contract_in_child(int (*fn)(void *), void *arg);
 

@@ -118,8 +118,7 @@ static void death_among_calls(void **state)
 	pid_t child;
 
 	for (unsigned i = 1; i <= 5; i++) {
-		child = fork();
-		assert_true(child >= 0);
+		child = contract_fork();
 		if (!child) {
 			struct worker w[4];
 
@@ -131,6 +130,7 @@ static void death_among_calls(void **state)
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGKILL);
 		assert_int_equal(memory_pinned() - before, 0);
 	}
 }
