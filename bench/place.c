@@ -37,6 +37,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 		fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
 		before.note = p->note;
 		p->note = -1;
+		bench_place_settle();
 		rc = bench_places_end(&before, err);
 		if (!rc)
 			rc = bench_note_open(&p->note, err);
@@ -325,6 +326,17 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 }
 
 /* --- and back --- */
+
+/*
+ * A work queue closes what an io_uring had open when its process is gone already (io_ring_exit_work() in the
+ * kernel's io_uring/io_uring.c), and nothing tells when. A disk that is open keeps its name taken while its
+ * driver is away, and would come back under another.
+ */
+void bench_place_settle(void)
+{
+	for (int i = 0; i < 10; i++)
+		pause_a_little();
+}
 
 static int put_device_back(const struct bench_places *p, const struct bench_device *device,
 			   struct nnvme_err *err)

@@ -19,6 +19,7 @@ as_found() {
 		[ -b "/dev/$(disk "$n")" ] && [ "$(cat $mode)" = N ] && [ "$(cat $poll)" = "${1:-2}" ] &&
 		[ "$(cat /proc/sys/vm/nr_hugepages)" = 0 ] && [ -z "$(ls -A /run/noiommu-nvme 2>/dev/null)" ] && return
 	noiommu-nvme list
+	ls -d /sys/bus/pci/devices/*/nvme/nvme*/nvme*n*
 	head $mode $poll /proc/sys/vm/nr_hugepages /run/noiommu-nvme/* "/sys/bus/pci/devices/$i/iommu_group/type"
 	return 1
 }
