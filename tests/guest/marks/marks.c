@@ -116,7 +116,7 @@ static void idle(void)
 	bench_mark_begin(7);
 	sleep(2);
 	bench_mark_end();
-	/* Two processors that spin execute hundreds of millions. */
+	/* A processor that spins executes hundreds of millions. */
 	expect(counted(7).kernel < 20 * 1000 * 1000, "waiting executes nothing");
 }
 
