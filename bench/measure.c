@@ -314,7 +314,6 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 			s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_FAILED;
 			nnvme_fail(&s->err, -ECHILD, "the load's process was killed by signal %d (%s)",
 				   WTERMSIG(status), strsignal(WTERMSIG(status)));
-			bench_place_settle();
 		}
 	}
 	outcome = s->outcome;

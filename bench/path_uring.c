@@ -86,8 +86,10 @@ static void uring_close(struct bench_path *path)
 	struct uring_path *p = (struct uring_path *)path;
 
 	/* what is in flight has its pages pinned: it may end after they are unmapped */
-	if (p->has_ring)
+	if (p->has_ring) {
+		io_uring_unregister_files(&p->ring);	/* at once, where the ring's end leaves it to a work queue */
 		io_uring_queue_exit(&p->ring);
+	}
 	if (p->fd >= 0)
 		close(p->fd);
 	if (path->buffers)
@@ -208,10 +210,10 @@ static int open_node(struct uring_path *p, const char *node, enum bench_uring ki
 		return ret;
 	p->path.bytes = facts.bytes;
 	p->path.block = facts.block;
-	/* the page cache has no part in this; and what is mounted or held is not written to */
+	/* the page cache has no part in this; what is mounted or held is left alone, and stays unmounted */
 	if (kind != BENCH_URING_PASSTHROUGH)
 		flags |= O_DIRECT;
-	if (facts.is_disk && p->path.shape.writes)
+	if (facts.is_disk)
 		flags |= O_EXCL;
 	p->fd = open(node, flags);
 	if (p->fd < 0)

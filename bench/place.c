@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,6 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 		fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
 		before.note = p->note;
 		p->note = -1;
-		bench_place_settle();
 		rc = bench_places_end(&before, err);
 		if (!rc)
 			rc = bench_note_open(&p->note, err);
@@ -205,6 +205,29 @@ void bench_place_read_back(const struct bench_device *device, char type[16])
 
 /* --- changes --- */
 
+/*
+ * A work queue closes what an io_uring had open, when its process may be gone already (io_ring_exit_work()
+ * in the kernel's io_uring/io_uring.c). A disk that is open is not moved; and moved, it would keep its name
+ * taken and come back under another. Loads open disks exclusively, so an open of the same kind tells.
+ */
+static void wait_until_closed(const struct bench_device *device)
+{
+	char node[64];
+	int fd = -1;
+
+	for (int tries = 0; fd < 0 && tries < TRIES; tries++) {
+		if (tries)
+			pause_a_little();
+		if (bench_place_node(device, false, node))
+			return;		/* the kernel's driver does not have it */
+		fd = open(node, O_RDONLY | O_EXCL | O_CLOEXEC);
+		if (fd < 0 && errno != EBUSY)
+			return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static int to_kernel(const char *bdf, struct nnvme_err *err)
 {
 	int rc = -EBUSY;
@@ -233,6 +256,8 @@ static int wait_for_disk(const struct bench_device *device, struct nnvme_err *er
 
 static int release(struct bench_places *p, struct nnvme_err *err)
 {
+	for (size_t i = 0; i < p->nr_devices; i++)
+		wait_until_closed(&p->device[i]);
 	if (p->hold.lock < 0)
 		return 0;
 	return nnvme_iommu_group_release(&p->hold, err);
@@ -326,17 +351,6 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 }
 
 /* --- and back --- */
-
-/*
- * A work queue closes what an io_uring had open when its process is gone already (io_ring_exit_work() in the
- * kernel's io_uring/io_uring.c), and nothing tells when. A disk that is open keeps its name taken while its
- * driver is away, and would come back under another.
- */
-void bench_place_settle(void)
-{
-	for (int i = 0; i < 10; i++)
-		pause_a_little();
-}
 
 static int put_device_back(const struct bench_places *p, const struct bench_device *device,
 			   struct nnvme_err *err)

@@ -71,9 +71,6 @@ int bench_place_node(const struct bench_device *device, bool generic, char node[
 /* Its name there, "nvme0"; -ENODEV. */
 int bench_place_controller(const struct bench_device *device, char name[32]);
 
-/* After a load was killed, before its device is moved: a second, so that the kernel lets go of its disk. */
-void bench_place_settle(void);
-
 /*
  * Put all back and remove the note. When that fails the note stays, for the next run, and @err says what
  * is wrong.

@@ -100,6 +100,8 @@ check 'counted: interrupts, but where it polls' awk -F, '
 # Columns that write.
 check 'writing' quick --rows kernel-none-plain,ours-iommu --columns 'randw*-4k-qd32,randrw*' --destroy-data
 check 'writing: as it was' as_found
+check 'writing: types change as soon as a disk is closed' quick --destroy-data --columns 'randw*-4k-qd32,randrw*' \
+	--rows 'kernel-identity-registered,kernel-dma-registered,kernel-identity-polled,kernel-dma-polled'
 
 # What this machine has not.
 quick --rows 'ours-noiommu,kernel-none-plain' >/tmp/said 2>&1
