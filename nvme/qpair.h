@@ -146,7 +146,8 @@ struct nnvme_qpair {
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
 
 	/* now and then */
-	const struct nnvme_cqe *cq_told __attribute__((aligned(64)));	/* the CQ doorbell's last value */
+	/* the CQ doorbell's last value; NULL: only the shadow was written since */
+	const struct nnvme_cqe *cq_told __attribute__((aligned(64)));
 	volatile uint32_t *cq_doorbell;
 	uint32_t cq_step;		/* bytes from one telling to the next */
 	uint32_t nr_spare;

@@ -111,6 +111,52 @@ static void the_rarest_interrupts_are_enough(void **state)
 	one_at_a_time("interrupts=0,dbbuf=1");
 }
 
+/*
+ * The doorbell says 10, the queue is read once round to the same place by a busy controller's
+ * shadow alone, and then the host sleeps: it has to acknowledge by the doorbell, or the next
+ * completion does not interrupt.
+ */
+static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
+{
+	struct model_counts before, after;
+	struct pollfd pfd = { .events = POLLIN };
+	struct rig r;
+	uint32_t lap;
+	void *buf;
+
+	wait_up(&r, "interrupts=1,dbbuf=1", 8);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	lap = (uint32_t)(r.qp->cq_end - r.qp->cq);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
+	assert_int_equal(nnvme_arm(r.qp), 0);
+	model_drain(r.m);
+	model_counts(r.m, &before);
+	for (uint32_t i = 11; i <= 10 + lap; i++) {
+		/* it has seen the head that the host is about to write: nothing to ring for */
+		*r.qp->shadow.cq_event = i % lap;
+		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
+	}
+	model_counts(r.m, &after);
+	assert_int_equal(after.cq_doorbells, before.cq_doorbells);
+	submit(&r, buf);
+	assert_int_equal(nnvme_arm(r.qp), 0);
+	model_drain(r.m);
+	model_counts(r.m, &after);
+	assert_int_equal(after.cq_doorbells, before.cq_doorbells + 1);
+	pfd.fd = nnvme_qpair_fd(r.qp);
+	assert_int_equal(poll(&pfd, 1, 0), 1);
+	take(&r, buf);
+	/* once is enough: the same value again would be an error */
+	assert_int_equal(nnvme_arm(r.qp), 0);
+	assert_int_equal(nnvme_arm(r.qp), 0);
+	model_drain(r.m);
+	model_counts(r.m, &after);
+	assert_int_equal(after.cq_doorbells, before.cq_doorbells + 2);
+	wait_down(&r);
+}
+
 /* What was raised while the queue was polled ends one sleep early; that is all. */
 static void old_interrupts_are_harmless(void **state)
 {
@@ -386,7 +432,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_comes_before_old_ones_are_forgotten),
 		TEST(it_comes_before_the_last_look), TEST(it_comes_after_the_last_look),
-		TEST(the_rarest_interrupts_are_enough), TEST(old_interrupts_are_harmless),
+		TEST(the_rarest_interrupts_are_enough),
+		TEST(a_lap_since_the_last_doorbell_is_acknowledged), TEST(old_interrupts_are_harmless),
 		TEST(nothing_comes), TEST(a_spin_that_succeeds_does_not_sleep),
 		TEST(a_signal_ends_a_sleep), TEST(without_interrupts),
 		TEST(each_queue_pair_has_its_vector), TEST(fewer_vectors_than_the_device_has),
