@@ -90,6 +90,22 @@ free_memory:
 	return NULL;
 }
 
+/*
+ * Give the chunk back that was made last: what it was made for is not in it, and every further
+ * try would pin as much again. Where it can't be unmapped it serves smaller pieces.
+ */
+static void drop_newest(struct nnvme_pool *pool)
+{
+	struct nnvme_chunk *c = pool->chunks;
+
+	if (pool->dev->ops->unmap(pool->dev, c->iova, c->mem.len))
+		return;
+	pool->chunks = c->next;
+	pool->bytes -= c->mem.len;
+	nnvme_memory_put(&c->mem);
+	free(c);
+}
+
 /* The first run of @n free pages in one piece on the bus, or c->pages. */
 static size_t find_run(const struct nnvme_chunk *c, size_t n)
 {
@@ -137,6 +153,7 @@ void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus, str
 	first = find_run(c, n);
 	if (first < c->pages)
 		return take_run(c, first, n, bus);
+	drop_newest(pool);
 	nnvme_fail(err, -ENOMEM, "no %zu bytes in one physical piece among ordinary pages; use huge "
 		   "pages, or a shallower queue", size);
 	return NULL;

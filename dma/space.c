@@ -142,20 +142,22 @@ int nnvme_space_add(struct nnvme_space *s, void *va, size_t len, struct nnvme_er
 static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct nnvme_err *err)
 {
 	size_t i = region_index(s, va);
-	struct nnvme_region r;
+	struct nnvme_region *r = s->regions + i;
 	int ret;
 
-	if (i == s->nr_regions || s->regions[i].va != va || s->regions[i].len != len)
+	if (i == s->nr_regions || r->va != va || r->len != len)
 		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not registered as such", len,
 				  (size_t)va);
-	r = s->regions[i];
-	nnvme_table_remove(s->table, &s->pool, r.va, r.len / NNVME_PAGE_SIZE);
-	memmove(&s->regions[i], &s->regions[i + 1], (--s->nr_regions - i) * sizeof(r));
-	s->registered -= r.len;
-	ret = s->dev->ops->unmap(s->dev, r.iova, r.len);
+	if (!r->leaving)
+		nnvme_table_remove(s->table, &s->pool, va, len / NNVME_PAGE_SIZE);
+	r->leaving = true;
+	ret = s->dev->ops->unmap(s->dev, r->iova, len);
 	if (ret)
 		return nnvme_fail(err, ret, "unmapping %#zx bytes at %#zx: %s; they stay pinned until "
-				  "the controller is closed", len, (size_t)va, strerror(-ret));
+				  "that works, or the controller is closed", len, (size_t)va,
+				  strerror(-ret));
+	memmove(r, r + 1, (--s->nr_regions - i) * sizeof(*r));
+	s->registered -= len;
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct nnvme_region {
 	uintptr_t va;
 	size_t len;
 	uint64_t iova;
+	bool leaving;		/* not in the table any more, but unmapping failed */
 };
 
 struct nnvme_space {
@@ -39,7 +40,10 @@ int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_
 /* With @leak nothing is unmapped: the device may still use it. */
 void nnvme_space_destroy(struct nnvme_space *space, int leak);
 
-/* See nnvme_register(), nnvme_unregister(). */
+/*
+ * See nnvme_register(), nnvme_unregister(). What could not be unmapped stays a region, which no
+ * I/O may use any more: removing it again only tries to unmap it again.
+ */
 int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
 int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
 

@@ -14,6 +14,7 @@ struct nnvme_buffer {
 	struct nnvme_buffer *next;
 	struct nnvme_memory mem;
 	size_t pages;
+	bool leaving;		/* not registered any more, but unmapping failed */
 	uint8_t state[];
 };
 
@@ -66,7 +67,7 @@ void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
 		n = 1;
 	pthread_mutex_lock(&ctrl->buffer_lock);
 	for (b = ctrl->buffers; b && !va; b = b->next)
-		va = take(b, n);
+		va = b->leaving ? NULL : take(b, n);
 	if (!va) {
 		b = chunk_create(ctrl, size, err);
 		va = b ? take(b, n) : NULL;
@@ -85,28 +86,42 @@ static bool release(struct nnvme_buffer *b, size_t first)
 	return !memchr(b->state, START, b->pages);
 }
 
+/* A chunk without allocations goes back whole. */
+static int give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link, struct nnvme_err *err)
+{
+	struct nnvme_buffer *b = *link;
+	int ret = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, err);
+
+	b->leaving = ret;
+	if (ret)
+		return ret;
+	*link = b->next;
+	nnvme_memory_put(&b->mem);
+	free(b);
+	return 0;
+}
+
 void nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 {
 	struct nnvme_buffer **link, *b;
+	struct nnvme_err err;
+	int ret = 0;
 
 	if (!va)
 		return;
 	pthread_mutex_lock(&ctrl->buffer_lock);
 	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
-		size_t offset = (uintptr_t)va - (uintptr_t)b->mem.va;
+		size_t page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
 
-		if (offset >= b->mem.len)
+		if (page >= b->pages)
 			continue;
-		/* A chunk without allocations goes back whole, unless the device might keep it. */
-		if (b->state[offset / NNVME_PAGE_SIZE] == START && release(b, offset / NNVME_PAGE_SIZE) &&
-		    !nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL)) {
-			*link = b->next;
-			nnvme_memory_put(&b->mem);
-			free(b);
-		}
+		if (b->state[page] == START && release(b, page))
+			ret = give_back(ctrl, link, &err);
 		break;
 	}
 	pthread_mutex_unlock(&ctrl->buffer_lock);
+	if (ret)
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);
 }
 
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak)

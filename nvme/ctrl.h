@@ -125,6 +125,8 @@ int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_e
 
 /*
  * Undo one nnvme_register() whole. No I/O may be in flight there. -ENOENT: not what was registered.
+ * Any other error is the kernel's: no I/O can use the memory any more, but it stays pinned, until this is
+ * repeated with success or the controller is closed.
  */
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
