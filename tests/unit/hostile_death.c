@@ -69,13 +69,10 @@ static void a_running_controller_is_stopped_first(void **state)
 	assert_true(model_ready(r.m));
 	dev->ops->bus_master(dev, false, NULL);
 	assert_int_equal(rig_open(&r), 0);
-	rig_queue(&r, 4);
-	rig_close(&r);
+	/* it has new queues: those of the one before are nobody's any more */
 	assert_int_equal(dev->ops->unmap(dev, iova, 8192), 0);
 	free(queues);
-	/* the mapping of the one before was still there when the device was closed */
-	assert_true(model_violations(r.m) <= 1);
-	model_forgive(r.m);
+	rig_queue(&r, 4);
 	rig_down(&r);
 }
 
