@@ -3,6 +3,7 @@
 #include "bench/path_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "nvme/ctrl.h"
@@ -95,11 +96,14 @@ static int driver_reap(struct bench_path *path, struct bench_done *done, unsigne
 static void driver_close(struct bench_path *path)
 {
 	struct driver_path *p = (struct driver_path *)path;
+	struct nnvme_ctrl_info info;
 
-	nnvme_qpair_destroy(p->qp);
-	if (p->ctrl)
-		nnvme_free(p->ctrl, path->buffers);
-	nnvme_ctrl_close(p->ctrl);
+	/* The queue pair and the buffers go with their controller. */
+	if (nnvme_ctrl_close(p->ctrl)) {
+		nnvme_ctrl_info(p->ctrl, &info);
+		fprintf(stderr, "%s could not be stopped; the kernel resets it when this program "
+			"ends\n", info.bdf);
+	}
 	free(p);
 }
 

@@ -434,6 +434,5 @@ int main(int argc, char **argv)
 	printf("commands %u sq_rings %llu cq_rings %llu sum %llx\n", rounds * l.depth,
 	       (unsigned long long)l.qp[0]->sq_rings, (unsigned long long)l.qp[0]->cq_rings,
 	       (unsigned long long)l.sum);
-	nnvme_ctrl_close(l.ctrl);
-	return 0;
+	return nnvme_ctrl_close(l.ctrl) ? 1 : 0;
 }

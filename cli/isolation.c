@@ -82,6 +82,9 @@ int cli_isolation(int argc, char **argv)
 		return 1;
 	}
 	status = report(ctrl);
-	nnvme_ctrl_close(ctrl);
+	if (nnvme_ctrl_close(ctrl)) {
+		cli_error("%s could not be stopped; the kernel resets it at the end of this command", argv[0]);
+		return 1;
+	}
 	return status;
 }

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 		status = read_first_block(ctrl, qp, buf);
 
 	nnvme_qpair_destroy(qp);			/* all of these take what was never made */
-	nnvme_ctrl_close(ctrl);
-	free(buf);
+	if (!nnvme_ctrl_close(ctrl))			/* else it may still be written to */
+		free(buf);
 	return status;
 }

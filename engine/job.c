@@ -196,6 +196,7 @@ static void nnvme_fio_stop(struct nnvme_fio_job *job)
 {
 	nnvme_fio_sleep_end(job);
 	for (unsigned int i = 0; i < job->files; i++) {
+		/* -EBUSY is said when the buffers go, which have to be kept then */
 		nnvme_qpair_destroy(job->file[i]->qp);
 		job->file[i]->qp = NULL;
 	}
@@ -301,15 +302,23 @@ static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
 	return 0;
 }
 
+/* What one controller may still write to, another's jobs must not get either. */
 static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 {
+	int rc = 0;
+
 	while (--job->reach) {
 		struct nnvme_fio_file *file = job->file[job->reach];
 
-		if (!file->shared)
-			nnvme_unregister(file->ctrl, job->buffer, job->buffer_len, NULL);
+		if (!file->shared &&
+		    nnvme_unregister(file->ctrl, job->buffer, job->buffer_len, NULL) == -EBUSY)
+			rc = -EBUSY;
 	}
-	nnvme_free(job->file[0]->ctrl, job->buffer);
+	if (!rc)
+		rc = nnvme_free(job->file[0]->ctrl, job->buffer);
+	if (rc)
+		log_err(NNVME_FIO_SAYS "%zu bytes of buffers are kept: a controller could not be "
+			"stopped and may still write to them\n", job->buffer_len);
 	job->buffer = NULL;
 }
 

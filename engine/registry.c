@@ -80,7 +80,8 @@ static void nnvme_open_drop(struct nnvme_open **link)
 	struct nnvme_open *open = *link;
 
 	*link = open->next;
-	nnvme_ctrl_close(open->ctrl);
+	/* One that can't be stopped has said so; it is the kernel's to stop at fio's end. */
+	(void)nnvme_ctrl_close(open->ctrl);
 	free(open);
 }
 

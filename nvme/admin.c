@@ -17,7 +17,7 @@ int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl)
 {
-	nnvme_qpair_free(ctrl->admin, !ctrl->stopped);
+	nnvme_qpair_free(ctrl->admin);
 	ctrl->admin = NULL;
 }
 

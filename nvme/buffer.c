@@ -101,14 +101,16 @@ static int give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link, struct
 	return 0;
 }
 
-void nnvme_free(struct nnvme_ctrl *ctrl, void *va)
+int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 {
 	struct nnvme_buffer **link, *b;
 	struct nnvme_err err;
 	int ret = 0;
 
 	if (!va)
-		return;
+		return 0;
+	if (ctrl->unstoppable)
+		return -EBUSY;
 	pthread_mutex_lock(&ctrl->buffer_lock);
 	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
 		size_t page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
@@ -122,18 +124,17 @@ void nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 	pthread_mutex_unlock(&ctrl->buffer_lock);
 	if (ret)
 		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);
+	return 0;
 }
 
-void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak)
+void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl)
 {
 	struct nnvme_buffer *b;
 
 	while ((b = ctrl->buffers)) {
 		ctrl->buffers = b->next;
-		if (!leak) {
-			nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL);
-			nnvme_memory_put(&b->mem);
-		}
+		nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL);
+		nnvme_memory_put(&b->mem);
 		free(b);
 	}
 }

@@ -352,10 +352,16 @@ int nnvme_canaries_create(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp,
 
 void nnvme_canaries_destroy(struct nnvme_canaries *c)
 {
+	bool stopped = true;
+
 	if (!c)
 		return;
 	/* Only a controller that is dead can still have a command: it has to be stopped first. */
-	if (!c->ctrl->dead || nnvme_stop(c->ctrl)) {
+	pthread_mutex_lock(&c->ctrl->lock);
+	if (c->ctrl->dead)
+		stopped = nnvme_stop(c->ctrl);
+	pthread_mutex_unlock(&c->ctrl->lock);
+	if (stopped) {
 		for (int i = 0; i < 5; i++)
 			unmap(c, i);
 		if (c->memory)

@@ -2,6 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <string.h>
+
+#include "kernel/pci.h"
 #include "nvme/private.h"
 
 #define DEFAULT_QPAIRS 64
@@ -104,6 +107,40 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return 0;
 }
 
+/*
+ * Controllers that could neither be brought up nor stopped. Their opener has no handle to close
+ * them with: the next attempt to open the same one does it.
+ */
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct nnvme_ctrl *kept;
+
+static void keep(struct nnvme_ctrl *ctrl)
+{
+	ctrl->opts.log = NULL;		/* whoever listened may be gone */
+	pthread_mutex_lock(&kept_lock);
+	ctrl->next = kept;
+	kept = ctrl;
+	pthread_mutex_unlock(&kept_lock);
+}
+
+static void close_kept(const char *text)
+{
+	struct nnvme_ctrl **link = &kept, *next;
+	char bdf[NNVME_BDF_SIZE];
+
+	if (nnvme_bdf_parse(text, bdf, NULL))
+		return;
+	pthread_mutex_lock(&kept_lock);
+	while (*link) {
+		next = (*link)->next;
+		if (!strcmp((*link)->dev->name, bdf) && !nnvme_ctrl_close(*link))
+			*link = next;
+		else
+			link = &(*link)->next;
+	}
+	pthread_mutex_unlock(&kept_lock);
+}
+
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
 			   struct nnvme_ctrl **out, struct nnvme_err *err)
 {
@@ -123,7 +160,8 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 	nnvme_log(ctrl, NNVME_LOG_DEBUG, "device opened");
 	ret = bring_up(ctrl, err);
 	if (ret) {
-		nnvme_ctrl_close(ctrl);
+		if (nnvme_ctrl_close(ctrl))
+			keep(ctrl);
 		return ret;
 	}
 	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, %u KiB a "
@@ -137,37 +175,50 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 		    struct nnvme_err *err)
 {
 	struct nnvme_device *dev;
-	int ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
+	int ret;
 
+	close_kept(bdf);
+	ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
 	return ret ? ret : nnvme_ctrl_open_device(dev, opts, ctrl, err);
 }
 
-/* Stop the device, then unmap, then free; what can't be proven stopped keeps its memory and device. */
-void nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
+/* Take back the queues while it answers, shut it down, stop it. False: it may still write. */
+static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
-	bool leak;
-
-	if (!ctrl)
-		return;
-	pthread_mutex_lock(&ctrl->lock);
-	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
+	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */
+	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs && !ctrl->dead; i++)
 		if (ctrl->qpairs[i])
 			nnvme_qpair_destroy_locked(ctrl->qpairs[i]);
-	pthread_mutex_unlock(&ctrl->lock);
 	if (!ctrl->dead && !ctrl->stopped)
 		nnvme_shut_down(ctrl);
-	leak = !nnvme_stop(ctrl);
+	return nnvme_stop(ctrl);
+}
+
+/* Stop the device, then unmap, then free. */
+int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
+{
+	bool stopped;
+
+	if (!ctrl)
+		return 0;
+	pthread_mutex_lock(&ctrl->lock);
+	stopped = stop_in_order(ctrl);
+	pthread_mutex_unlock(&ctrl->lock);
+	if (!stopped)
+		return -EBUSY;
+	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
+		nnvme_qpair_free(ctrl->qpairs[i]);
 	nnvme_interrupts_destroy(ctrl);
 	nnvme_admin_destroy(ctrl);
-	nnvme_buffers_destroy(ctrl, leak);
-	nnvme_space_destroy(ctrl->space, leak);
-	if (!leak)
-		ctrl->dev->ops->close(ctrl->dev);
+	nnvme_buffers_destroy(ctrl);
+	nnvme_space_destroy(ctrl->space, false);
+	ctrl->dev->ops->close(ctrl->dev);
 	pthread_mutex_destroy(&ctrl->lock);
 	pthread_mutex_destroy(&ctrl->buffer_lock);
 	free(ctrl->qpairs);
 	free(ctrl->ns);
 	free(ctrl);
+	return 0;
 }
 
 void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
@@ -199,5 +250,9 @@ int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_e
 
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
 {
+	if (ctrl->unstoppable)
+		return nnvme_fail(err, -EBUSY, "%s could not be stopped and may still write to the "
+				  "%#zx bytes at %#zx; keep them until nnvme_ctrl_close() succeeds",
+				  ctrl->dev->name, len, (size_t)va);
 	return nnvme_space_remove(ctrl->space, va, len, err);
 }

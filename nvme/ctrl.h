@@ -6,8 +6,11 @@
  * A controller: open it, give it memory, make queue pairs, close it.
  *
  * Order of death, which nnvme_ctrl_close() keeps: stop the controller, then unmap memory, then
- * free it. A controller that can't be proven to have stopped keeps its memory: it is leaked
- * and the log says so, because the alternative is DMA into somebody else's pages.
+ * free it. A controller that can't be proven to have stopped (no handshake, no reset, bus
+ * mastering stays on) keeps its memory, the caller's registered memory too, because the
+ * alternative is DMA into what is used for something else by then: whatever would give memory
+ * back says -EBUSY, and nnvme_ctrl_close() may be tried again. The end of the process is safe:
+ * the kernel resets the device before it unpins memory.
  *
  * Thread rule: opening and closing belong to one thread; registration, allocation and queue pair
  * creation may be called from any thread at any time in between.
@@ -80,9 +83,14 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 
 /*
  * Shut the controller down (CC.SHN, Base 2.x, Memory-Based Controller Shutdown), destroy what
- * queue pairs are left, free all memory and close. NULL is allowed. Never fails; see the top.
+ * queue pairs are left, free all memory and close. NULL is allowed. No other thread may be using
+ * it.
+ *
+ * 0, or -EBUSY: the controller could not be stopped, see the top. Then nothing was given back:
+ * @ctrl, its queue pairs and all memory that was ever registered with it have to be kept. Call
+ * again later, when it may have recovered or been removed. Takes up to CAP.TO.
  */
-void nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
+int nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
 
 /* What is known of an open controller. All strings live as long as it does. */
 struct nnvme_ctrl_info {
@@ -124,18 +132,22 @@ const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
 int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /*
- * Undo one nnvme_register() whole. No I/O may be in flight there. -ENOENT: not what was registered.
- * Any other error is the kernel's: no I/O can use the memory any more, but it stays pinned, until this is
- * repeated with success or the controller is closed.
+ * Undo one nnvme_register() whole. No I/O may be in flight there. -ENOENT: not what was
+ * registered. -EBUSY: it is registered as before, because the controller could not be stopped
+ * (see the top): keep it. Any other error is the kernel's: no I/O can use the memory any more,
+ * but it stays pinned, until this is repeated with success or the controller is closed.
  */
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /*
  * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_free() takes NULL too.
  * NULL with the reason in @err when there is none, usually no free huge pages.
+ *
+ * nnvme_free(): 0, or -EBUSY: the memory is kept, and never handed out again, because the
+ * controller could not be stopped (see the top).
  */
 void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
-void nnvme_free(struct nnvme_ctrl *ctrl, void *va);
+int nnvme_free(struct nnvme_ctrl *ctrl, void *va);
 
 /*
  * Make an I/O queue pair for @depth commands in flight, 1 to max_depth. -EINVAL depth; -ENOSPC no more
@@ -146,10 +158,13 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 		       struct nnvme_err *err);
 
 /*
- * Delete the queue pair, submission queue first. Commands in flight are given up: their buffers may
- * be reused when this returns. NULL is allowed.
+ * Delete the queue pair, submission queue first. Commands in flight are given up. NULL is allowed.
+ *
+ * 0: the buffers of those commands may be reused. -EBUSY: the controller neither deleted the
+ * queues nor could it be stopped (see the top), and may still write to those buffers; the queue
+ * pair exists until nnvme_ctrl_close() succeeds, and can't be used.
  */
-void nnvme_qpair_destroy(struct nnvme_qpair *qp);
+int nnvme_qpair_destroy(struct nnvme_qpair *qp);
 
 /* A completion's status in the specification's words. Static storage; any thread. */
 const char *nnvme_status_text(uint16_t status);

@@ -124,8 +124,8 @@ static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnv
 	ret = ret ? ret : make_attempts(c, result, err);
 	/* A late write would come before the completions of later commands, but look once more. */
 	ret = ret ? ret : nnvme_canaries_last_check(c, result, err);
-	nnvme_canaries_destroy(c);
 	pthread_mutex_unlock(&ctrl->space->lock);
+	nnvme_canaries_destroy(c);
 	return ret;
 }
 
@@ -152,7 +152,9 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, str
 	if (ret)
 		return ret;
 	ret = run(ctrl, qp, ns, &r, err);
-	nnvme_qpair_destroy(qp);
+	if (nnvme_qpair_destroy(qp) && !ret)
+		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped after a queue was not deleted",
+				 ctrl->dev->name);
 	if (ret)
 		return ret;
 	judge(&r);

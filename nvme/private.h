@@ -38,8 +38,10 @@ struct nnvme_ctrl {
 	pthread_mutex_t lock;		/* admin queue and qpairs */
 	pthread_mutex_t buffer_lock;
 	struct nnvme_qpair *admin;
-	bool dead;			/* stopped, or not to be trusted: no further commands */
-	bool stopped;			/* proven: it can't touch memory any more */
+	/* Read in any thread; all but dead are set with the lock held. */
+	_Atomic bool dead;		/* stopped, or not to be trusted: no further commands */
+	_Atomic bool stopped;		/* proven: it can't touch memory any more */
+	_Atomic bool unstoppable;	/* that was tried and not proven: all memory is kept */
 
 	uint32_t max_transfer;		/* bytes */
 	uint16_t oncs;
@@ -59,6 +61,7 @@ struct nnvme_ctrl {
 	struct nnvme_qpair **qpairs;	/* [0] is for queue 1 */
 	uint32_t max_qpairs;
 	struct nnvme_buffer *buffers;	/* nnvme_alloc() */
+	struct nnvme_ctrl *next;	/* of those that ctrl.c keeps */
 };
 
 /* log.c */
@@ -80,7 +83,10 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err);
 void nnvme_shut_down(struct nnvme_ctrl *ctrl);
 
-/* stop.c: make sure that the controller touches no memory; false when that can't be proven. */
+/*
+ * stop.c: make sure that the controller touches no memory, with ctrl->lock held; false when that
+ * can't be proven. It is tried once, because it takes its time: until unstoppable is taken back.
+ */
 bool nnvme_stop(struct nnvme_ctrl *ctrl);
 
 /* admin.c: one command at a time, waited for. */
@@ -99,17 +105,17 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 
 /*
  * qpair.c: the memory of a queue pair of @depth, unknown to the controller so far. @id 0 is the admin
- * queue. Freed by nnvme_qpair_free(), which gives memory back only when @leak is false.
+ * queue. Freed by nnvme_qpair_free() when the controller doesn't know it any more.
  */
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **qp, struct nnvme_err *err);
-void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak);
+void nnvme_qpair_free(struct nnvme_qpair *qp);
 
 /* What nnvme_ctrl_info() says. */
 uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl);
 
 /* Destroy with ctrl->lock held. */
-void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
+int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
 
 /* segments.c: how far a walk through segments has come; as a value, it costs nothing to look ahead. */
 struct nnvme_cursor {
@@ -200,8 +206,8 @@ int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl);
 void nnvme_interrupts_attach(struct nnvme_qpair *qp);
 
-/* buffer.c: what is left of nnvme_alloc() at close. */
-void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl, bool leak);
+/* buffer.c: what is left of nnvme_alloc() at close, once the controller has stopped. */
+void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl);
 
 /* ctrl.c: nnvme_ctrl_open() on a device that is open. Takes the device, also on failure. */
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,

@@ -170,19 +170,19 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	return 0;
 
 fail:
-	nnvme_qpair_free(qp, false);
+	nnvme_qpair_free(qp);
 	return -ENOMEM;
 }
 
-void nnvme_qpair_free(struct nnvme_qpair *qp, bool leak)
+void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
 	if (!qp)
 		return;
 	if (qp->lists)
-		nnvme_lists_destroy(qp, leak);
+		nnvme_lists_destroy(qp, false);
 	if (qp->own)
-		nnvme_own_lists_destroy(qp, entries(qp), leak);
-	if (qp->sq && !leak)
+		nnvme_own_lists_destroy(qp, entries(qp), false);
+	if (qp->sq)
 		put_queues(qp);
 	nnvme_splits_destroy(qp->splits, qp->depth);
 	free(qp->spare);
@@ -277,13 +277,15 @@ static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_q
 	if (ret)
 		return ret;
 	ret = create_queues(qp, err);
-	if (ret) {
-		nnvme_qpair_free(qp, ctrl->dead && !ctrl->stopped);
+	if (ret && (!ctrl->dead || ctrl->stopped)) {
+		nnvme_qpair_free(qp);
 		return ret;
 	}
+	/* Also one that failed, when the controller may know of it: closing frees that. */
 	ctrl->qpairs[i] = qp;
-	*out = qp;
-	return 0;
+	if (!ret)
+		*out = qp;
+	return ret;
 }
 
 int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpair **qp,
@@ -299,36 +301,48 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 	return ret;
 }
 
-void nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
+/*
+ * Whether the controller has nothing more to do with the queue pair. Deleting the submission
+ * queue ends its commands (Base 2.x, Delete I/O Submission Queue command). If the controller
+ * doesn't do it, only stopping it altogether frees their buffers.
+ */
+static bool take_back(struct nnvme_qpair *qp)
 {
 	struct nnvme_ctrl *ctrl = qp->ctrl;
 	struct nnvme_err err;
 
-	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", qp->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)qp->cq_rings);
-	/*
-	 * Deleting the submission queue ends its commands (Base 2.x, Delete I/O Submission Queue
-	 * command). If the controller doesn't do it, only stopping it altogether frees their buffers.
-	 */
-	if (ctrl->dead) {
-		nnvme_stop(ctrl);
-	} else if (delete_queue(qp, nvme_admin_delete_sq, "Delete I/O Submission Queue", &err) ||
-		   delete_cq(qp, &err)) {
+	if (!ctrl->dead) {
+		if (!delete_queue(qp, nvme_admin_delete_sq, "Delete I/O Submission Queue", &err) &&
+		    !delete_cq(qp, &err))
+			return true;
 		nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; stopping the controller", err.text);
-		nnvme_stop(ctrl);
 	}
-	ctrl->qpairs[qp->id - 1] = NULL;
-	nnvme_qpair_free(qp, ctrl->dead && !ctrl->stopped);
+	return nnvme_stop(ctrl);
 }
 
-void nnvme_qpair_destroy(struct nnvme_qpair *qp)
+int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
+{
+	struct nnvme_ctrl *ctrl = qp->ctrl;
+
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", qp->id,
+		  (unsigned long long)qp->sq_rings, (unsigned long long)qp->cq_rings);
+	if (!take_back(qp))
+		return -EBUSY;
+	ctrl->qpairs[qp->id - 1] = NULL;
+	nnvme_qpair_free(qp);
+	return 0;
+}
+
+int nnvme_qpair_destroy(struct nnvme_qpair *qp)
 {
 	struct nnvme_ctrl *ctrl;
+	int ret;
 
 	if (!qp)
-		return;
+		return 0;
 	ctrl = qp->ctrl;
 	pthread_mutex_lock(&ctrl->lock);
-	nnvme_qpair_destroy_locked(qp);
+	ret = nnvme_qpair_destroy_locked(qp);
 	pthread_mutex_unlock(&ctrl->lock);
+	return ret;
 }

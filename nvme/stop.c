@@ -7,24 +7,32 @@
  * Level Reset); a function-level reset does without the controller's help; with bus mastering off
  * a function may not start a transaction at all (PCI Express Base, Command Register).
  */
-bool nnvme_stop(struct nnvme_ctrl *ctrl)
+static bool prove_stopped(struct nnvme_ctrl *ctrl)
 {
+	const struct nnvme_device_ops *ops = ctrl->dev->ops;
 	struct nnvme_err err;
 
-	if (ctrl->stopped)
+	if (!nnvme_disable(ctrl, &err))
 		return true;
+	nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; resetting the function", err.text);
+	if (!ops->reset(ctrl->dev, &err))
+		return true;
+	nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; turning bus mastering off", err.text);
+	if (!ops->bus_master(ctrl->dev, false, &err))
+		return true;
+	nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; the controller may still write to memory, so that memory is "
+		  "not given back", err.text);
+	return false;
+}
+
+bool nnvme_stop(struct nnvme_ctrl *ctrl)
+{
+	if (ctrl->stopped || ctrl->unstoppable)
+		return ctrl->stopped;
 	ctrl->dead = true;
-	if (nnvme_disable(ctrl, &err)) {
-		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; resetting the function", err.text);
-		if (ctrl->dev->ops->reset(ctrl->dev, &err)) {
-			nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; turning bus mastering off", err.text);
-			if (ctrl->dev->ops->bus_master(ctrl->dev, false, &err)) {
-				nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; the controller may still write to "
-					  "memory, so that memory is not given back", err.text);
-				return false;
-			}
-		}
-	}
-	ctrl->stopped = true;
-	return true;
+	if (prove_stopped(ctrl))
+		ctrl->stopped = true;
+	else
+		ctrl->unstoppable = true;
+	return ctrl->stopped;
 }

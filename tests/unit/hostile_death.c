@@ -37,8 +37,8 @@ static void a_clean_end_shuts_down_and_disables(void **state)
 
 static void closing_nothing_is_allowed(void **state)
 {
-	nnvme_ctrl_close(NULL);
-	nnvme_qpair_destroy(NULL);
+	assert_int_equal(nnvme_ctrl_close(NULL), 0);
+	assert_int_equal(nnvme_qpair_destroy(NULL), 0);
 }
 
 /* The controller was left enabled by somebody else. */
@@ -311,18 +311,100 @@ static void bus_mastering_off_is_the_last_resort(void **state)
 	rig_down(&r);
 }
 
+/* Failed, deaf to its registers, and the kernel can't help. */
+static void make_unstoppable(struct rig *r)
+{
+	model_fatal(r->m);
+	model_freeze(r->m, true);
+	model_fail_call(r->m, MODEL_RESET, 0, 0, -EIO);
+	model_fail_call(r->m, MODEL_BUS_MASTER, 0, 0, -EIO);
+}
+
+static void make_stoppable(struct rig *r)
+{
+	model_inject_clear(r->m);
+	model_freeze(r->m, false);
+}
+
+/* Whatever would give memory back says so instead, until the controller has stopped after all. */
 static void what_cannot_be_stopped_keeps_its_memory(void **state)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+	char *own = aligned_alloc(4096, 8192);
+	struct model_counts before, c;
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, "to=1", 4);
+	buf = rig_alloc(&r, 1 << 20);
+	assert_int_equal(nnvme_register(r.ctrl, own, 8192, &r.err), 0);
+	model_inject(r.m, &hold);
+	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, buf), 0);
+	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 8, own), 0);
+	nnvme_ring(r.qp);
+	while (model_held(r.m) < 2)
+		sched_yield();
+	counts(&r, &before);
+	make_unstoppable(&r);
+	assert_int_equal(nnvme_qpair_destroy(r.qp), -EBUSY);
+	assert_non_null(strstr(r.log, "not given back"));
+	assert_int_equal(nnvme_free(r.ctrl, buf), -EBUSY);
+	assert_ptr_not_equal(nnvme_alloc(r.ctrl, 4096, &r.err), buf);
+	assert_int_equal(nnvme_unregister(r.ctrl, own, 8192, &r.err), -EBUSY);
+	assert_non_null(strstr(r.err.text, "may still write"));
+	assert_int_equal(nnvme_ctrl_close(r.ctrl), -EBUSY);
+	counts(&r, &c);
+	assert_int_equal(c.unmap, before.unmap);
+	assert_int_equal(c.close, 0);
+	assert_true(c.mapped >= before.mapped);
+	make_stoppable(&r);
+	rig_close(&r);
+	counts(&r, &c);
+	assert_int_equal(c.close, 1);
+	assert_int_equal(c.mapped, 0);
+	rig_down(&r);
+	free(own);
+}
+
+/* Each attempt takes as long as CAP.TO says: one for all queue pairs, and one more to close. */
+static void a_failed_stop_is_not_repeated_for_each_queue_pair(void **state)
+{
+	struct nnvme_qpair *qp[8];
+	struct model_counts c;
+	struct rig r;
+
+	rig_up(&r, "to=1", 4);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(nnvme_qpair_create(r.ctrl, 4, &qp[i], &r.err), 0);
+	make_unstoppable(&r);
+	assert_int_equal(nnvme_qpair_destroy(qp[0]), -EBUSY);
+	assert_int_equal(nnvme_qpair_destroy(qp[1]), -EBUSY);
+	assert_int_equal(nnvme_ctrl_close(r.ctrl), -EBUSY);
+	counts(&r, &c);
+	assert_int_equal(c.reset, 2);
+	make_stoppable(&r);
+	rig_down(&r);
+}
+
+/* Nobody has a handle of a controller whose opening failed: opening it again closes it first. */
+static void what_was_neither_opened_nor_stopped_can_be_opened_again(void **state)
 {
 	struct model_counts c;
 	struct rig r;
 
-	freeze_and_close(&r, false, false, &c);
-	assert_int_equal(c.unmap, 0);
+	rig_model(&r, "never_ready=1,to=1");
+	assert_int_equal(model_create(&r.config, &r.m, NULL), 0);
+	model_fail_call(r.m, MODEL_RESET, 0, 0, -EIO);
+	model_fail_call(r.m, MODEL_BUS_MASTER, 1, 0, -EIO);	/* it can be switched on */
+	assert_int_equal(rig_open(&r), -ETIMEDOUT);
+	counts(&r, &c);
 	assert_int_equal(c.close, 0);
-	assert_true(c.mapped > 0);
-	assert_non_null(strstr(r.log, "not given back"));
-	rig_clean(&r);
-	model_destroy(r.m);
+	assert_int_equal(rig_open(&r), -EBUSY);
+	model_inject_clear(r.m);
+	assert_int_equal(rig_open(&r), -ETIMEDOUT);
+	counts(&r, &c);
+	assert_int_equal(c.close, 2);
+	rig_down(&r);
 }
 
 /* Each call to the device that bring-up makes fails once. */
@@ -402,6 +484,8 @@ int main(void)
 		cmocka_unit_test(a_frozen_controller_is_reset),
 		cmocka_unit_test(bus_mastering_off_is_the_last_resort),
 		cmocka_unit_test(what_cannot_be_stopped_keeps_its_memory),
+		cmocka_unit_test(a_failed_stop_is_not_repeated_for_each_queue_pair),
+		cmocka_unit_test(what_was_neither_opened_nor_stopped_can_be_opened_again),
 		cmocka_unit_test(a_failing_call_in_bring_up_leaves_nothing),
 		cmocka_unit_test(one_opener_at_a_time),
 		cmocka_unit_test(every_life_begins_anew),
