@@ -47,7 +47,10 @@ struct nnvme_device_ops {
 	/* What can be mapped for it, and what keeps it to that. */
 	int (*reach)(struct nnvme_device *dev, struct nnvme_reach *reach, struct nnvme_err *err);
 
-	/* Bus Master Enable in the PCI command register. Off means no more DMA. */
+	/*
+	 * Bus Master Enable in the PCI command register. Off means no more DMA. -ENODEV:
+	 * configuration space does not answer, so the function is not on the bus.
+	 */
 	int (*bus_master)(struct nnvme_device *dev, bool on, struct nnvme_err *err);
 
 	/* Function-level reset: stops all DMA, forgets all queues. */

@@ -46,8 +46,13 @@ static int read_command(struct nnvme_vfio *d, uint16_t *command)
 
 	if (n < 0)
 		return -errno;
-	/* PCIe reads of a device that is gone give all ones. */
-	return n != sizeof(*command) ? -EIO : *command == 0xffff ? -ENODEV : 0;
+	if (n != sizeof(*command))
+		return -EIO;
+	/*
+	 * PCIe reads of a device that is gone give all ones, but INTx Disable, which VFIO keeps
+	 * for us (init_pci_cap_basic_perm() in drivers/vfio/pci/vfio_pci_config.c).
+	 */
+	return (*command | PCI_COMMAND_INTX_DISABLE) == 0xffff ? -ENODEV : 0;
 }
 
 static int write_command(struct nnvme_vfio *d, uint16_t command)

@@ -108,8 +108,9 @@ struct nnvme_ctrl_info {
 void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
 
 /*
- * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its registers
- * read as all ones, that is, it is gone. Reads one register: not for the hot path.
+ * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its
+ * registers read as all ones, that is, it is gone: close it, because the kernel's removal of the
+ * device waits for that. Reads one register: not for the hot path.
  */
 int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 

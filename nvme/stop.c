@@ -1,5 +1,24 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+
 #include "nvme/private.h"
+
+/*
+ * Registers that read as all ones: is the function gone from the bus? What answers neither there
+ * nor in configuration space can't send requests either: its link is down or its power off, and
+ * what comes up again has been reset (PCI Express Base, Link Layer: DL_Down). A reset of it is
+ * not even tried, because Linux may wait a minute for its end. Where only the registers are gone,
+ * bus mastering is off by the same call.
+ */
+static bool off_the_bus(struct nnvme_ctrl *ctrl)
+{
+	struct nnvme_err err;
+	int ret = ctrl->dev->ops->bus_master(ctrl->dev, false, &err);
+
+	if (ret == -ENODEV)
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s, and so without access to memory", err.text);
+	return !ret || ret == -ENODEV;
+}
 
 /*
  * Three ways to make a controller leave memory alone, each of which proves itself; the first that
@@ -11,8 +30,9 @@ static bool prove_stopped(struct nnvme_ctrl *ctrl)
 {
 	const struct nnvme_device_ops *ops = ctrl->dev->ops;
 	struct nnvme_err err;
+	int ret = nnvme_disable(ctrl, &err);
 
-	if (!nnvme_disable(ctrl, &err))
+	if (!ret || (ret == -ENODEV && off_the_bus(ctrl)))
 		return true;
 	nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; resetting the function", err.text);
 	if (!ops->reset(ctrl->dev, &err))

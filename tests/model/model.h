@@ -228,7 +228,8 @@ bool model_event(struct model *m, uint32_t dw0);
 
 void model_freeze(struct model *m, bool frozen);	/* looks at nothing, does nothing */
 void model_fatal(struct model *m);			/* raises CSTS.CFS and stops */
-void model_vanish(struct model *m);			/* registers read all ones, for good */
+void model_vanish(struct model *m);			/* off the bus: no answer from anywhere */
+void model_return(struct model *m);			/* plugged in again, as after a reset */
 
 enum model_call { MODEL_MAP, MODEL_UNMAP, MODEL_BUS_ADDR, MODEL_BUS_MASTER, MODEL_RESET,
 		  MODEL_INTERRUPTS_ON, MODEL_CALLS };

@@ -75,10 +75,9 @@ int model_call_fails(struct model *m, enum model_call call)
 {
 	struct model_call_rule *r = &m->call[call];
 
-	if (m->vanished && (call == MODEL_RESET || call == MODEL_BUS_MASTER))
-		return -EIO;
 	if (!r->armed)
-		return 0;
+		return !m->vanished ? 0 :
+		       call == MODEL_RESET ? -EIO : call == MODEL_BUS_MASTER ? -ENODEV : 0;
 	if (r->skip) {
 		r->skip--;
 		return 0;
@@ -137,5 +136,13 @@ void model_vanish(struct model *m)
 	model_lock(m);
 	m->vanished = true;
 	memset(m->bar, 0xff, m->bar_len);
+	model_unlock(m);
+}
+
+void model_return(struct model *m)
+{
+	model_lock(m);
+	m->vanished = m->bus_master = false;
+	model_registers_reset(m);
 	model_unlock(m);
 }

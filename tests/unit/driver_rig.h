@@ -105,7 +105,7 @@ static inline void rig_close(struct rig *r)
 {
 	model_start(r->m);
 	r->by_hand = false;
-	nnvme_ctrl_close(r->ctrl);
+	assert_int_equal(nnvme_ctrl_close(r->ctrl), 0);
 	r->ctrl = NULL;
 	r->qp = NULL;
 }

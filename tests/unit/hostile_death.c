@@ -253,8 +253,8 @@ static void a_fatal_status_is_told_and_survived(void **state)
 	rig_down(&r);
 }
 
-/* Gone altogether: neither reset nor bus mastering answer, so memory is kept. */
-static void a_vanished_controller_keeps_its_memory(void **state)
+/* Gone from the bus altogether: the device is given back, and can be opened when it is there again. */
+static void a_vanished_controller_is_let_go(void **state)
 {
 	struct model_counts c;
 	struct rig r;
@@ -266,11 +266,34 @@ static void a_vanished_controller_keeps_its_memory(void **state)
 	assert_non_null(strstr(r.err.text, "all ones"));
 	rig_close(&r);
 	counts(&r, &c);
+	assert_int_equal(c.mapped, 0);
+	assert_int_equal(c.close, 1);
+	assert_int_equal(c.reset, 0);	/* which could take a minute, for nothing */
+	assert_int_equal(rig_open(&r), -ENODEV);
+	model_return(r.m);
+	assert_int_equal(rig_open(&r), 0);
+	rig_queue(&r, 4);
+	rig_down(&r);
+}
+
+/* Registers all ones, and an error from configuration space that proves nothing. */
+static void a_controller_without_registers_is_not_taken_for_gone(void **state)
+{
+	struct model_counts c;
+	struct rig r;
+
+	rig_up(&r, NULL, 4);
+	rig_alloc(&r, 4096);
+	model_vanish(r.m);
+	model_fail_call(r.m, MODEL_BUS_MASTER, 0, 0, -EIO);
+	assert_int_equal(nnvme_qpair_destroy(r.qp), -EBUSY);
+	assert_int_equal(nnvme_ctrl_close(r.ctrl), -EBUSY);
+	counts(&r, &c);
 	assert_int_equal(c.unmap, 0);
 	assert_int_equal(c.close, 0);
 	assert_non_null(strstr(r.log, "not given back"));
-	rig_clean(&r);
-	model_destroy(r.m);
+	model_inject_clear(r.m);	/* and now it is gone */
+	rig_down(&r);
 }
 
 /* Dead to its registers; what still works decides what becomes of the memory. */
@@ -480,7 +503,8 @@ int main(void)
 		cmocka_unit_test(a_controller_that_fails_to_start_is_told_by_its_status),
 		cmocka_unit_test(limits_that_do_not_fit_are_refused_untouched),
 		cmocka_unit_test(a_fatal_status_is_told_and_survived),
-		cmocka_unit_test(a_vanished_controller_keeps_its_memory),
+		cmocka_unit_test(a_vanished_controller_is_let_go),
+		cmocka_unit_test(a_controller_without_registers_is_not_taken_for_gone),
 		cmocka_unit_test(a_frozen_controller_is_reset),
 		cmocka_unit_test(bus_mastering_off_is_the_last_resort),
 		cmocka_unit_test(what_cannot_be_stopped_keeps_its_memory),

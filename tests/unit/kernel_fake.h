@@ -35,7 +35,7 @@ struct fake {
 	const char *refuses;	/* this driver does not take devices */
 	const char *refuses_type;	/* none does while their group has this type ("DMA\n") */
 	bool deaf_config;	/* writes to the command register have no effect */
-	bool gone;		/* reads of configuration space give all ones */
+	bool gone;		/* configuration space does not answer */
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */
 	int caps_missing;	/* capability that isn't there; -1: none is missing */
 	uint64_t memlock;
