@@ -17,6 +17,11 @@ int nnvme_event_open(struct nnvme_err *err)
 			  errno == EMFILE ? " (raise ulimit -n)" : "");
 }
 
+void nnvme_event_raise(int fd)
+{
+	(void)!eventfd_write(fd, 1);	/* fails only where it is readable already */
+}
+
 void nnvme_event_clear(int fd)
 {
 	uint64_t count;

@@ -14,6 +14,9 @@
 /* A file descriptor, close-on-exec, never blocking; close it with nnvme_sys_close(). Or -errno. */
 int nnvme_event_open(struct nnvme_err *err);
 
+/* Add 1, as an interrupt does. */
+void nnvme_event_raise(int fd);
+
 /* Forget the interrupts so far. */
 void nnvme_event_clear(int fd);
 

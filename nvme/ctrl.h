@@ -164,6 +164,10 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
  * 0: the buffers of those commands may be reused. -EBUSY: the controller neither deleted the
  * queues nor could it be stopped (see the top), and may still write to those buffers; the queue
  * pair exists until nnvme_ctrl_close() succeeds, and can't be used.
+ *
+ * Stopping the controller ends all its other queue pairs, too. Their threads learn it from
+ * nnvme_poll() and each submission, see there, and from nnvme_ctrl_check(); a thread that sleeps
+ * wakes up.
  */
 int nnvme_qpair_destroy(struct nnvme_qpair *qp);
 

@@ -42,6 +42,8 @@ struct nnvme_ctrl {
 	_Atomic bool dead;		/* stopped, or not to be trusted: no further commands */
 	_Atomic bool stopped;		/* proven: it can't touch memory any more */
 	_Atomic bool unstoppable;	/* that was tried and not proven: all memory is kept */
+	_Atomic bool halted;		/* either was at least tried: no I/O commands either */
+	volatile uint32_t nowhere;	/* what is left of the doorbells then */
 
 	uint32_t max_transfer;		/* bytes */
 	uint16_t oncs;
@@ -88,6 +90,14 @@ void nnvme_shut_down(struct nnvme_ctrl *ctrl);
  * can't be proven. It is tried once, because it takes its time: until unstoppable is taken back.
  */
 bool nnvme_stop(struct nnvme_ctrl *ctrl);
+
+/*
+ * abort.c: what the owners of other queue pairs see of a stop, with ctrl->lock held: before it,
+ * and after it. In a queue pair's own thread: end all its commands, by completions from @cqe on.
+ */
+void nnvme_halt(struct nnvme_ctrl *ctrl);
+void nnvme_announce_halt(struct nnvme_ctrl *ctrl);
+void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe);
 
 /* admin.c: one command at a time, waited for. */
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);

@@ -66,7 +66,10 @@ struct nnvme_ns {
 	uint64_t blocks;	/* its size in logical blocks (NSZE) */
 	uint32_t nsid;
 	uint32_t max_blocks;	/* that one read or write command may carry */
-	/* what the inline path takes: so many blocks at most, at an LBA below the end */
+	/*
+	 * what the inline path takes: so many blocks at most (none once the controller was
+	 * stopped), at an LBA below the end
+	 */
 	uint32_t fast_blocks;
 	uint64_t fast_end;
 	uint64_t head;		/* NSID at its place in the first eight bytes of an entry */
@@ -229,7 +232,8 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 {
 	struct nnvme_batch b = {
 		.qp = qp, .table = qp->table, .fast_end = ns->fast_end,
-		.fast_blocks = ns->fast_blocks, .block_shift = ns->block_shift,
+		.fast_blocks = __atomic_load_n(&ns->fast_blocks, __ATOMIC_RELAXED),
+		.block_shift = ns->block_shift,
 	};
 
 	qp->batch_ns = ns;
@@ -304,6 +308,10 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
 	uint32_t cid;
 
+	/*
+	 * Another thread may set fast_blocks to 0 (abort.c): a command that gets through comes back
+	 * aborted. An atomic load would take a register more, four instructions of some callers'.
+	 */
 	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->fast_end, 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_holds(g, (uintptr_t)buf, len))
@@ -331,7 +339,7 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * than one command can carry (MDTS) is split and completed as one.
  *
  * 0: submitted, will come back from nnvme_poll() once with @tag. Not submitted:
- * -EAGAIN the queue is full, poll first; -EFAULT not all of the buffer is registered;
+ * -EAGAIN the queue is full, poll first; -EIO the controller was stopped: poll, then close it; -EFAULT not all of the buffer is registered;
  * -EINVAL no blocks, or @buf not dword-aligned; -ERANGE past the namespace's end.
  * NVM Command Set specification, Read command and Write command.
  */
@@ -381,7 +389,7 @@ static inline int nnvme_writev(struct nnvme_qpair *qp, const struct nnvme_ns *ns
 /*
  * Make what was written to this namespace before, and completed, durable. Harmless where
  * the controller has no volatile write cache.
- * 0 or -EAGAIN. Base 2.x, Flush command.
+ * 0, -EAGAIN or -EIO. Base 2.x, Flush command.
  */
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag);
 
@@ -389,8 +397,8 @@ int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag);
  * Zero @blocks logical blocks at @lba without sending them, or tell the controller that
  * they are no longer used (what they read as then is the controller's choice). Any
  * number of blocks within the namespace.
- * 0, -EAGAIN, -EINVAL, -ERANGE as nnvme_read(); -EOPNOTSUPP the controller has no such command.
- * NVM Command Set specification, Write Zeroes and Dataset Management commands.
+ * 0, -EAGAIN, -EIO, -EINVAL, -ERANGE as nnvme_read(); -EOPNOTSUPP the controller has no such
+ * command. NVM Command Set specification, Write Zeroes and Dataset Management commands.
  */
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		       uint64_t blocks, void *tag);
@@ -412,7 +420,7 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 #else
 #error "which barrier orders normal stores before a device store here?"
 #endif
-	*qp->sq_doorbell = tail;
+	*__atomic_load_n(&qp->sq_doorbell, __ATOMIC_RELAXED) = tail;
 	qp->sq_rings++;
 }
 
@@ -454,7 +462,9 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 
 /*
  * Hand back up to @max finished commands in @out; returns how many, 0 when there are none
- * now. Never waits. Rings the CQ doorbell when half of that queue has been taken, or with each call
+ * now. Never waits. When the controller had to be stopped (nnvme_qpair_destroy() of any queue pair, say, that
+ * it did not delete), all commands in flight come back with status 8h, Command Aborted due to SQ Deletion,
+ * after those that had been completed; when it could not be stopped, they do not come back. Rings the CQ doorbell when half of that queue has been taken, or with each call
  * that found any: nnvme_options.tell_each_poll.
  *
  * The controller's word is not taken for anything: a CID counts only if its slot is in flight

@@ -39,8 +39,9 @@ static void free_slot(struct nnvme_qpair *qp, struct nnvme_req *req, uint32_t pl
 }
 
 /*
- * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages of
- * their own or in a spare slot, CIDs that mean nothing. True when @out was filled.
+ * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages
+ * of their own or in a spare slot, CIDs that mean nothing, or that the controller was stopped
+ * (abort.c). True when @out was filled.
  */
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
@@ -50,7 +51,9 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	uint16_t split = req->split;
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
-		if (!qp->bad_completions++)
+		if (qp->ctrl->stopped)
+			nnvme_abort_in_flight(qp, cqe + 1);
+		else if (!qp->bad_completions++)
 			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
 				  "which is not in flight; ignored, and so will be any further ones",
 				  qp->id, cid);
@@ -110,7 +113,7 @@ static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
 	__asm__ volatile("dmb osh" ::: "memory");
 #endif
 	qp->cq_told = qp->cqe;
-	*qp->cq_doorbell = head;
+	*__atomic_load_n(&qp->cq_doorbell, __ATOMIC_RELAXED) = head;
 	qp->cq_rings++;
 }
 

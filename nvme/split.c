@@ -49,6 +49,12 @@ void nnvme_splits_destroy(struct nnvme_split *splits, unsigned depth)
 	free(splits);
 }
 
+/* 0, or why no command can be submitted now. */
+static int check_room(const struct nnvme_qpair *qp)
+{
+	return qp->ctrl->halted ? -EIO : nnvme_room(qp) ? 0 : -EAGAIN;
+}
+
 /* The data pointers for one command. */
 static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
 		    uint16_t *list)
@@ -68,13 +74,13 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	uint32_t blocks = s->blocks < s->max ? (uint32_t)s->blocks : s->max;
 	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
+	int ret = check_room(qp);
 	struct nnvme_req *req;
 	uint16_t list = 0;
-	int ret = 0;
 	size_t len;
 
-	if (!nnvme_room(qp))
-		return -EAGAIN;
+	if (ret)
+		return ret;
 	if (s->at.n)
 		blocks = nnvme_segments_reach(qp, s->ns, s->at, blocks);
 	len = (size_t)blocks << s->ns->block_shift;
@@ -131,8 +137,10 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 
 static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	if (!nnvme_room(qp))
-		return -EAGAIN;
+	int ret = check_room(qp);
+
+	if (ret)
+		return ret;
 	return whole->blocks <= whole->max ? submit_one(qp, whole, 0) : submit_split(qp, whole);
 }
 
@@ -219,10 +227,10 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 		ret = check_blocks(ns, lba, whole.blocks);
 	if (!ret)
 		ret = nnvme_segments_check(qp, iov, (unsigned)iovcnt);
+	if (!ret)
+		ret = check_room(qp);
 	if (ret)
 		return ret;
-	if (!nnvme_room(qp))
-		return -EAGAIN;
 	/* As with plain ones: a transfer is not begun that can't be ended. */
 	commands = count_commands(qp, whole);
 	if (!commands)
@@ -232,10 +240,11 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 {
-	if (!nnvme_room(qp))
-		return -EAGAIN;
-	nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag);
-	return 0;
+	int ret = check_room(qp);
+
+	if (!ret)
+		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag);
+	return ret;
 }
 
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
@@ -278,11 +287,10 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 
 	if (!ns->can_deallocate)
 		return -EOPNOTSUPP;
-	if (ret)
-		return ret;
-	if (!nnvme_room(qp))
-		return -EAGAIN;
-	ret = nnvme_lists_get(qp, &list, &va, &bus);
+	if (!ret)
+		ret = check_room(qp);
+	if (!ret)
+		ret = nnvme_lists_get(qp, &list, &va, &bus);
 	if (ret)
 		return ret;
 	n = fill_ranges(va, lba, blocks);

@@ -50,9 +50,11 @@ bool nnvme_stop(struct nnvme_ctrl *ctrl)
 	if (ctrl->stopped || ctrl->unstoppable)
 		return ctrl->stopped;
 	ctrl->dead = true;
+	nnvme_halt(ctrl);
 	if (prove_stopped(ctrl))
 		ctrl->stopped = true;
 	else
 		ctrl->unstoppable = true;
+	nnvme_announce_halt(ctrl);
 	return ctrl->stopped;
 }

@@ -181,7 +181,8 @@ static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns
 			bytes = point_at_pieces(qp, iov, n, sqe, &to);
 	}
 	blocks = (uint32_t)(bytes >> ns->block_shift);
-	if (blocks - 1 >= ns->fast_blocks || (size_t)blocks << ns->block_shift != bytes)
+	if (blocks - 1 >= __atomic_load_n(&ns->fast_blocks, __ATOMIC_RELAXED) ||
+	    (size_t)blocks << ns->block_shift != bytes)
 		return 0;
 	return blocks;
 }

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A controller that is stopped while other threads use their queue pairs: when a queue can't be
+ * deleted, only that frees its memory. Here they are told, and nothing on the hot path asks:
+ *
+ * - no namespace takes the inline path any more, and out of line new commands are refused;
+ * - doorbells lead to memory of ours (one that is on its way means nothing to a controller without CC.EN);
+ * - each completion queue gets an entry that names no command. It takes nnvme_poll() out of line,
+ *   where the thread that the queue pair belongs to ends its commands itself;
+ * - each eventfd is raised.
+ */
+#include "kernel/event.h"
+#include "nvme/private.h"
+
+#define PHASE 0x10000u
+/* As of commands whose queue was deleted (Base 2.x, Generic Command Status Values). */
+#define ABORTED ((uint32_t)NVME_SC_ABORT_QUEUE << 17)
+#define NO_COMMAND 0xffffu	/* no queue pair has so many slots */
+
+_Static_assert(NNVME_CID_SLOT / 8 == NNVME_SLOTS - 1, "NO_COMMAND names the last slot");
+
+static struct nnvme_qpair *next_qpair(const struct nnvme_ctrl *ctrl, uint32_t *i)
+{
+	while (ctrl->qpairs && *i < ctrl->max_qpairs) {
+		struct nnvme_qpair *qp = ctrl->qpairs[(*i)++];
+
+		if (qp)
+			return qp;
+	}
+	return NULL;
+}
+
+void nnvme_halt(struct nnvme_ctrl *ctrl)
+{
+	struct nnvme_qpair *qp;
+	uint32_t i = 0;
+
+	ctrl->halted = true;
+	for (size_t n = 0; n < ctrl->nr_ns; n++)
+		__atomic_store_n(&ctrl->ns[n].ns.fast_blocks, 0, __ATOMIC_RELAXED);
+	while ((qp = next_qpair(ctrl, &i))) {
+		__atomic_store_n(&qp->sq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
+		__atomic_store_n(&qp->cq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
+	}
+}
+
+static uint32_t phase_of(const struct nnvme_cqe *cqe)
+{
+	return __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE) & PHASE;
+}
+
+/* Where the controller would have gone on: all entries before it have the phase of the first. */
+static void post_notice(struct nnvme_qpair *qp)
+{
+	struct nnvme_cqe *cqe = (struct nnvme_cqe *)(uintptr_t)qp->cq;
+	uint32_t phase = phase_of(cqe);
+
+	while (cqe != qp->cq_end && phase_of(cqe) == phase)
+		cqe++;
+	if (cqe == qp->cq_end) {
+		cqe = (struct nnvme_cqe *)(uintptr_t)qp->cq;
+		phase ^= PHASE;
+	}
+	__atomic_store_n(&cqe->dw3, ABORTED | phase | NO_COMMAND, __ATOMIC_RELEASE);
+}
+
+void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
+{
+	struct nnvme_qpair *qp;
+	uint32_t i = 0;
+
+	while ((qp = next_qpair(ctrl, &i))) {
+		if (ctrl->stopped)
+			post_notice(qp);
+		if (qp->event >= 0)
+			nnvme_event_raise(qp->event);
+	}
+}
+
+/*
+ * There is room for all: a completion queue is longer than the depth, and all before @cqe was
+ * read. Their completions then go the way of any other failure, with lists given back and
+ * transfers of several ended.
+ */
+void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
+{
+	const struct nnvme_req *req = (const struct nnvme_req *)qp->req;
+	uint32_t phase = qp->phase;
+
+	for (uint32_t slot = 0; slot < qp->end / 8 + qp->depth; slot++) {
+		int32_t key = req[slot].key;
+		uint32_t cid = (uint32_t)key & 0xffff;
+
+		if (key == NNVME_KEY_FREE)
+			continue;
+		if (key >= 0x10000)
+			cid ^= NNVME_CID_SLOT;	/* nnvme_key_slow() */
+		if (cqe == qp->cq_end) {
+			cqe = qp->cq;
+			phase ^= PHASE;
+		}
+		((struct nnvme_cqe *)(uintptr_t)cqe++)->dw3 = ABORTED | phase | cid;
+	}
+}
