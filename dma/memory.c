@@ -60,6 +60,23 @@ static int no_hugepages(size_t len, size_t page_size, struct nnvme_err *err)
 }
 
 /*
+ * A child of fork() gets none of it: it could write to what is not its own (shared huge pages),
+ * keep a device's memory after our end, or, on older kernels, take the very page that a device
+ * has been told of, and leave us a copy.
+ */
+static int keep_from_children(void *p, size_t len, struct nnvme_err *err)
+{
+	int ret;
+
+	if (!madvise(p, len, MADV_DONTFORK))
+		return 0;
+	ret = nnvme_fail(err, -errno, "cannot keep %zu bytes from child processes: %s", len,
+			 strerror(errno));
+	munmap(p, len);
+	return ret;
+}
+
+/*
  * Ordinary pages, aligned to 2 MiB and with transparent huge pages asked for: pages that happen to
  * lie in one piece are what a queue deeper than one page needs.
  */
@@ -68,6 +85,7 @@ static int get_ordinary(size_t len, struct nnvme_memory *mem, struct nnvme_err *
 	size_t span = len + SIZE_2M;
 	char *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t head;
+	int ret;
 
 	if (p == MAP_FAILED)
 		return nnvme_fail(err, -errno, "no memory for %zu bytes: %s", len, strerror(errno));
@@ -77,6 +95,9 @@ static int get_ordinary(size_t len, struct nnvme_memory *mem, struct nnvme_err *
 	if (head < SIZE_2M)
 		munmap(p + head + len, SIZE_2M - head);
 	p += head;
+	ret = keep_from_children(p, len, err);
+	if (ret)
+		return ret;
 	madvise(p, len, MADV_HUGEPAGE);		/* a wish: either answer will do */
 	memset(p, 0, len);
 	mem->va = p;
@@ -88,7 +109,7 @@ int nnvme_memory_get(size_t len, size_t page_size, struct nnvme_memory *mem, str
 {
 	unsigned flags = MFD_CLOEXEC | MFD_HUGETLB;
 	size_t unit = page_size ? page_size : SIZE_4K;
-	int fd, error;
+	int fd, error, ret;
 	void *p;
 
 	if (!len || len > SIZE_MAX - unit - SIZE_2M)
@@ -113,6 +134,9 @@ int nnvme_memory_get(size_t len, size_t page_size, struct nnvme_memory *mem, str
 		return nnvme_fail(err, -error, "mapping %zu bytes of huge pages: %s", len,
 				  strerror(error));
 	}
+	ret = keep_from_children(p, len, err);
+	if (ret)
+		return ret;
 	mem->va = p;
 	mem->len = len;
 	return 0;

@@ -5,7 +5,7 @@
 /*
  * Raw memory worth giving to a device: huge pages from a hugetlb memfd, or ordinary
  * pages. Huge pages make GET_PA answers long and registration quick; what keeps a page in
- * its place is the pin that registration takes, not its size.
+ * its place is the pin that registration takes, not its size. Child processes don't inherit it.
  *
  * Private to the library.
  */

@@ -144,6 +144,8 @@ static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 	if (p == MAP_FAILED)
 		return nnvme_fail(err, -errno, "cannot map BAR0 of %s: %s", d->dev.name,
 				  strerror(errno));
+	/* A child's mapping would keep the device open after our end. */
+	(void)madvise(p, bar.size, MADV_DONTFORK);
 	d->dev.bar = p;
 	d->dev.bar_len = bar.size;
 	return 0;

@@ -12,6 +12,10 @@
  * back says -EBUSY, and nnvme_ctrl_close() may be tried again. The end of the process is safe:
  * the kernel resets the device before it unpins memory.
  *
+ * A child of fork() has neither the registers nor the library's memory, that of nnvme_alloc()
+ * included: it must not call the library for a controller that its parent opened. Memory of the
+ * caller's own should be kept from children, too: madvise(MADV_DONTFORK) it.
+ *
  * Thread rule: opening and closing belong to one thread; registration, allocation and queue pair
  * creation may be called from any thread at any time in between.
  */

@@ -339,8 +339,9 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * than one command can carry (MDTS) is split and completed as one.
  *
  * 0: submitted, will come back from nnvme_poll() once with @tag. Not submitted:
- * -EAGAIN the queue is full, poll first; -EIO the controller was stopped: poll, then close it; -EFAULT not all of the buffer is registered;
- * -EINVAL no blocks, or @buf not dword-aligned; -ERANGE past the namespace's end.
+ * -EAGAIN the queue is full, poll first; -EFAULT not all of the buffer is registered;
+ * -EINVAL no blocks, or @buf not dword-aligned; -ERANGE past the namespace's end;
+ * -EIO the controller was stopped: poll what is in flight, then close it.
  * NVM Command Set specification, Read command and Write command.
  */
 static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
@@ -462,10 +463,13 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 
 /*
  * Hand back up to @max finished commands in @out; returns how many, 0 when there are none
- * now. Never waits. When the controller had to be stopped (nnvme_qpair_destroy() of any queue pair, say, that
- * it did not delete), all commands in flight come back with status 8h, Command Aborted due to SQ Deletion,
- * after those that had been completed; when it could not be stopped, they do not come back. Rings the CQ doorbell when half of that queue has been taken, or with each call
+ * now. Never waits. Rings the CQ doorbell when half of that queue has been taken, or with each call
  * that found any: nnvme_options.tell_each_poll.
+ *
+ * When the controller was stopped (because it did not delete some queue pair, for one), all
+ * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those
+ * that it had completed. When it could not be stopped, they don't come back: it may still execute
+ * them.
  *
  * The controller's word is not taken for anything: a CID counts only if its slot is in flight
  * under that very CID, lap included. Everything else is counted in bad_completions and dropped.

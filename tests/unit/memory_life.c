@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Memory comes and goes: what stays registered, pinned or known when the device does not let go of it. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "driver_rig.h"
 
 #define MIB ((size_t)1 << 20)
@@ -66,12 +69,47 @@ static void a_failed_queue_pair_pins_nothing(void **state)
 	rig_down(&r);
 }
 
+/* What a child process makes of our memory: a system call says without a crash. */
+static bool child_has(const void *va)
+{
+	int fd[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(fd), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		_exit(write(fd[1], va, 1) == 1 ? 1 : errno == EFAULT ? 0 : 2);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(fd[0]);
+	close(fd[1]);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status);
+}
+
+/* Of ordinary pages; the guest's test memory.sh looks at huge ones. */
+static void a_child_inherits_none_of_it(void **state)
+{
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, "dbbuf=1", 4);
+	buf = rig_alloc(&r, MIB);
+	assert_true(child_has(&r));
+	assert_false(child_has(buf));
+	assert_false(child_has(r.qp->sq));
+	assert_false(child_has(r.qp->cq));
+	assert_int_equal(rig_read(&r, buf, 0, 8), 0);
+	rig_down(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failed_unmap_hands_out_no_unregistered_memory),
 		cmocka_unit_test(a_failed_unregister_can_be_repeated),
 		cmocka_unit_test(a_failed_queue_pair_pins_nothing),
+		cmocka_unit_test(a_child_inherits_none_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

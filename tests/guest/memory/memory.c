@@ -3,11 +3,13 @@
  * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was asked for
  * addresses, then reads a pattern that the caller wrote to the first block into several places of it.
  */
+#include <errno.h>
 #include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nvme/noiommu_nvme.h"
@@ -58,6 +60,21 @@ static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char 
 	return 0;
 }
 
+/* A child must not have the library's memory: a system call tells it without a crash. */
+static int check_child(struct nnvme_ctrl *ctrl)
+{
+	void *buf = nnvme_alloc(ctrl, 4096, NULL);
+	int fd[2], status;
+	pid_t child;
+
+	if (!buf || pipe(fd))
+		return 1;
+	child = fork();
+	if (!child)
+		_exit(write(fd[1], buf, 1) >= 0 || errno != EFAULT);
+	return child < 0 || waitpid(child, &status, 0) != child || status;
+}
+
 int main(int argc, char **argv)
 {
 	struct nnvme_ctrl_info before, after;
@@ -66,7 +83,7 @@ int main(int argc, char **argv)
 	struct nnvme_qpair *qp = NULL;
 	struct nnvme_err err = { 0 };
 	unsigned long long calls;
-	int bad = 0;
+	int bad = 0, wrong;
 	char *va;
 
 	if (argc != 3)
@@ -85,9 +102,12 @@ int main(int argc, char **argv)
 	bad |= calls > 512;
 	bad |= check_places(qp, nnvme_ns_next(ctrl, 0), va);
 	printf("%sok what is read there is what is stored\n", bad ? "not " : "");
-	nnvme_qpair_destroy(qp);
-	nnvme_ctrl_close(ctrl);
-	return bad;
+	wrong = check_child(ctrl);
+	printf("%sok a child process has none of the library's memory\n", wrong ? "not " : "");
+	bad |= wrong;
+	wrong = nnvme_qpair_destroy(qp) || nnvme_ctrl_close(ctrl);
+	printf("%sok all of it is given back\n", wrong ? "not " : "");
+	return bad || wrong;
 fail:
 	printf("# %s\nnot ok registering 1 GiB of pages of %s\n", err.text, argv[2]);
 	nnvme_ctrl_close(ctrl);
