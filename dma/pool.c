@@ -185,16 +185,14 @@ bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len
 	return false;
 }
 
-void nnvme_pool_destroy(struct nnvme_pool *pool, int leak)
+void nnvme_pool_destroy(struct nnvme_pool *pool)
 {
 	struct nnvme_chunk *c, *next;
 
 	for (c = pool->chunks; c; c = next) {
 		next = c->next;
-		if (!leak) {
-			pool->dev->ops->unmap(pool->dev, c->iova, c->mem.len);
-			nnvme_memory_put(&c->mem);
-		}
+		pool->dev->ops->unmap(pool->dev, c->iova, c->mem.len);
+		nnvme_memory_put(&c->mem);
 		free(c);
 	}
 	pool->chunks = NULL;

@@ -42,7 +42,7 @@ void nnvme_pool_put(struct nnvme_pool *pool, void *va, size_t size);
 /* Behind an IOMMU: is any of [iova, iova + len) mapped here? */
 bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len);
 
-/* Unmap and free everything; or, with @leak, forget it: the device may still write there. */
-void nnvme_pool_destroy(struct nnvme_pool *pool, int leak);
+/* Unmap and free everything. */
+void nnvme_pool_destroy(struct nnvme_pool *pool);
 
 #endif

@@ -27,13 +27,13 @@ int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_
 	return 0;
 }
 
-void nnvme_space_destroy(struct nnvme_space *s, int leak)
+void nnvme_space_destroy(struct nnvme_space *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->nr_regions && !leak; i++)
+	for (size_t i = 0; i < s->nr_regions; i++)
 		s->dev->ops->unmap(s->dev, s->regions[i].iova, s->regions[i].len);
-	nnvme_pool_destroy(&s->pool, leak);
+	nnvme_pool_destroy(&s->pool);
 	nnvme_table_destroy(s->table);
 	pthread_mutex_destroy(&s->lock);
 	free(s->regions);

@@ -37,8 +37,8 @@ struct nnvme_space {
 int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_space **space,
 		       struct nnvme_err *err);
 
-/* With @leak nothing is unmapped: the device may still use it. */
-void nnvme_space_destroy(struct nnvme_space *space, int leak);
+/* Unmap and free everything, once the device uses none of it any more. */
+void nnvme_space_destroy(struct nnvme_space *space);
 
 /*
  * See nnvme_register(), nnvme_unregister(). What could not be unmapped stays a region, which no

@@ -211,7 +211,7 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 	nnvme_interrupts_destroy(ctrl);
 	nnvme_admin_destroy(ctrl);
 	nnvme_buffers_destroy(ctrl);
-	nnvme_space_destroy(ctrl->space, false);
+	nnvme_space_destroy(ctrl->space);
 	ctrl->dev->ops->close(ctrl->dev);
 	pthread_mutex_destroy(&ctrl->lock);
 	pthread_mutex_destroy(&ctrl->buffer_lock);

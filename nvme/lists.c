@@ -37,9 +37,9 @@ struct nnvme_lists *nnvme_lists_create(unsigned depth)
 	return l;
 }
 
-void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak)
+void nnvme_lists_destroy(struct nnvme_qpair *qp)
 {
-	for (unsigned i = 0; i < qp->lists->depth * NNVME_LIST_PAGES && !leak; i++) {
+	for (unsigned i = 0; i < qp->lists->depth * NNVME_LIST_PAGES; i++) {
 		void *va = qp->lists->set[i / NNVME_LIST_PAGES].va[i % NNVME_LIST_PAGES];
 
 		if (va)

@@ -14,9 +14,9 @@ struct nnvme_own_list *nnvme_own_lists_create(unsigned slots)
 	return calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_own_list));
 }
 
-void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots, bool leak)
+void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots)
 {
-	for (unsigned i = 0; i < slots && !leak; i += SLOTS_A_PAGE)
+	for (unsigned i = 0; i < slots; i += SLOTS_A_PAGE)
 		if (qp->own[i].va)
 			nnvme_space_put(qp->ctrl->space, qp->own[i].va, NNVME_PAGE_SIZE);
 	free(qp->own);

@@ -164,7 +164,7 @@ static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
 struct nnvme_lists *nnvme_lists_create(unsigned depth);
-void nnvme_lists_destroy(struct nnvme_qpair *qp, bool leak);
+void nnvme_lists_destroy(struct nnvme_qpair *qp);
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
 int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
@@ -182,7 +182,7 @@ struct nnvme_own_list {
 	uint64_t bus;
 };
 struct nnvme_own_list *nnvme_own_lists_create(unsigned slots);
-void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots, bool leak);
+void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots);
 
 /* The list of the slot that nnvme_submit() will take next; NULL when there is none. */
 struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp);

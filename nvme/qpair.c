@@ -179,9 +179,9 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 	if (!qp)
 		return;
 	if (qp->lists)
-		nnvme_lists_destroy(qp, false);
+		nnvme_lists_destroy(qp);
 	if (qp->own)
-		nnvme_own_lists_destroy(qp, entries(qp), false);
+		nnvme_own_lists_destroy(qp, entries(qp));
 	if (qp->sq)
 		put_queues(qp);
 	nnvme_splits_destroy(qp->splits, qp->depth);

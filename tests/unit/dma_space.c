@@ -24,7 +24,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	nnvme_space_destroy(space, 0);
+	nnvme_space_destroy(space);
 	return fake.maps != fake.unmaps;	/* everything that was mapped */
 }
 

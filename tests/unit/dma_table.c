@@ -31,7 +31,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	nnvme_space_destroy(space, 0);
+	nnvme_space_destroy(space);
 	munmap(memory, 64 * MIB);
 	return 0;
 }
