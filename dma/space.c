@@ -148,8 +148,10 @@ static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct
 	if (i == s->nr_regions || r->va != va || r->len != len)
 		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not registered as such", len,
 				  (size_t)va);
-	if (!r->leaving)
-		nnvme_table_remove(s->table, &s->pool, va, len / NNVME_PAGE_SIZE);
+	if (!r->leaving) {
+		nnvme_table_hide(s->table, va, len / NNVME_PAGE_SIZE);
+		nnvme_table_remove(s->table, va, len / NNVME_PAGE_SIZE);
+	}
 	r->leaving = true;
 	ret = s->dev->ops->unmap(s->dev, r->iova, len);
 	if (ret)

@@ -24,7 +24,7 @@ struct nnvme_region {
 };
 
 struct nnvme_space {
-	struct nnvme_granule *table;
+	struct nnvme_table *table;
 	struct nnvme_device *dev;
 	pthread_mutex_t lock;
 	struct nnvme_region *regions;	/* by va */

@@ -7,233 +7,308 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define TABLE_BYTES (NNVME_GRANULES * sizeof(struct nnvme_granule))
-#define HOST_PAGE ((size_t)4096)
+#define LEAF_PAGES ((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_PAGE_SHIFT))
+#define LEAF_GRANULES ((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_GRANULE_SHIFT))
+#define MAX_BUS ((uint64_t)1 << 52)	/* an entry has no room for more; no x86-64 or arm64 has more */
 
-_Static_assert(sizeof(struct nnvme_granule) == 32, "two granules per cache line");
+struct leaf {
+	uint64_t entry[LEAF_PAGES];
+	uint64_t next[NNVME_LIST_ENTRIES];	/* [0] is the next leaf's first entry */
+	uint64_t list[LEAF_PAGES];		/* of each page: the bus address of the list entry after its own */
+	uint64_t list_bus[LEAF_GRANULES];
+	uint64_t *own[LEAF_GRANULES];		/* the list page, or NULL */
+};
+
+/* What readers see comes first. */
+struct build {
+	struct nnvme_table table;
+	struct leaf *leaf[NNVME_LEAVES];
+	const uint64_t *none;		/* for all that have no leaf */
+	uint64_t sink;			/* number of the page that stands for those not registered, or 0 */
+};
+
 _Static_assert(sizeof(nnvme_bus_t) == sizeof(uint64_t), "a bus address is a PRP entry");
+_Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT), "an entry counts all of a list");
 
-/* Make granules first to last writable, in whole host pages. */
-static int make_writable(struct nnvme_granule *table, size_t first, size_t last,
-			 struct nnvme_err *err)
+/*
+ * @len bytes of zeroes that become memory when touched, also in a process that has called
+ * mlockall(MCL_FUTURE): what can't be accessed yet isn't made present, and what is unlocked then stays so.
+ */
+static void *reserve(size_t len, int prot, struct nnvme_err *err)
 {
-	uintptr_t from = (uintptr_t)&table[first] & -HOST_PAGE;
-	uintptr_t to = ((uintptr_t)&table[last + 1] + HOST_PAGE - 1) & -HOST_PAGE;
-
-	if (mprotect((void *)from, to - from, PROT_READ | PROT_WRITE))
-		return nnvme_fail(err, -errno, "no memory for %zu bytes of bus-address table: %s",
-				  (size_t)(to - from), strerror(errno));
-	return 0;
-}
-
-/* The last granules are never anybody's: see nnvme_table_holds(). */
-static int forbid_top(struct nnvme_granule *table, struct nnvme_err *err)
-{
-	size_t first = NNVME_GRANULES - NNVME_TOP_GRANULES;
-	int ret = make_writable(table, first, NNVME_GRANULES - 1, err);
-
-	for (size_t i = first; !ret && i < NNVME_GRANULES; i++)
-		table[i].lo = UINTPTR_MAX;
-	return ret;
-}
-
-struct nnvme_granule *nnvme_table_create(struct nnvme_err *err)
-{
-	/*
-	 * Readable everywhere (an untouched granule reads as zero: nothing registered) and writable
-	 * only where something is registered: memory that can't be written isn't counted as
-	 * committed, so this works under vm.overcommit_memory=2 too.
-	 */
-	void *p = mmap(NULL, TABLE_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
+	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
-		nnvme_fail(err, -errno, "can't reserve %zu MiB of address space for the bus-address "
-			   "table: %s; see `ulimit -v`", TABLE_BYTES >> 20, strerror(errno));
+		nnvme_fail(err, -errno, "no %zu KiB of address space for the bus-address table: %s; see "
+			   "`ulimit -v`, and `ulimit -l` after mlockall()", len >> 10, strerror(errno));
 		return NULL;
 	}
-	madvise(p, TABLE_BYTES, MADV_NOHUGEPAGE);	/* a touched page is 4 KiB, not 2 MiB */
-	madvise(p, TABLE_BYTES, MADV_DONTDUMP);
-	if (forbid_top(p, err)) {
-		nnvme_table_destroy(p);
+	munlock(p, len);
+	madvise(p, len, MADV_NOHUGEPAGE);	/* a touched page is 4 KiB, not 2 MiB */
+	madvise(p, len, MADV_DONTDUMP);
+	if (mprotect(p, len, prot)) {
+		nnvme_fail(err, -errno, "no memory for %zu KiB of bus-address table: %s", len >> 10,
+			   strerror(errno));
+		munmap(p, len);
 		return NULL;
 	}
 	return p;
 }
 
-void nnvme_table_destroy(struct nnvme_granule *table)
+struct nnvme_table *nnvme_table_create(struct nnvme_err *err)
 {
-	if (table)
-		munmap(table, TABLE_BYTES);
+	struct build *b = reserve(sizeof(*b), PROT_READ | PROT_WRITE, err);
+
+	if (!b)
+		return NULL;
+	b->none = reserve(sizeof(struct leaf), PROT_READ, err);
+	if (!b->none) {
+		munmap(b, sizeof(*b));
+		return NULL;
+	}
+	for (size_t i = 0; i < NNVME_LEAVES; i++)
+		b->table.leaf[i] = (uintptr_t)b->none - 8 * LEAF_PAGES * i;
+	return &b->table;
 }
 
-static size_t granule_of(uintptr_t va)
+void nnvme_table_destroy(struct nnvme_table *table)
 {
-	return va >> NNVME_GRANULE_SHIFT;
+	struct build *b = (struct build *)table;
+
+	if (!b)
+		return;
+	for (size_t i = 0; i < NNVME_LEAVES; i++)
+		if (b->leaf[i])
+			munmap(b->leaf[i], sizeof(struct leaf));
+	munmap((void *)b->none, sizeof(struct leaf));
+	munmap(b, sizeof(*b));
 }
 
-/* Reader and writer may meet: each field is one store. */
-static void set_bounds(struct nnvme_granule *g, uintptr_t lo, uintptr_t hi)
+static uint64_t *entry_of(struct build *b, size_t page)
 {
-	/*
-	 * A reader may take one bound from before and one from after. While a run grows or shrinks
-	 * any such pair lies within the larger of the two; a jump to another run goes through empty.
-	 */
-	if (hi <= g->lo || lo >= g->hi)
-		__atomic_store_n(&g->hi, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->lo, lo, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->hi, hi, __ATOMIC_RELEASE);
+	return &b->leaf[page / LEAF_PAGES]->entry[page % LEAF_PAGES];
+}
+
+static size_t pages_from(uint64_t entry)
+{
+	return entry >> NNVME_ENTRY_PAGES_SHIFT;
+}
+
+/* A page's entry stands in its leaf and, if it is the first there, behind the leaf before too. */
+static void set_entry(struct build *b, size_t page, uint64_t number, size_t pages)
+{
+	uint64_t entry = number | (uint64_t)pages << NNVME_ENTRY_PAGES_SHIFT;
+	size_t i = page / LEAF_PAGES;
+
+	if (page % LEAF_PAGES == 0 && i && b->leaf[i - 1])
+		__atomic_store_n(&b->leaf[i - 1]->next[0], entry, __ATOMIC_RELEASE);
+	__atomic_store_n(entry_of(b, page), entry, __ATOMIC_RELEASE);
+}
+
+static uint64_t number_of(struct build *b, size_t page)
+{
+	return *entry_of(b, page) & (MAX_BUS / NNVME_PAGE_SIZE - 1);
+}
+
+/* The entries from @page on that its granule's list page has. */
+static size_t list_reach(size_t page)
+{
+	return NNVME_LIST_ENTRIES - page % NNVME_GRANULE_PAGES;
+}
+
+/* Registered pages from @page on, as many as its own list page reaches, when @after are from the next on. */
+static size_t count(size_t page, size_t after)
+{
+	return after + 1 < list_reach(page) ? after + 1 : list_reach(page);
+}
+
+/* Entries before @page count it and what follows: @after pages are registered from it on. */
+static void recount_before(struct build *b, size_t page, size_t after)
+{
+	while (page-- && b->leaf[page / LEAF_PAGES]) {
+		size_t was = pages_from(*entry_of(b, page));
+
+		after = count(page, after);
+		if (!was || was == after)
+			return;
+		set_entry(b, page, number_of(b, page), after);
+	}
+}
+
+static size_t pages_at(struct build *b, size_t page)
+{
+	return page / LEAF_PAGES < NNVME_LEAVES && b->leaf[page / LEAF_PAGES] ?
+		pages_from(*entry_of(b, page)) : 0;
 }
 
 /*
- * Choose the run of registered pages that the granule's bounds describe: the one they describe
- * already, grown or shrunk, or else the longest that begins in the granule's own half.
+ * Last page first: an entry speaks of those behind it, which are there by then. Their numbers are
+ * there already.
  */
-static void choose_run(struct nnvme_granule *g, const nnvme_bus_t *list, uintptr_t base)
+void nnvme_table_show(struct nnvme_table *table, uintptr_t va, size_t pages)
 {
-	size_t keep = g->hi > g->lo ? (g->lo - base) >> NNVME_PAGE_SHIFT : SIZE_MAX;
-	size_t best = 0, best_len = 0;
+	struct build *b = (struct build *)table;
+	size_t first = va >> NNVME_PAGE_SHIFT, after = pages_at(b, first + pages);
 
-	for (size_t i = 0; i < NNVME_GRANULE_PAGES;) {
-		size_t end = i;
-
-		while (end < NNVME_LIST_ENTRIES && list[end].v)
-			end++;
-		if (end - i > best_len || (keep >= i && keep < end)) {
-			best = i;
-			best_len = end - i;
-		}
-		if (keep >= i && keep < end)
-			break;
-		i = end + 1;
+	for (size_t page = first + pages; page-- > first;) {
+		after = count(page, after);
+		set_entry(b, page, number_of(b, page), after);
 	}
-	if (!best_len)
-		set_bounds(g, 0, 0);
-	else
-		set_bounds(g, base + best * NNVME_PAGE_SIZE,
-			   base + (best + best_len) * NNVME_PAGE_SIZE);
+	recount_before(b, first, after);
 }
 
-static void choose_runs(struct nnvme_granule *table, size_t first, size_t last)
+/* The other way round: first those that speak of the pages, then the pages themselves, the first first. */
+void nnvme_table_hide(struct nnvme_table *table, uintptr_t va, size_t pages)
 {
-	for (size_t i = first ? first - 1 : 0; i <= last; i++)
-		if (table[i].entry)
-			choose_run(&table[i], nnvme_table_list(table, i),
-				   (uintptr_t)i << NNVME_GRANULE_SHIFT);
+	struct build *b = (struct build *)table;
+	size_t first = va >> NNVME_PAGE_SHIFT;
+
+	recount_before(b, first, 0);
+	for (size_t page = first; page < first + pages; page++)
+		set_entry(b, page, number_of(b, page), 0);
 }
 
-static bool own_half_empty(const nnvme_bus_t *list)
+static uint64_t *own_list(struct build *b, size_t granule)
 {
-	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
-		if (list[i].v)
-			return false;
-	return true;
+	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
+
+	return leaf ? leaf->own[granule % LEAF_GRANULES] : NULL;
 }
 
-/* Give list pages back that describe no page of their own granule. */
-static void drop_empty(struct nnvme_granule *table, struct nnvme_pool *pool, size_t first,
-		       size_t last)
+/* One page stands in its own granule's list and in the list of the granule before. */
+static void set_lists(struct build *b, size_t page, uint64_t number)
 {
-	for (size_t i = first; i <= last; i++) {
-		nnvme_bus_t *list = nnvme_table_list(table, i);
+	size_t granule = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
+	uint64_t *before = granule ? own_list(b, granule - 1) : NULL;
+	uint64_t bus = number << NNVME_PAGE_SHIFT;
 
-		if (!list || !own_half_empty(list))
-			continue;
-		set_bounds(&table[i], 0, 0);
-		__atomic_store_n(&table[i].entry, 0, __ATOMIC_RELEASE);
-		nnvme_pool_put(pool, list, NNVME_PAGE_SIZE);
+	__atomic_store_n(&own_list(b, granule)[slot], bus, __ATOMIC_RELAXED);
+	if (before)
+		__atomic_store_n(&before[slot + NNVME_GRANULE_PAGES], bus, __ATOMIC_RELAXED);
+}
+
+void nnvme_table_remove(struct nnvme_table *table, uintptr_t va, size_t pages)
+{
+	struct build *b = (struct build *)table;
+	size_t first = va >> NNVME_PAGE_SHIFT;
+
+	for (size_t page = first; page < first + pages; page++) {
+		set_lists(b, page, b->sink);
+		set_entry(b, page, b->sink, 0);
 	}
 }
 
-/* A list page for a granule that had none; what stands in the next granule is copied into its half. */
-static int give_list(struct nnvme_granule *table, struct nnvme_pool *pool, size_t i,
-		     struct nnvme_err *err)
+static int give_leaf(struct build *b, size_t i, struct nnvme_err *err)
 {
-	nnvme_bus_t bus, *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
-	const nnvme_bus_t *next = nnvme_table_list(table, i + 1);
-	size_t down = 8 * NNVME_GRANULE_PAGES * i;
+	struct leaf *leaf = reserve(sizeof(*leaf), PROT_READ | PROT_WRITE, err);
+
+	if (!leaf)
+		return -ENOMEM;
+	b->leaf[i] = leaf;
+	if (i + 1 < NNVME_LEAVES && b->leaf[i + 1])
+		leaf->next[0] = b->leaf[i + 1]->entry[0];
+	__atomic_store_n(&b->table.leaf[i], (uintptr_t)leaf->entry - 8 * LEAF_PAGES * i, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* What its second half repeats stands in the next granule's list. */
+static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
+{
+	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
+	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? own_list(b, granule + 1) : NULL;
+	nnvme_bus_t bus;
+	uint64_t *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
 
 	if (!list)
 		return -ENOMEM;
-	if (next)
-		memcpy(list + NNVME_GRANULE_PAGES, next, NNVME_GRANULE_PAGES * sizeof(*list));
-	table[i].list = bus.v - down + 8;
-	__atomic_store_n(&table[i].entry, (uintptr_t)list - down, __ATOMIC_RELEASE);
+	for (size_t i = 0; i < NNVME_LIST_ENTRIES; i++)
+		list[i] = next && i >= NNVME_GRANULE_PAGES ? next[i - NNVME_GRANULE_PAGES] :
+			b->sink << NNVME_PAGE_SHIFT;
+	leaf->own[granule % LEAF_GRANULES] = list;
+	leaf->list_bus[granule % LEAF_GRANULES] = bus.v;
+	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
+		__atomic_store_n(&leaf->list[granule * NNVME_GRANULE_PAGES % LEAF_PAGES + i], bus.v + 8 * (i + 1),
+				 __ATOMIC_RELAXED);
 	return 0;
 }
 
-/* One page's entry stands in its own granule's list and in the list of the granule before. */
-static void set_entry(struct nnvme_granule *table, uintptr_t page, nnvme_bus_t bus)
+/* Leaves and lists for @granule, the page for those not registered. What is there once stays. */
+static int prepare(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
 {
-	size_t i = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
-	nnvme_bus_t *own = nnvme_table_list(table, i);
-	nnvme_bus_t *before = i ? nnvme_table_list(table, i - 1) : NULL;
+	nnvme_bus_t bus;
+	int ret = 0;
 
-	__atomic_store_n(&own[slot].v, bus.v, __ATOMIC_RELAXED);
-	if (before)
-		__atomic_store_n(&before[slot + NNVME_GRANULE_PAGES].v, bus.v, __ATOMIC_RELAXED);
-}
-
-int nnvme_table_add(struct nnvme_granule *table, struct nnvme_pool *pool, uintptr_t va,
-		    size_t pages, const nnvme_bus_t *bus, struct nnvme_err *err)
-{
-	size_t first = granule_of(va), last = granule_of(va + pages * NNVME_PAGE_SIZE - 1);
-	int ret = make_writable(table, first, last, err);
-
-	for (size_t i = last + 1; !ret && i-- > first;)
-		if (!table[i].entry)
-			ret = give_list(table, pool, i, err);
-	if (ret) {
-		drop_empty(table, pool, first, last);
-		return ret;
+	if (!b->sink) {
+		if (!nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err))
+			return -ENOMEM;
+		b->sink = bus.v >> NNVME_PAGE_SHIFT;
 	}
+	if (!b->leaf[granule / LEAF_GRANULES])
+		ret = give_leaf(b, granule / LEAF_GRANULES, err);
+	if (!ret && !own_list(b, granule))
+		ret = give_list(b, pool, granule, err);
+	return ret;
+}
+
+int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_t va, size_t pages,
+		    const nnvme_bus_t *bus, struct nnvme_err *err)
+{
+	struct build *b = (struct build *)table;
+	size_t first = va >> NNVME_PAGE_SHIFT, last = first + pages - 1;
+
 	for (size_t i = 0; i < pages; i++)
-		set_entry(table, (va >> NNVME_PAGE_SHIFT) + i, bus[i]);
-	choose_runs(table, first, last);
+		if (bus[i].v >= MAX_BUS)
+			return nnvme_fail(err, -EOPNOTSUPP, "the device knows memory at %#zx as %#llx, and "
+					  "addresses above 52 bits can't be used", va + i * NNVME_PAGE_SIZE,
+					  (unsigned long long)bus[i].v);
+	for (size_t i = first / NNVME_GRANULE_PAGES; i <= last / NNVME_GRANULE_PAGES; i++)
+		if (prepare(b, pool, i, err))
+			return -ENOMEM;
+	for (size_t i = 0; i < pages; i++) {
+		set_lists(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
+		set_entry(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT, 0);
+	}
+	nnvme_table_show(table, va, pages);
 	return 0;
 }
 
-void nnvme_table_remove(struct nnvme_granule *table, struct nnvme_pool *pool, uintptr_t va,
-			size_t pages)
+int nnvme_table_check(const struct nnvme_table *table, uintptr_t va, size_t len)
 {
-	size_t first = granule_of(va), last = granule_of(va + pages * NNVME_PAGE_SIZE - 1);
-
-	for (size_t i = 0; i < pages; i++)
-		set_entry(table, (va >> NNVME_PAGE_SHIFT) + i, (nnvme_bus_t){ 0 });
-	choose_runs(table, first, last);
-	drop_empty(table, pool, first, last);
-}
-
-int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t len)
-{
-	uintptr_t end = va + len;
+	uintptr_t end = va + len, page = va & -NNVME_PAGE_SIZE;
 
 	if (end < va || end > NNVME_VA_END)
 		return -EFAULT;
-	for (uintptr_t page = va & -NNVME_PAGE_SIZE; page < end; page += NNVME_PAGE_SIZE) {
-		const struct nnvme_granule *g = &table[granule_of(page)];
+	while (page < end) {
+		size_t pages = pages_from(nnvme_table_entry(table, page));
 
-		if (!nnvme_table_list(table, granule_of(page)) || !nnvme_table_page(table, page).v)
+		if (!pages)
 			return -EFAULT;
-		/* Bounds that hold the page spare the walk over what they cover. */
-		if (page >= g->lo && page < g->hi)
-			page = g->hi - NNVME_PAGE_SIZE;
+		page += pages * NNVME_PAGE_SIZE;
 	}
 	return 0;
 }
 
-int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t len,
+int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp)
 {
-	size_t slot = (va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES;
+	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
 
 	if (va % 4)
 		return -EINVAL;
 	if (!len || nnvme_table_check(table, va, len))
 		return -EFAULT;
-	/* All registered, but in a run that the granule's bounds do not describe. */
-	if (slot + ((va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT) >= NNVME_LIST_ENTRIES)
+	if (more >= list_reach(va >> NNVME_PAGE_SHIFT))
 		return -E2BIG;
-	nnvme_table_fill(&table[granule_of(va)], va, len, &prp->prp1, &prp->prp2);
-	return 0;
+	/* Registered since the first look, or it was only now. */
+	return nnvme_table_fill(table, va, len, &prp->prp1, &prp->prp2) ? 0 : -EFAULT;
+}
+
+const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus)
+{
+	struct build *b = (struct build *)table;
+	const uint64_t *list = own_list(b, granule);
+
+	if (list)
+		bus->v = b->leaf[granule / LEAF_GRANULES]->list_bus[granule % LEAF_GRANULES];
+	return list;
 }

@@ -6,14 +6,13 @@
  * The bus-address table: from any virtual address in registered memory to what
  * the device must be told, and a ready-made PRP list at the same time.
  *
- * Virtual memory is cut into granules of 1 MiB. A granule that has registered
- * pages owns one list page: 512 entries of 8 bytes, the bus addresses of its own
- * 256 pages and of the 256 pages after them, 0 for a page that is not registered.
- * The list page is memory that the device can read, so for a transfer over the
- * pages j, j+1, ... of that list
+ * For the device: virtual memory is cut into granules of 1 MiB. A granule that has
+ * registered pages owns one list page: 512 entries of 8 bytes, the bus addresses of its
+ * own 256 pages and of the 256 pages after them. The list page is memory that the device
+ * can read, so for a transfer over the pages j, j+1, ... of that list
  *
- *	PRP1 = entry[j] + offset
- *	PRP2 = 0, or entry[j+1], or the bus address of entry[j+1] itself
+ *	PRP1 = address of page j + offset
+ *	PRP2 = 0, or the address of page j+1, or the bus address of entry j+1 itself
  *
  * and nothing is written per I/O. PRP2 may point into the middle of a list page
  * (NVM Express Base 2.x, PRP Entry Layout: the offset of a list pointer is only
@@ -23,20 +22,27 @@
  * controller would follow as a chain pointer if entries were left, is at most
  * the last entry of the list.
  *
- * The check of [va, va + len) walks nothing: a granule keeps the bounds of one
- * run of registered pages, clipped to the 2 MiB that its list page describes, so
- * one comparison says both "registered" and "fits in the list page".
+ * For the processor: each page has an entry of 8 bytes, its page number on the bus and how many
+ * registered pages there are from this one on, as far as the list page reaches. One load
+ * therefore says at once where a buffer is, that all of it is registered, and that its granule's
+ * list page describes it; no other load has to agree with it.
  *
- * The granules stand in one flat array over the whole user address space, of
- * which only the touched pages exist. It costs the same few instructions for
- * one region or ten thousand. Memory: 16 bytes of list per 4 KiB page (0.4 %) and
- * 32 bytes per MiB.
+ * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages exist.
+ * What has no leaf has one of zeroes that all share. It costs the same few instructions for one region
+ * or ten thousand. Memory: 32 bytes per registered page of 4 KiB (0.8 %), and 1 MiB for the leaves' addresses.
+ * What a MiB of address space needs once is kept until close, so that no reader ever finds it used for
+ * something else.
  *
- * Thread rule: look-ups may run in any thread at any time, also while another
- * thread registers or unregisters other memory.
+ * Of a page that is no longer registered, entry and lists name a page that nobody uses: what should never
+ * be asked for doesn't end up at bus address 0.
+ *
+ * Thread rule: look-ups may run in any thread at any time, also while another thread registers or
+ * unregisters. A look-up says yes only to memory that was registered, all of it at one time, while
+ * it ran.
  */
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,28 +53,38 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* User addresses on x86-64 and arm64 without a hint for more. */
+/* User addresses without a hint for more. */
+#if defined(__aarch64__)
+#define NNVME_VA_BITS 48
+#else
 #define NNVME_VA_BITS 47
+#endif
+#define NNVME_VA_END ((uintptr_t)1 << NNVME_VA_BITS)
 #define NNVME_PAGE_SHIFT 12
 #define NNVME_PAGE_SIZE ((size_t)1 << NNVME_PAGE_SHIFT)
 #define NNVME_GRANULE_SHIFT 20
-#define NNVME_GRANULE_SIZE ((size_t)1 << NNVME_GRANULE_SHIFT)
-#define NNVME_GRANULES ((size_t)1 << (NNVME_VA_BITS - NNVME_GRANULE_SHIFT))
-#define NNVME_TOP_GRANULES 4	/* left out at the top of the address space */
-#define NNVME_VA_END ((NNVME_GRANULES - NNVME_TOP_GRANULES) << NNVME_GRANULE_SHIFT)
 #define NNVME_GRANULE_PAGES (1u << (NNVME_GRANULE_SHIFT - NNVME_PAGE_SHIFT))
 #define NNVME_LIST_ENTRIES (NNVME_PAGE_SIZE / sizeof(uint64_t))
+#define NNVME_LEAF_SHIFT 30
+#define NNVME_LEAVES ((size_t)1 << (NNVME_VA_BITS - NNVME_LEAF_SHIFT))
 
 /*
- * Two granules a cache line. Entry and list are where page number 0 would have them if the list
- * page went on downwards, so that a page number needs no masking: the entry of page p is at
- * entry + 8 * p, and the device finds the one after it at list + 8 * p.
+ * Where the leaves are: the address at which page number 0 would have its entry if the leaf went on
+ * downwards, so that a page number needs no masking.
  */
-struct nnvme_granule {
-	uintptr_t lo, hi;	/* a run of registered pages, [lo, hi) */
-	uintptr_t entry;
-	uint64_t list;
+struct nnvme_table {
+	uintptr_t leaf[NNVME_LEAVES];
 };
+
+/*
+ * An entry: bits 39:0 the page's number on the bus, bits 63:52 the pages that are registered from this one
+ * on, 0 where it is not. So an entry shifted left is the address, and shifted right the bytes.
+ */
+#define NNVME_ENTRY_PAGES_SHIFT 52
+#define NNVME_ENTRY_BYTES_SHIFT (NNVME_ENTRY_PAGES_SHIFT - NNVME_PAGE_SHIFT)
+
+/* So many words behind a page's entry, its leaf has the bus address of the list entry after the page's own. */
+#define NNVME_LEAF_LISTS (((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_PAGE_SHIFT)) + NNVME_LIST_ENTRIES)
 
 /* The two data pointer fields of a command (Base 2.x, Common Command Format). */
 struct nnvme_prp {
@@ -76,63 +92,100 @@ struct nnvme_prp {
 };
 
 /* The rare cases of nnvme_table_prp(), out of line. */
-int nnvme_table_prp_slow(const struct nnvme_granule *table, uintptr_t va, size_t len,
+int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp);
 
 /* The longest transfer that may be looked up. */
 #define NNVME_LEN_MAX ((size_t)4 << 20)
 
-static inline const struct nnvme_granule *
-nnvme_table_granule(const struct nnvme_granule *table, uintptr_t va)
-{
-	size_t at = (uint32_t)(va >> (NNVME_GRANULE_SHIFT - 5)) & -32u;
+/* Bits of no buffer: not dword-aligned (PRP1 has to be, Base 2.x, PRP Entry Layout), or beyond all leaves. */
+static const uintptr_t nnvme_va_bad_bits = -NNVME_VA_END | 3;
 
-	return (const struct nnvme_granule *)((const char *)table + at);
+static inline bool nnvme_va_bad(uintptr_t va)
+{
+#if defined(__x86_64__)
+	bool bad;
+
+	/* By itself the compiler makes a register of so large a constant, one instruction more per I/O. */
+	__asm__("test %1, %2" : "=@ccnz"(bad) : "r"(va), "m"(nnvme_va_bad_bits));
+	return bad;
+#else
+	return va & nnvme_va_bad_bits;
+#endif
+}
+
+/* Where the entry of the page of @va is, which must be below NNVME_VA_END. */
+static inline const uint64_t *nnvme_table_at(const struct nnvme_table *table, uintptr_t va)
+{
+	/* no array to the compiler, which believes that constant addresses go on from nnvme_va_bad() */
+	const uintptr_t *leaves = table->leaf;
+	uintptr_t leaf;
+
+	__asm__("" : "+r"(leaves));
+	leaf = __atomic_load_n(leaves + (va >> NNVME_LEAF_SHIFT), __ATOMIC_RELAXED);
+	return (const uint64_t *)(leaf + 8 * (va >> NNVME_PAGE_SHIFT));
+}
+
+/* The entry. Acquire: the lists that it speaks of are read after it. */
+static inline uint64_t nnvme_table_entry(const struct nnvme_table *table, uintptr_t va)
+{
+	return __atomic_load_n(nnvme_table_at(table, va), __ATOMIC_ACQUIRE);
 }
 
 /*
- * Whether nnvme_table_fill() may be called: @va is dword-aligned and [va, va + len) lies in the run that
- * the granule describes. False also for the rare ranges that are registered otherwise.
- *
- * The index drops address bits 47 and up, and the end of the range may wrap round; neither can make
- * a wrong address pass. The bounds are whole addresses, and a range that wraps begins in one of
- * the last granules, where nothing can be registered and the lower bound is above everything.
+ * Whether @va is dword-aligned, all of [va, va + len) is registered, and one list page describes it; then
+ * *entry is that of @va. @len from 1 to NNVME_LEN_MAX.
  */
-static inline int nnvme_table_holds(const struct nnvme_granule *g, uintptr_t va, size_t len)
+static inline bool nnvme_table_look_up(const struct nnvme_table *table, uintptr_t va, size_t len,
+				       uint64_t *entry)
 {
-	return __builtin_expect(!(va % 4) && va >= g->lo && va + len <= g->hi, 1);
+	if (__builtin_expect(nnvme_va_bad(va), 0))
+		return false;
+	*entry = nnvme_table_entry(table, va);
+	return __builtin_expect(va % NNVME_PAGE_SIZE + len <= *entry >> NNVME_ENTRY_BYTES_SHIFT, 1);
 }
 
-/* The PRP fields of a range that the granule holds. One page is the common case: nothing to look up. */
-static inline void nnvme_table_fill(const struct nnvme_granule *g, uintptr_t va, size_t len,
+/*
+ * The same, and the PRP fields. They are written also when the answer is false, and mean nothing then:
+ * with the check behind them the compiler has a register more. One page is the common case.
+ */
+static inline bool nnvme_table_fill(const struct nnvme_table *table, uintptr_t va, size_t len,
 				    uint64_t *prp1, uint64_t *prp2)
 {
-	const uint64_t *entry = (const uint64_t *)g->entry;
-	size_t page = va >> NNVME_PAGE_SHIFT, offset = va % NNVME_PAGE_SIZE;
+	size_t end = va % NNVME_PAGE_SIZE;
+	const uint64_t *at;
+	uint64_t entry, bus;
 
-	*prp1 = entry[page] + offset;
+	if (__builtin_expect(nnvme_va_bad(va), 0))
+		return false;
+	at = nnvme_table_at(table, va);
+	__asm__("" : "+r"(at));			/* one address for up to three loads */
+	entry = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+	bus = (entry << NNVME_PAGE_SHIFT) + end;
+	*prp1 = bus;
+	__asm__("" : "+r"(end) : "r"(bus));	/* not before */
+	end += len;
+	if (__builtin_expect(end > entry >> NNVME_ENTRY_BYTES_SHIFT, 0))
+		return false;
 	*prp2 = 0;
-	offset += len;
-	if (offset > NNVME_PAGE_SIZE) {
-		__asm__("" : "+r"(page));	/* keep the scaling out of the common path */
-		*prp2 = offset > 2 * NNVME_PAGE_SIZE ? g->list + 8 * page : entry[page + 1];
-	}
+	/* A leaf has one entry more than pages: the next leaf's first. */
+	if (end > NNVME_PAGE_SIZE)
+		*prp2 = __builtin_expect(end <= 2 * NNVME_PAGE_SIZE, 1) ?
+			__atomic_load_n(at + 1, __ATOMIC_RELAXED) << NNVME_PAGE_SHIFT :
+			__atomic_load_n(at + NNVME_LEAF_LISTS, __ATOMIC_RELAXED);
+	return true;
 }
 
 /*
  * The PRP fields for the @len bytes at @va; @len from 1 to NNVME_LEN_MAX.
- * 0; -EINVAL when @va is not dword-aligned (PRP1 has to be, Base 2.x, PRP Entry
- * Layout); -EFAULT when not all of the range is registered; -E2BIG when it is but
- * needs more entries than are left in its granule's list page.
+ * 0; -EINVAL when @va is not dword-aligned; -EFAULT when not all of the range is registered; -E2BIG when it
+ * is but needs more entries than are left in its granule's list page.
  */
-static inline int nnvme_table_prp(const struct nnvme_granule *table, uintptr_t va, size_t len,
+static inline int nnvme_table_prp(const struct nnvme_table *table, uintptr_t va, size_t len,
 				  struct nnvme_prp *prp)
 {
-	const struct nnvme_granule *g = nnvme_table_granule(table, va);
-
-	if (!nnvme_table_holds(g, va, len))
+	if (!nnvme_table_fill(table, va, len, &prp->prp1, &prp->prp2))
 		return nnvme_table_prp_slow(table, va, len, prp);
-	nnvme_table_fill(g, va, len, &prp->prp1, &prp->prp2);
 	return 0;
 }
 

@@ -12,42 +12,36 @@
 #include "dma/table.h"
 
 /* An empty table over all user addresses; only what is touched costs memory. */
-struct nnvme_granule *nnvme_table_create(struct nnvme_err *err);
-void nnvme_table_destroy(struct nnvme_granule *table);
+struct nnvme_table *nnvme_table_create(struct nnvme_err *err);
+void nnvme_table_destroy(struct nnvme_table *table);
 
 /*
- * Enter @pages pages at @va with their bus addresses; list pages come from @pool. On failure
- * nothing was entered.
+ * Enter @pages pages at @va with their bus addresses; list pages come from @pool, once for each granule.
+ * On failure nothing was entered.
  */
-int nnvme_table_add(struct nnvme_granule *table, struct nnvme_pool *pool, uintptr_t va,
-		    size_t pages, const nnvme_bus_t *bus, struct nnvme_err *err);
+int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_t va, size_t pages,
+		    const nnvme_bus_t *bus, struct nnvme_err *err);
 
-/* Take them out again; list pages that describe nothing any more go back to @pool. */
-void nnvme_table_remove(struct nnvme_granule *table, struct nnvme_pool *pool, uintptr_t va,
-			size_t pages);
+/*
+ * Take them out again, in two steps: hide() ends look-ups, show() has them succeed again, and remove()
+ * makes entries and lists forget the hidden pages.
+ */
+void nnvme_table_hide(struct nnvme_table *table, uintptr_t va, size_t pages);
+void nnvme_table_show(struct nnvme_table *table, uintptr_t va, size_t pages);
+void nnvme_table_remove(struct nnvme_table *table, uintptr_t va, size_t pages);
 
-/* 0 when all of [va, va + len) is registered, else -EFAULT. Walks the entries. */
-int nnvme_table_check(const struct nnvme_granule *table, uintptr_t va, size_t len);
+/* 0 when all of [va, va + len) is registered, else -EFAULT. A load per list page. */
+int nnvme_table_check(const struct nnvme_table *table, uintptr_t va, size_t len);
 
-/* A granule's list page, NNVME_LIST_ENTRIES long; NULL when it has none. */
-static inline nnvme_bus_t *nnvme_table_list(const struct nnvme_granule *table, size_t granule)
+/* A granule's list page as the processor sees it, NNVME_LIST_ENTRIES long, and its bus address; NULL: none. */
+const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus);
+
+/* The bus address of the page that holds @va, or 0 when that is not registered (any more). */
+static inline nnvme_bus_t nnvme_table_page(const struct nnvme_table *table, uintptr_t va)
 {
-	uintptr_t entry = __atomic_load_n(&table[granule].entry, __ATOMIC_ACQUIRE);
+	uint64_t entry = va < NNVME_VA_END ? nnvme_table_entry(table, va) : 0;
 
-	return entry ? (nnvme_bus_t *)(entry + 8 * NNVME_GRANULE_PAGES * granule) : NULL;
-}
-
-/* What the device calls that page. */
-static inline nnvme_bus_t nnvme_table_list_bus(const struct nnvme_granule *table, size_t granule)
-{
-	return (nnvme_bus_t){ table[granule].list + 8 * NNVME_GRANULE_PAGES * granule - 8 };
-}
-
-/* The bus address of the page that holds @va, which must be registered. */
-static inline nnvme_bus_t nnvme_table_page(const struct nnvme_granule *table, uintptr_t va)
-{
-	return nnvme_table_list(table, va >> NNVME_GRANULE_SHIFT)
-		[(va >> NNVME_PAGE_SHIFT) % NNVME_GRANULE_PAGES];
+	return (nnvme_bus_t){ entry >> NNVME_ENTRY_PAGES_SHIFT ? entry << NNVME_PAGE_SHIFT : 0 };
 }
 
 #endif

@@ -120,8 +120,8 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
  * Places in the submission queue are counted in steps of 8: as they stand in a CID, and a scale
  * away from the entry (times 8 is 64 bytes) and the slot (times 2 is 16 bytes).
  *
- * Lines touched per command: the first two of these, one SQ entry, the namespace's, the granule's and
- * the list entry's, and a quarter of a slot's line and of a CQ line. The third is for what happens once in
+ * Lines touched per command: the first two of these, one SQ entry, the namespace's, the bus-address
+ * entry's, and a quarter of a slot's line and of a CQ line. The third is for what happens once in
  * many commands. No line is shared with another queue pair, nor, to keep the CPU from fetching a neighbour
  * along, is a pair of lines.
  */
@@ -129,7 +129,7 @@ struct nnvme_qpair {
 	/* submission */
 	char *sq;			/* struct nnvme_sqe */
 	char *req;			/* struct nnvme_req */
-	const struct nnvme_granule *table;
+	const struct nnvme_table *table;
 	volatile uint32_t *sq_doorbell;
 	uint32_t tail;			/* place of the next entry */
 	uint32_t stop;			/* not beyond this place without nnvme_turn() */
@@ -198,7 +198,7 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
  */
 struct nnvme_batch {
 	struct nnvme_qpair *qp;		/* its batch_ns is the namespace: only the slow path needs it */
-	const struct nnvme_granule *table;
+	const struct nnvme_table *table;
 	struct nnvme_sqe *sqe;
 	struct nnvme_req *req;
 	uint64_t read, write;
@@ -246,11 +246,9 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
  * nothing here or out of line writes them.
  */
 static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
-				     const struct nnvme_granule *g, const void *buf, size_t len,
 				     uint64_t lba, uint32_t blocks)
 {
 	sqe->cdw0_nsid = cdw0_nsid;
-	nnvme_table_fill(g, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2);
 	sqe->slba = lba;
 	sqe->cdw12 = blocks - 1;
 }
@@ -258,7 +256,6 @@ static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *buf, uint64_t lba,
 				 uint32_t blocks, void *tag)
 {
-	const struct nnvme_granule *g = nnvme_table_granule(b->table, (uintptr_t)buf);
 	/* no blocks wrap round to many; this way the test leaves a loop of equal commands */
 	uint64_t end = blocks - 1 < b->fast_blocks ? b->fast_end : 0;
 	size_t len = (size_t)blocks << b->block_shift;
@@ -266,9 +263,9 @@ static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *bu
 	int ret;
 
 	__asm__("" : "+rm"(end));	/* one value, not two branches */
-	/* at the stop there may be no slot, so that comes first */
+	/* at the stop there may be no slot, so that comes first; nobody looks at entries beyond the tail */
 	if (__builtin_expect(lba >= end || b->cid == b->stop || req->key != NNVME_KEY_FREE, 0) ||
-	    !nnvme_table_holds(g, (uintptr_t)buf, len)) {
+	    !nnvme_table_fill(b->table, (uintptr_t)buf, len, &b->sqe->prp1, &b->sqe->prp2)) {
 		nnvme_batch_store(b);
 		ret = nnvme_rw_slow(b->qp, b->qp->batch_ns, opcode, buf, lba, blocks, tag);
 		nnvme_batch_load(b);
@@ -276,8 +273,7 @@ static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *bu
 	}
 	req->key = (int32_t)b->cid;
 	req->tag = tag;
-	nnvme_write_entry(b->sqe, opcode == NNVME_OP_READ ? b->read : b->write, g, buf, len, lba,
-			  blocks);
+	nnvme_write_entry(b->sqe, opcode == NNVME_OP_READ ? b->read : b->write, lba, blocks);
 	b->sqe++;
 	b->req++;
 	b->cid += 8;
@@ -303,9 +299,9 @@ static inline int nnvme_batch_write(struct nnvme_batch *b, const void *buf, uint
 static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 				 void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
-	const struct nnvme_granule *g = nnvme_table_granule(qp->table, (uintptr_t)buf);
 	size_t len = (size_t)blocks << ns->block_shift, tail = qp->tail;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
+	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
 	uint32_t cid;
 
 	/*
@@ -314,13 +310,12 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	 */
 	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->fast_end, 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
-	    !nnvme_table_holds(g, (uintptr_t)buf, len))
+	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;
 	cid = (uint32_t)tail + qp->lap;
 	req->key = (int32_t)cid;
 	req->tag = tag;
-	nnvme_write_entry((struct nnvme_sqe *)(qp->sq + 8 * tail), ns->head | cid << 16 | opcode, g, buf,
-			  len, lba, blocks);
+	nnvme_write_entry(sqe, ns->head | cid << 16 | opcode, lba, blocks);
 	qp->tail = (uint32_t)tail + 8;
 	return true;
 }

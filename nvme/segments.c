@@ -72,11 +72,11 @@ static size_t prp_reach(struct nnvme_cursor c, size_t want)
 }
 
 /*
- * Descriptors of the @want bytes from @c, neighbours on the bus made one, MAX_SGLS at most; @to may be
- * NULL. Returns the bytes that they describe.
+ * Descriptors of the @want bytes from @c, neighbours on the bus made one, @most of them; @to may be
+ * NULL. Returns the bytes that they describe: fewer also where another thread unregisters what is described.
  */
 static size_t write_sgls(const struct nnvme_qpair *qp, struct nnvme_cursor c, size_t want,
-			 struct nnvme_sgl *to, unsigned *count)
+			 struct nnvme_sgl *to, unsigned most, unsigned *count)
 {
 	uint64_t next = 0;
 	size_t done = 0;
@@ -84,15 +84,17 @@ static size_t write_sgls(const struct nnvme_qpair *qp, struct nnvme_cursor c, si
 	*count = 0;
 	while (done < want) {
 		uintptr_t va = nnvme_cursor_va(&c);
-		uint64_t bus = nnvme_table_page(qp->table, va).v + va % PAGE;
+		uint64_t page = nnvme_table_page(qp->table, va).v, bus = page + va % PAGE;
 		size_t len = PAGE - va % PAGE, left = c.iov->iov_len - c.skip;
 		bool joins = *count && bus == next;
 
+		if (!page)
+			break;
 		if (len > left)
 			len = left;
 		if (len > want - done)
 			len = want - done;
-		if (!joins && *count == MAX_SGLS)
+		if (!joins && *count == most)
 			break;
 		if (!joins && to)
 			to[*count] = (struct nnvme_sgl){ .addr = bus, .type = NNVME_SGL_DATA };
@@ -116,7 +118,7 @@ uint32_t nnvme_segments_reach(const struct nnvme_qpair *qp, const struct nnvme_n
 		nnvme_cursor_skip(&c, 0);	/* empty ones in front */
 	len = prp_reach(c, want);
 	if (len < want && qp->ctrl->can_sgl)
-		len = write_sgls(qp, c, want, NULL, &count);
+		len = write_sgls(qp, c, want, NULL, MAX_SGLS, &count);
 	return (uint32_t)(len >> ns->block_shift);
 }
 
@@ -128,7 +130,7 @@ static int point_prps(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 	size_t more = (va % PAGE + len - 1) >> NNVME_PAGE_SHIFT;
 	struct nnvme_own_list *own = more <= NNVME_OWN_PRPS ? nnvme_own_list(qp) : NULL;
 	struct nnvme_prp prp = { 0 };
-	uint64_t *entry;
+	uint64_t *entry, bus;
 
 	if (more > 1 && !own) {
 		int ret = nnvme_lists_build(qp, c, len, &prp, set);
@@ -137,44 +139,50 @@ static int point_prps(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 		cmd->prp2 = prp.prp2;
 		return ret;
 	}
-	cmd->prp1 = nnvme_table_page(qp->table, va).v + va % PAGE;
+	bus = nnvme_table_page(qp->table, va).v;
+	cmd->prp1 = bus + va % PAGE;
 	cmd->prp2 = more > 1 ? own->bus : 0;
 	nnvme_cursor_skip(&c, PAGE - va % PAGE);
 	entry = more > 1 ? own->va : &cmd->prp2;
-	while (more--) {
-		*entry++ = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+	while (bus && more--) {
+		bus = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+		*entry++ = bus;
 		nnvme_cursor_skip(&c, PAGE);
 	}
-	return 0;
+	return bus ? 0 : -EFAULT;
 }
 
 /* One descriptor stands in the command; more in a list that it points to, the only and last segment. */
 static int point_sgls(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 		      struct nnvme_sqe *cmd, uint16_t *set)
 {
-	struct nnvme_own_list *own;
 	struct nnvme_sgl *head = (struct nnvme_sgl *)&cmd->prp1;
+	struct nnvme_own_list *own;
+	unsigned count, most = NNVME_OWN_SGLS;
 	nnvme_bus_t bus;
-	unsigned count;
 	void *list;
 	int ret;
 
-	write_sgls(qp, c, len, NULL, &count);
+	if (write_sgls(qp, c, len, NULL, MAX_SGLS, &count) < len)
+		return -EFAULT;
 	cmd->flags = NNVME_PSDT_SGL;
-	if (count == 1) {
-		write_sgls(qp, c, len, head, &count);
-		return 0;
-	}
+	if (count == 1)
+		return write_sgls(qp, c, len, head, 1, &count) < len ? -EFAULT : 0;
 	own = count <= NNVME_OWN_SGLS ? nnvme_own_list(qp) : NULL;
 	if (own) {
 		list = own->va;
 		bus.v = own->bus;
 	} else {
+		most = MAX_SGLS;
 		ret = nnvme_lists_get(qp, set, &list, &bus);
 		if (ret)
 			return ret;
 	}
-	write_sgls(qp, c, len, list, &count);
+	if (write_sgls(qp, c, len, list, most, &count) < len) {
+		nnvme_lists_put(qp, *set);
+		*set = 0;
+		return -EFAULT;
+	}
 	*head = (struct nnvme_sgl){
 		.addr = bus.v, .len = count * (uint32_t)sizeof(*head), .type = NNVME_SGL_LAST_SEGMENT,
 	};

@@ -7,21 +7,11 @@
  * entries go into the slot's own list, and then nothing is given back when the command completes: its
  * completion is a plain one. Longer ones take a page of a set.
  */
+#include "dma/table_build.h"
 #include "nvme/private.h"
 
 #define PAGE NNVME_PAGE_SIZE
 #define NOINLINE __attribute__((noinline))
-
-static inline uint64_t entry_of(const struct nnvme_granule *g, uintptr_t va)
-{
-	return ((const uint64_t *)g->entry)[va >> NNVME_PAGE_SHIFT];
-}
-
-/* Bounds are pages', so a page that begins within them, or any part of it does, is within them. */
-static inline bool holds_page(const struct nnvme_granule *g, uintptr_t va)
-{
-	return va >= g->lo && va < g->hi;
-}
 
 /* Where the list goes: the slot's own, or a page of a set. */
 struct place {
@@ -39,19 +29,19 @@ static NOINLINE size_t point_at_pages(const struct nnvme_qpair *qp, const struct
 {
 	const struct iovec *stop = iov + n;
 	uintptr_t va = (uintptr_t)iov->iov_base;
-	const struct nnvme_granule *g = nnvme_table_granule(qp->table, va);
 	size_t offset = va % PAGE;
+	uint64_t entry;
 
-	if (va % 4 || offset + iov->iov_len != PAGE || !holds_page(g, va))
+	if (offset + iov->iov_len != PAGE || !nnvme_table_look_up(qp->table, va, iov->iov_len, &entry))
 		return 0;
-	sqe->prp1 = entry_of(g, va) + offset;
+	sqe->prp1 = (entry << NNVME_PAGE_SHIFT) + offset;
 	sqe->prp2 = bus;
 	while (++iov != stop) {
 		va = (uintptr_t)iov->iov_base;
-		g = nnvme_table_granule(qp->table, va);
-		if (__builtin_expect(va % PAGE || iov->iov_len != PAGE || !holds_page(g, va), 0))
+		if (__builtin_expect(va % PAGE || iov->iov_len != PAGE, 0) ||
+		    !nnvme_table_look_up(qp->table, va, PAGE, &entry))
 			return 0;
-		*list++ = entry_of(g, va);
+		*list++ = entry << NNVME_PAGE_SHIFT;
 	}
 	if (n == 2)
 		sqe->prp2 = list[-1];
@@ -62,25 +52,28 @@ static NOINLINE size_t point_at_pages(const struct nnvme_qpair *qp, const struct
  * The entries of a segment, but for its first page's where it is the @first of all. The list's new end, or
  * NULL when that is not simple.
  */
-static uint64_t *add_run(const struct nnvme_granule *table, const struct iovec *iov, bool first, bool last,
+static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *iov, bool first, bool last,
 			 uint64_t *list, const uint64_t *end)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
-	const struct nnvme_granule *g = nnvme_table_granule(table, va);
 	size_t len = iov->iov_len, pages;
-	const uint64_t *entry;
+	uint64_t entry;
 
 	/* Lengths first: one of any size must not wrap round. */
-	if (len - 1 >= NNVME_LEN_MAX || len % 4 || !nnvme_table_holds(g, va, len))
+	if (len - 1 >= NNVME_LEN_MAX || len % 4 || !nnvme_table_look_up(table, va, len, &entry))
 		return NULL;
 	if ((!first && va % PAGE) || (!last && (va + len) % PAGE))
 		return NULL;
 	pages = ((va % PAGE + len - 1) >> NNVME_PAGE_SHIFT) + !first;
 	if (pages > (size_t)(end - list))
 		return NULL;
-	entry = (const uint64_t *)g->entry + (va >> NNVME_PAGE_SHIFT) + first;
-	while (pages--)
-		*list++ = *entry++;
+	for (va += first ? PAGE : 0; pages; pages--, va += PAGE) {
+		uint64_t bus = nnvme_table_page(table, va).v;
+
+		if (!bus)
+			return NULL;
+		*list++ = bus;
+	}
 	return list;
 }
 
@@ -89,33 +82,36 @@ static NOINLINE size_t point_at_runs(const struct nnvme_qpair *qp, const struct 
 				     struct nnvme_sqe *sqe, const struct place *to)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
-	uint64_t *list = to->va;
+	uint64_t *list = to->va, bus;
 	size_t bytes = 0;
 
 	for (unsigned i = 0; i < n && list; i++) {
 		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->room);
 		bytes += iov[i].iov_len;
 	}
-	if (!list)
+	bus = nnvme_table_page(qp->table, va).v;
+	if (!list || !bus)
 		return 0;
-	sqe->prp1 = entry_of(nnvme_table_granule(qp->table, va), va) + va % PAGE;
+	sqe->prp1 = bus + va % PAGE;
 	sqe->prp2 = list - to->va == 1 ? list[-1] : to->bus;
 	return bytes;
 }
 
 /* Descriptors of a segment over several pages, one for those that are together on the bus; NULL as above. */
-static uint64_t *add_pieces(const struct nnvme_granule *g, uintptr_t va, size_t len, uint64_t *list,
+static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_t len, uint64_t *list,
 			    const uint64_t *end)
 {
-	const uint64_t *entry = (const uint64_t *)g->entry + (va >> NNVME_PAGE_SHIFT);
-	uint64_t next = 0;
+	uint64_t next = 0, entry;
 
-	if (len - 1 >= NNVME_LEN_MAX || !nnvme_table_holds(g, va, len))
+	if (len - 1 >= NNVME_LEN_MAX || !nnvme_table_look_up(table, va, len, &entry))
 		return NULL;
 	while (len) {
 		size_t part = PAGE - va % PAGE < len ? PAGE - va % PAGE : len;
-		uint64_t bus = *entry++ + va % PAGE;
+		uint64_t bus = nnvme_table_page(table, va).v;
 
+		if (!bus)
+			return NULL;
+		bus += va % PAGE;
 		if (bus == next) {
 			list[-1] += part;
 		} else {
@@ -147,18 +143,19 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 		return 0;
 	for (; iov != stop; iov++) {
 		uintptr_t va = (uintptr_t)iov->iov_base;
-		const struct nnvme_granule *g = nnvme_table_granule(qp->table, va);
 		size_t len = iov->iov_len;
+		uint64_t entry;
 
-		bits |= va | len;
+		bits |= len;
 		bytes += len;
-		if (__builtin_expect(len - 1 < PAGE && va % PAGE + len <= PAGE && holds_page(g, va), 1)) {
-			*list++ = entry_of(g, va) + va % PAGE;
+		if (__builtin_expect(len - 1 < PAGE && va % PAGE + len <= PAGE, 1) &&
+		    nnvme_table_look_up(qp->table, va, len, &entry)) {
+			*list++ = (entry << NNVME_PAGE_SHIFT) + va % PAGE;
 			*list++ = len;
 			continue;
 		}
 		/* those that follow need a descriptor each at least */
-		list = add_pieces(g, va, len, list, to->va + to->room - 2 * (stop - iov - 1));
+		list = add_pieces(qp->table, va, len, list, to->va + to->room - 2 * (stop - iov - 1));
 		if (!list)
 			return 0;
 	}

@@ -44,12 +44,13 @@ static int prp(const char *va, size_t len, struct nnvme_prp *out)
 /* The list entry that a PRP2 points at, as the processor sees it. */
 static const uint64_t *list_at(const char *va, uint64_t prp2)
 {
-	size_t granule = (uintptr_t)va >> NNVME_GRANULE_SHIFT;
-	uint64_t list = nnvme_table_list_bus(space->table, granule).v;
+	nnvme_bus_t bus = { 0 };
+	const uint64_t *list = nnvme_table_list(space->table, (uintptr_t)va >> NNVME_GRANULE_SHIFT, &bus);
 
-	assert_true(prp2 >= list && prp2 < list + PAGE);
+	assert_non_null(list);
+	assert_true(prp2 >= bus.v && prp2 < bus.v + PAGE);
 	assert_int_equal(prp2 % 8, 0);
-	return (const uint64_t *)nnvme_table_list(space->table, granule) + (prp2 - list) / 8;
+	return list + (prp2 - bus.v) / 8;
 }
 
 /* What a controller would make of the command, against the fake's own arithmetic. */
