@@ -11,11 +11,12 @@
 #include "nvme/private.h"
 
 /*
- * A page is taken from the pool when it is first needed and kept then; no two need to be together. The
- * set that was given back last is taken first, so there are as many pages as were needed at once.
+ * All pages are there from the start, for each command in flight: a request must not wait for whoever holds the
+ * pool, and a transfer that goes on must find what it needs. The set that was given back last is taken first: the
+ * processor may still have it.
  */
 struct nnvme_lists {
-	unsigned depth, used;
+	unsigned sets, pages;		/* pages: of each set */
 	uint16_t free;			/* number + 1 of the first */
 	struct nnvme_list_set {
 		void *va[NNVME_LIST_PAGES];
@@ -24,49 +25,59 @@ struct nnvme_lists {
 	} set[];
 };
 
-struct nnvme_lists *nnvme_lists_create(unsigned depth)
+/* List pages that the longest command takes, which begins anywhere in a page. */
+static unsigned choose_pages(const struct nnvme_qpair *qp)
 {
-	struct nnvme_lists *l = calloc(1, sizeof(*l) + depth * sizeof(l->set[0]));
+	size_t entries = qp->ctrl->max_transfer / NNVME_PAGE_SIZE + 1;
+	size_t pages = (entries + NNVME_LIST_ENTRIES - 2) / (NNVME_LIST_ENTRIES - 1);
+
+	return pages < NNVME_LIST_PAGES ? (unsigned)pages : NNVME_LIST_PAGES;
+}
+
+int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err)
+{
+	unsigned sets = qp->id ? qp->depth : 0;		/* admin commands need none */
+	struct nnvme_lists *l = calloc(1, sizeof(*l) + sets * sizeof(l->set[0]));
 
 	if (!l)
-		return NULL;
-	l->depth = depth;
-	l->free = 1;
-	for (unsigned i = 0; i + 1 < depth; i++)
-		l->set[i].next = (uint16_t)(i + 2);
-	return l;
+		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", sets);
+	qp->lists = l;
+	l->pages = choose_pages(qp);
+	for (unsigned i = 0; i < sets; i++) {
+		l->set[i].next = l->free;
+		l->free = (uint16_t)(i + 1);
+		l->sets = i + 1;
+		for (unsigned j = 0; j < l->pages; j++) {
+			l->set[i].va[j] = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE,
+							  &l->set[i].bus[j], err);
+			if (!l->set[i].va[j])
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 void nnvme_lists_destroy(struct nnvme_qpair *qp)
 {
-	for (unsigned i = 0; i < qp->lists->depth * NNVME_LIST_PAGES; i++) {
-		void *va = qp->lists->set[i / NNVME_LIST_PAGES].va[i % NNVME_LIST_PAGES];
+	struct nnvme_lists *l = qp->lists;
 
-		if (va)
-			nnvme_space_put(qp->ctrl->space, va, NNVME_PAGE_SIZE);
-	}
-	free(qp->lists);
-}
-
-static bool have_page(struct nnvme_qpair *qp, struct nnvme_list_set *l, unsigned i)
-{
-	if (!l->va[i])
-		l->va[i] = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE, &l->bus[i], NULL);
-	return l->va[i];
+	for (unsigned i = 0; l && i < l->sets; i++)
+		for (unsigned j = 0; j < l->pages; j++)
+			if (l->set[i].va[j])
+				nnvme_space_put(qp->ctrl->space, l->set[i].va[j], NNVME_PAGE_SIZE);
+	free(l);
 }
 
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus)
 {
 	struct nnvme_lists *lists = qp->lists;
-	struct nnvme_list_set *l = lists->free ? &lists->set[lists->free - 1] : NULL;
+	struct nnvme_list_set *l;
 
-	if (!l || !have_page(qp, l, 0))
-		return lists->used ? -EAGAIN : -ENOMEM;
+	l = &lists->set[lists->free - 1];
 	*va = l->va[0];
 	*bus = l->bus[0];
 	*set = lists->free;
 	lists->free = l->next;
-	lists->used++;
 	return 0;
 }
 
@@ -76,10 +87,12 @@ void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set)
 		return;
 	qp->lists->set[set - 1].next = qp->lists->free;
 	qp->lists->free = set;
-	qp->lists->used--;
 }
 
-/* The entries of @len bytes from @c, which begin a page, chained from one list page to the next. */
+/*
+ * The entries of @len bytes from @c, which begin a page, chained from one list page to the next. -EFAULT
+ * where another thread has unregistered them meanwhile.
+ */
 static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_cursor c, size_t len)
 {
 	uint64_t *entry = l->va[0], *last = entry + NNVME_LIST_ENTRIES - 1;
@@ -89,13 +102,15 @@ static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_c
 		size_t step = len < NNVME_PAGE_SIZE ? len : NNVME_PAGE_SIZE;
 
 		if (entry == last && len > NNVME_PAGE_SIZE) {
-			if (!have_page(qp, l, ++i))
-				return -ENOMEM;
+			if (++i == qp->lists->pages)
+				return -E2BIG;
 			*entry = l->bus[i].v;
 			entry = l->va[i];
 			last = entry + NNVME_LIST_ENTRIES - 1;
 		}
-		*entry++ = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+		*entry = nnvme_table_page(qp->table, nnvme_cursor_va(&c)).v;
+		if (!*entry++)
+			return -EFAULT;
 		len -= step;
 		nnvme_cursor_skip(&c, step);
 	}
@@ -106,18 +121,18 @@ int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 		      struct nnvme_prp *prp, uint16_t *set)
 {
 	uintptr_t va = nnvme_cursor_va(&c);
+	uint64_t page = nnvme_table_page(qp->table, va).v;
 	size_t first = NNVME_PAGE_SIZE - va % NNVME_PAGE_SIZE;
 	nnvme_bus_t bus;
 	void *list;
 	int ret;
 
-	/* The last slot of the last page may hold an entry; those of earlier pages hold a pointer. */
-	if (len > first + (NNVME_LIST_PAGES * (NNVME_LIST_ENTRIES - 1) + 1) * NNVME_PAGE_SIZE)
-		return -E2BIG;
+	if (!page)
+		return -EFAULT;
 	ret = nnvme_lists_get(qp, set, &list, &bus);
 	if (ret)
 		return ret;
-	prp->prp1 = nnvme_table_page(qp->table, va).v + va % NNVME_PAGE_SIZE;
+	prp->prp1 = page + va % NNVME_PAGE_SIZE;
 	prp->prp2 = bus.v;
 	if (len > first) {
 		nnvme_cursor_skip(&c, first);

@@ -158,12 +158,12 @@ static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
 
 /*
  * lists.c: PRP and scatter gather lists of a command's own. get() takes a set of list pages, *set is its
- * number + 1; there are as many as commands in flight. -EAGAIN when commands in flight have to end first,
- * for want of memory; -ENOMEM when there is none at all. build() takes a set and writes the PRPs of @len
- * bytes from @c, which join at page borders.
+ * number + 1; there are as many as commands in flight. build() takes a set and writes the PRPs of
+ * @len bytes from @c, which join at page borders; -EFAULT when they are not registered (any more). create()
+ * may leave something for destroy() also when it fails.
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
-struct nnvme_lists *nnvme_lists_create(unsigned depth);
+int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err);
 void nnvme_lists_destroy(struct nnvme_qpair *qp);
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
@@ -178,18 +178,18 @@ int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 #define NNVME_OWN_PRPS (NNVME_OWN_BYTES / sizeof(uint64_t))
 #define NNVME_OWN_SGLS (NNVME_OWN_BYTES / sizeof(struct nnvme_sgl))
 struct nnvme_own_list {
-	void *va;		/* NULL: none yet */
+	void *va;		/* NULL: none */
 	uint64_t bus;
 };
-struct nnvme_own_list *nnvme_own_lists_create(unsigned slots);
+int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_err *err);
 void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots);
 
 /* The list of the slot that nnvme_submit() will take next; NULL when there is none. */
 struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp);
 
 /* split.c: transfers of several commands, one array entry per slot of the queue pair. */
-struct nnvme_split *nnvme_splits_create(unsigned depth);
-void nnvme_splits_destroy(struct nnvme_split *splits, unsigned depth);
+struct nnvme_splits *nnvme_splits_create(unsigned depth);
+void nnvme_splits_destroy(struct nnvme_splits *splits);
 
 /* Whatever nnvme_rwv() finds unusual; results as nnvme_readv(). */
 int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,

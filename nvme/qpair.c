@@ -118,7 +118,7 @@ static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 }
 
 /* Slots that a CID can name but nobody uses are zero pages that never become memory. */
-static int alloc_slots(struct nnvme_qpair *qp)
+static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	void *slots = mmap(NULL, SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
@@ -127,10 +127,8 @@ static int alloc_slots(struct nnvme_qpair *qp)
 	qp->spare = calloc(qp->depth, sizeof(*qp->spare));
 	qp->spare_lap = calloc(qp->depth, sizeof(*qp->spare_lap));
 	qp->splits = nnvme_splits_create(qp->depth);
-	qp->lists = nnvme_lists_create(qp->depth);
-	qp->own = nnvme_own_lists_create(entries(qp));
-	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits || !qp->lists || !qp->own)
-		return -ENOMEM;
+	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits)
+		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
 	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
 	while (qp->nr_spare < qp->depth) {
@@ -160,10 +158,9 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	qp->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
 		goto fail;
-	if (alloc_slots(qp)) {
-		nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", depth);
+	if (alloc_slots(qp, err) || nnvme_lists_create(qp, err) ||
+	    nnvme_own_lists_create(qp, id ? entries(qp) : 0, err))
 		goto fail;
-	}
 	nnvme_shadow_attach(qp);
 	nnvme_interrupts_attach(qp);
 	*out = qp;
@@ -178,13 +175,11 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
 	if (!qp)
 		return;
-	if (qp->lists)
-		nnvme_lists_destroy(qp);
-	if (qp->own)
-		nnvme_own_lists_destroy(qp, entries(qp));
+	nnvme_lists_destroy(qp);
+	nnvme_own_lists_destroy(qp, qp->id ? entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
-	nnvme_splits_destroy(qp->splits, qp->depth);
+	nnvme_splits_destroy(qp->splits);
 	free(qp->spare);
 	free(qp->spare_lap);
 	if (qp->req)

@@ -55,7 +55,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct nnvme_ctrl;
-struct nnvme_split;
+struct nnvme_splits;
 struct nnvme_lists;
 struct nnvme_own_list;
 
@@ -161,7 +161,7 @@ struct nnvme_qpair {
 	nnvme_bus_t sq_bus, cq_bus;
 	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
 	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
-	struct nnvme_split *splits;	/* transfers that take several commands */
+	struct nnvme_splits *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
 		volatile uint32_t *sq, *cq;
@@ -367,7 +367,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
  * commands, completed as one, and then a block must not lie across segments that don't join so.
  *
  * Errors as nnvme_read(); besides -EINVAL for @iovcnt, a length or the sum; -EOPNOTSUPP when the controller
- * would need scatter gather lists for a block; -ENOMEM.
+ * would need scatter gather lists for a block. -EAGAIN also where 32 of the latter are in flight.
  * Base 2.x, PRP Entry Layout and Scatter Gather List.
  */
 static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,

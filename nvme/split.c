@@ -13,6 +13,7 @@
 #include "dma/table_build.h"
 #include "nvme/private.h"
 
+#define MAX_COPIES 32		/* of segments, that is, vectored requests of several commands at once */
 #define MAX_ZEROES 65536	/* NLB has 16 bits, counting from 0 */
 #define DSM_RANGES 256
 
@@ -32,21 +33,51 @@ struct nnvme_split {
 	uint8_t opcode;
 };
 
-/* Entry 0 is the head of the free list; the others are numbered from 1, as nnvme_req.split is. */
-struct nnvme_split *nnvme_splits_create(unsigned depth)
-{
-	struct nnvme_split *s = calloc(depth + 1, sizeof(*s));
+/*
+ * Numbered from 1, as nnvme_req.split is. Copies of segments are few and there from the start; each that is
+ * free leads to the next.
+ */
+struct nnvme_splits {
+	uint16_t free;
+	struct iovec *free_iov, *iov;
+	struct nnvme_split split[];
+};
 
-	for (unsigned i = 0; s && i < depth; i++)
-		s[i].next = (uint16_t)(i + 1);
+struct nnvme_splits *nnvme_splits_create(unsigned depth)
+{
+	unsigned copies = depth < MAX_COPIES ? depth : MAX_COPIES;
+	struct nnvme_splits *s = calloc(1, sizeof(*s) + (depth + 1) * sizeof(s->split[0]));
+
+	if (!s)
+		return NULL;
+	s->iov = malloc(copies * NNVME_IOV_MAX * sizeof(*s->iov));
+	if (!s->iov) {
+		free(s);
+		return NULL;
+	}
+	for (unsigned i = 0; i < copies; i++) {
+		s->iov[i * NNVME_IOV_MAX].iov_base = s->free_iov;
+		s->free_iov = &s->iov[i * NNVME_IOV_MAX];
+	}
+	for (unsigned i = 0; i < depth; i++)
+		s->split[i].next = (uint16_t)(i + 1);
+	s->free = s->split[0].next;
 	return s;
 }
 
-void nnvme_splits_destroy(struct nnvme_split *splits, unsigned depth)
+void nnvme_splits_destroy(struct nnvme_splits *s)
 {
-	for (unsigned i = 1; splits && i <= depth; i++)
-		free(splits[i].iov);
-	free(splits);
+	if (s)
+		free(s->iov);
+	free(s);
+}
+
+static void put_iov(struct nnvme_splits *s, struct iovec *iov)
+{
+	if (!iov)
+		return;
+	iov->iov_base = s->free_iov;
+	s->free_iov = iov;
 }
 
 /* 0, or why no command can be submitted now. */
@@ -119,19 +150,17 @@ static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t s
 
 static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 {
-	uint16_t n = qp->splits[0].next;	/* there are as many as slots, and a slot is free */
-	struct nnvme_split *s = &qp->splits[n];
+	uint16_t n = qp->splits->free;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &qp->splits->split[n];
 	uint16_t next = s->next;
 	int ret;
 
 	*s = *whole;
 	ret = submit_some(qp, s, n);
-	if (!ret) {
-		qp->splits[0].next = next;
-	} else {
-		s->iov = NULL;
+	if (!ret)
+		qp->splits->free = next;
+	else
 		s->next = next;
-	}
 	return ret;
 }
 
@@ -193,17 +222,18 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 /* Later commands are built when earlier ones complete: the segments are kept. */
 static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	size_t size = whole->at.n * sizeof(struct iovec);
+	struct nnvme_splits *splits = qp->splits;
 	int ret;
 
-	whole->iov = malloc(size);
+	whole->iov = splits->free_iov;
 	if (!whole->iov)
-		return -ENOMEM;
-	memcpy(whole->iov, whole->at.iov, size);
+		return -EAGAIN;
+	splits->free_iov = whole->iov->iov_base;
+	memcpy(whole->iov, whole->at.iov, whole->at.n * sizeof(struct iovec));
 	whole->at.iov = whole->iov;
 	ret = submit_split(qp, whole);
 	if (ret)
-		free(whole->iov);
+		put_iov(splits, whole->iov);
 	return ret;
 }
 
@@ -307,7 +337,7 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
-	struct nnvme_split *s = &qp->splits[n];
+	struct nnvme_split *s = &qp->splits->split[n];
 
 	s->in_flight--;
 	if (out->status && !s->status) {
@@ -326,9 +356,8 @@ bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completi
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
-	free(s->iov);
-	s->iov = NULL;
-	s->next = qp->splits[0].next;
-	qp->splits[0].next = n;
+	put_iov(qp->splits, s->iov);
+	s->next = qp->splits->free;
+	qp->splits->free = n;
 	return true;
 }

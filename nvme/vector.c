@@ -248,7 +248,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	req->tag = tag;
 	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->lap) << 16 | opcode;
 	sqe->slba = lba;
-	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && (own->va || nnvme_own_list(qp)))
+	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && own->va)
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
 			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
 	if (__builtin_expect(blocks, 1)) {
