@@ -139,7 +139,26 @@ int nnvme_space_add(struct nnvme_space *s, void *va, size_t len, struct nnvme_er
 	return ret;
 }
 
-static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct nnvme_err *err)
+/* No look-up finds the region any more, and so no new command; but for those in flight it would stay. */
+static int hide(struct nnvme_space *s, const struct nnvme_region *r, nnvme_busy_fn *busy, void *arg,
+		struct nnvme_err *err)
+{
+	int ret;
+
+	nnvme_table_hide(s->table, r->va, r->len / NNVME_PAGE_SIZE);
+	ret = busy ? busy(arg, r->va, r->len) : 0;
+	if (!ret) {
+		nnvme_table_remove(s->table, r->va, r->len / NNVME_PAGE_SIZE);
+		return 0;
+	}
+	nnvme_table_show(s->table, r->va, r->len / NNVME_PAGE_SIZE);
+	return ret < 0 ? nnvme_fail(err, ret, "no memory to look at the commands in flight") :
+		nnvme_fail(err, -EBUSY, "a command in flight reads or writes the %#zx bytes at %#zx; they stay "
+			   "registered: poll until it has completed", r->len, (size_t)r->va);
+}
+
+static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, nnvme_busy_fn *busy, void *arg,
+			 struct nnvme_err *err)
 {
 	size_t i = region_index(s, va);
 	struct nnvme_region *r = s->regions + i;
@@ -148,10 +167,9 @@ static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct
 	if (i == s->nr_regions || r->va != va || r->len != len)
 		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not registered as such", len,
 				  (size_t)va);
-	if (!r->leaving) {
-		nnvme_table_hide(s->table, va, len / NNVME_PAGE_SIZE);
-		nnvme_table_remove(s->table, va, len / NNVME_PAGE_SIZE);
-	}
+	ret = r->leaving ? 0 : hide(s, r, busy, arg, err);
+	if (ret)
+		return ret;
 	r->leaving = true;
 	ret = s->dev->ops->unmap(s->dev, r->iova, len);
 	if (ret)
@@ -163,12 +181,23 @@ static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, struct
 	return 0;
 }
 
-int nnvme_space_remove(struct nnvme_space *s, void *va, size_t len, struct nnvme_err *err)
+int nnvme_space_remove(struct nnvme_space *s, void *va, size_t len, nnvme_busy_fn *busy, void *arg,
+		       struct nnvme_err *err)
 {
 	int ret;
 
 	pthread_mutex_lock(&s->lock);
-	ret = remove_locked(s, (uintptr_t)va, len, err);
+	ret = remove_locked(s, (uintptr_t)va, len, busy, arg, err);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+int nnvme_space_busy(struct nnvme_space *s, void *va, size_t len, nnvme_busy_fn *busy, void *arg)
+{
+	int ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = busy(arg, (uintptr_t)va, len);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

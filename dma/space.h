@@ -45,7 +45,14 @@ void nnvme_space_destroy(struct nnvme_space *space);
  * I/O may use any more: removing it again only tries to unmap it again.
  */
 int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
-int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
+
+/*
+ * Whether commands may use [va, va + len) now: 1, 0 or -errno. Called with the lock held. NULL: nobody does.
+ */
+typedef int nnvme_busy_fn(void *arg, uintptr_t va, size_t len);
+int nnvme_space_busy(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy, void *arg);
+int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy, void *arg,
+		       struct nnvme_err *err);
 
 /* Behind an IOMMU, with the lock held: is any of [iova, iova + len) mapped for the device? */
 bool nnvme_space_reaches(const struct nnvme_space *space, uint64_t iova, size_t len);

@@ -288,6 +288,41 @@ int nnvme_table_check(const struct nnvme_table *table, uintptr_t va, size_t len)
 	return 0;
 }
 
+/* The most pages of a piece that begins with the page of this number, or 0. */
+static size_t longest_piece(const struct nnvme_piece *piece, size_t n, uint64_t number)
+{
+	size_t lo = 0, hi = n, longest = 0;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (piece[mid].page < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < n && piece[lo].page == number; lo++)
+		if (piece[lo].pages > longest)
+			longest = piece[lo].pages;
+	return longest;
+}
+
+bool nnvme_table_meets(const struct nnvme_table *table, uintptr_t va, size_t pages,
+		       const struct nnvme_piece *piece, size_t n)
+{
+	struct build *b = (struct build *)table;
+	size_t first = va >> NNVME_PAGE_SHIFT, most = NNVME_LEN_MAX / NNVME_PAGE_SIZE;
+
+	for (size_t page = first; page < first + pages; page++)
+		if (longest_piece(piece, n, number_of(b, page)))
+			return true;
+	/* One that begins before, in memory that joins. */
+	for (size_t page = first; page-- && first - page <= most && pages_at(b, page);)
+		if (longest_piece(piece, n, number_of(b, page)) > first - page)
+			return true;
+	return false;
+}
+
 int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t len,
 			 struct nnvme_prp *prp)
 {

@@ -33,6 +33,19 @@ void nnvme_table_remove(struct nnvme_table *table, uintptr_t va, size_t pages);
 /* 0 when all of [va, va + len) is registered, else -EFAULT. A load per list page. */
 int nnvme_table_check(const struct nnvme_table *table, uintptr_t va, size_t len);
 
+/* Pages that a device may use: one by its number on the bus, and those that follow it in virtual memory. */
+struct nnvme_piece {
+	uint64_t page;
+	size_t pages;	/* with the first; 1,025 at most */
+};
+
+/*
+ * Whether one of @n pieces, sorted by page, has one of the @pages pages at @va; these may be hidden. Memory that is
+ * registered at several addresses has the same numbers on the bus without an IOMMU, and counts at each.
+ */
+bool nnvme_table_meets(const struct nnvme_table *table, uintptr_t va, size_t pages,
+		       const struct nnvme_piece *piece, size_t n);
+
 /* A granule's list page as the processor sees it, NNVME_LIST_ENTRIES long, and its bus address; NULL: none. */
 const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus);
 

@@ -54,7 +54,7 @@ int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char
 	if (ctrl->dead)
 		return nnvme_fail(err, -EIO, "%s: %s not sent: the controller was given up after an "
 				  "earlier failure", ctrl->dev->name, what);
-	nnvme_needs_more(nnvme_submit(ctrl->admin, cmd, &done), 0, 0);	/* the result */
+	nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* the result */
 	nnvme_ring(ctrl->admin);
 	ret = wait_one(ctrl, what, &done, &done, err);
 	if (ret)

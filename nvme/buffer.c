@@ -78,11 +78,19 @@ void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
 	return va;
 }
 
+/* Pages of the allocation that begins with @first. */
+static size_t pages_of(const struct nnvme_buffer *b, size_t first)
+{
+	size_t n = 1;
+
+	while (first + n < b->pages && b->state[first + n] == MORE)
+		n++;
+	return n;
+}
+
 static bool release(struct nnvme_buffer *b, size_t first)
 {
-	b->state[first] = FREE;
-	for (size_t i = first + 1; i < b->pages && b->state[i] == MORE; i++)
-		b->state[i] = FREE;
+	memset(&b->state[first], FREE, pages_of(b, first));
 	return !memchr(b->state, START, b->pages);
 }
 
@@ -90,7 +98,7 @@ static bool release(struct nnvme_buffer *b, size_t first)
 static int give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link, struct nnvme_err *err)
 {
 	struct nnvme_buffer *b = *link;
-	int ret = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, err);
+	int ret = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL, NULL, err);
 
 	b->leaving = ret;
 	if (ret)
@@ -105,23 +113,30 @@ int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 {
 	struct nnvme_buffer **link, *b;
 	struct nnvme_err err;
-	int ret = 0;
+	int ret = 0, busy = 0;
 
 	if (!va)
 		return 0;
 	if (ctrl->unstoppable)
 		return -EBUSY;
+	pthread_mutex_lock(&ctrl->lock);
 	pthread_mutex_lock(&ctrl->buffer_lock);
 	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
 		size_t page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
 
 		if (page >= b->pages)
 			continue;
-		if (b->state[page] == START && release(b, page))
+		if (b->state[page] == START)
+			busy = nnvme_space_busy(ctrl->space, va, pages_of(b, page) * NNVME_PAGE_SIZE,
+						nnvme_in_flight_to, ctrl);
+		if (b->state[page] == START && !busy && release(b, page))
 			ret = give_back(ctrl, link, &err);
 		break;
 	}
 	pthread_mutex_unlock(&ctrl->buffer_lock);
+	pthread_mutex_unlock(&ctrl->lock);
+	if (busy)
+		return busy < 0 ? busy : -EBUSY;
 	if (ret)
 		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);
 	return 0;
@@ -133,7 +148,7 @@ void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl)
 
 	while ((b = ctrl->buffers)) {
 		ctrl->buffers = b->next;
-		nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL);
+		nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL, NULL, NULL);
 		nnvme_memory_put(&b->mem);
 		free(b);
 	}

@@ -110,7 +110,7 @@ int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint
 	struct nnvme_completion done;
 	int ret;
 
-	nnvme_submit(c->qp, &cmd, c);
+	nnvme_submit(c->qp, &cmd, c, 0, 0, false);
 	nnvme_ring(c->qp);
 	for (;;) {
 		bool late = nnvme_now_ms() > end;

@@ -250,9 +250,14 @@ int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_e
 
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
 {
+	int ret;
+
 	if (ctrl->unstoppable)
 		return nnvme_fail(err, -EBUSY, "%s could not be stopped and may still write to the "
 				  "%#zx bytes at %#zx; keep them until nnvme_ctrl_close() succeeds",
 				  ctrl->dev->name, len, (size_t)va);
-	return nnvme_space_remove(ctrl->space, va, len, err);
+	pthread_mutex_lock(&ctrl->lock);
+	ret = nnvme_space_remove(ctrl->space, va, len, nnvme_in_flight_to, ctrl, err);
+	pthread_mutex_unlock(&ctrl->lock);
+	return ret;
 }

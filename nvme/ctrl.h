@@ -137,10 +137,12 @@ const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
 int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /*
- * Undo one nnvme_register() whole. No I/O may be in flight there. -ENOENT: not what was
- * registered. -EBUSY: it is registered as before, because the controller could not be stopped
- * (see the top): keep it. Any other error is the kernel's: no I/O can use the memory any more,
- * but it stays pinned, until this is repeated with success or the controller is closed.
+ * Undo one nnvme_register() whole. -ENOENT: not what was registered. -EBUSY: it is registered as
+ * before, because a command in flight reads or writes it (or, without an IOMMU, other memory with
+ * the same pages), or because the controller could not be stopped (see the top): keep it. No other
+ * thread may submit I/O there meanwhile: what is being submitted can't be seen. -ENOMEM. Any other
+ * error is the kernel's: no I/O can use the memory any more, but it stays pinned, until this is
+ * repeated with success or the controller is closed.
  */
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
@@ -148,8 +150,8 @@ int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme
  * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_free() takes NULL too.
  * NULL with the reason in @err when there is none, usually no free huge pages.
  *
- * nnvme_free(): 0, or -EBUSY: the memory is kept, and never handed out again, because the
- * controller could not be stopped (see the top).
+ * nnvme_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
+ * memory, or because the controller could not be stopped (see the top). -ENOMEM.
  */
 void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
 int nnvme_free(struct nnvme_ctrl *ctrl, void *va);

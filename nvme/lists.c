@@ -81,6 +81,11 @@ int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_
 	return 0;
 }
 
+const void *nnvme_lists_va(const struct nnvme_qpair *qp, uint16_t set, unsigned page)
+{
+	return page < qp->lists->pages ? qp->lists->set[set - 1].va[page] : NULL;
+}
+
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set)
 {
 	if (!set)

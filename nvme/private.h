@@ -159,12 +159,14 @@ static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
 /*
  * lists.c: PRP and scatter gather lists of a command's own. get() takes a set of list pages, *set is its
  * number + 1; there are as many as commands in flight. build() takes a set and writes the PRPs of
- * @len bytes from @c, which join at page borders; -EFAULT when they are not registered (any more). create()
+ * @len bytes from @c, which join at page borders; -EFAULT when they are not registered (any more).
+ * va(): a set's page, or NULL. create()
  * may leave something for destroy() also when it fails.
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
 int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err);
 void nnvme_lists_destroy(struct nnvme_qpair *qp);
+const void *nnvme_lists_va(const struct nnvme_qpair *qp, uint16_t set, unsigned page);
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
 int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
@@ -223,14 +225,27 @@ void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl);
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
 			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 
-/* slot.c: submit one command that is not on the inline path; the caller has seen that there is room. */
-struct nnvme_req *nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag);
+/*
+ * slot.c: submit one command that is not on the inline path; the caller has seen that there is room. Its
+ * completion gives @list back and goes on with transfer @split (0: none); @slow: or hands back a result.
+ */
+void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow);
+
+/* Its command has ended. */
+void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place);
+
+/* The data pointer of a command whose queue entry is another's now, or that has a spare slot; head 0: none. */
+struct nnvme_data {
+	uint64_t head, prp1, prp2;
+	uint32_t cdw12;
+};
 
 /*
- * Its completion needs more than its tag handed back: its result, list pages (0: none) given back, a
- * transfer (0: none) gone on with.
+ * in_flight.c: 1 when a command in flight may read or write [va, va + len), registered or hidden; else 0, or
+ * -ENOMEM. With ctrl->lock (and the space's, which is why @ctrl has no type here); any thread.
  */
-void nnvme_needs_more(struct nnvme_req *req, uint16_t list, uint16_t split);
+int nnvme_in_flight_to(void *ctrl, uintptr_t va, size_t len);
 
 /* A command of transfer @n has ended as @out says; true when it was the last, with the outcome in @out. */
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out);

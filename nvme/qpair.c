@@ -126,8 +126,9 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 	qp->req = slots == MAP_FAILED ? NULL : slots;
 	qp->spare = calloc(qp->depth, sizeof(*qp->spare));
 	qp->spare_lap = calloc(qp->depth, sizeof(*qp->spare_lap));
+	qp->kept = calloc(entries(qp) + qp->depth, sizeof(*qp->kept));
 	qp->splits = nnvme_splits_create(qp->depth);
-	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->splits)
+	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->kept || !qp->splits)
 		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
 	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
@@ -182,6 +183,7 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 	nnvme_splits_destroy(qp->splits);
 	free(qp->spare);
 	free(qp->spare_lap);
+	free(qp->kept);
 	if (qp->req)
 		munmap(qp->req, SLOT_BYTES);
 	free(qp);

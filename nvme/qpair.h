@@ -56,6 +56,7 @@ extern "C" {
 
 struct nnvme_ctrl;
 struct nnvme_splits;
+struct nnvme_data;
 struct nnvme_lists;
 struct nnvme_own_list;
 
@@ -161,6 +162,7 @@ struct nnvme_qpair {
 	nnvme_bus_t sq_bus, cq_bus;
 	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
 	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
+	struct nnvme_data *kept;	/* of each slot: slot.c */
 	struct nnvme_splits *splits;	/* transfers that take several commands */
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
@@ -232,8 +234,7 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 {
 	struct nnvme_batch b = {
 		.qp = qp, .table = qp->table, .fast_end = ns->fast_end,
-		.fast_blocks = __atomic_load_n(&ns->fast_blocks, __ATOMIC_RELAXED),
-		.block_shift = ns->block_shift,
+		.fast_blocks = NNVME_LOAD(&ns->fast_blocks), .block_shift = ns->block_shift,
 	};
 
 	qp->batch_ns = ns;
@@ -243,14 +244,14 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 
 /*
  * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue, and stay so:
- * nothing here or out of line writes them.
+ * nothing here or out of line writes them. The key is stored after it: in_flight.c reads both.
  */
 static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 				     uint64_t lba, uint32_t blocks)
 {
-	sqe->cdw0_nsid = cdw0_nsid;
+	NNVME_STORE(&sqe->cdw0_nsid, cdw0_nsid);
 	sqe->slba = lba;
-	sqe->cdw12 = blocks - 1;
+	NNVME_STORE(&sqe->cdw12, blocks - 1);
 }
 
 static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *buf, uint64_t lba,
@@ -271,9 +272,9 @@ static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *bu
 		nnvme_batch_load(b);
 		return ret;
 	}
-	req->key = (int32_t)b->cid;
 	req->tag = tag;
 	nnvme_write_entry(b->sqe, opcode == NNVME_OP_READ ? b->read : b->write, lba, blocks);
+	__atomic_store_n(&req->key, (int32_t)b->cid, __ATOMIC_RELEASE);
 	b->sqe++;
 	b->req++;
 	b->cid += 8;
@@ -306,16 +307,16 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 
 	/*
 	 * Another thread may set fast_blocks to 0 (abort.c): a command that gets through comes back
-	 * aborted. An atomic load would take a register more, four instructions of some callers'.
+	 * aborted.
 	 */
-	if (__builtin_expect(blocks - 1 >= ns->fast_blocks || lba >= ns->fast_end, 0) ||
+	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) || lba >= ns->fast_end, 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;
 	cid = (uint32_t)tail + qp->lap;
-	req->key = (int32_t)cid;
 	req->tag = tag;
 	nnvme_write_entry(sqe, ns->head | cid << 16 | opcode, lba, blocks);
+	__atomic_store_n(&req->key, (int32_t)cid, __ATOMIC_RELEASE);
 	qp->tail = (uint32_t)tail + 8;
 	return true;
 }
@@ -485,7 +486,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status = 0;
-	req->key = NNVME_KEY_FREE;
+	__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
 	qp->stop += 8;
 	qp->cqe = cqe + 1;
 	return 1;

@@ -28,16 +28,6 @@ bool nnvme_turn(struct nnvme_qpair *qp)
 	return qp->tail != qp->stop;
 }
 
-static void free_slot(struct nnvme_qpair *qp, struct nnvme_req *req, uint32_t place)
-{
-	req->key = NNVME_KEY_FREE;
-	req->list = 0;
-	req->split = 0;
-	if (place >= qp->end)
-		qp->spare[qp->nr_spare++] = (uint16_t)place;
-	make_room(qp, 1);
-}
-
 /*
  * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages
  * of their own or in a spare slot, CIDs that mean nothing, or that the controller was stopped
@@ -63,7 +53,8 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 		.tag = req->tag, .status = (uint16_t)(dw3 >> 17), .result = cqe->result,
 	};
 	nnvme_lists_put(qp, req->list);
-	free_slot(qp, req, place);
+	nnvme_slot_free(qp, place);
+	make_room(qp, 1);
 	return split ? nnvme_split_ended(qp, split, out) : true;
 }
 
@@ -96,7 +87,7 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 		out = (struct nnvme_completion *)((uintptr_t)cqe + out_from_cqe);
 		out->tag = req->tag;
 		out->status = 0;
-		req->key = NNVME_KEY_FREE;
+		__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
 	}
 	return cqe;
 }

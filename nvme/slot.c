@@ -1,51 +1,107 @@
 // SPDX-License-Identifier: MIT
 #include "nvme/private.h"
 
-/*
- * The slot at the queue's tail, or, while an earlier command still has that, a spare one: there are as
- * many spares as commands in flight, so one is free. Spare slots count their own laps.
- */
-static struct nnvme_req *take_slot(struct nnvme_qpair *qp, uint32_t *cid)
+static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t place)
 {
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * qp->tail);
-	uint32_t place;
-	uint8_t *lap;
-
-	if (req->key < 0) {
-		*cid = qp->tail + qp->lap;
-		req->key = (int32_t)*cid;
-		return req;
-	}
-	place = qp->spare[--qp->nr_spare];
-	lap = &qp->spare_lap[(place - qp->end) / 8];
-	*lap = (*lap + 1) & NNVME_CID_LAP;
-	*cid = place + *lap;
-	req = (struct nnvme_req *)(qp->req + 2 * place);
-	req->key = nnvme_key_slow(*cid);	/* so that it comes back to the stack */
-	return req;
+	return (struct nnvme_req *)(qp->req + 2 * (size_t)place);
 }
 
-struct nnvme_req *nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag)
+static struct nnvme_sqe *entry_at(const struct nnvme_qpair *qp, uint32_t place)
 {
-	struct nnvme_sqe *sqe;
+	return (struct nnvme_sqe *)(qp->sq + 8 * (size_t)place);
+}
+
+/* What in_flight.c can't read in the queue is kept until the slot is free: a slow key leads there. */
+static void keep(struct nnvme_qpair *qp, uint32_t place, const struct nnvme_sqe *sqe)
+{
+	struct nnvme_data *d = &qp->kept[place / 8];
+
+	__atomic_store_n(&d->prp1, sqe->prp1, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->prp2, sqe->prp2, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->cdw12, sqe->cdw12, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->head, sqe->cdw0_nsid, __ATOMIC_RELEASE);
+}
+
+static void set_key(struct nnvme_req *req, int32_t key)
+{
+	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
+}
+
+/* The entry at the tail is written over while its command still is in flight. */
+static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
+{
+	if (!qp->kept[qp->tail / 8].head)
+		keep(qp, qp->tail, entry_at(qp, qp->tail));
+	if (req->key < 0x10000)
+		set_key(req, nnvme_key_slow((uint32_t)req->key));
+}
+
+/* A spare slot: there are as many as commands in flight, so one is free. They count their own laps. */
+static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
+{
+	uint32_t place = qp->spare[--qp->nr_spare];
+	uint8_t *lap = &qp->spare_lap[(place - qp->end) / 8];
+
+	*lap = (*lap + 1) & NNVME_CID_LAP;
+	*cid = place + *lap;
+	return place;
+}
+
+static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint32_t cid)
+{
+	struct nnvme_sqe c = *cmd;
+
+	c.cid = (uint16_t)cid;
+	__atomic_store_n(&sqe->cdw0_nsid, c.cdw0_nsid, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp1, c.prp1, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp2, c.prp2, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->cdw12, c.cdw12, __ATOMIC_RELAXED);
+	sqe->cdw2 = c.cdw2;
+	sqe->cdw3 = c.cdw3;
+	sqe->mptr = c.mptr;
+	sqe->slba = c.slba;
+	sqe->cdw13 = c.cdw13;
+	sqe->cdw14 = c.cdw14;
+	sqe->cdw15 = c.cdw15;
+}
+
+void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow)
+{
 	struct nnvme_req *req;
+	struct nnvme_sqe *sqe;
 	uint32_t cid;
 
 	if (qp->tail == qp->stop)
 		nnvme_turn(qp);
-	req = take_slot(qp, &cid);
+	req = slot_at(qp, qp->tail);
+	sqe = entry_at(qp, qp->tail);
+	cid = qp->tail + qp->lap;
+	if (req->key >= 0) {
+		uint32_t place;
+
+		keep_displaced(qp, req);
+		place = take_spare(qp, &cid);
+		req = slot_at(qp, place);
+		keep(qp, place, cmd);
+		slow = true;	/* so that it comes back to the stack */
+	}
 	req->tag = tag;
-	sqe = (struct nnvme_sqe *)(qp->sq + 8 * (size_t)qp->tail);
-	*sqe = *cmd;
-	sqe->cid = (uint16_t)cid;
+	write_entry(sqe, cmd, cid);
+	__atomic_store_n(&req->list, list, __ATOMIC_RELAXED);
+	req->split = split;
+	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
 	qp->tail += 8;
-	return req;
 }
 
-void nnvme_needs_more(struct nnvme_req *req, uint16_t list, uint16_t split)
+void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place)
 {
-	if (req->key < 0x10000)
-		req->key = nnvme_key_slow((uint32_t)req->key);
-	req->list = list;
-	req->split = split;
+	struct nnvme_req *req = slot_at(qp, place);
+
+	set_key(req, NNVME_KEY_FREE);
+	__atomic_store_n(&req->list, 0, __ATOMIC_RELAXED);
+	req->split = 0;
+	__atomic_store_n(&qp->kept[place / 8].head, 0, __ATOMIC_RELAXED);
+	if (place >= qp->end)
+		qp->spare[qp->nr_spare++] = (uint16_t)place;
 }

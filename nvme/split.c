@@ -106,7 +106,6 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
 	int ret = check_room(qp);
-	struct nnvme_req *req;
 	uint16_t list = 0;
 	size_t len;
 
@@ -125,9 +124,7 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	if (ret)
 		return ret;
 	cmd.cdw12 = blocks - 1;
-	req = nnvme_submit(qp, &cmd, s->tag);
-	if (list || split)
-		nnvme_needs_more(req, list, split);
+	nnvme_submit(qp, &cmd, s->tag, list, split, false);
 	s->in_flight++;
 	s->lba += blocks;
 	s->blocks -= blocks;
@@ -273,7 +270,8 @@ int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 	int ret = check_room(qp);
 
 	if (!ret)
-		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag);
+		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag,
+			     0, 0, false);
 	return ret;
 }
 
@@ -328,10 +326,10 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 		nnvme_lists_put(qp, list);
 		return -EINVAL;
 	}
-	nnvme_needs_more(nnvme_submit(qp, &(struct nnvme_sqe){
+	nnvme_submit(qp, &(struct nnvme_sqe){
 		.opcode = NNVME_OP_DSM, .nsid = ns->nsid, .prp1 = bus.v,
 		.cdw10 = n - 1, .cdw11 = NVME_DSMGMT_AD,
-	}, tag), list, 0);
+	}, tag, list, 0, false);
 	return 0;
 }
 

@@ -186,10 +186,10 @@ static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns
 
 /* The command at the tail is complete. */
 static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct nnvme_sqe *sqe,
-			  uint32_t blocks)
+			  uint32_t blocks, int32_t key)
 {
-	sqe->cdw12 = blocks - 1;
-	req->key = (int32_t)(qp->tail + qp->lap);
+	NNVME_STORE(&sqe->cdw12, blocks - 1);
+	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
 	qp->tail += 8;
 }
 
@@ -213,8 +213,8 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 		nnvme_lists_put(qp, set);
 		return false;
 	}
-	submit(qp, req, sqe, blocks);
-	nnvme_needs_more(req, set, 0);
+	__atomic_store_n(&req->list, set, __ATOMIC_RELAXED);
+	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->lap));
 	return true;
 }
 
@@ -252,7 +252,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
 			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
 	if (__builtin_expect(blocks, 1)) {
-		submit(qp, req, sqe, blocks);
+		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->lap));
 		return 0;
 	}
 	if (by_set(qp, ns, iov, (unsigned)iovcnt, req, sqe))

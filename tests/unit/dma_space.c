@@ -68,11 +68,11 @@ static void overlaps_are_refused(void **state)
 static void only_what_was_registered_can_be_unregistered(void **state)
 {
 	assert_int_equal(nnvme_space_add(space, AT, 4 * PAGE, NULL), 0);
-	assert_int_equal(nnvme_space_remove(space, AT, 2 * PAGE, NULL), -ENOENT);
-	assert_int_equal(nnvme_space_remove(space, AT + PAGE, 4 * PAGE, NULL), -ENOENT);
-	assert_int_equal(nnvme_space_remove(space, AT + 8 * PAGE, PAGE, NULL), -ENOENT);
-	assert_int_equal(nnvme_space_remove(space, AT, 4 * PAGE, NULL), 0);
-	assert_int_equal(nnvme_space_remove(space, AT, 4 * PAGE, NULL), -ENOENT);
+	assert_int_equal(nnvme_space_remove(space, AT, 2 * PAGE, NULL, NULL, NULL), -ENOENT);
+	assert_int_equal(nnvme_space_remove(space, AT + PAGE, 4 * PAGE, NULL, NULL, NULL), -ENOENT);
+	assert_int_equal(nnvme_space_remove(space, AT + 8 * PAGE, PAGE, NULL, NULL, NULL), -ENOENT);
+	assert_int_equal(nnvme_space_remove(space, AT, 4 * PAGE, NULL, NULL, NULL), 0);
+	assert_int_equal(nnvme_space_remove(space, AT, 4 * PAGE, NULL, NULL, NULL), -ENOENT);
 }
 
 static void a_failed_registration_leaves_nothing(void **state)

@@ -78,7 +78,7 @@ static void toggle(struct interleaving *i, unsigned r)
 {
 	void *va = memory + region[r].at * PAGE;
 	size_t len = region[r].pages * PAGE;
-	int ret = i->now & 1u << r ? nnvme_space_remove(i->space, va, len, NULL) :
+	int ret = i->now & 1u << r ? nnvme_space_remove(i->space, va, len, NULL, NULL, NULL) :
 		nnvme_space_add(i->space, va, len, NULL);
 
 	assert_int_equal(ret, 0);

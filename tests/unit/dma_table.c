@@ -83,7 +83,7 @@ static void add(size_t at, size_t len)
 
 static void remove_it(size_t at, size_t len)
 {
-	assert_int_equal(nnvme_space_remove(space, memory + at, len, NULL), 0);
+	assert_int_equal(nnvme_space_remove(space, memory + at, len, NULL, NULL, NULL), 0);
 }
 
 static void nothing_is_registered_at_first(void **state)

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which memory the commands in flight read and write. Nothing is counted per I/O for it: the submission queue
+ * entries of commands in flight are still there and say it.
+ *
+ * The queue pairs' threads go on meanwhile. A slot's key is stored after its entry, so what was read between two
+ * looks at the same key belongs to that command. A caller who follows the rule, and has no I/O in this memory, is
+ * never refused wrongly: no command has it in its data pointer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dma/table_build.h"
+#include "nvme/private.h"
+
+#define PAGE NNVME_PAGE_SIZE
+
+/* A page on the bus and how many more follow it in virtual memory. */
+struct pieces {
+	struct nnvme_piece *piece;
+	size_t n, max;
+	bool no_memory;
+};
+
+static void add(struct pieces *p, uint64_t bus, size_t pages)
+{
+	if (p->n == p->max) {
+		size_t max = p->max ? 2 * p->max : 256;
+		struct nnvme_piece *more = realloc(p->piece, max * sizeof(*more));
+
+		if (!more) {
+			p->no_memory = true;
+			return;
+		}
+		p->piece = more;
+		p->max = max;
+	}
+	p->piece[p->n++] = (struct nnvme_piece){ bus >> NNVME_PAGE_SHIFT, pages };
+}
+
+static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t slot)
+{
+	return (struct nnvme_req *)qp->req + slot;
+}
+
+/* The data pointer of the command in @slot, and its list set; false: none is in flight there. */
+static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct nnvme_data *d, uint16_t *list)
+{
+	const struct nnvme_sqe *sqe = (const struct nnvme_sqe *)qp->sq + slot;
+	const struct nnvme_data *kept = &qp->kept[slot];
+	const struct nnvme_req *req = slot_at(qp, slot);
+	int32_t key;
+
+	do {
+		key = __atomic_load_n(&req->key, __ATOMIC_ACQUIRE);
+		if (key == NNVME_KEY_FREE)
+			return false;
+		*list = __atomic_load_n(&req->list, __ATOMIC_RELAXED);
+		d->head = __atomic_load_n(&kept->head, __ATOMIC_ACQUIRE);
+		if (d->head) {
+			d->prp1 = __atomic_load_n(&kept->prp1, __ATOMIC_RELAXED);
+			d->prp2 = __atomic_load_n(&kept->prp2, __ATOMIC_RELAXED);
+			d->cdw12 = __atomic_load_n(&kept->cdw12, __ATOMIC_RELAXED);
+		} else if (8 * slot < qp->end) {
+			d->head = __atomic_load_n(&sqe->cdw0_nsid, __ATOMIC_RELAXED);
+			d->prp1 = __atomic_load_n(&sqe->prp1, __ATOMIC_RELAXED);
+			d->prp2 = __atomic_load_n(&sqe->prp2, __ATOMIC_RELAXED);
+			d->cdw12 = __atomic_load_n(&sqe->cdw12, __ATOMIC_RELAXED);
+		}
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&req->key, __ATOMIC_RELAXED) != key);
+	return true;
+}
+
+static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
+{
+	for (size_t i = 0; i < ctrl->nr_ns; i++)
+		if (ctrl->ns[i].ns.nsid == nsid)
+			return ctrl->ns[i].ns.block_shift;
+	return 0;
+}
+
+/* The list that the command has to itself, as the processor sees it; NULL: it has none. */
+static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus, uint16_t list)
+{
+	if (list)
+		return nnvme_lists_va(qp, list, 0);
+	if (8 * slot < qp->end && qp->own[slot].va && qp->own[slot].bus == bus)
+		return qp->own[slot].va;
+	return NULL;
+}
+
+/* @more entries of such a list. The last word of a page leads to the next page, if more is left. */
+static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry, uint16_t list,
+		     size_t more)
+{
+	unsigned page = 0;
+
+	for (size_t i = 0; more; i++) {
+		if (i == NNVME_LIST_ENTRIES - 1 && more > 1) {
+			entry = list ? nnvme_lists_va(qp, list, ++page) : NULL;
+			if (!entry)
+				return;
+			i = 0;
+		}
+		add(p, __atomic_load_n(&entry[i], __ATOMIC_RELAXED), 1);
+		more--;
+	}
+}
+
+/* Descriptors, two words each: an address and a length. */
+static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
+{
+	for (; n--; word += 2) {
+		uint64_t bus = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
+		uint64_t end = bus + (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED);
+
+		for (bus &= -PAGE; bus < end; bus += PAGE)
+			add(p, bus, 1);
+	}
+}
+
+static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot,
+			const struct nnvme_data *d, uint16_t list)
+{
+	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(qp->ctrl, (uint32_t)(d->head >> 32));
+	size_t more = (d->prp1 % PAGE + len - 1) / PAGE;
+	uint8_t opcode = (uint8_t)d->head, flags = (uint8_t)(d->head >> 8);
+	const uint64_t *entry;
+
+	if (opcode != NNVME_OP_READ && opcode != NNVME_OP_WRITE)
+		return;		/* no data, or only ranges in a list page */
+	if (flags & NNVME_PSDT_SGL) {
+		entry = private_list(qp, slot, d->prp1, list);
+		if (d->prp2 >> 56 == NNVME_SGL_DATA)
+			add_sgls(p, (const uint64_t[]){ d->prp1, d->prp2 }, 1);
+		else if (entry)
+			add_sgls(p, entry, (uint32_t)d->prp2 / sizeof(struct nnvme_sgl));
+		return;
+	}
+	entry = more > 1 ? private_list(qp, slot, d->prp2, list) : NULL;
+	/* A list of the table describes what follows in virtual memory. */
+	add(p, d->prp1, more > 1 && !entry ? more + 1 : 1);
+	if (more == 1)
+		add(p, d->prp2, 1);
+	else if (entry)
+		add_prps(p, qp, entry, list, more);
+}
+
+static void add_qpair(struct pieces *p, const struct nnvme_qpair *qp)
+{
+	struct nnvme_data d = { 0 };
+	uint16_t list;
+
+	for (uint32_t slot = 0; slot < qp->end / 8 + qp->depth; slot++)
+		if (read_slot(qp, slot, &d, &list))
+			add_command(p, qp, slot, &d, list);
+}
+
+static int by_page(const void *a, const void *b)
+{
+	const struct nnvme_piece *x = a, *y = b;
+
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+int nnvme_in_flight_to(void *arg, uintptr_t va, size_t len)
+{
+	const struct nnvme_ctrl *ctrl = arg;
+	struct pieces p = { 0 };
+	int ret = 0;
+
+	for (uint32_t i = 0; ctrl->qpairs && i < ctrl->max_qpairs && !ctrl->stopped; i++)
+		if (ctrl->qpairs[i])
+			add_qpair(&p, ctrl->qpairs[i]);
+	if (p.no_memory) {
+		ret = -ENOMEM;
+	} else if (p.n) {
+		qsort(p.piece, p.n, sizeof(*p.piece), by_page);
+		ret = nnvme_table_meets(ctrl->space->table, va, len / PAGE, p.piece, p.n);
+	}
+	free(p.piece);
+	return ret;
+}
