@@ -56,6 +56,9 @@ struct model_config {
 	uint8_t mdts;		/* 0: no limit */
 	uint8_t vwc;		/* bit 0: present */
 	uint16_t oncs;
+	uint8_t wzsl, dmrl;	/* Identify CNS 06h, NVM Command Set; 0: no limit. WZSL as MDTS */
+	uint32_t dmrsl;		/* what exceeds it is skipped with success, as QEMU's controller does */
+	uint64_t dmsl;
 	uint16_t queues;	/* I/O queue pairs granted */
 	uint8_t aerl;		/* 0's based */
 	bool dbbuf;		/* Doorbell Buffer Config */

@@ -61,6 +61,15 @@ static void namespace(const struct model *m, uint32_t nsid, struct nvme_id_ns *i
 	id->eui64[0] = 0x02;
 }
 
+/* I/O Command Set Specific Identify Controller, of the NVM command set. */
+static void nvm_limits(const struct model_config *c, struct nvme_id_ctrl_nvm *id)
+{
+	id->wzsl = c->wzsl;
+	id->dmrl = c->dmrl;
+	id->dmrsl = c->dmrsl;
+	id->dmsl = c->dmsl;
+}
+
 static uint16_t active_list(const struct model *m, uint32_t after, uint32_t *list)
 {
 	unsigned n = 0;
@@ -118,8 +127,10 @@ static uint16_t fill(struct model *m, const struct nnvme_sqe *s, uint8_t *data)
 			return MODEL_DNR(NVME_SC_INVALID_NS);
 		return s->cdw11 >> 24 ? MODEL_DNR(NVME_SC_INVALID_FIELD) : 0;
 	case NVME_IDENTIFY_CNS_CSI_CTRL:
-		/* of the NVM command set: no limits for Verify, Write Zeroes and deallocation */
-		return s->cdw11 >> 24 ? MODEL_DNR(NVME_SC_INVALID_FIELD) : 0;
+		if (s->cdw11 >> 24 != NVME_CSI_NVM)
+			return MODEL_DNR(NVME_SC_INVALID_FIELD);
+		nvm_limits(&m->config, (void *)data);
+		return 0;
 	default:
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	}

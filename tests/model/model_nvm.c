@@ -80,11 +80,17 @@ void model_namespaces_free(struct model *m)
 	}
 }
 
+/* MDTS and WZSL: a power of two of pages of CAP.MPSMIN, or no limit. */
+static uint32_t size_limit(const struct model *m, uint8_t power)
+{
+	unsigned shift = 12u + m->config.mpsmin + power;
+
+	return power && shift < 32 ? 1u << shift : UINT32_MAX;
+}
+
 uint32_t model_max_transfer(const struct model *m)
 {
-	unsigned shift = 12u + m->config.mpsmin + m->config.mdts;
-
-	return m->config.mdts && shift < 32 ? 1u << shift : UINT32_MAX;
+	return size_limit(m, m->config.mdts);
 }
 
 /* Make it read as zeroes, quickly where whole pages go. */
@@ -158,12 +164,23 @@ static uint16_t write_zeroes(struct model *m, const struct nnvme_sqe *s, struct 
 	uint64_t lba = s->cdw10 | (uint64_t)s->cdw11 << 32;
 	uint32_t blocks = (s->cdw12 & 0xffff) + 1;
 
+	if (blocks * (uint64_t)ns->config.block > size_limit(m, m->config.wzsl))
+		return MODEL_DNR(NVME_SC_INVALID_FIELD);
 	if (!in_range(ns, lba, blocks))
 		return MODEL_DNR(NVME_SC_LBA_RANGE);
 	if (bad_block(m, lba, blocks))
 		return STATUS_WRITE_FAULT;
 	zero(ns, lba, blocks);
 	return 0;
+}
+
+static bool dsm_exceeds(const struct model_config *c, const struct nvme_dsm_range *range, unsigned n)
+{
+	uint64_t blocks = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		blocks += range[i].nlb;
+	return (c->dmrl && n > c->dmrl) || (c->dmsl && blocks > c->dmsl);
 }
 
 static uint16_t deallocate(struct model *m, const struct nnvme_sqe *s, struct model_ns *ns)
@@ -176,11 +193,13 @@ static uint16_t deallocate(struct model *m, const struct nnvme_sqe *s, struct mo
 		return status;
 	if (!(s->cdw11 & DSM_DEALLOCATE))
 		return 0;
+	if (dsm_exceeds(&m->config, range, n))
+		return MODEL_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED);
 	for (unsigned i = 0; i < n; i++)
 		if (range[i].nlb && !in_range(ns, range[i].slba, range[i].nlb))
 			return MODEL_DNR(NVME_SC_LBA_RANGE);
 	for (unsigned i = 0; i < n; i++)
-		if (range[i].nlb)
+		if (range[i].nlb && (!m->config.dmrsl || range[i].nlb <= m->config.dmrsl))
 			zero(ns, range[i].slba, range[i].nlb);
 	return 0;
 }

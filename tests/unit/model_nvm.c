@@ -99,6 +99,45 @@ static void zeroes_and_deallocation_read_as_zero(void **state)
 	host_close(&h);
 }
 
+/* A range above DMRSL is skipped with success, the rest is refused: as limits are kept in the field. */
+static void sizes_above_the_limits_are_not_done(void **state)
+{
+	struct nvme_dsm_range *range;
+	struct nvme_id_ctrl_nvm *id;
+	struct nnvme_sqe sqe;
+	uint8_t *data;
+	struct host h;
+
+	host_up(&h, "size=1m,wzsl=1,dmrl=3,dmrsl=100,dmsl=250");
+	id = host_pages(&h, 1);
+	assert_int_equal(host_admin(&h, nvme_admin_identify, NVME_IDENTIFY_CNS_CSI_CTRL, 0, host_bus(&h, id)), 0);
+	assert_int_equal(id->wzsl, 1);
+	assert_int_equal(id->dmrl, 3);
+	assert_int_equal(id->dmrsl, 100);
+	assert_int_equal(id->dmsl, 250);
+	data = model_data(h.m, 1);
+	memset(data, 1, 1 << 20);
+	sqe = host_rw(NNVME_OP_WRITE_ZEROES, 0, 17, 0, 0);
+	assert_int_equal(host_run(&h, 1, &sqe), HOST_DNR(NVME_SC_INVALID_FIELD));
+	sqe = host_rw(NNVME_OP_WRITE_ZEROES, 0, 16, 0, 0);
+	assert_int_equal(host_run(&h, 1, &sqe), 0);
+
+	range = host_pages(&h, 1);
+	for (unsigned i = 0; i < 4; i++)
+		range[i] = (struct nvme_dsm_range){ .slba = 100 + i * 100, .nlb = i ? 10 : 101 };
+	sqe = (struct nnvme_sqe){ .opcode = NNVME_OP_DSM, .nsid = 1, .cdw10 = 3,
+				  .cdw11 = NVME_DSMGMT_AD, .prp1 = host_bus(&h, range) };
+	assert_int_equal(host_run(&h, 1, &sqe), HOST_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED));
+	sqe.cdw10 = 2;
+	assert_int_equal(host_run(&h, 1, &sqe), 0);
+	assert_int_equal(data[100 * 512], 1);
+	assert_int_equal(data[200 * 512], 0);
+	range[1].nlb = 100;
+	range[2].nlb = 100;
+	assert_int_equal(host_run(&h, 1, &sqe), HOST_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED));
+	host_close(&h);
+}
+
 static void what_oncs_denies_is_an_invalid_opcode(void **state)
 {
 	struct nnvme_sqe sqe;
@@ -257,6 +296,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(ranges_sizes_and_namespaces_are_checked),
 		cmocka_unit_test(zeroes_and_deallocation_read_as_zero),
+		cmocka_unit_test(sizes_above_the_limits_are_not_done),
 		cmocka_unit_test(what_oncs_denies_is_an_invalid_opcode),
 		cmocka_unit_test(compare_tells_a_difference),
 		cmocka_unit_test(all_namespaces_are_flushed_only_if_vwc_says_so),
