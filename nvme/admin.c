@@ -45,8 +45,8 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
 	}
 }
 
-int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
-		uint32_t *result, struct nnvme_err *err)
+int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		       uint32_t *result, struct nnvme_err *err)
 {
 	struct nnvme_completion done;
 	int ret;
@@ -59,10 +59,18 @@ int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char
 	ret = wait_one(ctrl, what, &done, &done, err);
 	if (ret)
 		return ret;
-	if (done.status)
-		return nnvme_fail(err, -EIO, "%s: %s failed: %s (status %#x)", ctrl->dev->name, what,
-				  nnvme_status_text(done.status), done.status);
-	if (result)
+	if (!done.status && result)
 		*result = done.result;
-	return 0;
+	return (int)done.status;
+}
+
+int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		uint32_t *result, struct nnvme_err *err)
+{
+	int ret = nnvme_admin_status(ctrl, cmd, what, result, err);
+
+	if (ret <= 0)
+		return ret;
+	return nnvme_fail(err, -EIO, "%s: %s failed: %s (status %#x)", ctrl->dev->name, what,
+			  nnvme_status_text((uint16_t)ret), (unsigned)ret);
 }

@@ -16,17 +16,32 @@
 #define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* what NNVME_LIST_PAGES describe, unaligned too */
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
-/* One Identify into a page of its own. */
+/* One Identify, named by @what[64], into a page of its own. */
+static struct nnvme_sqe command(uint8_t cns, uint32_t nsid, nnvme_bus_t page, char *what)
+{
+	snprintf(what, 64, "Identify (CNS %#x, namespace %u)", cns, nsid);
+	return (struct nnvme_sqe){
+		.opcode = nvme_admin_identify, .nsid = nsid, .prp1 = page.v, .cdw10 = cns,
+	};
+}
+
 static int identify(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
 		    struct nnvme_err *err)
 {
-	struct nnvme_sqe cmd = {
-		.opcode = nvme_admin_identify, .nsid = nsid, .prp1 = page.v, .cdw10 = cns,
-	};
 	char what[64];
+	struct nnvme_sqe cmd = command(cns, nsid, page, what);
 
-	snprintf(what, sizeof(what), "Identify (CNS %#x, namespace %u)", cns, nsid);
 	return nnvme_admin(ctrl, &cmd, what, NULL, err);
+}
+
+/* The same where the controller may refuse: then its status, which is above 0. */
+static int identify_if(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
+		       struct nnvme_err *err)
+{
+	char what[64];
+	struct nnvme_sqe cmd = command(cns, nsid, page, what);
+
+	return nnvme_admin_status(ctrl, &cmd, what, NULL, err);
 }
 
 /* A field of fixed length, blank-padded, to a string that is safe to print. */
@@ -62,6 +77,45 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 		ctrl->shutdown_timeout_ms = le32toh(id->rtd3e) / 1000;
 	if (ctrl->shutdown_timeout_ms > 60000)
 		ctrl->shutdown_timeout_ms = 60000;
+	return 0;
+}
+
+/* 0 stands for no limit. */
+static uint64_t limit(uint64_t told, uint64_t most)
+{
+	return told && told < most ? told : most;
+}
+
+/* @id zeroed: nothing was told. DMRL, DMRSL and DMSL count as they are, WZSL as MDTS does. */
+static void set_limits(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl_nvm *id)
+{
+	ctrl->max_zeroes = id->wzsl && id->wzsl < 32 ? (uint64_t)NNVME_PAGE_SIZE << id->wzsl : UINT64_MAX;
+	ctrl->dsm_ranges = (uint32_t)limit(id->dmrl, NNVME_DSM_RANGES);
+	ctrl->dsm_range_blocks = (uint32_t)limit(le32toh(id->dmrsl), UINT32_MAX);
+	ctrl->dsm_blocks = limit(le64toh(id->dmsl), UINT64_MAX);
+}
+
+/*
+ * What one Write Zeroes or Dataset Management command may carry. Controllers that don't know the page say
+ * Invalid Field; before NVMe 1.2, CNS had fewer bits, and such a one would be taken for another.
+ */
+static int read_limits(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus, struct nnvme_err *err)
+{
+	static const struct nvme_id_ctrl_nvm none;
+	int ret;
+
+	set_limits(ctrl, &none);
+	if (!(ctrl->oncs & (NVME_CTRL_ONCS_DSM | NVME_CTRL_ONCS_WRITE_ZEROES)) ||
+	    nnvme_reg32(ctrl, NVME_REG_VS) < 0x10200)
+		return 0;
+	ret = identify_if(ctrl, NVME_IDENTIFY_CNS_CSI_CTRL, 0, bus, err);
+	if (ret < 0)
+		return ret;
+	if (ret)
+		nnvme_log(ctrl, NNVME_LOG_INFO, "tells no limits of Write Zeroes and Dataset Management: "
+			  "%s (status %#x)", nnvme_status_text((uint16_t)ret), (unsigned)ret);
+	else
+		set_limits(ctrl, page);
 	return 0;
 }
 
@@ -105,7 +159,9 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t
 	/* From here on even the longest ends within the namespace: one comparison, not three. */
 	n->ns.fast_end = blocks - n->ns.fast_blocks + 1;
 	n->ns.can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
-	n->ns.can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES;
+	/* not where WZSL is less than a block */
+	n->ns.can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES &&
+				 ctrl->max_zeroes >> lbaf->ds;
 	n->ns.volatile_cache = ctrl->volatile_cache;
 }
 
@@ -182,6 +238,8 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	ret = identify(ctrl, NVME_IDENTIFY_CNS_CTRL, 0, bus, err);
 	if (!ret)
 		ret = read_ctrl(ctrl, page, err);
+	if (!ret)
+		ret = read_limits(ctrl, page, bus, err);
 	if (!ret)
 		ret = read_namespaces(ctrl, page, bus, err);
 	/* A command that was never answered may still write here. */

@@ -16,6 +16,9 @@
 #include "nvme/ctrl.h"
 #include "nvme/qpair.h"
 
+/* Of one Dataset Management command: its Number of Ranges has 8 bits, counting from 0. */
+#define NNVME_DSM_RANGES 256
+
 /* Active namespaces beyond these are not looked at (each costs a command at open). */
 #define NNVME_MAX_NAMESPACES 1024
 
@@ -46,6 +49,10 @@ struct nnvme_ctrl {
 	volatile uint32_t nowhere;	/* what is left of the doorbells then */
 
 	uint32_t max_transfer;		/* bytes */
+	uint64_t max_zeroes;		/* bytes that one Write Zeroes may zero */
+	uint64_t dsm_blocks;		/* blocks that one Dataset Management command may name, */
+	uint32_t dsm_range_blocks;	/* in one range of it, */
+	uint32_t dsm_ranges;		/* and ranges */
 	uint16_t oncs;
 	bool volatile_cache;
 	bool can_shadow;
@@ -104,9 +111,13 @@ int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
 
 /*
- * Run one admin command. 0 and *result (may be NULL); -EIO with the status in words; -ETIMEDOUT, after
- * which the controller is dead.
+ * Run one admin command. 0 and *result (may be NULL); above 0: the status that it ended with, which the
+ * caller can do with; -EIO or -ETIMEDOUT, after which the controller is dead.
  */
+int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		       uint32_t *result, struct nnvme_err *err);
+
+/* The same where only success will do: -EIO with the status in words. */
 int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
 		uint32_t *result, struct nnvme_err *err);
 

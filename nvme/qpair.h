@@ -76,7 +76,7 @@ struct nnvme_ns {
 	uint64_t head;		/* NSID at its place in the first eight bytes of an entry */
 	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
-	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3) */
+	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
 	bool volatile_cache;	/* VWC present: nnvme_flush() does something */
 	struct nnvme_ctrl *ctrl;
 };
@@ -393,9 +393,11 @@ int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag);
 /*
  * Zero @blocks logical blocks at @lba without sending them, or tell the controller that
  * they are no longer used (what they read as then is the controller's choice). Any
- * number of blocks within the namespace.
+ * number of blocks within the namespace: in as many commands as the controller's limits
+ * make of it (WZSL; DMRL, DMRSL, DMSL), completed as one.
  * 0, -EAGAIN, -EIO, -EINVAL, -ERANGE as nnvme_read(); -EOPNOTSUPP the controller has no such
- * command. NVM Command Set specification, Write Zeroes and Dataset Management commands.
+ * command. NVM Command Set specification, Write Zeroes and Dataset Management commands; I/O
+ * Command Set Specific Identify Controller data structure.
  */
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		       uint64_t blocks, void *tag);

@@ -15,7 +15,6 @@
 
 #define MAX_COPIES 32		/* of segments, that is, vectored requests of several commands at once */
 #define MAX_ZEROES 65536	/* NLB has 16 bits, counting from 0 */
-#define DSM_RANGES 256
 
 struct nnvme_split {
 	void *tag;
@@ -26,7 +25,7 @@ struct nnvme_split {
 	uint64_t lba;
 	uint64_t blocks;
 	uint32_t result;
-	uint32_t max;		/* blocks a command */
+	uint64_t max;		/* blocks a command */
 	uint16_t in_flight;
 	uint16_t status;	/* the first that was not success */
 	uint16_t next;		/* free list: number + 1 */
@@ -99,10 +98,48 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	return ret;
 }
 
+/* Ranges from @lba on, as the controller's limits allow in one command; how many. *@blocks is what they name. */
+static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range *r, uint64_t lba,
+			    uint64_t *blocks)
+{
+	uint64_t left = *blocks < ctrl->dsm_blocks ? *blocks : ctrl->dsm_blocks, done = 0;
+	unsigned n = 0;
+
+	while (done < left && n < ctrl->dsm_ranges) {
+		uint64_t len = left - done < ctrl->dsm_range_blocks ? left - done : ctrl->dsm_range_blocks;
+
+		r[n++] = (struct nvme_dsm_range){ .nlb = (uint32_t)len, .slba = lba + done };
+		done += len;
+	}
+	*blocks = done;
+	return n;
+}
+
+/* submit_one() of a deallocation. */
+static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
+{
+	struct nnvme_sqe cmd = { .opcode = NNVME_OP_DSM, .nsid = s->ns->nsid, .cdw11 = NVME_DSMGMT_AD };
+	uint64_t blocks = s->blocks;
+	nnvme_bus_t bus;
+	uint16_t list;
+	void *va;
+	int ret = nnvme_lists_get(qp, &list, &va, &bus);
+
+	if (ret)
+		return ret;
+	cmd.prp1 = bus.v;
+	cmd.cdw10 = fill_ranges(qp->ctrl, va, s->lba, &blocks) - 1;
+	nnvme_submit(qp, &cmd, s->tag, list, split, false);
+	s->in_flight++;
+	s->lba += blocks;
+	s->blocks -= blocks;
+	return 0;
+}
+
 /* One command of @s; @split is its number, or 0 when it is the only one. */
 static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
-	uint32_t blocks = s->blocks < s->max ? (uint32_t)s->blocks : s->max;
+	uint32_t blocks = (uint32_t)(s->blocks < s->max ? s->blocks : s->max);
 	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
 	int ret = check_room(qp);
@@ -111,6 +148,8 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 
 	if (ret)
 		return ret;
+	if (s->opcode == NNVME_OP_DSM)
+		return submit_ranges(qp, s, split);
 	if (s->at.n)
 		blocks = nnvme_segments_reach(qp, s->ns, s->at, blocks);
 	len = (size_t)blocks << s->ns->block_shift;
@@ -204,7 +243,7 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 	uint64_t n = 0;
 
 	while (whole.blocks) {
-		uint32_t most = whole.blocks < whole.max ? (uint32_t)whole.blocks : whole.max;
+		uint32_t most = (uint32_t)(whole.blocks < whole.max ? whole.blocks : whole.max);
 		uint32_t blocks = nnvme_segments_reach(qp, whole.ns, whole.at, most);
 
 		if (!blocks)
@@ -278,9 +317,10 @@ int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		       uint64_t blocks, void *tag)
 {
+	uint64_t most = ns->ctrl->max_zeroes >> ns->block_shift;
 	struct nnvme_split whole = {
-		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .max = MAX_ZEROES,
-		.opcode = NNVME_OP_WRITE_ZEROES,
+		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .opcode = NNVME_OP_WRITE_ZEROES,
+		.max = most < MAX_ZEROES ? most : MAX_ZEROES,
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
@@ -289,48 +329,20 @@ int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64
 	return ret ? ret : submit(qp, &whole);
 }
 
-/* As many ranges as the 32-bit length of each makes necessary. */
-static unsigned fill_ranges(struct nvme_dsm_range *r, uint64_t lba, uint64_t blocks)
-{
-	unsigned n = 0;
-
-	while (blocks && n < DSM_RANGES) {
-		uint32_t len = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
-
-		r[n++] = (struct nvme_dsm_range){ .nlb = len, .slba = lba };
-		lba += len;
-		blocks -= len;
-	}
-	return blocks ? 0 : n;
-}
-
 int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag)
 {
+	const struct nnvme_ctrl *ctrl = ns->ctrl;
+	uint64_t in_ranges = (uint64_t)ctrl->dsm_ranges * ctrl->dsm_range_blocks;
+	struct nnvme_split whole = {
+		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .opcode = NNVME_OP_DSM,
+		.max = in_ranges < ctrl->dsm_blocks ? in_ranges : ctrl->dsm_blocks,
+	};
 	int ret = check_blocks(ns, lba, blocks);
-	nnvme_bus_t bus;
-	uint16_t list;
-	unsigned n;
-	void *va;
 
 	if (!ns->can_deallocate)
 		return -EOPNOTSUPP;
-	if (!ret)
-		ret = check_room(qp);
-	if (!ret)
-		ret = nnvme_lists_get(qp, &list, &va, &bus);
-	if (ret)
-		return ret;
-	n = fill_ranges(va, lba, blocks);
-	if (!n) {
-		nnvme_lists_put(qp, list);
-		return -EINVAL;
-	}
-	nnvme_submit(qp, &(struct nnvme_sqe){
-		.opcode = NNVME_OP_DSM, .nsid = ns->nsid, .prp1 = bus.v,
-		.cdw10 = n - 1, .cdw11 = NVME_DSMGMT_AD,
-	}, tag, list, 0, false);
-	return 0;
+	return ret ? ret : submit(qp, &whole);
 }
 
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)

@@ -242,7 +242,7 @@ static void every_entry_zero(void *arg, uint8_t cns, uint32_t nsid, void *data)
 static void pages_of_ones_or_zeroes_are_survived(void **state)
 {
 	static const uint8_t cns[] = { NVME_IDENTIFY_CNS_NS, NVME_IDENTIFY_CNS_CTRL,
-				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST };
+				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, NVME_IDENTIFY_CNS_CSI_CTRL };
 	struct rig r;
 
 	for (unsigned i = 0; i < sizeof(cns); i++) {
