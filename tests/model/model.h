@@ -51,10 +51,13 @@ struct model_config {
 	uint16_t mqes;		/* 0's based, as in the register */
 	uint8_t dstrd, to, mpsmin, mpsmax;
 	bool cqr;
+	uint8_t crms;		/* bit 0: CRTO says how long until ready with media */
+	uint32_t crto;		/* Controller Ready Timeouts */
 
 	/* Identify Controller and features */
 	uint8_t mdts;		/* 0: no limit */
 	uint8_t vwc;		/* bit 0: present */
+	uint32_t rtd3e;		/* microseconds that a shutdown may take; 0: not told */
 	uint16_t oncs;
 	uint8_t wzsl, dmrl;	/* Identify CNS 06h, NVM Command Set; 0: no limit. WZSL as MDTS */
 	uint32_t dmrsl;		/* what exceeds it is skipped with success, as QEMU's controller does */
@@ -73,7 +76,9 @@ struct model_config {
 	unsigned run;		/* pages that stay contiguous on the bus */
 	bool list512;		/* refuse list pointers that are not 512-byte aligned */
 	unsigned ready;		/* looks at the registers that CSTS.RDY takes to follow CC.EN */
+	unsigned shutdown;	/* looks that a shutdown takes more than that */
 	bool never_ready;
+	bool stuck;		/* never ready, until it was disabled or reset once */
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
 	bool burst;		/* I/O completions wait until all commands are done, and appear at once */

@@ -27,6 +27,7 @@ static void controller(const struct model *m, struct nvme_id_ctrl *id)
 	id->cntlid = 1;
 	id->ver = 0x00020000;
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
+	id->rtd3e = m->config.rtd3e;
 	id->acl = 3;
 	id->oacs = m->config.dbbuf ? NVME_CTRL_OACS_DBBUF_CFG : 0;
 	id->aerl = m->config.aerl;

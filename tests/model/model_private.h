@@ -109,7 +109,7 @@ struct model {
 	unsigned shutdown_wait;
 	uint64_t looks;
 	uint32_t page;			/* CC.MPS in bytes */
-	bool bus_master, frozen, vanished;
+	bool bus_master, frozen, vanished, stuck;
 
 	/* queues: index is the QID, 0 the admin queues */
 	struct model_sq *sq;

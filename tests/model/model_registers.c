@@ -41,6 +41,7 @@ static void show_constants(struct model *m)
 	model_set_reg32(m, NVME_REG_CAP, (uint32_t)m->cap);
 	model_set_reg32(m, NVME_REG_CAP + 4, (uint32_t)(m->cap >> 32));
 	model_set_reg32(m, NVME_REG_VS, VERSION);
+	model_set_reg32(m, NVME_REG_CRTO, m->config.crto);
 }
 
 static uint64_t capabilities(const struct model_config *c)
@@ -51,7 +52,8 @@ static uint64_t capabilities(const struct model_config *c)
 	       (uint64_t)c->dstrd << NVME_CAP_DSTRD_SHIFT |
 	       (uint64_t)NVME_CAP_CSS_NVM << NVME_CAP_CSS_SHIFT |
 	       (uint64_t)c->mpsmin << NVME_CAP_MPSMIN_SHIFT |
-	       (uint64_t)c->mpsmax << NVME_CAP_MPSMAX_SHIFT;
+	       (uint64_t)c->mpsmax << NVME_CAP_MPSMAX_SHIFT |
+	       (uint64_t)c->crms << NVME_CAP_CRMS_SHIFT;
 }
 
 int model_registers_init(struct model *m)
@@ -67,6 +69,7 @@ int model_registers_init(struct model *m)
 	}
 	m->cap = capabilities(&m->config);
 	model_registers_reset(m);
+	m->stuck = m->config.stuck;
 	return 0;
 }
 
@@ -80,6 +83,7 @@ void model_registers_reset(struct model *m)
 	show_constants(m);
 	m->cc = 0;
 	m->wait = m->shutdown_wait = 0;
+	m->stuck = false;
 	show_status(m, 0);
 }
 
@@ -152,6 +156,7 @@ static void disable(struct model *m)
 	model_features_reset(m);
 	model_doorbells_reset(m);
 	m->shutdown_wait = 0;
+	m->stuck = false;
 	m->wait = m->config.ready;
 	show_status(m, m->csts & NVME_CSTS_RDY_MASK);
 }
@@ -178,7 +183,7 @@ static void change_cc(struct model *m, uint32_t cc)
 	}
 	if (NVME_CC_SHN(cc) && !NVME_CC_SHN(old) && NVME_CC_EN(cc)) {
 		m->counts.shutdowns++;
-		m->shutdown_wait = m->config.ready + 1;
+		m->shutdown_wait = m->config.ready + m->config.shutdown + 1;
 		show_status(m, m->csts | NVME_CSTS_SHST_OCCUR << NVME_CSTS_SHST_SHIFT);
 	}
 }
@@ -194,7 +199,8 @@ static bool follow(struct model *m)
 		show_status(m, rest | NVME_CSTS_SHST_CMPLT << NVME_CSTS_SHST_SHIFT);
 		return true;
 	}
-	if (enabled == ready || NVME_CSTS_CFS(m->csts) || (enabled && m->config.never_ready))
+	if (enabled == ready || NVME_CSTS_CFS(m->csts) ||
+	    (enabled && (m->config.never_ready || m->stuck)))
 		return m->shutdown_wait;
 	if (m->wait) {
 		m->wait--;
@@ -208,8 +214,9 @@ static bool follow(struct model *m)
 static void check_constants(struct model *m)
 {
 	if (reg64(m, NVME_REG_CAP) != m->cap || model_reg32(m, NVME_REG_VS) != VERSION ||
+	    model_reg32(m, NVME_REG_CRTO) != m->config.crto ||
 	    model_reg32(m, NVME_REG_CSTS) != m->csts) {
-		model_violation(m, "store to CAP, VS or CSTS");
+		model_violation(m, "store to CAP, VS, CRTO or CSTS");
 		show_constants(m);
 		model_set_reg32(m, NVME_REG_CSTS, m->csts);
 	}
