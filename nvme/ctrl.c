@@ -88,7 +88,7 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		int (*step)(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 	} steps[] = {
 		{ "capabilities read", nnvme_read_cap },
-		{ "disabled", nnvme_disable },	/* whoever had it before may have left it running */
+		{ "disabled", nnvme_take_over },	/* whoever had it before may have left it running */
 		{ "memory reserved", create_space },
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },

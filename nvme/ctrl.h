@@ -73,7 +73,8 @@ struct nnvme_options {
 /*
  * Open the controller @bdf ("0000:41:00.0", "41:00.0" or "0000.41.00.0"), which must be bound to
  * vfio-pci, and bring it up: enabled, identified, namespaces known, no I/O queue yet. @opts may be
- * NULL. Takes as long as the controller takes to be ready, at most CAP.TO.
+ * NULL. Takes as long as the controller takes to be ready, at most CAP.TO or, where CAP.CRMS has it,
+ * CRTO.CRWMT; one that was left enabled and not ready is waited for as long before, and then reset.
  *
  * 0 or -errno with *ctrl untouched, the device as it was and the reason in @err:
  * -ENODEV no such device or not NVMe; -EBUSY another driver or program has it; -EPERM a capability is
@@ -86,13 +87,13 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 		    struct nnvme_err *err);
 
 /*
- * Shut the controller down (CC.SHN, Base 2.x, Memory-Based Controller Shutdown), destroy what
- * queue pairs are left, free all memory and close. NULL is allowed. No other thread may be using
- * it.
+ * Shut the controller down (CC.SHN, Base 2.x, Memory-Based Controller Shutdown), which may take as
+ * long as it says in RTD3E, 5 s at least and 60 s at most; destroy what queue pairs are left, free
+ * all memory and close. NULL is allowed. No other thread may be using it.
  *
  * 0, or -EBUSY: the controller could not be stopped, see the top. Then nothing was given back:
  * @ctrl, its queue pairs and all memory that was ever registered with it have to be kept. Call
- * again later, when it may have recovered or been removed. Takes up to CAP.TO.
+ * again later, when it may have recovered or been removed. Takes up to CAP.TO more.
  */
 int nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
 

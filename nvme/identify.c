@@ -14,6 +14,7 @@
 #define BROADCAST_NSID 0xffffffffu
 #define LIST_ENTRIES 1024
 #define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* what NNVME_LIST_PAGES describe, unaligned too */
+#define MAX_SHUTDOWN_MS 60000u
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
 /* One Identify, named by @what[64], into a page of its own. */
@@ -58,6 +59,8 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 {
 	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS counts pages of CAP.MPSMIN, which is 4 KiB */
 	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
+	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it isn't told */
+	uint64_t shutdown = ((uint64_t)le32toh(id->rtd3e) + 999) / 1000;
 
 	copy_text(ctrl->model, id->mn, sizeof(id->mn));
 	copy_text(ctrl->serial, id->sn, sizeof(id->sn));
@@ -72,11 +75,8 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 	/* 1: any alignment; 2: dwords, which is what the driver has. Of SGLs in I/O commands. */
 	ctrl->can_sgl = (le32toh(id->sgls) & 3) == 1 || (le32toh(id->sgls) & 3) == 2;
 	ctrl->nn = le32toh(id->nn);
-	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it isn't told */
-	if (le32toh(id->rtd3e) / 1000 > ctrl->shutdown_timeout_ms)
-		ctrl->shutdown_timeout_ms = le32toh(id->rtd3e) / 1000;
-	if (ctrl->shutdown_timeout_ms > 60000)
-		ctrl->shutdown_timeout_ms = 60000;
+	if (shutdown > ctrl->shutdown_timeout_ms)
+		ctrl->shutdown_timeout_ms = shutdown < MAX_SHUTDOWN_MS ? shutdown : MAX_SHUTDOWN_MS;
 	return 0;
 }
 

@@ -35,8 +35,8 @@ struct nnvme_ctrl {
 
 	uint64_t cap;
 	uint32_t doorbell_stride;	/* bytes */
-	uint64_t ready_timeout_ms;	/* CAP.TO */
-	uint64_t shutdown_timeout_ms;
+	uint64_t ready_timeout_ms;	/* CAP.TO, CRTO */
+	uint64_t shutdown_timeout_ms;	/* RTD3E */
 
 	pthread_mutex_t lock;		/* admin queue and qpairs */
 	pthread_mutex_t buffer_lock;
@@ -89,6 +89,7 @@ void nnvme_reg32_set(struct nnvme_ctrl *ctrl, unsigned reg, uint32_t value);
 void nnvme_reg64_set(struct nnvme_ctrl *ctrl, unsigned reg, uint64_t value);
 int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+int nnvme_take_over(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err);
 void nnvme_shut_down(struct nnvme_ctrl *ctrl);
 

@@ -9,6 +9,9 @@
 
 #define GONE UINT32_MAX		/* what a removed device's registers read as */
 #define DOORBELLS 0x1000u	/* PCIe transport, Submission Queue 0 Tail Doorbell */
+#define TIMEOUT_UNIT_MS 500u	/* of CAP.TO and CRTO */
+#define CRMS_WITH_MEDIA 1u	/* CAP.CRMS bit 0, CRWMS */
+#define SHUTDOWN_MS 5000u	/* where the controller doesn't ask for more; Linux waits as long */
 
 uint32_t nnvme_reg32(const struct nnvme_ctrl *ctrl, unsigned reg)
 {
@@ -55,6 +58,21 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return 0;
 }
 
+/*
+ * How long CSTS.RDY may take. CAP.TO ends at 127 s: what needs longer says so in CRTO, of which CRWMT counts
+ * where CC.CRIME is 0 (Base 2.x, CAP.CRMS and CRTO). Some say less there than in CAP.TO: the greater one.
+ */
+static uint64_t ready_timeout_ms(const struct nnvme_ctrl *ctrl)
+{
+	uint32_t units = NVME_CAP_TO(ctrl->cap), crwmt;
+
+	if (NVME_CAP_CRMS(ctrl->cap) & CRMS_WITH_MEDIA) {
+		crwmt = NVME_CRTO_CRWMT(nnvme_reg32(ctrl, NVME_REG_CRTO));
+		units = units > crwmt ? units : crwmt;
+	}
+	return (uint64_t)TIMEOUT_UNIT_MS * (units ? units : 1);
+}
+
 /* The limits that everything else relies on. Nothing was written to the controller yet. */
 int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -69,9 +87,8 @@ int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	cap = nnvme_reg64(ctrl, NVME_REG_CAP);
 	ctrl->cap = cap;
 	ctrl->doorbell_stride = 4u << NVME_CAP_DSTRD(cap);
-	/* CAP.TO counts 500 ms; a controller that says 0 gets one unit. */
-	ctrl->ready_timeout_ms = 500 * (NVME_CAP_TO(cap) ? NVME_CAP_TO(cap) : 1);
-	ctrl->shutdown_timeout_ms = ctrl->ready_timeout_ms;
+	ctrl->ready_timeout_ms = ready_timeout_ms(ctrl);
+	ctrl->shutdown_timeout_ms = SHUTDOWN_MS;
 
 	if (!(NVME_CAP_CSS(cap) & (NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI)))
 		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller has no I/O command set (CAP.CSS "
@@ -113,10 +130,24 @@ static int wait_csts(struct nnvme_ctrl *ctrl, uint32_t mask, uint32_t value, boo
 	}
 }
 
-static int wait_ready(struct nnvme_ctrl *ctrl, bool ready, struct nnvme_err *err)
+static int wait_ready(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	return wait_csts(ctrl, 1, ready, ready, ctrl->ready_timeout_ms,
-			 ready ? "CSTS.RDY=1" : "CSTS.RDY=0", err);
+	return wait_csts(ctrl, NVME_CSTS_RDY_MASK, 1, true, ctrl->ready_timeout_ms, "CSTS.RDY=1", err);
+}
+
+/*
+ * Until a Controller Level Reset has ended. One that failed before it was ready has RDY=0 all along; that
+ * its CFS falls shows the reset there.
+ */
+static int wait_reset(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	return wait_csts(ctrl, NVME_CSTS_RDY_MASK | NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT, 0, false,
+			 ctrl->ready_timeout_ms, "CSTS.RDY=0 and CFS=0", err);
+}
+
+static void clear_enable(struct nnvme_ctrl *ctrl, uint32_t cc)
+{
+	nnvme_reg32_set(ctrl, NVME_REG_CC, cc & ~(NVME_CC_EN_MASK | NVME_CC_SHN_MASK << NVME_CC_SHN_SHIFT));
 }
 
 int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
@@ -128,12 +159,39 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		return gone(ctrl, err);
 	if (NVME_CC_EN(cc)) {
 		/* EN may only be cleared once RDY has followed it up (CC.EN); a fatal status ends that. */
-		ret = wait_ready(ctrl, true, err);
+		ret = wait_ready(ctrl, err);
 		if (ret && ret != -EIO)
 			return ret;
-		nnvme_reg32_set(ctrl, NVME_REG_CC, cc & ~(NVME_CC_EN_MASK | NVME_CC_SHN_MASK << NVME_CC_SHN_SHIFT));
+		clear_enable(ctrl, cc);
 	}
-	return wait_ready(ctrl, false, err);
+	return wait_reset(ctrl, err);
+}
+
+/*
+ * As nnvme_disable(), of a controller that somebody else left, perhaps half-way: enabled and never ready. A
+ * reset of the function helps there (Base 2.x, Controller Level Reset). Of one that has none EN is cleared all
+ * the same, as Linux does (nvme_disable_ctrl()): it is not the specification's way, but then the only one.
+ */
+int nnvme_take_over(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+{
+	struct nnvme_err why, also;
+	int ret = nnvme_disable(ctrl, &why);
+
+	if (!ret)
+		return 0;
+	if (ret == -ENODEV)
+		return nnvme_fail(err, ret, "%s", why.text);
+	nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; resetting the function", why.text);
+	ret = ctrl->dev->ops->reset(ctrl->dev, &also);
+	if (ret) {
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; clearing CC.EN as it is", also.text);
+		clear_enable(ctrl, nnvme_reg32(ctrl, NVME_REG_CC));
+		nnvme_pause();
+	}
+	ret = nnvme_disable(ctrl, &also);
+	if (ret)
+		nnvme_fail(err, ret, "%s, and a reset did not help: %s", why.text, also.text);
+	return ret;
 }
 
 int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err)
@@ -149,7 +207,7 @@ int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struc
 	nnvme_reg64_set(ctrl, NVME_REG_ASQ, admin->sq_bus.v);
 	nnvme_reg64_set(ctrl, NVME_REG_ACQ, admin->cq_bus.v);
 	nnvme_reg32_set(ctrl, NVME_REG_CC, cc);
-	return wait_ready(ctrl, true, err);
+	return wait_ready(ctrl, err);
 }
 
 void nnvme_shut_down(struct nnvme_ctrl *ctrl)
