@@ -121,8 +121,9 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 
 /*
  * The active namespace @nsid, or the next one after @nsid in ascending order (start with 0). The
- * result lives as long as the controller. NULL with the reason in @err: no such namespace, or one
- * in a format that is not supported (metadata). nnvme_ns_next() also returns none of the latter.
+ * result lives as long as the controller. NULL with the reason in @err: -ENODEV no such namespace;
+ * -EOPNOTSUPP it has a format that is not supported (metadata); -EIO it could not be identified when the
+ * controller was opened. nnvme_ns_next() also returns none of the latter two.
  */
 const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err);
 const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);

@@ -120,16 +120,14 @@ static int read_limits(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus, str
 }
 
 /* Fill n->ns, or say in n->refusal why it can't be used. */
-static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t nsid,
-		    const struct nvme_id_ns *id)
+static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const struct nvme_id_ns *id)
 {
 	unsigned format = (id->flbas & 15) | (id->flbas >> 5 & 3) << 4;
 	const struct nvme_lbaf *lbaf = &id->lbaf[format];
 	unsigned metadata = le16toh(lbaf->ms);
 	uint64_t blocks = le64toh(id->nsze);
 
-	n->ns.nsid = nsid;
-	n->ns.head = (uint64_t)nsid << 32;
+	n->ns.head = (uint64_t)n->ns.nsid << 32;
 	n->ns.ctrl = ctrl;
 	if (format > id->nlbaf || lbaf->ds < 9 || lbaf->ds > 16) {
 		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not supported "
@@ -165,6 +163,15 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint32_t
 	n->ns.volatile_cache = ctrl->volatile_cache;
 }
 
+/* It was not ready, say, or deleted since it was listed: that is no reason to do without the others. */
+static void refuse_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint16_t status)
+{
+	n->code = -EIO;
+	snprintf(n->refusal, sizeof(n->refusal), "Identify failed with status %#x (%s); open the controller "
+		 "again when it is ready", status, nnvme_status_text(status));
+	nnvme_log(ctrl, NNVME_LOG_WARNING, "namespace %u can't be used: %s", n->ns.nsid, n->refusal);
+}
+
 static int add_ns(struct nnvme_ctrl *ctrl, uint32_t nsid, void *page, nnvme_bus_t bus,
 		  struct nnvme_err *err)
 {
@@ -177,10 +184,15 @@ static int add_ns(struct nnvme_ctrl *ctrl, uint32_t nsid, void *page, nnvme_bus_
 	ctrl->ns = n;
 	n += ctrl->nr_ns;
 	memset(n, 0, sizeof(*n));
-	ret = identify(ctrl, NVME_IDENTIFY_CNS_NS, nsid, bus, err);
-	if (ret)
+	n->ns.nsid = nsid;
+	n->code = -EOPNOTSUPP;
+	ret = identify_if(ctrl, NVME_IDENTIFY_CNS_NS, nsid, bus, err);
+	if (ret < 0)
 		return ret;
-	read_ns(ctrl, n, nsid, page);
+	if (ret)
+		refuse_ns(ctrl, n, (uint16_t)ret);
+	else
+		read_ns(ctrl, n, page);
 	ctrl->nr_ns++;
 	return 0;
 }
@@ -255,7 +267,7 @@ const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, stru
 			continue;
 		if (!ctrl->ns[i].refusal[0])
 			return &ctrl->ns[i].ns;
-		nnvme_fail(err, -EOPNOTSUPP, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
+		nnvme_fail(err, ctrl->ns[i].code, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
 			   ctrl->ns[i].refusal);
 		return NULL;
 	}

@@ -24,7 +24,8 @@
 
 struct nnvme_namespace {
 	struct nnvme_ns ns;
-	char refusal[120];	/* why it can't be used, or empty */
+	char refusal[320];	/* why it can't be used, or empty */
+	int code;		/* and the errno of that */
 };
 
 struct nnvme_ctrl {

@@ -134,6 +134,22 @@ static void a_shutdown_may_take_as_long_as_rtd3e(void **state)
 	assert_true(shut_down("to=1,rtd3e=4294967295", 10000, false) < 61000);
 }
 
+/* No answer is another matter than a refusal: the controller may still write what was asked for. */
+static void a_namespace_that_is_not_answered_for_fails_the_open(void **state)
+{
+	struct model_rule silent = model_rule(MODEL_SILENT);
+	struct rig r;
+
+	up(&r, "ns=3,size=1m");
+	silent.qid = 0;
+	silent.opcode = nvme_admin_identify;
+	silent.skip = 4;	/* the controller, its limits, the list, one namespace */
+	model_inject(r.m, &silent);
+	assert_int_equal(rig_open(&r), -ETIMEDOUT);
+	assert_non_null(strstr(r.err.text, "namespace 2"));
+	rig_down(&r);
+}
+
 static volatile uint32_t *reg(struct rig *r, unsigned offset)
 {
 	return (volatile uint32_t *)((volatile char *)model_device(r->m)->bar + offset);
@@ -270,6 +286,7 @@ int main(void)
 		cmocka_unit_test(crto_is_nothing_without_crms),
 		cmocka_unit_test(a_shutdown_may_take_5_s),
 		cmocka_unit_test(a_shutdown_may_take_as_long_as_rtd3e),
+		cmocka_unit_test(a_namespace_that_is_not_answered_for_fails_the_open),
 		cmocka_unit_test(one_that_is_getting_ready_is_waited_for),
 		cmocka_unit_test(one_that_is_never_ready_is_reset),
 		cmocka_unit_test(one_that_has_no_reset_is_disabled_all_the_same),

@@ -329,25 +329,68 @@ static void granted_queues_are_bounded(void **state)
 	rig_down(&r);
 }
 
+static void fail_admin(struct rig *r, uint8_t opcode, unsigned skip, uint16_t status)
+{
+	struct model_rule rule = model_rule(MODEL_FAIL);
+
+	rule.qid = 0;
+	rule.opcode = opcode;
+	rule.skip = skip;
+	rule.times = 1;
+	rule.status = status;
+	assert_int_equal(model_create(&r->config, &r->m, NULL), 0);
+	model_inject(r->m, &rule);
+}
+
+/* The order of Identify commands. */
+enum { CONTROLLER, LIMITS, LIST, NAMESPACE };
+
 static void a_failed_identify_or_feature_is_named(void **state)
 {
-	static const uint8_t opcode[] = { nvme_admin_identify, nvme_admin_set_features };
-	struct model_rule rule = model_rule(MODEL_FAIL);
+	static const struct {
+		uint8_t opcode;
+		unsigned skip;
+		const char *name;
+	} fails[] = {
+		{ nvme_admin_identify, CONTROLLER, "Identify (CNS 0x1" },
+		{ nvme_admin_identify, LIST, "Identify (CNS 0x2" },
+		{ nvme_admin_set_features, 0, "Number of Queues" },
+	};
 	struct rig r;
 
-	for (unsigned i = 0; i < 2; i++)
-		for (rule.skip = 0; rule.skip < 3 - 2 * i; rule.skip++) {
-			rig_model(&r, NULL);
-			assert_int_equal(model_create(&r.config, &r.m, NULL), 0);
-			rule.qid = 0;
-			rule.opcode = opcode[i];
-			rule.status = RIG_DNR(NVME_SC_INTERNAL);
-			model_inject(r.m, &rule);
-			assert_int_equal(rig_open(&r), -EIO);
-			assert_non_null(strstr(r.err.text, i ? "Number of Queues" : "Identify"));
-			assert_non_null(strstr(r.err.text, "0x4006"));
-			rig_down(&r);
-		}
+	for (unsigned i = 0; i < 3; i++) {
+		rig_model(&r, NULL);
+		fail_admin(&r, fails[i].opcode, fails[i].skip, RIG_DNR(NVME_SC_INTERNAL));
+		assert_int_equal(rig_open(&r), -EIO);
+		assert_non_null(strstr(r.err.text, fails[i].name));
+		assert_non_null(strstr(r.err.text, "0x4006"));
+		rig_down(&r);
+	}
+}
+
+/* Not ready, or deleted since the list was read: that one can't be used, and the others can. */
+static void a_namespace_that_fails_leaves_the_others(void **state)
+{
+	struct nnvme_ctrl_info info;
+	struct rig r;
+
+	for (uint32_t nsid = 1; nsid <= 3; nsid++) {
+		rig_model(&r, "ns=3,size=1m");
+		fail_admin(&r, nvme_admin_identify, NAMESPACE + nsid - 1, NVME_SC_NS_NOT_READY);
+		assert_int_equal(check(&r), 2);
+		assert_non_null(r.ctrl);
+		assert_string_equal(r.err.text, "");
+		assert_non_null(strstr(r.log, "0x82"));
+		nnvme_ctrl_info(r.ctrl, &info);
+		assert_int_equal(info.namespaces, 2);
+		for (uint32_t other = 1; other <= 3; other++)
+			assert_int_equal(!nnvme_ns_get(r.ctrl, other, &r.err), other == nsid);
+		assert_int_equal(r.err.code, -EIO);
+		check_line(r.err.text);
+		assert_non_null(strstr(r.err.text, "Namespace Not Ready"));
+		assert_non_null(strstr(r.err.text, "0x82"));
+		rig_down(&r);
+	}
 }
 
 static uint32_t fuzz_seed;
@@ -399,6 +442,7 @@ int main(void)
 		cmocka_unit_test(oncs_is_believed),
 		cmocka_unit_test(granted_queues_are_bounded),
 		cmocka_unit_test(a_failed_identify_or_feature_is_named),
+		cmocka_unit_test(a_namespace_that_fails_leaves_the_others),
 		cmocka_unit_test(random_pages_are_survived),
 	};
 
