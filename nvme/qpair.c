@@ -112,7 +112,7 @@ static void put_queues(struct nnvme_qpair *qp)
 static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	uint32_t n = choose_entries(qp), least = qp->depth + 1;
-	int ret = get_queues(qp, n, err);
+	int ret = get_queues(qp, n, least < n ? NULL : err);
 
 	return ret && least < n ? get_queues(qp, least, err) : ret;
 }
