@@ -168,6 +168,7 @@ struct nnvme_qpair {
 	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
 		volatile uint32_t *sq, *cq;
 		volatile uint32_t *sq_event, *cq_event;
+		uint32_t cq_head;		/* posted last */
 	} shadow;
 	int event;			/* what its interrupt raises, or -1 */
 	uint16_t vector;

@@ -139,7 +139,7 @@ void nnvme_tell_head_now(struct nnvme_qpair *qp)
 	if (qp->cq_told == qp->cqe)
 		return;
 	if (qp->shadow.cq)
-		*qp->shadow.cq = head;
+		*qp->shadow.cq = qp->shadow.cq_head = head;
 	ring_cq(qp, head);
 }
 

@@ -8,29 +8,37 @@
 
 #include "nvme/private.h"
 
-static int configure(struct nnvme_ctrl *ctrl, nnvme_bus_t shadow, nnvme_bus_t event,
-		     struct nnvme_err *err)
+static int configure(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	struct nnvme_sqe cmd = { .opcode = nvme_admin_dbbuf, .prp1 = shadow.v, .prp2 = event.v };
+	struct nnvme_sqe cmd = { .opcode = nvme_admin_dbbuf };
+	nnvme_bus_t shadow, event;
 
+	ctrl->shadow = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &shadow, err);
+	ctrl->event = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &event, err);
+	if (!ctrl->shadow || !ctrl->event)
+		return -ENOMEM;
+	cmd.prp1 = shadow.v;
+	cmd.prp2 = event.v;
 	return nnvme_admin(ctrl, &cmd, "Doorbell Buffer Config", NULL, err);
 }
 
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	nnvme_bus_t shadow, event;
+	struct nnvme_err why;
 	int ret;
 
 	if (!ctrl->can_shadow || ctrl->opts.shadow_doorbells == NNVME_SHADOW_OFF)
 		return 0;
-	ctrl->shadow = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &shadow, err);
-	ctrl->event = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &event, err);
-	ret = ctrl->shadow && ctrl->event ? configure(ctrl, shadow, event, err) : -ENOMEM;
+	ret = configure(ctrl, &why);
+	if (!ret)
+		return 0;
 	/* The pages stay taken: the controller may know of them. The pool frees them at close. */
-	if (ret)
-		ctrl->shadow = ctrl->event = NULL;
+	ctrl->shadow = ctrl->event = NULL;
+	if (ctrl->dead)
+		return nnvme_fail(err, ret, "%s", why.text);
 	/* A controller that offers the command and then refuses it works without. */
-	return ctrl->dead ? ret : 0;
+	nnvme_log(ctrl, NNVME_LOG_INFO, "%s; going on without shadow doorbells", why.text);
+	return 0;
 }
 
 /*
@@ -64,10 +72,9 @@ static bool passes(uint32_t event, uint32_t new, uint32_t old)
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t new)
+/* @old is what was posted last, by our own book: the page is the device's to write as well. */
+static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t old, uint32_t new)
 {
-	uint32_t old = *shadow;
-
 	/* release: the queue entries are seen before the tail that announces them */
 	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);
 	/*
@@ -80,26 +87,31 @@ static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint
 
 static __attribute__((noinline)) void turn_and_ring(struct nnvme_qpair *qp)
 {
+	uint32_t old = qp->rung;
+
 	nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!qp->shadow.sq || post(qp->shadow.sq, qp->shadow.sq_event, 0))
+	if (!qp->shadow.sq || post(qp->shadow.sq, qp->shadow.sq_event, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
 void nnvme_ring_slow(struct nnvme_qpair *qp)
 {
-	uint32_t tail = qp->tail;
+	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
 		turn_and_ring(qp);
 		return;
 	}
 	qp->rung = tail;
-	if (post(qp->shadow.sq, qp->shadow.sq_event, tail / 8))
+	if (post(qp->shadow.sq, qp->shadow.sq_event, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }
 
 bool nnvme_shadow_head(struct nnvme_qpair *qp, uint32_t head)
 {
-	return post(qp->shadow.cq, qp->shadow.cq_event, head);
+	uint32_t old = qp->shadow.cq_head;
+
+	qp->shadow.cq_head = head;
+	return post(qp->shadow.cq, qp->shadow.cq_event, old, head);
 }

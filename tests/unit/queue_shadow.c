@@ -40,6 +40,8 @@ static void a_refusal_is_lived_with(void **state)
 	refuse.status = RIG_DNR(NVME_SC_INTERNAL);
 	model_inject(r.m, &refuse);
 	assert_int_equal(rig_open(&r), 0);
+	assert_string_equal(r.err.text, "");	/* nothing failed */
+	assert_int_equal(r.err.code, 0);
 	assert_false(in_use(&r));
 	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
 	rig_queue(&r, 4);
@@ -91,6 +93,59 @@ static void a_sleeping_controller_is_always_woken(void **state)
 	model_counts(r.m, &counts);
 	assert_int_equal(counts.sq_doorbells, 1000);
 	rig_down(&r);
+}
+
+/* Queue pair 1's part of the page of shadow doorbells, as Doorbell Buffer Config named it. */
+static volatile uint32_t *shadow(struct rig *r)
+{
+	struct model_log log;
+	uint32_t *page = NULL;
+
+	for (unsigned i = 0; model_log(r->m, i, &log); i++)
+		if (!log.qid && log.opcode == nvme_admin_dbbuf)
+			page = model_host(r->m, (nnvme_bus_t){ log.prp1 });
+	assert_non_null(page);
+	return page + 2;
+}
+
+/* Doorbells of 1000 reads, one after the other; with @forge the controller writes to the shadows itself. */
+static void count_doorbells(bool forge, struct model_counts *counts)
+{
+	struct nnvme_completion done;
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, "dbbuf=1", 5);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	for (unsigned i = 1; i <= 1000; i++) {
+		volatile uint32_t *own = shadow(&r);
+
+		assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 1, buf), 0);
+		if (forge)
+			own[0] = r.qp->tail == r.qp->end ? 0 : r.qp->tail / 8;
+		nnvme_ring(r.qp);
+		model_drain(r.m);
+		if (forge)
+			own[1] = (uint32_t)(r.qp->cqe + 1 == r.qp->cq_end ? 0 : r.qp->cqe + 1 - r.qp->cq);
+		if (nnvme_poll(r.qp, &done, 1) != 1)
+			fail_msg("the controller was not told of command %u", i);
+	}
+	model_counts(r.m, counts);
+	rig_down(&r);
+}
+
+/* The memory is the device's to write as well: what was said last is not looked up there. */
+static void what_the_controller_writes_hides_no_doorbell(void **state)
+{
+	struct model_counts plain, forged;
+
+	count_doorbells(false, &plain);
+	count_doorbells(true, &forged);
+	assert_int_equal(plain.sq_doorbells, 1000);
+	assert_int_equal(forged.sq_doorbells, plain.sq_doorbells);
+	assert_true(plain.cq_doorbells > 0);
+	assert_true(forged.cq_doorbells >= plain.cq_doorbells);
 }
 
 /* Nothing of an earlier queue of the same number is left in the pages. */
@@ -147,6 +202,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_lived_with),
 		cmocka_unit_test(a_busy_controller_is_left_alone),
 		cmocka_unit_test(a_sleeping_controller_is_always_woken),
+		cmocka_unit_test(what_the_controller_writes_hides_no_doorbell),
 		cmocka_unit_test(queues_come_and_go),
 		cmocka_unit_test(a_wide_stride_leaves_queues_out),
 	};
