@@ -87,7 +87,7 @@ static int driver_reap(struct bench_path *path, struct bench_done *done, unsigne
 	}
 	for (unsigned i = 0; i < n; i++) {
 		done[i].slot = (uint32_t)(uintptr_t)p->done[i].tag;
-		done[i].error = p->done[i].status ? nnvme_status_errno((uint16_t)p->done[i].status) : 0;
+		done[i].error = p->done[i].status ? nnvme_status_errno(p->done[i].status) : 0;
 	}
 	path->cq_rings = p->qp->cq_rings;
 	return (int)n;

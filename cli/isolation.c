@@ -40,7 +40,7 @@ static void print_attempts(const struct nnvme_isolation *r)
 	for (unsigned i = 0; i < r->attempts; i++) {
 		const struct nnvme_attempt *a = &r->attempt[i];
 
-		const char *text = nnvme_status_text((uint16_t)a->status);
+		const char *text = nnvme_status_text(a->status);
 
 		printf("%-11s %s 0x%" PRIx64 ", %s: %s (status %.*s)\n", i ? "" : "attempts",
 		       a->list ? "PRP list at" : "data to", a->bus,

@@ -61,7 +61,7 @@ int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, con
 		return ret;
 	if (!done.status && result)
 		*result = done.result;
-	return (int)done.status;
+	return done.status;
 }
 
 int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,

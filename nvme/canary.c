@@ -98,7 +98,7 @@ int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *
 }
 
 /* One command and its end, whatever that is. */
-int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint32_t *status,
+int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = {
@@ -165,7 +165,7 @@ struct nnvme_target nnvme_canary_prp_list(struct nnvme_canaries *c, uint64_t bus
 static int read_mapped(struct nnvme_canaries *c, struct nnvme_neighbour *n, const uint8_t *expected,
 		       struct nnvme_err *err)
 {
-	uint32_t status;
+	uint16_t status;
 	int ret;
 
 	for (size_t i = 0; expected && i < block_size(c); i++)
@@ -176,7 +176,7 @@ static int read_mapped(struct nnvme_canaries *c, struct nnvme_neighbour *n, cons
 	if (status)
 		return nnvme_fail(err, -EIO, "%s: reading the first block of namespace %u to mapped "
 				  "memory failed: %s (status %#x)", c->ctrl->dev->name, c->ns->nsid,
-				  nnvme_status_text((uint16_t)status), status);
+				  nnvme_status_text(status), status);
 	if (expected && memcmp(n->va, expected, block_size(c)) != 0)
 		return nnvme_fail(err, -EIO, "%s: a read to mapped memory did not arrive there; nothing "
 				  "can be proven", c->ctrl->dev->name);
@@ -197,7 +197,7 @@ int nnvme_canary_neighbours(struct nnvme_canaries *c, struct nnvme_err *err)
 static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
-		uint32_t status = 0;
+		uint16_t status = 0;
 		bool changed = false;
 		int ret = nnvme_canary_fill(&c->canary[i], err);
 
@@ -295,7 +295,7 @@ static int map_all(struct nnvme_canaries *c, struct nnvme_err *err)
 static int let_go(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	uint64_t gone = c->mapped[GONE];
-	uint32_t status;
+	uint16_t status;
 	int ret = nnvme_canary_read(c, block_at(c, gone, 0), &status, err);
 
 	if (ret)

@@ -66,7 +66,7 @@ struct nnvme_target nnvme_canary_prp_data(struct nnvme_canaries *c, uint64_t bus
 struct nnvme_target nnvme_canary_prp_list(struct nnvme_canaries *c, uint64_t bus);
 
 /* Read from the first block on; *status may be any. Only what ends no command is a failure. */
-int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint32_t *status,
+int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err);
 
 /* Has the list that nnvme_canary_fill_list() made been followed? */

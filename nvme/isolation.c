@@ -67,7 +67,7 @@ static int make_attempts(struct nnvme_canaries *c, struct nnvme_isolation *r, st
 	return ret;
 }
 
-static bool is_transfer_error(uint32_t status)
+static bool is_transfer_error(uint16_t status)
 {
 	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;	/* type and code, not "do not retry" */
 }

@@ -39,7 +39,7 @@ struct nnvme_attempt {
 	bool list;		/* a list was to be fetched there, else data put there */
 	bool unmapped;		/* that address was mapped before, else it is a physical one */
 	bool passed;		/* it went through */
-	uint32_t status;	/* of the command */
+	uint16_t status;	/* of the command */
 };
 
 #define NNVME_ATTEMPTS 4

@@ -81,11 +81,17 @@ struct nnvme_ns {
 	struct nnvme_ctrl *ctrl;
 };
 
-/* A finished command. */
+/* A finished command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
-	uint32_t status;	/* 0, or the 15 bits of the status field: see nnvme_status_text() */
-	uint32_t result;	/* DW0, of commands that return something there */
+	union {
+		struct {
+			uint16_t status;	/* 0, or the 15 bits of the status field: nnvme_status_text() */
+			uint16_t reserved;	/* 0 */
+			uint32_t result;	/* DW0 of a command that failed; 0 of others: none here has one */
+		};
+		uint64_t status_result;		/* all three, in one store */
+	};
 };
 
 /*
@@ -488,7 +494,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_tell || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
-	out->status = 0;
+	out->status_result = 0;
 	__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
 	qp->stop += 8;
 	qp->cqe = cqe + 1;

@@ -38,7 +38,7 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 {
 	uint32_t cid = dw3 & 0xffff, place = cid & NNVME_CID_SLOT;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * place);
-	uint16_t split = req->split;
+	uint16_t split = req->split, status = (uint16_t)(dw3 >> 17);
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
 		if (qp->ctrl->stopped)
@@ -49,8 +49,9 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 				  qp->id, cid);
 		return false;
 	}
+	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
 	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = (uint16_t)(dw3 >> 17), .result = cqe->result,
+		.tag = req->tag, .status = status, .result = status || !qp->id ? cqe->result : 0,
 	};
 	nnvme_lists_put(qp, req->list);
 	nnvme_slot_free(qp, place);
@@ -86,7 +87,7 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 			break;
 		out = (struct nnvme_completion *)((uintptr_t)cqe + out_from_cqe);
 		out->tag = req->tag;
-		out->status = 0;
+		out->status_result = 0;
 		__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
 	}
 	return cqe;

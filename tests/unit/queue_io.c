@@ -368,6 +368,61 @@ static void a_failure_frees_no_list_of_another(void **state)
 	rig_down(&r);
 }
 
+/* Take @n, @at_once at a time, into memory that holds something else: each is @want whole. */
+static void expect_whole(struct rig *r, unsigned n, unsigned at_once, struct nnvme_completion want)
+{
+	struct nnvme_completion done[8];
+
+	nnvme_ring(r->qp);
+	model_drain(r->m);
+	while (n) {
+		unsigned most = n < at_once ? n : at_once;
+
+		memset(done, 0xa5, sizeof(done));
+		assert_int_equal(nnvme_poll(r->qp, done, at_once), most);
+		for (unsigned i = 0; i < most; i++)
+			assert_memory_equal(&done[i], &want, sizeof(want));
+		n -= most;
+	}
+}
+
+/* Whatever way it took, and whatever the controller left in DW0 of a command that returns nothing there. */
+static void completions_are_defined_whole(void **state)
+{
+	struct model_rule odd = model_rule(MODEL_FAIL);
+	struct nnvme_completion want;
+	struct rig r;
+	void *buf;
+
+	rig_up(&r, NULL, 8);
+	buf = rig_alloc(&r, 4096);
+	rig_step_by_hand(&r);
+	for (unsigned failed = 0; failed < 2; failed++) {
+		memset(&want, 0, sizeof(want));
+		want.tag = buf;
+		odd.result = 0xdeadbeef;
+		odd.status = failed ? RIG_DNR(0x281) : 0;
+		if (failed) {
+			want.status = odd.status;
+			want.result = odd.result;
+		}
+		model_inject_clear(r.m);
+		model_inject(r.m, &odd);
+		for (unsigned i = 0; i < 300; i++) {
+			unsigned at_once = i % 3 ? 8 : 1;
+
+			for (unsigned k = 0; k < 8; k++)
+				assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 1, buf), 0);
+			expect_whole(&r, 8, at_once, want);
+			assert_int_equal(nnvme_flush(r.qp, r.ns, buf), 0);
+			assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, buf), 0);
+			assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 0, 100000, buf), 0);
+			expect_whole(&r, 3, at_once, want);
+		}
+	}
+	rig_down(&r);
+}
+
 static void a_failed_block_fails_its_command_alone(void **state)
 {
 	struct rig r;
@@ -402,6 +457,7 @@ int main(void)
 		cmocka_unit_test(zeroes_and_deallocation_zero_what_they_say),
 		cmocka_unit_test(many_deallocations_at_once_all_end),
 		cmocka_unit_test(a_failure_frees_no_list_of_another),
+		cmocka_unit_test(completions_are_defined_whole),
 		cmocka_unit_test(a_failed_block_fails_its_command_alone),
 	};
 

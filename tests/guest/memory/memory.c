@@ -41,7 +41,7 @@ static int read_to(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 	nnvme_ring(qp);
 	while (!nnvme_poll(qp, &done, 1))
 		;
-	return (int)done.status;
+	return done.status;
 }
 
 /* The same data wherever it is read to, also across the border of two pages. */

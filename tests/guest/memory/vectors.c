@@ -44,8 +44,8 @@ static int finish(struct test *t, int ret)
 	while (!nnvme_poll(t->qp, &done, 1))
 		;
 	if (done.status)
-		printf("# %s\n", nnvme_status_text((uint16_t)done.status));
-	return (int)done.status;
+		printf("# %s\n", nnvme_status_text(done.status));
+	return done.status;
 }
 
 static void add(struct test *t, size_t at, size_t len)
