@@ -65,14 +65,14 @@ void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
 
 	if (!n)
 		n = 1;
-	pthread_mutex_lock(&ctrl->buffer_lock);
+	nnvme_lock(&ctrl->buffer_lock);
 	for (b = ctrl->buffers; b && !va; b = b->next)
 		va = b->leaving ? NULL : take(b, n);
 	if (!va) {
 		b = chunk_create(ctrl, size, err);
 		va = b ? take(b, n) : NULL;
 	}
-	pthread_mutex_unlock(&ctrl->buffer_lock);
+	nnvme_unlock(&ctrl->buffer_lock);
 	if (va)
 		memset(va, 0, n * NNVME_PAGE_SIZE);
 	return va;
@@ -119,8 +119,8 @@ int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 		return 0;
 	if (ctrl->unstoppable)
 		return -EBUSY;
-	pthread_mutex_lock(&ctrl->lock);
-	pthread_mutex_lock(&ctrl->buffer_lock);
+	nnvme_lock(&ctrl->lock);
+	nnvme_lock(&ctrl->buffer_lock);
 	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
 		size_t page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
 
@@ -133,8 +133,8 @@ int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 			ret = give_back(ctrl, link, &err);
 		break;
 	}
-	pthread_mutex_unlock(&ctrl->buffer_lock);
-	pthread_mutex_unlock(&ctrl->lock);
+	nnvme_unlock(&ctrl->buffer_lock);
+	nnvme_unlock(&ctrl->lock);
 	if (busy)
 		return busy < 0 ? busy : -EBUSY;
 	if (ret)

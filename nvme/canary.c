@@ -357,10 +357,10 @@ void nnvme_canaries_destroy(struct nnvme_canaries *c)
 	if (!c)
 		return;
 	/* Only a controller that is dead can still have a command: it has to be stopped first. */
-	pthread_mutex_lock(&c->ctrl->lock);
+	nnvme_lock(&c->ctrl->lock);
 	if (c->ctrl->dead)
 		stopped = nnvme_stop(c->ctrl);
-	pthread_mutex_unlock(&c->ctrl->lock);
+	nnvme_unlock(&c->ctrl->lock);
 	if (stopped) {
 		for (int i = 0; i < 5; i++)
 			unmap(c, i);

@@ -117,10 +117,10 @@ static struct nnvme_ctrl *kept;
 static void keep(struct nnvme_ctrl *ctrl)
 {
 	ctrl->opts.log = NULL;		/* whoever listened may be gone */
-	pthread_mutex_lock(&kept_lock);
+	nnvme_lock(&kept_lock);
 	ctrl->next = kept;
 	kept = ctrl;
-	pthread_mutex_unlock(&kept_lock);
+	nnvme_unlock(&kept_lock);
 }
 
 static void close_kept(const char *text)
@@ -130,7 +130,7 @@ static void close_kept(const char *text)
 
 	if (nnvme_bdf_parse(text, bdf, NULL))
 		return;
-	pthread_mutex_lock(&kept_lock);
+	nnvme_lock(&kept_lock);
 	while (*link) {
 		next = (*link)->next;
 		if (!strcmp((*link)->dev->name, bdf) && !nnvme_ctrl_close(*link))
@@ -138,7 +138,7 @@ static void close_kept(const char *text)
 		else
 			link = &(*link)->next;
 	}
-	pthread_mutex_unlock(&kept_lock);
+	nnvme_unlock(&kept_lock);
 }
 
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
@@ -201,9 +201,9 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 
 	if (!ctrl)
 		return 0;
-	pthread_mutex_lock(&ctrl->lock);
+	nnvme_lock(&ctrl->lock);
 	stopped = stop_in_order(ctrl);
-	pthread_mutex_unlock(&ctrl->lock);
+	nnvme_unlock(&ctrl->lock);
 	if (!stopped)
 		return -EBUSY;
 	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
@@ -235,10 +235,10 @@ void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info
 		.max_qpairs = ctrl->max_qpairs,
 		.shadow_doorbells = ctrl->shadow != NULL,
 	};
-	pthread_mutex_lock(&ctrl->space->lock);
+	nnvme_lock(&ctrl->space->lock);
 	info->registered = ctrl->space->registered + ctrl->space->pool.bytes;
 	info->bus_addr_calls = ctrl->space->pool.bus_addr_calls;
-	pthread_mutex_unlock(&ctrl->space->lock);
+	nnvme_unlock(&ctrl->space->lock);
 	for (size_t i = 0; i < ctrl->nr_ns; i++)
 		info->namespaces += !ctrl->ns[i].refusal[0];
 }
@@ -256,8 +256,8 @@ int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme
 		return nnvme_fail(err, -EBUSY, "%s could not be stopped and may still write to the "
 				  "%#zx bytes at %#zx; keep them until nnvme_ctrl_close() succeeds",
 				  ctrl->dev->name, len, (size_t)va);
-	pthread_mutex_lock(&ctrl->lock);
+	nnvme_lock(&ctrl->lock);
 	ret = nnvme_space_remove(ctrl->space, va, len, nnvme_in_flight_to, ctrl, err);
-	pthread_mutex_unlock(&ctrl->lock);
+	nnvme_unlock(&ctrl->lock);
 	return ret;
 }

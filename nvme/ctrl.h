@@ -51,7 +51,11 @@ enum nnvme_log_level {
 	NNVME_LOG_ERROR, NNVME_LOG_WARNING, NNVME_LOG_INFO, NNVME_LOG_DEBUG,
 };
 
-/* One line without newline. May be called from any thread that calls the library. */
+/*
+ * One line without newline. Called from whatever thread has called the library, and with none of its locks held,
+ * so it may call the library itself. Not for the queue pair that its thread is just using, nor, while
+ * nnvme_ctrl_open() or nnvme_ctrl_close() is running, for that controller.
+ */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
 /* All zero is the default of everything. */

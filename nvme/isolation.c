@@ -119,12 +119,12 @@ static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnv
 	struct nnvme_canaries *c = NULL;
 	int ret;
 
-	pthread_mutex_lock(&ctrl->space->lock);
+	nnvme_lock(&ctrl->space->lock);
 	ret = nnvme_canaries_create(ctrl, qp, ns, &c, err);
 	ret = ret ? ret : make_attempts(c, result, err);
 	/* A late write would come before the completions of later commands, but look once more. */
 	ret = ret ? ret : nnvme_canaries_last_check(c, result, err);
-	pthread_mutex_unlock(&ctrl->space->lock);
+	nnvme_unlock(&ctrl->space->lock);
 	nnvme_canaries_destroy(c);
 	return ret;
 }

@@ -1,9 +1,67 @@
 // SPDX-License-Identifier: MIT
+/*
+ * Lines for the caller's listener, which may call the library: it never hears them while a lock of the library is
+ * held. What a thread says under one is kept until it lets the last of them go.
+ */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "nvme/private.h"
+
+struct line {
+	struct line *next;
+	nnvme_log_fn *fn;
+	void *arg;
+	enum nnvme_log_level level;
+	char text[600];
+};
+
+/* This thread's: locks that it holds, and the lines that wait. */
+static __thread unsigned locks;
+static __thread struct line *first, **last;
+
+static void keep(const struct nnvme_options *opts, enum nnvme_log_level level, const char *text)
+{
+	struct line *l = malloc(sizeof(*l));
+
+	if (!l)
+		return;		/* a line less; what it would tell of goes on */
+	*l = (struct line){ .fn = opts->log, .arg = opts->log_arg, .level = level };
+	snprintf(l->text, sizeof(l->text), "%s", text);
+	if (!first)
+		last = &first;
+	*last = l;
+	last = &l->next;
+}
+
+static void say_kept(void)
+{
+	struct line *l = first;
+
+	first = NULL;		/* the listener may come back here */
+	while (l) {
+		struct line *next = l->next;
+
+		l->fn(l->arg, l->level, l->text);
+		free(l);
+		l = next;
+	}
+}
+
+void nnvme_lock(pthread_mutex_t *lock)
+{
+	pthread_mutex_lock(lock);
+	locks++;
+}
+
+void nnvme_unlock(pthread_mutex_t *lock)
+{
+	pthread_mutex_unlock(lock);
+	if (!--locks)
+		say_kept();
+}
 
 void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const char *fmt, ...)
 {
@@ -17,10 +75,12 @@ void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	/* The texts of errors begin with it already. */
-	if (!strncmp(text, name, strlen(name))) {
-		ctrl->opts.log(ctrl->opts.log_arg, level, text);
-		return;
-	}
-	snprintf(line, sizeof(line), "%s: %s", name, text);
-	ctrl->opts.log(ctrl->opts.log_arg, level, line);
+	if (!strncmp(text, name, strlen(name)))
+		strcpy(line, text);
+	else
+		snprintf(line, sizeof(line), "%s: %s", name, text);
+	if (locks)
+		keep(&ctrl->opts, level, line);
+	else
+		ctrl->opts.log(ctrl->opts.log_arg, level, line);
 }

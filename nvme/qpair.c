@@ -292,9 +292,9 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&ctrl->lock);
+	nnvme_lock(&ctrl->lock);
 	ret = create_locked(ctrl, depth, qp, err);
-	pthread_mutex_unlock(&ctrl->lock);
+	nnvme_unlock(&ctrl->lock);
 	return ret;
 }
 
@@ -338,8 +338,8 @@ int nnvme_qpair_destroy(struct nnvme_qpair *qp)
 	if (!qp)
 		return 0;
 	ctrl = qp->ctrl;
-	pthread_mutex_lock(&ctrl->lock);
+	nnvme_lock(&ctrl->lock);
 	ret = nnvme_qpair_destroy_locked(qp);
-	pthread_mutex_unlock(&ctrl->lock);
+	nnvme_unlock(&ctrl->lock);
 	return ret;
 }
