@@ -52,9 +52,9 @@ enum nnvme_log_level {
 };
 
 /*
- * One line without newline. Called from whatever thread has called the library, and with none of its locks held,
- * so it may call the library itself. Not for the queue pair that its thread is just using, nor, while
- * nnvme_ctrl_open() or nnvme_ctrl_close() is running, for that controller.
+ * One line without newline. Called from any thread that calls the library, and with none of the
+ * library's locks held, so it may call the library itself; but not for the queue pair that its
+ * thread is just using, nor, while nnvme_ctrl_open() or nnvme_ctrl_close() runs, for that controller.
  */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
@@ -91,8 +91,8 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 		    struct nnvme_err *err);
 
 /*
- * Shut the controller down (CC.SHN, Base 2.x, Memory-Based Controller Shutdown), which may take as
- * long as it says in RTD3E, 5 s at least and 60 s at most; destroy what queue pairs are left, free
+ * Destroy what queue pairs are left, shut the controller down (CC.SHN, Base 2.x, Memory-Based
+ * Controller Shutdown), which may take as long as RTD3E says, 5 s at least and 60 s at most, free
  * all memory and close. NULL is allowed. No other thread may be using it.
  *
  * 0, or -EBUSY: the controller could not be stopped, see the top. Then nothing was given back:

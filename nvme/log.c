@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lines for the caller's listener, which may call the library: it never hears them while a lock of the library is
- * held. What a thread says under one is kept until it lets the last of them go.
+ * Lines for the caller's listener, which may call the library: it never hears them while a lock of
+ * the library is held. What a thread says under one is kept until it lets the last of them go.
  */
 #include <stdarg.h>
 #include <stdio.h>

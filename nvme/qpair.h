@@ -86,9 +86,9 @@ struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
 		struct {
-			uint16_t status;	/* 0, or the 15 bits of the status field: nnvme_status_text() */
+			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
-			uint32_t result;	/* DW0 of a command that failed; 0 of others: none here has one */
+			uint32_t result;	/* DW0 of a command that failed, else 0 */
 		};
 		uint64_t status_result;		/* all three, in one store */
 	};

@@ -98,7 +98,7 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	return ret;
 }
 
-/* Ranges from @lba on, as the controller's limits allow in one command; how many. *@blocks is what they name. */
+/* Ranges from @lba on, as many as one command may have; *blocks becomes what they name. */
 static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range *r, uint64_t lba,
 			    uint64_t *blocks)
 {

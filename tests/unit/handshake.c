@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How long the driver waits for a controller's registers, and what it does with one that was left half-way. Time
- * is the test's own: each pause of the driver lasts 100 ms, in which the controller looks once.
+ * How long the driver waits for a controller's registers, and what it does with one that was left
+ * half-way. Time is the test's own: each pause of the driver lasts 100 ms, in which the controller
+ * looks once.
  */
 #include "driver_rig.h"
 #include "nvme/private.h"

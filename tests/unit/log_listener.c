@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A listener of the log that uses the library itself, whatever the library was doing when it had a line to say. */
+/* A listener of the log that uses the library itself, whatever that was doing when it spoke. */
 #include <unistd.h>
 
 #include "driver_rig.h"

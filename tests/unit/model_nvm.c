@@ -110,7 +110,8 @@ static void sizes_above_the_limits_are_not_done(void **state)
 
 	host_up(&h, "size=1m,wzsl=1,dmrl=3,dmrsl=100,dmsl=250");
 	id = host_pages(&h, 1);
-	assert_int_equal(host_admin(&h, nvme_admin_identify, NVME_IDENTIFY_CNS_CSI_CTRL, 0, host_bus(&h, id)), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_identify, NVME_IDENTIFY_CNS_CSI_CTRL, 0,
+				    host_bus(&h, id)), 0);
 	assert_int_equal(id->wzsl, 1);
 	assert_int_equal(id->dmrl, 3);
 	assert_int_equal(id->dmrsl, 100);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Write Zeroes and deallocation of any length, within what the controller takes at once (NVM Command Set,
- * I/O Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips ranges above DMRSL and
- * says success, so what counts is what the blocks hold then.
+ * Write Zeroes and deallocation of any length, within what the controller takes at once (NVM Command
+ * Set, I/O Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips ranges above
+ * DMRSL and says success, so what counts is what the blocks hold then.
  */
 #include "driver_rig.h"
 
