@@ -168,9 +168,10 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * As nnvme_disable(), of a controller that somebody else left, perhaps half-way: enabled and never ready. A
- * reset of the function helps there (Base 2.x, Controller Level Reset). Of one that has none EN is cleared all
- * the same, as Linux does (nvme_disable_ctrl()): it is not the specification's way, but then the only one.
+ * As nnvme_disable(), of a controller that somebody else left, perhaps half-way: enabled and never
+ * ready. A reset of the function helps there (Base 2.x, Controller Level Reset). Where there is none,
+ * EN is cleared all the same, as Linux does (nvme_disable_ctrl()): not the specification's way, but
+ * then the only one.
  */
 int nnvme_take_over(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
