@@ -95,7 +95,7 @@ static int check_member(const struct nnvme_iommu_group *group,
 		if (rc)
 			return rc;
 		if (!strcmp(info.driver, "vfio-pci") || *info.vfio_dev)
-			return nnvme_pci_refuse_open(&info, err);
+			return nnvme_pci_refuse_open(&info, true, err);
 		if (info.class_code == NNVME_PCI_CLASS) {
 			rc = nnvme_pci_in_use(info.bdf, err);
 			return rc ? rc : 1;

@@ -48,6 +48,50 @@ static bool looks_cut(const char *text)
 			     !text[n + 2]));
 }
 
+/*
+ * "/dev/nvme0n1", "nvme0", "ng0n1p2": the address of the controller behind it, "" when there is none.
+ * A namespace with several paths has them below its subsystem; the first is as good as any.
+ */
+static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
+{
+	const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
+	struct dirent **names;
+	char device[64] = "", after;
+	unsigned x, y;
+	int n;
+
+	bdf[0] = 0;
+	if (sscanf(name, "nvme%un%u", &x, &y) == 2 || sscanf(name, "ng%un%u", &x, &y) == 2) {
+		char disk[32];
+
+		snprintf(disk, sizeof(disk), "nvme%un%u", x, y);
+		nnvme_sys_link_name(device, sizeof(device), NNVME_BLOCKS "/%s/device", disk);
+	} else if (sscanf(name, "nvme%u", &x) == 1) {
+		snprintf(device, sizeof(device), "nvme%u", x);
+	}
+	if (!strncmp(device, "nvme-subsys", 11)) {
+		n = nnvme_sys_list(&names, "/sys/class/nvme-subsystem/%s", device);
+		for (int i = 0; i < n; i++)
+			if (sscanf(names[i]->d_name, "nvme%u%c", &x, &after) == 1)
+				snprintf(device, sizeof(device), "nvme%u", x);
+		nnvme_sys_list_free(names, n);
+	}
+	if (*device)
+		nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device);
+}
+
+static int not_an_address(const char *text, struct nnvme_err *err)
+{
+	char bdf[NNVME_BDF_SIZE];
+
+	find_node(text, bdf);
+	if (*bdf)
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
+				  "%s", text, bdf);
+	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
+			  "0000:41:00.0 or 0000.41.00.0", text);
+}
+
 int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err)
 {
 	unsigned f[4];
@@ -60,8 +104,7 @@ int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err
 				  "at its colons; write 0000\\:41\\:00.0 or 0000.41.00.0", text);
 	if (!parse_with(text, ':', true, f) && !parse_with(text, ':', false, f) &&
 	    !parse_with(text, '.', true, f) && !parse_with(text, '.', false, f))
-		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
-				  "0000:41:00.0 or 0000.41.00.0", text);
+		return not_an_address(text, err);
 	snprintf(bdf, NNVME_BDF_SIZE, "%04x:%02x:%02x.%x", f[0], f[1], f[2], f[3]);
 	return 0;
 }
@@ -110,6 +153,19 @@ static int read_vfio_dev(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
+/* A userspace driver of another kind than VFIO's has it by a node of this name. */
+static int read_uio(struct nnvme_pci_info *info)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES "/%s/uio", info->bdf);
+
+	for (int i = 0; i < n; i++)
+		if (!strncmp(names[i]->d_name, "uio", 3) && strlen(names[i]->d_name) < sizeof(info->uio))
+			strcpy(info->uio, names[i]->d_name);
+	nnvme_sys_list_free(names, n);
+	return n >= 0 || n == -ENOENT ? 0 : n;
+}
+
 /* What only the nvme driver can tell. */
 static void read_nvme(struct nnvme_pci_info *info)
 {
@@ -147,6 +203,8 @@ int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 		rc = read_group(info);
 	if (!rc)
 		rc = read_vfio_dev(info);
+	if (!rc)
+		rc = read_uio(info);
 	if (rc)
 		return nnvme_fail(err, rc, "cannot read what sysfs says about %s: %s", info->bdf,
 				  strerror(-rc));

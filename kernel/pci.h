@@ -47,6 +47,7 @@ struct nnvme_pci_info {
 	char vfio_dev[32];	/* its VFIO node, "noiommu-vfio0" or "vfio0"; "" when none */
 	bool cdev;		/* /dev/vfio/devices/ has that node */
 	bool container;		/* /dev/vfio/ has its group's node: the way without iommufd */
+	char uio[16];		/* its UIO node, "uio0", for other userspace drivers; "" when none */
 	char model[64];		/* "" unless the kernel's driver has it */
 	uint64_t size;		/* bytes, all namespaces; 0 unless the kernel's driver has it */
 };
@@ -64,9 +65,12 @@ int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err
 int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *err);
 
 /*
- * 0 when nobody uses the controller's disks; -EBUSY with the first user found in @err: a mount
- * point, swap, a device stacked on it (holders/), or anybody else who has a disk exclusively.
- * Partitions, multipath disks and what is stacked on them count.
+ * 0 when nobody uses the controller; -EBUSY with the first user found in @err: a mount point, swap, a
+ * device stacked on one of its disks (holders/), a loop device or a storage target over one, anybody
+ * who has one exclusively, and any process that has it open or mapped by one of its nodes (disks,
+ * partitions, ngXnY, nvmeX, UIO's, VFIO's, sysfs's resource files). Multipath disks and what is
+ * stacked on them count. -EBUSY too when that can't be told because a disk's node is not in /dev or
+ * the machine's processes are not to be seen, as in a container; -EPERM not root.
  */
 int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
 
@@ -82,7 +86,7 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
  * finished. Takes as long as both drivers need, a second or so.
  *
  * Otherwise the device keeps the driver that it had, or has it back, and @err says why: -EBUSY
- * in use; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
+ * in use, as nnvme_pci_in_use() says; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
  * kernel can't; -ENODEV no such device or not NVMe; what the kernel said else.
  */
 int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err);

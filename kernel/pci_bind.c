@@ -54,9 +54,11 @@ static void load_driver(const char *driver)
 
 /*
  * Move the device to @driver, or with "" to none. 0 only when it is really there. Whatever failed,
- * driver_override is left at @driver.
+ * driver_override is left at @driver. @claim is asked again once nobody can open it any more: 1 when
+ * it says in @err that it is in use after all; or NULL.
  */
-static int move(const char *bdf, const char *driver)
+static int move(const char *bdf, const char *driver, const struct nnvme_pci_claim *claim,
+		struct nnvme_err *err)
 {
 	char now[32];
 	int rc = set_override(bdf, driver);
@@ -69,6 +71,8 @@ static int move(const char *bdf, const char *driver)
 		return 0;
 	if (*now)
 		rc = nnvme_sys_write(bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", bdf);
+	if (!rc && claim && nnvme_pci_claim_check(claim, err))
+		return 1;
 	if (!rc && *driver)
 		rc = nnvme_sys_write(bdf, "/sys/bus/pci/drivers_probe");
 	read_driver(bdf, now);
@@ -83,7 +87,7 @@ static int give_back(const char *bdf, const struct former *had)
 
 	if (*had->driver)
 		load_driver(had->driver);
-	rc = move(bdf, had->driver);
+	rc = move(bdf, had->driver, NULL, NULL);
 	rc2 = set_override(bdf, had->override);
 	return rc ? rc : rc2;
 }
@@ -109,28 +113,6 @@ static int recall(const char *bdf, struct former *had)
 		return -ENOENT;
 	if (!strcmp(had->driver, "-"))
 		had->driver[0] = 0;
-	return 0;
-}
-
-int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err)
-{
-	static const char *const form[] = {
-		"/dev/vfio/devices/%s", "/dev/vfio/%s", "/dev/vfio/noiommu-%s",
-	};
-
-	for (int i = 0; i < 3; i++) {
-		const char *name = i ? info->group : info->vfio_dev;
-		char node[64], comm[32];
-		int pid;
-
-		if (!*name)
-			continue;
-		snprintf(node, sizeof(node), form[i], name);
-		pid = nnvme_node_holder(node, comm);
-		if (pid)
-			return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has it open; "
-					  "end that first", info->bdf, pid, comm);
-	}
 	return 0;
 }
 
@@ -198,15 +180,17 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 static int bind_device(const char *bdf, const char *driver, const struct former *had,
 		       struct nnvme_err *err)
 {
-	int *fds, claimed, rc;
+	struct nnvme_pci_claim claim;
+	int rc = nnvme_pci_claim(bdf, &claim, err);
 
-	claimed = nnvme_pci_claim(bdf, &fds, err);
-	if (claimed < 0)
-		return claimed;
-	rc = move(bdf, driver);
+	if (rc)
+		return rc;
+	rc = move(bdf, driver, &claim, err);
 	/* Before the former driver comes back: an open disk would keep its name taken. */
-	nnvme_pci_release(fds, claimed);
-	if (rc == -ENODEV)
+	nnvme_pci_release(&claim);
+	if (rc == 1)
+		rc = err ? err->code : -EBUSY;
+	else if (rc == -ENODEV)
 		nnvme_fail(err, rc, "cannot bind %s: %s did not take it; the kernel's log says "
 			   "why (dmesg)", bdf, driver);
 	else if (rc)
@@ -290,7 +274,7 @@ int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struc
 	if (rc || is_ready(&info, driver))
 		return rc;
 	rebind = has_vfio(&info);
-	rc = rebind ? nnvme_pci_refuse_open(&info, err) : nnvme_pci_in_use(info.bdf, err);
+	rc = rebind ? nnvme_pci_refuse_open(&info, true, err) : nnvme_pci_in_use(info.bdf, err);
 	if (!rc)
 		rc = check_driver(&info, driver, err);
 	if (!rc)
@@ -319,7 +303,7 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 static int give_to_any(const char *bdf)
 {
 	char now[32];
-	int rc = move(bdf, "");
+	int rc = move(bdf, "", NULL, NULL);
 
 	load_driver("nvme");
 	if (!rc)
@@ -346,7 +330,7 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 		nnvme_note_remove(info.bdf);
 		return 0;
 	}
-	rc = nnvme_pci_refuse_open(&info, err);
+	rc = nnvme_pci_refuse_open(&info, true, err);
 	if (rc)
 		return rc;
 	rc = known ? give_back(info.bdf, &had) : give_to_any(info.bdf);
@@ -362,9 +346,10 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int *fds, claimed, rc;
+	struct nnvme_pci_claim claim;
 	struct former had;
 	bool noted;
+	int rc;
 
 	rc = nnvme_pci_info(bdf, &info, err);
 	if (!rc)
@@ -374,13 +359,15 @@ int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 	rc = noted ? 0 : remember(bdf, &had);
 	if (rc)
 		return denied(err, rc, "write to " NNVME_NOTES " about", bdf);
-	claimed = nnvme_pci_claim(bdf, &fds, err);
-	if (claimed < 0) {
+	rc = nnvme_pci_claim(bdf, &claim, err);
+	if (rc) {
 		nnvme_note_remove(bdf);
-		return claimed;
+		return rc;
 	}
-	rc = move(bdf, "");
-	nnvme_pci_release(fds, claimed);
+	rc = move(bdf, "", &claim, err);
+	nnvme_pci_release(&claim);
+	if (rc == 1)
+		return err ? err->code : -EBUSY;
 	return rc ? denied(err, rc, "unbind", bdf) : 0;
 }
 

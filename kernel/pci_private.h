@@ -4,9 +4,11 @@
 
 /* What the pci_*.c files and the VFIO device share. Private to the library; not installed. */
 
+#include "kernel/openers.h"
 #include "kernel/pci.h"
 
 #define NNVME_PCI_DEVICES "/sys/bus/pci/devices"
+#define NNVME_BLOCKS "/sys/class/block"
 #define NNVME_NOIOMMU_SWITCH "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 /* Names of block devices, as in /sys/class/block. */
@@ -18,21 +20,31 @@ int nnvme_pci_disks(const char *bdf, char (**names)[NNVME_BLOCK_NAME]);
 /* The size of a block device in bytes; 0 when it can't be told. */
 uint64_t nnvme_block_size(const char *name);
 
-/*
- * Open every disk of the controller exclusively, so that nobody can begin to use one while its
- * driver is being changed. Their number, or -EBUSY; nnvme_pci_release() gives them back.
- */
-int nnvme_pci_claim(const char *bdf, int **fds, struct nnvme_err *err);
-void nnvme_pci_release(int *fds, int count);
+/* Every node by which a program can have it; nnvme_nodes_free(). */
+int nnvme_pci_nodes(const struct nnvme_pci_info *info, struct nnvme_nodes *nodes);
+
+/* A controller that nobody uses: its disks are open exclusively, so that nobody can begin to. */
+struct nnvme_pci_claim {
+	struct nnvme_nodes nodes;
+	int *fds;
+	int count;
+};
+
+/* 0, and nnvme_pci_release() gives it back; -EBUSY like nnvme_pci_in_use(), -errno. */
+int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err);
+void nnvme_pci_release(struct nnvme_pci_claim *claim);
 
 /*
- * Who has a device node open: its process ID with its name in @comm, or 0 when nobody can be
- * found (others' processes can only be seen by root).
+ * Ask again about what a claim does not keep away, programs and parts of the kernel that open a
+ * disk as everybody may: they had until its driver was gone. 0 or -errno.
  */
-int nnvme_node_holder(const char *node, char comm[32]);
+int nnvme_pci_claim_check(const struct nnvme_pci_claim *claim, struct nnvme_err *err);
 
-/* -EBUSY when a program has the device's VFIO node open: unbinding would wait for that to end. */
-int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, struct nnvme_err *err);
+/*
+ * -EBUSY when a program has the device by one of its nodes: unbinding it from VFIO would wait for
+ * that to end. @strict: also an error when this user can't see all programs.
+ */
+int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, bool strict, struct nnvme_err *err);
 
 /*
  * Take a device from its driver for a while, when nobody uses its disks, and give it back. What it

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who uses a controller: the file systems, swap areas and stacked devices on its disks, and the
- * programs that have its VFIO node open. The kernel lets anybody unbind a driver under a mounted
- * file system (drivers/base/bus.c asks nobody), so this is what protects the user's data.
+ * Who uses a controller: the file systems, swap areas and stacked devices on its disks, loop devices
+ * and targets over them, and the programs that have one of its nodes open. The kernel lets anybody
+ * unbind a driver under a mounted file system (drivers/base/bus.c asks nobody), so this is what
+ * protects the user's data.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/block_users.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
-#define BLOCKS "/sys/class/block"
+/* The first PID namespace's number (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
+#define WHOLE_MACHINE "pid:[4026531836]"
 
 /* The disk for one entry of the controller's directory; false when it is something else. */
 static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
@@ -32,7 +35,7 @@ static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
 	if (sscanf(entry, "nvme%uc%un%u%n", &subsystem, &controller, &namespace, &n) == 3 &&
 	    !entry[n]) {
 		snprintf(name, NNVME_BLOCK_NAME, "nvme%un%u", subsystem, namespace);
-		return nnvme_sys_exists(BLOCKS "/%s", name);
+		return nnvme_sys_exists(NNVME_BLOCKS "/%s", name);
 	}
 	return false;
 }
@@ -82,7 +85,7 @@ uint64_t nnvme_block_size(const char *name)
 {
 	char text[32];
 
-	if (nnvme_sys_read(text, sizeof(text), BLOCKS "/%s/size", name) < 0)
+	if (nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/size", name) < 0)
 		return 0;
 	return strtoull(text, NULL, 10) * 512;	/* sysfs counts so whatever the block size */
 }
@@ -168,7 +171,7 @@ static int check_block(const struct search *s, const char *name, const char *und
 static int check_holders(const struct search *s, const char *name, int depth)
 {
 	struct dirent **names;
-	int n = nnvme_sys_list(&names, BLOCKS "/%s/holders", name), rc = 0;
+	int n = nnvme_sys_list(&names, NNVME_BLOCKS "/%s/holders", name), rc = 0;
 
 	if (n > 0) {
 		rc = depth ? check_block(s, names[0]->d_name, name, depth - 1) : 0;
@@ -183,10 +186,10 @@ static int check_holders(const struct search *s, const char *name, int depth)
 static int check_partitions(const struct search *s, const char *name)
 {
 	struct dirent **names;
-	int n = nnvme_sys_list(&names, BLOCKS "/%s", name), rc = 0;
+	int n = nnvme_sys_list(&names, NNVME_BLOCKS "/%s", name), rc = 0;
 
 	for (int i = 0; i < n && !rc; i++)
-		if (nnvme_sys_exists(BLOCKS "/%s/%s/partition", name, names[i]->d_name))
+		if (nnvme_sys_exists(NNVME_BLOCKS "/%s/%s/partition", name, names[i]->d_name))
 			rc = check_block(s, names[i]->d_name, NULL, 8);
 	nnvme_sys_list_free(names, n);
 	return n < 0 ? n : rc;
@@ -200,7 +203,7 @@ static int check_block(const struct search *s, const char *name, const char *und
 
 	if (under)
 		snprintf(on, sizeof(on), ", which lies on /dev/%s,", under);
-	rc = nnvme_sys_read(dev, sizeof(dev), BLOCKS "/%s/dev", name);
+	rc = nnvme_sys_read(dev, sizeof(dev), NNVME_BLOCKS "/%s/dev", name);
 	if (rc < 0)
 		return nnvme_fail(s->err, rc, "cannot tell who uses /dev/%s of %s: %s", name,
 				  s->bdf, strerror(-rc));
@@ -214,12 +217,34 @@ static int check_block(const struct search *s, const char *name, const char *und
 	return check_holders(s, name, depth);
 }
 
+static int read_tables(struct search *s)
+{
+	int rc = nnvme_sys_read_all(&s->mounts, "/proc/self/mountinfo");
+
+	if (!rc)
+		rc = nnvme_sys_read_all(&s->swaps, "/proc/swaps");
+	if (rc != -ENOENT || !s->mounts)
+		return rc;
+	s->swaps = calloc(1, 1);	/* a kernel without swap */
+	return s->swaps ? 0 : -ENOMEM;
+}
+
+/* A disk that the kernel hides has no node: its paths' common one has. */
+static bool is_hidden(const char *disk)
+{
+	char text[8];
+
+	return nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/hidden", disk) > 0 && *text == '1';
+}
+
 static int check_disks(struct search *s)
 {
 	char (*disks)[NNVME_BLOCK_NAME];
 	int n = nnvme_pci_disks(s->bdf, &disks), rc = n < 0 ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++) {
+		if (is_hidden(disks[i]))
+			continue;
 		rc = check_block(s, disks[i], NULL, 8);
 		if (!rc)
 			rc = check_partitions(s, disks[i]);
@@ -228,46 +253,54 @@ static int check_disks(struct search *s)
 	return rc;
 }
 
-/* The users that have a name. */
-static int check_named(const char *bdf, struct nnvme_err *err)
+/* What lies on one of the nodes without having claimed it, and where that is mounted in turn. */
+static int check_block_users(struct search *s, const struct nnvme_nodes *nodes)
 {
-	struct search s = { .bdf = bdf, .err = err };
-	int rc;
+	struct nnvme_block_user user;
+	int rc = nnvme_block_user_find(nodes, &user);
 
-	/* Written over by whoever knows better. */
-	nnvme_fail(err, -EIO, "cannot tell who uses %s: reading sysfs or /proc failed", bdf);
-	rc = nnvme_sys_read_all(&s.mounts, "/proc/self/mountinfo");
-	if (!rc)
-		rc = nnvme_sys_read_all(&s.swaps, "/proc/swaps");
-	if (rc == -ENOENT && s.mounts) {	/* a kernel without swap */
-		s.swaps = calloc(1, 1);
-		rc = s.swaps ? 0 : -ENOMEM;
+	if (rc <= 0)
+		return rc;
+	rc = 0;
+	if (*user.loop) {
+		rc = s->mounts ? 0 : read_tables(s);
+		if (!rc)
+			rc = check_block(s, user.loop, user.node + strlen("/dev/"), 8);
 	}
-	if (!rc)
-		rc = check_disks(&s);
-	free(s.mounts);
-	free(s.swaps);
-	if (err)
-		err->code = rc;
-	return rc;
+	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, user.what);
 }
 
-void nnvme_pci_release(int *fds, int count)
+/* Processes that open disks as everybody may. Those of other containers are not to be seen. */
+static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
-	for (int i = 0; i < count; i++)
-		nnvme_sys_close(&fds[i]);
-	free(fds);
+	char space[32];
+	int rc = nnvme_sys_link(space, sizeof(space), "/proc/self/ns/pid");
+
+	if (!rc && strcmp(space, WHOLE_MACHINE) != 0)
+		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
+				  "container can be seen (a PID namespace); run it outside of that, or "
+				  "with the machine's (--pid=host)", bdf);
+	if (rc && rc != -ENOENT)	/* a kernel without these */
+		return rc;
+	/* udev looks at a disk that has just come: give it half a second. */
+	for (int tries = 0; tries < 25; tries++) {
+		rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, err);
+		if (rc != -EBUSY)
+			break;
+		nnvme_sys.pause(20);
+	}
+	return rc == -EACCES || rc == -EPERM ?
+	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be looked at; "
+			  "run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
 }
 
-/* A disk's descriptor, -ENOENT when it has no node, or another -errno. */
+/* A disk's descriptor, -ENXIO when its controller is dead, or another -errno. */
 static int claim_disk(const char *bdf, const char *disk, struct nnvme_err *err)
 {
 	int fd = nnvme_sys_open(O_RDONLY | O_EXCL, "/dev/%s", disk);
 
-	if (fd >= 0 || fd == -ENOENT)
-		return fd;
-	if (fd == -ENXIO || fd == -ENODEV)	/* its controller is dead */
-		return -ENOENT;
+	if (fd >= 0 || fd == -ENXIO || fd == -ENODEV)
+		return fd == -ENODEV ? -ENXIO : fd;
 	if (fd == -EBUSY)
 		return nnvme_fail(err, fd, "%s is in use: another program, or a mount in another "
 				  "mount namespace, has /dev/%s; end that first", bdf, disk);
@@ -275,74 +308,144 @@ static int claim_disk(const char *bdf, const char *disk, struct nnvme_err *err)
 			  disk, bdf, strerror(-fd), fd == -EACCES ? "; run as root" : "");
 }
 
-int nnvme_pci_claim(const char *bdf, int **fds, struct nnvme_err *err)
+/* Without its node, or with another's by that name, nobody can say whether a disk is in use. */
+static int check_node(const char *bdf, const struct nnvme_nodes *nodes, const char *disk, int fd,
+		      struct nnvme_err *err)
+{
+	const struct nnvme_node *node = NULL, *is;
+	struct nnvme_file_type type = { 0 };
+	char path[NNVME_BLOCK_NAME + 8];
+	int rc = fd == -ENOENT ? 0 : nnvme_sys_fd_type(&type, fd);
+
+	snprintf(path, sizeof(path), "/dev/%s", disk);
+	for (size_t i = 0; i < nodes->count; i++)
+		if (!strcmp(nodes->list[i].name, path))
+			node = &nodes->list[i];
+	if (rc || !node)
+		return nnvme_fail(err, rc ? rc : -EIO, "cannot tell which node is that of %s of %s", path,
+				  bdf);
+	is = nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
+	if (is == node)
+		return 0;
+	return nnvme_fail(err, -EBUSY, "cannot tell whether %s of %s is in use: there is %s by that name "
+			  "here; run it where /dev is the machine's, or first: mknod %s b %u %u", path, bdf,
+			  fd == -ENOENT ? "nothing" : "another file", path, node->major, node->minor);
+}
+
+static int claim_disks(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	char (*disks)[NNVME_BLOCK_NAME];
-	int n, fd, count = 0;
+	int n = nnvme_pci_disks(bdf, &disks), rc = n < 0 ? n : 0;
 
-	*fds = NULL;
-	n = nnvme_pci_disks(bdf, &disks);
-	if (n < 0)
-		return nnvme_fail(err, n, "cannot find the disks of %s: %s", bdf, strerror(-n));
-	*fds = calloc((size_t)n + 1, sizeof(**fds));
-	for (int i = 0; i < n && *fds; i++) {
-		fd = claim_disk(bdf, disks[i], err);
-		if (fd >= 0) {
-			(*fds)[count++] = fd;
-		} else if (fd != -ENOENT) {
-			nnvme_pci_release(*fds, count);
-			*fds = NULL;
-			count = fd;
-		}
+	if (!rc)
+		claim->fds = calloc((size_t)n + 1, sizeof(*claim->fds));
+	if (!rc && !claim->fds)
+		rc = -ENOMEM;
+	for (int i = 0; i < n && !rc; i++) {
+		int fd = is_hidden(disks[i]) ? -ENXIO : claim_disk(bdf, disks[i], err);
+
+		if (fd >= 0)
+			claim->fds[claim->count++] = fd;
+		if (fd != -ENXIO)
+			rc = fd >= 0 || fd == -ENOENT ?
+			     check_node(bdf, &claim->nodes, disks[i], fd, err) : fd;
 	}
 	free(disks);
-	return *fds || count < 0 ? count : nnvme_fail(err, -ENOMEM, "out of memory");
+	return rc;
+}
+
+/* The users that have a name; @disks: also those that a claim keeps away. */
+static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct nnvme_err *err)
+{
+	struct search s = { .bdf = claim->nodes.bdf, .err = err };
+	int rc = disks ? read_tables(&s) : 0;
+
+	if (!rc && disks)
+		rc = check_disks(&s);
+	if (!rc)
+		rc = check_block_users(&s, &claim->nodes);
+	free(s.mounts);
+	free(s.swaps);
+	return rc;
+}
+
+/* Written over by whoever knows better. */
+static void not_known(const char *bdf, struct nnvme_err *err)
+{
+	nnvme_fail(err, -EIO, "cannot tell who uses %s: reading sysfs or /proc failed", bdf);
+}
+
+static int set_code(int rc, struct nnvme_err *err)
+{
+	if (err)
+		err->code = rc;
+	return rc;
+}
+
+int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int rc = nnvme_pci_info(bdf, &info, err);
+
+	*claim = (struct nnvme_pci_claim){ 0 };
+	if (rc)
+		return rc;
+	not_known(info.bdf, err);
+	rc = nnvme_pci_nodes(&info, &claim->nodes);
+	if (!rc)
+		rc = check_named(claim, true, err);
+	if (!rc)
+		rc = claim_disks(info.bdf, claim, err);
+	if (!rc)
+		rc = check_openers(info.bdf, claim, err);
+	if (rc)
+		nnvme_pci_release(claim);
+	return set_code(rc, err);
+}
+
+int nnvme_pci_claim_check(const struct nnvme_pci_claim *claim, struct nnvme_err *err)
+{
+	int rc;
+
+	not_known(claim->nodes.bdf, err);
+	rc = check_named(claim, false, err);
+	if (!rc)
+		rc = check_openers(claim->nodes.bdf, claim, err);
+	return set_code(rc, err);
+}
+
+void nnvme_pci_release(struct nnvme_pci_claim *claim)
+{
+	for (int i = 0; i < claim->count; i++)
+		nnvme_sys_close(&claim->fds[i]);
+	free(claim->fds);
+	nnvme_nodes_free(&claim->nodes);
+	*claim = (struct nnvme_pci_claim){ 0 };
 }
 
 int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err)
 {
-	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err), *fds;
+	struct nnvme_pci_claim claim;
+	int rc = nnvme_pci_claim(bdf, &claim, err);
 
 	if (!rc)
-		rc = check_named(info.bdf, err);
-	if (rc)
-		return rc;
-	rc = nnvme_pci_claim(info.bdf, &fds, err);
-	if (rc < 0)
-		return rc;
-	nnvme_pci_release(fds, rc);
-	return 0;
+		nnvme_pci_release(&claim);
+	return rc;
 }
 
-static bool process_has(const char *pid, const char *node)
+int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, bool strict, struct nnvme_err *err)
 {
-	struct dirent **names;
-	int n = nnvme_sys_list(&names, "/proc/%s/fd", pid);
-	bool found = false;
-	char target[256];
+	struct nnvme_nodes nodes;
+	int rc = nnvme_pci_nodes(info, &nodes);
 
-	for (int i = 0; i < n && !found; i++)
-		found = !nnvme_sys_link(target, sizeof(target), "/proc/%s/fd/%s", pid,
-					names[i]->d_name) && !strcmp(target, node);
-	nnvme_sys_list_free(names, n);
-	return found;
-}
-
-int nnvme_node_holder(const char *node, char comm[32])
-{
-	struct dirent **names;
-	int n = nnvme_sys_list(&names, "/proc"), pid = 0;
-
-	comm[0] = 0;
-	for (int i = 0; i < n && !pid; i++) {
-		const char *name = names[i]->d_name;
-
-		if (name[strspn(name, "0123456789")] || !process_has(name, node))
-			continue;
-		pid = atoi(name);
-		nnvme_sys_read(comm, 32, "/proc/%d/comm", pid);
+	if (!rc) {
+		rc = nnvme_nodes_refuse_open(&nodes, NULL, 0, err);
+		nnvme_nodes_free(&nodes);
 	}
-	nnvme_sys_list_free(names, n);
-	return pid;
+	if (rc == -EBUSY)
+		return rc;
+	if (!rc || !strict)
+		return 0;
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot tell who has %s open: %s%s",
+			  info->bdf, strerror(-rc), rc == -EACCES ? "; run as root" : "");
 }

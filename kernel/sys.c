@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +44,11 @@ static int run(char *const argv[])
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+static bool same_files(pid_t a, pid_t b)
+{
+	return !syscall(SYS_kcmp, a, b, KCMP_FILES, 0ul, 0ul);
 }
 
 static int has_cap(int capability)
@@ -88,9 +95,12 @@ struct nnvme_sys nnvme_sys = {
 	.scandir = scandir,
 	.mkdir = mkdir,
 	.unlink = unlink,
+	.rename = rename,
+	.statx = statx,
 	.flock = flock,
 	.pause = pause_ms,
 	.run = run,
+	.same_files = same_files,
 	.has_cap = has_cap,
 	.memlock = memlock,
 };
@@ -149,6 +159,36 @@ int nnvme_sys_ioctl(int fd, unsigned long request, void *arg)
 		rc = nnvme_sys.ioctl(fd, request, arg);
 	while (rc < 0 && errno == EINTR);
 	return rc < 0 ? -errno : rc;
+}
+
+static int get_type(struct nnvme_file_type *type, int fd, const char *path, int flags)
+{
+	struct statx stx;
+
+	/*
+	 * Nothing is asked for, because this much is always told, also of a user's FUSE mount, which
+	 * refuses root (fuse_getattr() in fs/fuse/dir.c).
+	 */
+	if (nnvme_sys.statx(fd, path, flags | AT_STATX_DONT_SYNC, 0, &stx))
+		return -errno;
+	*type = (struct nnvme_file_type){
+		.mode = stx.stx_mode & S_IFMT, .major = stx.stx_rdev_major, .minor = stx.stx_rdev_minor,
+	};
+	return 0;
+}
+
+int nnvme_sys_type(struct nnvme_file_type *type, const char *path_fmt, ...)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	MAKE_PATH(path, path_fmt, rc);
+	return rc ? rc : get_type(type, AT_FDCWD, path, 0);
+}
+
+int nnvme_sys_fd_type(struct nnvme_file_type *type, int fd)
+{
+	return get_type(type, fd, "", AT_EMPTY_PATH);
 }
 
 bool nnvme_sys_exists(const char *path_fmt, ...)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -41,9 +42,12 @@ struct nnvme_sys {
 		       int (*compare)(const struct dirent **, const struct dirent **));
 	int (*mkdir)(const char *path, mode_t mode);
 	int (*unlink)(const char *path);
+	int (*rename)(const char *from, const char *to);
+	int (*statx)(int dir, const char *path, int flags, unsigned mask, struct statx *stx);
 	int (*flock)(int fd, int operation);
 	void (*pause)(unsigned ms);
-	int (*run)(char *const argv[]);		/* 0, or -errno when it failed or exited with != 0 */
+	int (*run)(char *const argv[]);		/* 0; -ENOENT no such program; -EIO its exit status */
+	bool (*same_files)(pid_t a, pid_t b);	/* do two threads surely share their descriptors? */
 	int (*has_cap)(int capability);		/* is it in effect: 1, 0 or -errno */
 	uint64_t (*memlock)(void);		/* RLIMIT_MEMLOCK in bytes, UINT64_MAX: no limit */
 };
@@ -57,6 +61,17 @@ void nnvme_sys_close(int *fd);
 
 /* What the kernel returned (0 or more), or -errno. */
 int nnvme_sys_ioctl(int fd, unsigned long request, void *arg);
+
+/* The kind of a file, of S_IFMT, and the number of the device whose node it is. */
+struct nnvme_file_type {
+	mode_t mode;
+	unsigned major, minor;
+};
+
+/* Of a path, links followed, and of a descriptor. They never wait for a file server. */
+int nnvme_sys_type(struct nnvme_file_type *type, const char *path_fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int nnvme_sys_fd_type(struct nnvme_file_type *type, int fd);
 
 /* False only when it is certain that there is no such file. */
 bool nnvme_sys_exists(const char *path_fmt, ...) __attribute__((format(printf, 1, 2)));

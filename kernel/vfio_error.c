@@ -53,6 +53,21 @@ static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
 	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
 }
 
+/* Not VFIO's: the kernel's own, as a rule, or what another userspace driver uses. */
+static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	int rc = *info->uio ? nnvme_pci_refuse_open(info, false, err) : 0;
+
+	if (rc)
+		return rc;
+	if (*info->uio)
+		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, by which another userspace "
+				  "driver uses it (/dev/%s); when that no longer does, run: noiommu-nvme "
+				  "bind %s", info->bdf, info->driver, info->uio, info->bdf);
+	return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s; run: noiommu-nvme bind %s",
+			  info->bdf, info->driver, info->bdf);
+}
+
 int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
 		     struct nnvme_err *err)
 {
@@ -65,33 +80,53 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 				  info->bdf, info->bdf);
 	/* Some devices have a VFIO driver of their own: by its entry in sysfs one knows it. */
 	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
-		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %s; run: noiommu-nvme bind "
-				  "%s", info->bdf, info->driver, info->bdf);
+		return other_driver(info, err);
 	if (!info->cdev && !info->container)
 		return no_node(info, err);
 	return check_mode(info, mode, err);
 }
 
-/* Another descriptor has the device; say whose if that can be found out. */
+/* Who has the device open: -EBUSY and his name in @err, or 0 when nobody can be found. */
 static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
-	char node[64], comm[32];
-	int pid;
+	struct nnvme_nodes nodes;
+	char comm[32];
+	int pid = 0;
 
-	snprintf(node, sizeof(node), "/dev/vfio/devices/%s", info->vfio_dev);
-	pid = nnvme_node_holder(node, comm);
-	if (!pid && *info->group) {
-		snprintf(node, sizeof(node), "/dev/vfio/%s", info->group);
-		pid = nnvme_node_holder(node, comm);
+	if (!nnvme_pci_nodes(info, &nodes)) {
+		pid = nnvme_nodes_opener(&nodes, comm);
+		nnvme_nodes_free(&nodes);
 	}
-	if (pid && pid == getpid())
+	if (!pid)
+		return 0;
+	if (pid == getpid())
 		return nnvme_fail(err, -EBUSY, "%s is already open in this program; close it there "
 				  "first", info->bdf);
-	if (pid)
-		return nnvme_fail(err, -EBUSY, "%s is already open in another program, process %d "
-				  "(%s); end that first", info->bdf, pid, comm);
-	return nnvme_fail(err, -EBUSY, "%s is already open in another program; end that first",
-			  info->bdf);
+	return nnvme_fail(err, -EBUSY, "%s is already open in another program, process %d (%s); end "
+			  "that first", info->bdf, pid, comm);
+}
+
+#define UNSEEN "another program may have it open that can't be seen from here (look as root, outside of " \
+	"containers)"
+
+static int busy(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	int rc = open_elsewhere(info, err);
+
+	return rc ? rc : nnvme_fail(err, -EBUSY, "the kernel says that %s is busy: " UNSEEN, info->bdf);
+}
+
+/* EINVAL of the bind ioctl: drivers/vfio/device_cdev.c, and iommufd_device_bind(). */
+static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	int rc = open_elsewhere(info, err);
+
+	if (rc)
+		return rc;
+	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an iommufd (%s): " UNSEEN "%s; the "
+			  "kernel's log may say more (dmesg)", info->bdf, strerror(EINVAL),
+			  is_noiommu(info) ? "" : ", or its DMA is not coherent with the CPU's caches, as "
+			  "iommufd needs it (arm64), or its IOMMU has no driver");
 }
 
 /*
@@ -101,8 +136,8 @@ static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *e
 static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct dirent **names;
-	bool found = false;
 	char driver[32];
+	bool found = false;
 	int n;
 
 	if (!info->iommu)
@@ -116,7 +151,7 @@ static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *er
 		    !strcmp(driver, "pcieport"))
 			continue;
 		found = true;
-		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %s, which the driver %s has: "
+		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %.64s, which the driver %.64s has: "
 			   "no program can have one alone; bind that to vfio-pci too, or to nothing",
 			   info->bdf, info->group, mate, driver);
 	}
@@ -131,7 +166,7 @@ int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, 
 		return nnvme_fail(err, -EPERM, "cannot open /dev/vfio/%s of %s: permission denied; "
 				  "run as root", node, info->bdf);
 	if (rc == -EBUSY)
-		return open_elsewhere(info, err);
+		return busy(info, err);
 	return nnvme_fail(err, rc, "cannot open /dev/vfio/%s of %s: %s", node, info->bdf,
 			  strerror(-rc));
 }
@@ -160,7 +195,7 @@ int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 		return nnvme_fail(err, -EPERM, "cannot open /dev/vfio/devices/%s of %s: permission "
 				  "denied; run as root", info->vfio_dev, info->bdf);
 	if (rc == -EBUSY)
-		return open_elsewhere(info, err);
+		return busy(info, err);
 	if (rc == -ENOENT)
 		return nnvme_fail(err, -ENODEV, "%s has no node /dev/vfio/devices/%s although the "
 				  "kernel offers it; is /dev a devtmpfs?", info->bdf,
@@ -186,8 +221,10 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	if ((rc == -EBUSY || rc == -EPERM) && shared_group(info, err))
 		return -EBUSY;
 	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
-	if (rc == -EINVAL || rc == -EBUSY)
-		return open_elsewhere(info, err);
+	if (rc == -EINVAL)
+		return not_bindable(info, err);
+	if (rc == -EBUSY)
+		return busy(info, err);
 	if (rc == -EPERM && !is_noiommu(info))
 		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; "
 				  "to accept that, boot with iommufd.allow_unsafe_interrupts=1",
@@ -215,7 +252,19 @@ int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *
 		return nnvme_vfio_iommufd_failed(&info, -ENOENT, err);
 	if (shared_group(&info, err))
 		return -EBUSY;
-	return nnvme_pci_refuse_open(&info, err);
+	return nnvme_pci_refuse_open(&info, false, err);
+}
+
+/* Of type1 (vfio_dma_do_map() in drivers/vfio/vfio_iommu_type1.c); iommufd: no IOVAs are left. */
+static int too_many_mappings(const char *name, size_t len, struct nnvme_err *err)
+{
+	char limit[16];
+
+	if (nnvme_sys_read(limit, sizeof(limit), "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") <= 0)
+		strcpy(limit, "65535");
+	return nnvme_fail(err, -ENOSPC, "cannot map %zu KiB for %s: the IOMMU has no room left; a VFIO "
+			  "container takes %s mappings: register memory in fewer and larger pieces, or "
+			  "load vfio_iommu_type1 with a greater dma_entry_limit", len / 1024, name, limit);
 }
 
 int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err)
@@ -230,6 +279,8 @@ int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct
 	if (rc == -ENOMEM)
 		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: out of memory", len / 1024,
 				  name);
+	if (rc == -ENOSPC)
+		return too_many_mappings(name, len, err);
 	if (rc == -EFAULT)
 		return nnvme_fail(err, rc, "cannot pin %zu bytes at %p for %s: not all of that is "
 				  "writable memory of this program", len, va, name);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,15 @@ void fake_link(const char *target, const char *path_fmt, ...)
 	assert_int_equal(symlink(target, path), 0);
 }
 
+void fake_node(const char *type, const char *number, const char *path_fmt, ...)
+{
+	char text[40];
+	PATH(path, path_fmt);
+
+	snprintf(text, sizeof(text), "%s %s", type, number);
+	write_text(path, text);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	return remove(path);
@@ -117,14 +127,15 @@ static bool has_iommu(const char *bdf)
 static void attach_vfio(const char *bdf)
 {
 	const char *prefix = has_iommu(bdf) ? "" : "noiommu-";
+	const char *number = has_iommu(bdf) ? "250:0\n" : "250:1\n";
 
 	if (!*fake_driver(bdf))
 		fake_link("../../drivers/vfio-pci", "/sys/bus/pci/devices/%s/driver", bdf);
 	fake_file("", "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/uevent", bdf, prefix);
 	if (fake.no_cdev || (fake.no_noiommu_cdev && !has_iommu(bdf)))
 		return;
-	fake_file("250:0\n", "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/dev", bdf, prefix);
-	fake_file("", "/dev/vfio/devices/%svfio0", prefix);
+	fake_file(number, "/sys/bus/pci/devices/%s/vfio-dev/%svfio0/dev", bdf, prefix);
+	fake_node("c", number, "/dev/vfio/devices/%svfio0", prefix);
 }
 
 void fake_bind_vfio(const char *bdf)
@@ -138,13 +149,15 @@ void fake_bind_vfio(const char *bdf)
 void fake_groups(void)
 {
 	fake_file("", "/dev/vfio/vfio");
-	fake_file("", "/dev/vfio/5");
+	fake_file("240:5\n", "/sys/class/vfio/5/dev");
+	fake_node("c", "240:5", "/dev/vfio/5");
 }
 
 static void detach(const char *bdf)
 {
 	fake_remove("/sys/bus/pci/devices/%s/driver", bdf);
 	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", bdf);
+	fake_remove("/sys/bus/pci/devices/%s/uio", bdf);
 	fake_hide_disks(bdf);
 }
 
@@ -176,8 +189,10 @@ static int probe_driver(const char *bdf)
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
 	if (strstr(driver, "vfio"))
 		attach_vfio(bdf);
-	else if (!strcmp(driver, "nvme"))
+	else if (!strcmp(driver, "nvme") || !strcmp(driver, "blk"))
 		fake_show_disks(bdf);
+	if (fake.at_probe)
+		fake.at_probe();
 	return 0;
 }
 
@@ -199,6 +214,8 @@ static int sysfs_write(const char *path, const char *text)
 	snprintf(full, sizeof(full), "%s%s", root, path);
 	if (ends_with(path, "/driver/unbind")) {
 		detach(text);
+		if (fake.at_unbind)
+			fake.at_unbind();
 	} else if (ends_with(path, "/drivers_probe")) {
 		rc = probe_driver(text);
 	} else if (ends_with(path, "/type")) {
@@ -227,6 +244,11 @@ static bool injected(void)
 	return true;
 }
 
+static bool is_node(const char *path)
+{
+	return !strncmp(path, "/dev/", 5);
+}
+
 static bool is_vfio_node(const char *path)
 {
 	return !strncmp(path, "/dev/vfio/", 10);
@@ -239,7 +261,7 @@ static int fake_open(const char *path, int flags, ...)
 	if (injected())
 		return -1;
 	path += strlen(root);
-	if (fake.fail_open && ends_with(path, fake.fail_open)) {
+	if (fake.fail_open && ends_with(path, fake.fail_open) && --fake.open_before < 0) {
 		errno = fake.open_errno;
 		return -1;
 	}
@@ -248,7 +270,7 @@ static int fake_open(const char *path, int flags, ...)
 		return fd;
 	assert_true(fd < 1024);
 	snprintf(paths[fd], sizeof(paths[fd]), "%s", path);
-	if (is_vfio_node(path))
+	if (is_node(path))
 		fake_link(path, "/proc/%d/fd/%d", getpid(), fd);
 	fake.exclusive += !!(flags & O_EXCL);
 	fake.fds++;
@@ -259,7 +281,7 @@ static int fake_close(int fd)
 {
 	assert_true(fd >= 0 && paths[fd][0]);
 	fake_vfio_closed(fd, paths[fd]);
-	if (is_vfio_node(paths[fd]))
+	if (is_node(paths[fd]))
 		fake_remove("/proc/%d/fd/%d", getpid(), fd);
 	paths[fd][0] = 0;
 	fake.fds--;
@@ -277,6 +299,10 @@ static int fake_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (injected())
 		return -1;
+	if (request == LOOP_GET_STATUS64) {
+		((struct loop_info64 *)arg)->lo_rdevice = fake.loop_number;
+		return 0;
+	}
 	rc = request == fake.fail_ioctl ? -fake.fail_errno :
 					  fake_vfio_ioctl(fd, paths[fd], request, arg);
 	if (rc >= 0)
@@ -320,7 +346,7 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t offset)
 
 static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
-	char text[256];
+	char text[3000];
 	int rc;
 
 	if (injected())
@@ -351,7 +377,13 @@ static int fake_scandir(const char *path, struct dirent ***names,
 			int (*filter)(const struct dirent *),
 			int (*compare)(const struct dirent **, const struct dirent **))
 {
-	return injected() ? -1 : real.scandir(path, names, filter, compare);
+	if (injected())
+		return -1;
+	if (fake.fail_scandir && ends_with(path, fake.fail_scandir)) {
+		errno = fake.open_errno;
+		return -1;
+	}
+	return real.scandir(path, names, filter, compare);
 }
 
 static int fake_mkdir(const char *path, mode_t mode)
@@ -364,6 +396,45 @@ static int fake_unlink(const char *path)
 	return injected() ? -1 : real.unlink(path);
 }
 
+static int fake_rename(const char *from, const char *to)
+{
+	return injected() ? -1 : real.rename(from, to);
+}
+
+static int fake_statx(int dir, const char *path, int flags, unsigned mask, struct statx *stx)
+{
+	char full[PATH_MAX], target[PATH_MAX - 80], type = 0;
+	unsigned major, minor;
+	ssize_t n;
+
+	if (injected())
+		return -1;
+	if (*path)
+		snprintf(full, sizeof(full), "%s", path);
+	else
+		snprintf(full, sizeof(full), "%s%s", root, paths[dir]);
+	memset(stx, 0, sizeof(*stx));
+	n = readlink(full, target, sizeof(target) - 1);
+	if (n > 0) {
+		target[n] = 0;
+		stx->stx_mode = *target == '/' ? S_IFREG : 0;
+		snprintf(full, sizeof(full), "%s%s", root, target);
+	} else if (real.statx(AT_FDCWD, full, flags, mask, stx)) {
+		return -1;
+	}
+	if (sscanf(text_of(full), "%c %u:%u", &type, &major, &minor) != 3)
+		return 0;
+	stx->stx_mode = type == 'b' ? S_IFBLK : S_IFCHR;
+	stx->stx_rdev_major = major;
+	stx->stx_rdev_minor = minor;
+	return 0;
+}
+
+static bool fake_same_files(pid_t a, pid_t b)
+{
+	return !fake.own_files;
+}
+
 static int fake_flock(int fd, int operation)
 {
 	return injected() ? -1 : real.flock(fd, operation);
@@ -372,6 +443,8 @@ static int fake_flock(int fd, int operation)
 static int fake_run(char *const argv[])
 {
 	snprintf(fake.ran, sizeof(fake.ran), "%s %s", argv[0], argv[1]);
+	if (fake.no_modprobe)
+		return -ENOENT;
 	if (!fake.run_loads)
 		return -EIO;
 	fake_file("", "/sys/bus/pci/drivers/%s/unbind", argv[1]);
@@ -390,66 +463,7 @@ static uint64_t fake_memlock(void)
 	return fake.memlock;
 }
 
-/* --- the machine --- */
-
-void fake_disk(const char *bdf, const char *name, const char *number)
-{
-	char ctrl[16];
-
-	snprintf(ctrl, sizeof(ctrl), "%.5s", name);
-	if (bdf) {
-		fake_file("QEMU NVMe Ctrl      \n", "/sys/bus/pci/devices/%s/nvme/%s/model", bdf, ctrl);
-		fake_file(number, "/sys/bus/pci/devices/%s/nvme/%s/%s/dev", bdf, ctrl, name);
-	}
-	fake_file(number, "/sys/class/block/%s/dev", name);
-	fake_file("2097152\n", "/sys/class/block/%s/size", name);
-	fake_file("", "/sys/class/block/%s/holders/.keep", name);
-	fake_file("", "/dev/%s", name);
-}
-
-void fake_partition(const char *disk, const char *name, const char *number)
-{
-	fake_disk(NULL, name, number);
-	fake_file("1\n", "/sys/class/block/%s/%s/partition", disk, name);
-}
-
-void fake_pci_device(const char *bdf, const char *class, const char *driver)
-{
-	char target[64];
-
-	fake_file("0x1b36\n", "/sys/bus/pci/devices/%s/vendor", bdf);
-	fake_file("0x0010\n", "/sys/bus/pci/devices/%s/device", bdf);
-	fake_file(class, "/sys/bus/pci/devices/%s/class", bdf);
-	fake_file("(null)\n", "/sys/bus/pci/devices/%s/driver_override", bdf);
-	if (!*driver)
-		return;
-	fake_file("", "/sys/bus/pci/drivers/%s/unbind", driver);
-	snprintf(target, sizeof(target), "../../drivers/%s", driver);
-	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
-}
-
-static void make_machine(void)
-{
-	fake_pci_device(FAKE_NOIOMMU, "0x010802\n", "nvme");
-	fake_pci_device(FAKE_IOMMU, "0x010802\n", "nvme");
-	fake_pci_device(FAKE_OTHER, "0x020000\n", "e1000e");
-	fake_group_add(FAKE_IOMMU);
-	fake_file("DMA-FQ\n", "/sys/kernel/iommu_groups/5/type");
-	fake_disk(FAKE_NOIOMMU, "nvme0n1", "259:0\n");
-	fake_disk(FAKE_IOMMU, "nvme1n1", "259:1\n");
-	fake_file("", "/sys/bus/pci/drivers/vfio-pci/unbind");
-	fake_file("", "/sys/bus/pci/drivers_probe");
-	fake_file("N\n", "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
-	fake_file("", "/sys/class/vfio-dev/.keep");
-	fake_file("", "/dev/iommu");
-	fake_file("N\n", "/sys/module/iommufd/parameters/allow_unsafe_interrupts");
-	fake_file("N\n", "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
-	fake_file("Filename\t\t\tType\n", "/proc/swaps");
-	fake_file("22 1 0:2 / / rw - rootfs rootfs rw\n", "/proc/self/mountinfo");
-	fake_file("Character devices:\n  1 mem\n250 vfio-dev\n", "/proc/devices");
-	fake_file("6.12.117\n", "/proc/sys/kernel/osrelease");
-	fake_file("", "/run/.keep");
-}
+/* --- the machine: kernel_fake_machine.c --- */
 
 void fake_rebuild(void)
 {
@@ -458,7 +472,7 @@ void fake_rebuild(void)
 	fake_remove("/dev");
 	fake_remove("/run");
 	fake_remove("/away");
-	make_machine();
+	fake_make_machine();
 	fake.calls = fake.fail_at = fake.injected = 0;
 	fake.ran[0] = 0;
 	fake.command = 6;	/* memory on, and bus mastering, as a careless kernel might leave it */
@@ -485,6 +499,7 @@ int fake_setup(void **state)
 		.ppoll = real.ppoll, .pread = fake_pread,
 		.pwrite = fake_pwrite, .access = fake_access, .readlink = fake_readlink,
 		.scandir = fake_scandir, .mkdir = fake_mkdir, .unlink = fake_unlink,
+		.rename = fake_rename, .statx = fake_statx, .same_files = fake_same_files,
 		.flock = fake_flock, .pause = fake_pause,
 		.run = fake_run, .has_cap = fake_has_cap, .memlock = fake_memlock,
 	};

@@ -63,6 +63,10 @@ struct fake {
 	int fail_errno;
 	const char *fail_open;	/* opening a path that ends like this fails with open_errno */
 	int open_errno;
+	int open_before;	/* so many times it does not yet */
+	const char *fail_scandir;	/* so does listing a directory that ends like this */
+	int until_pause;	/* at this pause ... */
+	const char *at_pause;	/* ... this goes out of the tree */
 
 	/* What has happened. */
 	long calls;		/* system calls so far */
@@ -86,6 +90,11 @@ struct fake {
 	uint16_t command;	/* PCI command register */
 	char ran[64];		/* what was run */
 	bool run_loads;		/* modprobe makes the driver appear */
+	bool no_modprobe;	/* there is none to run */
+	uint64_t loop_number;	/* of what /dev/loop0 lies on, as the kernel has it */
+	bool own_files;		/* threads have descriptors of their own */
+	void (*at_unbind)(void);	/* called when a device has just lost its driver ... */
+	void (*at_probe)(void);		/* ... or got one */
 };
 extern struct fake fake;
 
@@ -103,6 +112,13 @@ void fake_rebuild(void);
 /* A PCI device, its driver with it ("": none); one in the group of FAKE_IOMMU. */
 void fake_pci_device(const char *bdf, const char *class, const char *driver);
 void fake_group_add(const char *bdf);
+
+/*
+ * A node of a device: a file whose text is "b 259:0" or "c 250:1". A link in /proc/PID/fd or map_files
+ * leads to its target in this tree, or to a file of no interest.
+ */
+void fake_node(const char *type, const char *number, const char *path_fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* A disk in /sys/class/block and /dev, on a controller or (NULL) on none. */
 void fake_disk(const char *bdf, const char *name, const char *number);

@@ -109,7 +109,8 @@ void fake_show_disks(const char *bdf)
 void fake_pause(unsigned ms)
 {
 	usleep(1000);	/* others give their locks back in their own time */
-	fake.pauses++;
+	if (++fake.pauses == fake.until_pause)
+		fake_remove("%s", fake.at_pause);
 	if (--wait_for > 0)
 		return;
 	for (int i = 0; i < 4; i++) {

@@ -12,4 +12,7 @@ void fake_hide_disks(const char *bdf);
 void fake_show_disks(const char *bdf);
 void fake_pause(unsigned ms);
 
+/* kernel_fake_machine.c: the machine that every test begins with. */
+void fake_make_machine(void);
+
 #endif

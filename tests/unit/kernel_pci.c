@@ -53,6 +53,28 @@ static void bdf_cut_at_colons(void **state)
 	}
 }
 
+/* What is not an address, but has one. */
+static void bdf_of_a_node(void **state)
+{
+	static const char *const nodes[] = {
+		"/dev/nvme0n1", "nvme0n1p2", "nvme0", "/dev/ng0n1", "/dev/nvme7n2", "ng7n2",
+	};
+	char bdf[NNVME_BDF_SIZE];
+	struct nnvme_err err;
+
+	/* A namespace with several paths: below its subsystem, beside the disk itself. */
+	fake_link("../../nvme-subsys7", "/sys/class/block/nvme7n2/device");
+	fake_file("", "/sys/class/nvme-subsystem/nvme-subsys7/nvme7n2/size");
+	fake_file("", "/sys/class/nvme-subsystem/nvme-subsys7/nvme0/model");
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		fake_assert_err(nnvme_bdf_parse(nodes[i], bdf, &err), -EINVAL, &err,
+				"that of its controller is " FAKE_NOIOMMU);
+	fake_assert_err(nnvme_bdf_parse("/dev/nvme1n1", bdf, &err), -EINVAL, &err,
+			"that of its controller is " FAKE_IOMMU);
+	fake_assert_err(nnvme_bdf_parse("/dev/nvme9n1", bdf, &err), -EINVAL, &err, "write it like");
+	assert_int_equal(fake.fds, 0);
+}
+
 static void error_is_one_line(void **state)
 {
 	struct nnvme_err err;
@@ -174,7 +196,7 @@ static void info_each_call_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons),
+		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node),
 		TEST(error_is_one_line), TEST(info_without_iommu), TEST(info_with_iommu),
 		TEST(info_stand_in_group), TEST(info_errors), TEST(info_sums_namespaces),
 		TEST(list_controllers), TEST(info_each_call_fails),

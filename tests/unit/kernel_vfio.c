@@ -128,7 +128,7 @@ static void node_does_not_open(void **state)
 	fake.open_errno = ENOENT;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -ENODEV, "devtmpfs");
 	fake.open_errno = EBUSY;
-	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "already open in another program");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "is busy: another program may have it open");
 	fake.open_errno = ENFILE;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -ENFILE, "Too many open files");
 }
@@ -144,11 +144,41 @@ static void no_iommufd(void **state)
 
 static void open_elsewhere(void **state)
 {
+	struct nnvme_device *dev;
+	struct nnvme_err err;
+
 	fake.bound = true;	/* by somebody whom we can't see */
-	refuses_as_open("already open in another program; end that first");
+	fake_assert_err(nnvme_device_open(FAKE_NOIOMMU, NNVME_MODE_AUTO, &dev, &err), -EINVAL, &err,
+			"another program may have it open");
 	fake_link("/dev/vfio/devices/noiommu-vfio0", "/proc/77/fd/9");
 	fake_file("fio\n", "/proc/77/comm");
 	refuses_as_open("process 77 (fio)");
+	fake_remove("/proc/77");	/* by a mapping alone */
+	fake_link("/dev/vfio/devices/noiommu-vfio0", "/proc/78/map_files/7f01-7f02");
+	fake_file("spdk\n", "/proc/78/comm");
+	refuses_as_open("process 78 (spdk)");
+}
+
+/* EINVAL has other reasons than a second opener: "open" is said only of whom we have seen. */
+static void bind_invalid(void **state)
+{
+	fake.fail_ioctl = NNVME_VFIO_DEVICE_BIND_IOMMUFD;
+	fake.fail_errno = EINVAL;
+	refuses(FAKE_IOMMU, NNVME_MODE_AUTO, -EINVAL, "not coherent");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EINVAL, "dmesg");
+}
+
+/* Another userspace driver's: it isn't for the kernel's driver to take. */
+static void bound_to_uio(void **state)
+{
+	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", FAKE_NOIOMMU);
+	fake_link("../../drivers/uio_pci_generic", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
+	fake_file("245:3\n", "/sys/bus/pci/devices/%s/uio/uio3/dev", FAKE_NOIOMMU);
+	fake_node("c", "245:3", "/dev/uio3");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "another userspace driver uses it (/dev/uio3)");
+	fake_link("/dev/uio3", "/proc/77/fd/9");
+	fake_file("spdk\n", "/proc/77/comm");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "process 77 (spdk) has /dev/uio3 open");
 }
 
 static void open_twice(void **state)
@@ -168,7 +198,7 @@ static void bind_fails(void **state)
 {
 	fake.fail_ioctl = NNVME_VFIO_DEVICE_BIND_IOMMUFD;
 	fake.fail_errno = EBUSY;
-	refuses(FAKE_IOMMU, NNVME_MODE_AUTO, -EBUSY, "already open");
+	refuses(FAKE_IOMMU, NNVME_MODE_AUTO, -EBUSY, "is busy");
 	fake.fail_errno = EPERM;
 	refuses(FAKE_IOMMU, NNVME_MODE_AUTO, -EPERM, "iommufd.allow_unsafe_interrupts=1");
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EPERM, "CAP_SYS_RAWIO");
@@ -364,7 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(open_noiommu), TEST(open_iommu), TEST(modes), TEST(which_device),
 		TEST(which_driver), TEST(no_node), TEST(node_does_not_open), TEST(no_iommufd),
-		TEST(open_elsewhere), TEST(open_twice),
+		TEST(open_elsewhere), TEST(bind_invalid), TEST(bound_to_uio), TEST(open_twice),
 		TEST(bind_fails), TEST(attach_fails), TEST(no_get_pa),
 		TEST(odd_bars), TEST(bus_master), TEST(gone_at_open), TEST(reset), TEST(map),
 		TEST(map_fails), TEST(bus_addr), TEST(bus_addr_nonsense), TEST(open_each_call_fails),

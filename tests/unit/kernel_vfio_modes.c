@@ -262,6 +262,11 @@ static void container_map_fails(void **state)
 	uint64_t iova;
 
 	fake.fail_ioctl = VFIO_IOMMU_MAP_DMA;
+	fake.fail_errno = ENOSPC;	/* type1's limit on their number */
+	fake_file("4096\n", "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit");
+	fake_assert_err(dev->ops->map(dev, memory, sizeof(memory), &iova, &err), -ENOSPC, &err,
+			"takes 4096 mappings");
+	assert_non_null(strstr(err.text, "dma_entry_limit"));
 	fake.fail_errno = ENOMEM;
 	fake.memlock = 8192 * 1024;
 	fake.caps_missing = CAP_IPC_LOCK;
@@ -318,7 +323,7 @@ static void container_nodes(void **state)
 	fake.open_errno = EPERM;
 	refuses(NNVME_MODE_AUTO, -EPERM, "/dev/vfio/5");
 	fake.open_errno = EBUSY;	/* one opener a group */
-	refuses(NNVME_MODE_AUTO, -EBUSY, "already open in another program");
+	refuses(NNVME_MODE_AUTO, -EBUSY, "is busy: another program may");
 	fake_link("/dev/vfio/5", "/proc/77/fd/9");
 	fake_file("fio\n", "/proc/77/comm");
 	refuses(NNVME_MODE_AUTO, -EBUSY, "process 77 (fio)");
@@ -347,7 +352,7 @@ static void shared_group_iommufd(void **state)
 	fake.fail_ioctl = NNVME_VFIO_DEVICE_BIND_IOMMUFD;
 	fake.fail_errno = EBUSY;
 	add_mate("pcieport");
-	refuses(NNVME_MODE_AUTO, -EBUSY, "already open");
+	refuses(NNVME_MODE_AUTO, -EBUSY, "is busy");
 	add_mate("e1000e");
 	refuses(NNVME_MODE_AUTO, -EBUSY, FAKE_OTHER ", which the driver e1000e has");
 	fake.fail_errno = EPERM;	/* as Linux 6.12 has it */

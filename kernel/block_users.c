@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/block_users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/pci_private.h"
+#include "kernel/sys.h"
+
+#define NVMET "/sys/kernel/config/nvmet/subsystems"
+#define LIO "/sys/kernel/config/target/core"
+
+/* Not there, not a directory, or just gone. */
+static bool is_nothing(int rc)
+{
+	return rc == -ENOENT || rc == -ENOTDIR || rc == -ENODEV;
+}
+
+/* The kernel's own form of a number (huge_encode_dev() in include/linux/kdev_t.h). */
+static const struct nnvme_node *node_of_number(const struct nnvme_nodes *nodes, uint64_t number)
+{
+	return nnvme_nodes_find(nodes, S_IFBLK, (unsigned)(number >> 8) & 0xfff,
+				(unsigned)((number & 0xff) | (number >> 12 & 0xfff00)));
+}
+
+/* 1 when @name is a loop device over one of the nodes. */
+static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
+			struct nnvme_block_user *user)
+{
+	const struct nnvme_node *node;
+	struct loop_info64 info;
+	char path[512];
+	int fd, rc;
+
+	rc = nnvme_sys_read(path, sizeof(path), NNVME_BLOCKS "/%s/loop/backing_file", name);
+	if (rc <= 0)	/* it lies on nothing */
+		return is_nothing(rc) ? 0 : rc;
+	/* The number that the loop device knows is right whatever became of the path. */
+	fd = nnvme_sys_open(O_RDONLY, "/dev/%s", name);
+	rc = fd < 0 ? fd : nnvme_sys_ioctl(fd, LOOP_GET_STATUS64, &info);
+	nnvme_sys_close(&fd);
+	if (rc == -ENXIO)	/* no more */
+		return 0;
+	node = rc ? nnvme_nodes_find_path(nodes, path) : node_of_number(nodes, info.lo_rdevice);
+	if (!node)
+		return 0;
+	snprintf(user->loop, sizeof(user->loop), "%s", name);
+	strcpy(user->node, node->name);
+	snprintf(user->what, sizeof(user->what), "/dev/%s lies on %s; losetup -d /dev/%s takes that down",
+		 user->loop, node->name, user->loop);
+	return 1;
+}
+
+static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NNVME_BLOCKS), rc = n < 0 && !is_nothing(n) ? n : 0;
+
+	for (int i = 0; i < n && !rc; i++)
+		if (!strncmp(names[i]->d_name, "loop", 4))
+			rc = look_at_loop(nodes, names[i]->d_name, user);
+	nnvme_sys_list_free(names, n);
+	return rc;
+}
+
+/* A namespace of nvmet's, or a whole controller that it passes through: device_path and enable. */
+static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_user *user)
+{
+	const struct nnvme_node *node;
+	char path[512], enabled[8];
+	int rc = nnvme_sys_read(path, sizeof(path), "%s/device_path", dir);
+
+	if (rc > 0)
+		rc = nnvme_sys_read(enabled, sizeof(enabled), "%s/enable", dir);
+	if (rc < 0)
+		return is_nothing(rc) ? 0 : rc;
+	node = rc && enabled[0] == '1' ? nnvme_nodes_find_path(nodes, path) : NULL;
+	if (!node)
+		return 0;
+	strcpy(user->node, node->name);
+	snprintf(user->what, sizeof(user->what), "nvmet offers %s; echo 0 > %.200s/enable takes that down",
+		 node->name, dir);
+	return 1;
+}
+
+static int look_at_subsystem(const struct nnvme_nodes *nodes, const char *subsystem,
+			     struct nnvme_block_user *user)
+{
+	struct dirent **names;
+	char dir[400];
+	int n, rc;
+
+	snprintf(dir, sizeof(dir), NVMET "/%s/passthru", subsystem);
+	rc = look_at_nvmet(nodes, dir, user);
+	if (rc)
+		return rc;
+	n = nnvme_sys_list(&names, NVMET "/%s/namespaces", subsystem);
+	for (int i = 0; i < n && !rc; i++) {
+		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s", subsystem, names[i]->d_name);
+		rc = look_at_nvmet(nodes, dir, user);
+	}
+	nnvme_sys_list_free(names, n);
+	return n < 0 && !is_nothing(n) ? n : rc;
+}
+
+static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, NVMET), rc = n < 0 && !is_nothing(n) ? n : 0;
+
+	for (int i = 0; i < n && !rc; i++)
+		rc = look_at_subsystem(nodes, names[i]->d_name, user);
+	nnvme_sys_list_free(names, n);
+	if (n != -ENOENT || !nnvme_sys_exists("/sys/module/nvmet"))
+		return rc;
+	snprintf(user->what, sizeof(user->what), "the NVMe target may offer it, and configfs, which tells, "
+		 "is not mounted; mount -t configfs configfs /sys/kernel/config");
+	return 1;
+}
+
+/* A backstore of LIO's kind fileio, which does not claim a disk; iblock does. */
+static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, const char *name,
+			     struct nnvme_block_user *user)
+{
+	const struct nnvme_node *node;
+	char info[1024], path[256], *file;
+	int rc = nnvme_sys_read(info, sizeof(info), LIO "/%s/%s/info", hba, name);
+
+	if (rc < 0)
+		return is_nothing(rc) ? 0 : rc;
+	file = strstr(info, "File: ");
+	node = file && sscanf(file, "File: %255s", path) == 1 ? nnvme_nodes_find_path(nodes, path) : NULL;
+	if (!node)
+		return 0;
+	strcpy(user->node, node->name);
+	snprintf(user->what, sizeof(user->what), "the SCSI target's backstore %.40s/%.100s has %s open; "
+		 "delete that first (targetcli)", hba, name, node->name);
+	return 1;
+}
+
+static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba, struct nnvme_block_user *user)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, LIO "/%s", hba), rc = 0;
+
+	for (int i = 0; i < n && !rc; i++)
+		rc = look_at_backstore(nodes, hba, names[i]->d_name, user);
+	nnvme_sys_list_free(names, n);
+	return n < 0 && !is_nothing(n) ? n : rc;
+}
+
+static int look_at_hbas(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, LIO), rc = n < 0 && !is_nothing(n) ? n : 0;
+
+	for (int i = 0; i < n && !rc; i++)
+		if (!strncmp(names[i]->d_name, "fileio_", 7))
+			rc = look_at_hba(nodes, names[i]->d_name, user);
+	nnvme_sys_list_free(names, n);
+	return rc;
+}
+
+int nnvme_block_user_find(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+{
+	int rc;
+
+	memset(user, 0, sizeof(*user));
+	rc = look_at_loops(nodes, user);
+	if (!rc)
+		rc = look_at_nvmets(nodes, user);
+	return rc ? rc : look_at_hbas(nodes, user);
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/openers.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/sys.h"
+
+int nnvme_nodes_add(struct nnvme_nodes *nodes, const char *name, mode_t type, const char *number)
+{
+	struct nnvme_node node = { .type = type }, *more;
+
+	if (sscanf(number, "%u:%u", &node.major, &node.minor) != 2)
+		return -EBADMSG;
+	snprintf(node.name, sizeof(node.name), "%s", name);
+	more = realloc(nodes->list, (nodes->count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	nodes->list = more;
+	more[nodes->count++] = node;
+	return 0;
+}
+
+void nnvme_nodes_free(struct nnvme_nodes *nodes)
+{
+	free(nodes->list);
+	nodes->list = NULL;
+	nodes->count = 0;
+}
+
+const struct nnvme_node *nnvme_nodes_find(const struct nnvme_nodes *nodes, mode_t type,
+					  unsigned major, unsigned minor)
+{
+	for (size_t i = 0; i < nodes->count; i++)
+		if (nodes->list[i].type == type && nodes->list[i].major == major &&
+		    nodes->list[i].minor == minor)
+			return &nodes->list[i];
+	return NULL;
+}
+
+const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, const char *path)
+{
+	struct nnvme_file_type type;
+	size_t n;
+
+	if (!nnvme_sys_type(&type, "%s", path) && type.mode != S_IFREG)
+		return nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
+	for (size_t i = 0; i < nodes->count; i++) {
+		n = strlen(nodes->list[i].name);
+		if (!strncmp(path, nodes->list[i].name, n) && (!path[n] || path[n] == ' '))
+			return &nodes->list[i];
+	}
+	return NULL;
+}
+
+/* A search through all processes, and what it has found. */
+struct scan {
+	const struct nnvme_nodes *nodes;
+	const int *ours;
+	int nr_ours;
+	int pid;		/* whose turn it is */
+	bool nameless;		/* he has a device of VFIO's that is not known by a node */
+	bool other_group;	/* which may be of this group */
+	bool unseen;		/* there are processes that we may not look at */
+	const char *how;	/* "open" or "mapped"; NULL: nothing is found */
+	char what[64];		/* which */
+};
+
+/* The process is gone, or the descriptor. */
+static bool is_gone(int rc)
+{
+	return rc == -ENOENT || rc == -ESRCH;
+}
+
+/* Is @link the file resourceN of the device? Its path has the address in it, wherever sysfs is. */
+static bool is_resource(const struct scan *s, const char *link)
+{
+	const char *file = strrchr(link, '/'), *dir;
+	size_t n = strlen(s->nodes->bdf);
+
+	if (!file || strncmp(file, "/resource", 9) != 0 || !isdigit((unsigned char)file[9]))
+		return false;
+	dir = file - n;
+	return dir > link && dir[-1] == '/' && !strncmp(dir, s->nodes->bdf, n);
+}
+
+static void look_at_path(struct scan *s, const char *link, const char *how)
+{
+	if (is_resource(s, link)) {
+		s->how = how;
+		snprintf(s->what, sizeof(s->what), "%.20s of the device in sysfs", strrchr(link, '/') + 1);
+	} else if (*s->nodes->group && !strcmp(link, "anon_inode:[vfio-device]")) {
+		s->nameless = true;
+	}
+}
+
+/* Files that are registered with an io_uring stay open when their descriptors are closed. */
+static int look_at_ring(struct scan *s, const char *dir, const char *name)
+{
+	const struct nnvme_node *node;
+	char *text, path[256];
+	int rc = nnvme_sys_read_all(&text, "%sinfo/%s", dir, name);
+
+	if (rc)
+		return rc;
+	for (char *line = text; line && !s->how; line = strchr(line, '\n')) {
+		line += *line == '\n';	/* "    0: /dev/nvme0n1" (io_uring/fdinfo.c) */
+		node = sscanf(line, "%*u: %255[^\n]", path) == 1 && *path == '/' ?
+		       nnvme_nodes_find_path(s->nodes, path) : NULL;
+		if (!node)
+			continue;
+		s->how = "open in an io_uring";
+		strcpy(s->what, node->name);
+	}
+	free(text);
+	return 0;
+}
+
+/* One descriptor or mapping: a link in a directory of procfs. 0 or -errno. */
+static int look_at_link(struct scan *s, const char *dir, const char *name, const char *how)
+{
+	const struct nnvme_node *node;
+	struct nnvme_file_type type;
+	char link[512];
+	int rc = nnvme_sys_type(&type, "%s/%s", dir, name);
+
+	if (rc)
+		return rc;
+	if (S_ISBLK(type.mode) || S_ISCHR(type.mode)) {
+		node = nnvme_nodes_find(s->nodes, type.mode, type.major, type.minor);
+		if (node) {
+			s->how = how;
+			strcpy(s->what, node->name);
+		} else if (S_ISCHR(type.mode) && type.major == s->nodes->group_major) {
+			s->other_group = true;
+		}
+	} else if (S_ISREG(type.mode) || !type.mode) {	/* anonymous inodes are of no type */
+		rc = nnvme_sys_link(link, sizeof(link), "%s/%s", dir, name);
+		if (!rc)
+			look_at_path(s, link, how);
+		if (!rc && !strcmp(link, "anon_inode:[io_uring]") && !strcmp(how, "open"))
+			rc = look_at_ring(s, dir, name);
+	}
+	return rc;
+}
+
+static bool is_ours(const struct scan *s, const char *name)
+{
+	if (s->pid != getpid())
+		return false;
+	for (int i = 0; i < s->nr_ours; i++)
+		if (atoi(name) == s->ours[i])
+			return true;
+	return false;
+}
+
+static int look_at_links(struct scan *s, const char *dir, const char *how)
+{
+	bool descriptors = !strcmp(how, "open");
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, "%s", dir), rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && !rc && !s->how; i++) {
+		if (descriptors && is_ours(s, names[i]->d_name))
+			continue;
+		rc = look_at_link(s, dir, names[i]->d_name, how);
+		if (is_gone(rc))
+			rc = 0;
+	}
+	nnvme_sys_list_free(names, n);
+	return is_gone(rc) ? 0 : rc;
+}
+
+/* Threads may have descriptors of their own, and those of a process whose main thread has ended do. */
+static int look_at_threads(struct scan *s)
+{
+	struct dirent **names;
+	char dir[64];
+	int n = nnvme_sys_list(&names, "/proc/%d/task", s->pid), rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && !rc && !s->how; i++) {
+		int tid = atoi(names[i]->d_name);
+
+		if (tid == s->pid || nnvme_sys.same_files(s->pid, tid))
+			continue;
+		snprintf(dir, sizeof(dir), "/proc/%d/task/%d/fd", s->pid, tid);
+		rc = look_at_links(s, dir, "open");
+	}
+	nnvme_sys_list_free(names, n);
+	return is_gone(rc) ? 0 : rc;
+}
+
+static int look_at_process(struct scan *s)
+{
+	char dir[64];
+	int rc;
+
+	s->nameless = s->other_group = false;
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", s->pid);
+	rc = look_at_links(s, dir, "open");
+	if (!rc && !s->how)
+		rc = look_at_threads(s);
+	snprintf(dir, sizeof(dir), "/proc/%d/map_files", s->pid);
+	if (!rc && !s->how)
+		rc = look_at_links(s, dir, "mapped");
+	/* What came out of a VFIO group has no name: it is ours to care for unless another group is. */
+	if (!rc && !s->how && s->nameless && !s->other_group) {
+		s->how = "open";
+		snprintf(s->what, sizeof(s->what), "a device of VFIO's, which may be this one,");
+	}
+	if (rc != -EACCES && rc != -EPERM)
+		return rc;
+	s->unseen = true;
+	return 0;
+}
+
+/* 0, and s->how says whether somebody is found. */
+static int look_at_all(struct scan *s)
+{
+	struct dirent **names;
+	int n = nnvme_sys_list(&names, "/proc"), rc = n < 0 ? n : 0;
+
+	for (int i = 0; i < n && !rc && !s->how; i++) {
+		const char *name = names[i]->d_name;
+
+		if (name[strspn(name, "0123456789")])
+			continue;
+		s->pid = atoi(name);
+		rc = look_at_process(s);
+	}
+	nnvme_sys_list_free(names, n);
+	return rc ? rc : s->unseen && !s->how ? -EACCES : 0;
+}
+
+int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
+			    struct nnvme_err *err)
+{
+	struct scan s = { .nodes = nodes, .ours = ours, .nr_ours = count };
+	char comm[32];
+	int rc = look_at_all(&s);
+
+	if (!s.how)
+		return rc;
+	if (s.pid == getpid())
+		return nnvme_fail(err, -EBUSY, "%s is in use: this program itself has %s %s; close it "
+				  "first", nodes->bdf, s.what, s.how);
+	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", s.pid);
+	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first",
+			  nodes->bdf, s.pid, comm, s.what, s.how);
+}
+
+int nnvme_nodes_opener(const struct nnvme_nodes *nodes, char comm[32])
+{
+	struct scan s = { .nodes = nodes };
+
+	comm[0] = 0;
+	look_at_all(&s);
+	if (!s.how)
+		return 0;
+	nnvme_sys_read(comm, 32, "/proc/%d/comm", s.pid);
+	return s.pid;
+}
