@@ -5,15 +5,14 @@
  * lets go of them for the time. Each step is noted before it is made.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "kernel/iommu_private.h"
+#include "kernel/lock.h"
 #include "kernel/note.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
@@ -22,30 +21,28 @@
 struct change {
 	struct nnvme_iommu_group *group;
 	int *disks;	/* for each member how many it had, or -1: it stays as it is */
+	int *locks;	/* for each member that is a controller its lock, or -1 */
 	bool stuck;	/* failed, and what was before isn't restored */
 	struct nnvme_err *err;
 };
 
-static void note_name(const struct nnvme_iommu_group *group, char name[32])
-{
-	snprintf(name, 32, "group-%s", group->number);
-}
-
 static void forget(const struct nnvme_iommu_group *group)
 {
-	char name[32];
+	char name[NNVME_GROUP_NOTE];
 
-	note_name(group, name);
+	nnvme_iommu_note_name(group, name);
 	nnvme_note_remove(name);
 }
 
-static int remember(const struct nnvme_iommu_group *group, struct nnvme_err *err)
+/* What it had, and what it is to have: by that is known later whether other hands have changed it. */
+static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was, const char *to,
+		    struct nnvme_err *err)
 {
-	char name[32], text[64];
+	char name[NNVME_GROUP_NOTE], text[64];
 	int rc;
 
-	note_name(group, name);
-	snprintf(text, sizeof(text), "%s %d\n", nnvme_domain_name(group->type), (int)getpid());
+	nnvme_iommu_note_name(group, name);
+	snprintf(text, sizeof(text), "%s %s %d\n", nnvme_domain_name(was), to, (int)getpid());
 	rc = nnvme_note_write(name, text);
 	if (!rc)
 		return 0;
@@ -102,7 +99,7 @@ static int check_member(const struct nnvme_iommu_group *group,
 		}
 	}
 	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s cannot be changed while %s, which is in it, "
-			  "is driven by %s: all devices of a group share its domain; unbind that first: "
+			  "is driven by %.64s: all devices of a group share its domain; unbind that first: "
 			  "echo %s > " NNVME_IOMMU_GROUPS "/%s/devices/%s/driver/unbind",
 			  group->number, group->bdf, member->name, member->driver, member->name,
 			  group->number, member->name);
@@ -231,6 +228,25 @@ static void undo(struct change *c, enum nnvme_domain was)
 		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
 }
 
+/* A bind or an unbind of a member waits for the end of this, and this for the end of that. */
+static int lock_members(struct change *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->group->count; i++)
+		c->locks[i] = -1;
+	for (size_t i = 0; i < c->group->count && !rc; i++)
+		if (c->group->members[i].class_code == NNVME_PCI_CLASS)
+			rc = nnvme_pci_lock(c->group->members[i].name, &c->locks[i], c->err);
+	return rc;
+}
+
+static void unlock_members(struct change *c)
+{
+	for (size_t i = 0; i < c->group->count; i++)
+		nnvme_sys_close(&c->locks[i]);
+}
+
 /*
  * The change itself. On failure all is as it was, or c->stuck and @err says that it isn't. A member
  * that an earlier run was killed over gets its driver back, too.
@@ -269,10 +285,14 @@ static int change_type(struct nnvme_iommu_group *group, enum nnvme_domain type, 
 	struct change c = { .group = group, .err = err };
 	int rc;
 
-	c.disks = calloc(group->count + 1, sizeof(*c.disks));
+	c.disks = calloc(2 * group->count + 1, sizeof(*c.disks));
 	if (!c.disks)
 		return nnvme_fail(err, -ENOMEM, "out of memory");
-	rc = make_change(&c, type);
+	c.locks = c.disks + group->count;
+	rc = lock_members(&c);
+	if (!rc)
+		rc = make_change(&c, type);
+	unlock_members(&c);
 	free(c.disks);
 	if (stuck)
 		*stuck = c.stuck;
@@ -283,29 +303,22 @@ static int change_type(struct nnvme_iommu_group *group, enum nnvme_domain type, 
 
 static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnvme_err *err)
 {
-	struct nnvme_iommu_note note = { 0 };
-	int rc = 0;
+	char name[NNVME_GROUP_NOTE], by[40] = "";
+	int rc, pid;
 
-	*fd = nnvme_sys_open(O_RDONLY, NNVME_IOMMU_GROUPS "/%s/type", group->number);
-	if (*fd < 0)
-		return nnvme_fail(err, *fd, "cannot open the type of IOMMU group %s of %s: %s",
-				  group->number, group->bdf, strerror(-*fd));
+	nnvme_iommu_note_name(group, name);
 	/* Who looks whether somebody has it has it for a moment himself. */
-	for (int tries = 0; tries < 10; tries++) {
-		rc = nnvme_sys.flock(*fd, LOCK_EX | LOCK_NB) ? -errno : 0;
-		if (rc != -EWOULDBLOCK && rc != -EINTR)
-			break;
-		nnvme_sys.pause(20);
-	}
+	rc = nnvme_lock_file(name, 200, fd, &pid);
 	if (!rc)
 		return 0;
-	nnvme_sys_close(fd);
 	if (rc != -EWOULDBLOCK)
-		return nnvme_fail(err, rc, "cannot lock the type of IOMMU group %s of %s: %s",
-				  group->number, group->bdf, strerror(-rc));
-	nnvme_iommu_note_read(group, &note);
-	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program "
-			  "(process %d); wait for its end", group->number, group->bdf, note.pid);
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot lock (" NNVME_LOCKS ") IOMMU "
+				  "group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
+				  rc == -EACCES ? "; run as root" : "");
+	if (pid)
+		snprintf(by, sizeof(by), " (process %d)", pid);
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
+			  "wait for its end", group->number, group->bdf, by);
 }
 
 /* Read, lock, and read again what may have changed before the lock was ours. */
@@ -328,22 +341,37 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 	return rc;
 }
 
+static int note_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
+{
+	if (rc == -EACCES)
+		return nnvme_fail(err, -EPERM, "cannot read the note " NNVME_NOTES "/group-%s about %s; "
+				  "run as root", group->number, group->bdf);
+	if (rc != -EBADMSG)
+		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s",
+				  group->number, group->bdf, strerror(-rc));
+	return nnvme_fail(err, rc, "the file " NNVME_NOTES "/group-%s, which says what type IOMMU group %s "
+			  "of %s had, is damaged; remove it (rm " NNVME_NOTES "/group-%s) and set the type "
+			  "that you want", group->number, group->number, group->bdf, group->number);
+}
+
+/* Is the type still the one that a change gave, or was giving, the group? */
+static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_note *note)
+{
+	return !strcmp(group->type_text, note->to) || !strcmp(note->to, "auto") ||
+	       /* What becomes of DMA-FQ where flushes can't be deferred (drivers/iommu/dma-iommu.c). */
+	       (group->type == NNVME_DOMAIN_DMA && !strcmp(note->to, "DMA-FQ"));
+}
+
 /* Undo what the note tells of, with the lock in hand: 1, or 0 when it tells of nothing. */
 static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
 {
 	struct nnvme_iommu_note note;
 	int rc = nnvme_iommu_note_read(group, &note);
 
-	if (rc == -ENOENT)
-		return 0;
-	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read the note " NNVME_NOTES "/group-%s about %s; "
-				  "run as root", group->number, group->bdf);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s; set "
-				  "the type that you want by hand and remove the note", group->number,
-				  group->bdf, strerror(-rc));
-	rc = change_type(group, note.was, NULL, err);
+		return rc == -ENOENT ? 0 : note_unreadable(group, rc, err);
+	/* A type of other hands stays; its devices have their drivers back all the same. */
+	rc = change_type(group, is_still(group, &note) ? note.was : group->type, NULL, err);
 	if (rc)
 		return rc;
 	forget(group);
@@ -352,14 +380,18 @@ static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
 
 static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
 {
+	enum nnvme_domain was = group->type;
 	bool stuck = false;
-	int rc = remember(group, err);
+	int rc = remember(group, was, nnvme_domain_name(type), err);
 
 	if (rc || has_type(group, type))
 		return rc;
 	rc = change_type(group, type, &stuck, err);
 	if (rc && !stuck)
 		forget(group);
+	/* What the kernel made of it; as good as the first note, should it not be writable now. */
+	if ((stuck && !nnvme_iommu_read_type(group)) || (!rc && type == NNVME_DOMAIN_AUTO))
+		remember(group, was, group->type_text, NULL);
 	return rc;
 }
 

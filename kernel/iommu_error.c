@@ -14,13 +14,13 @@ static void list_driven(const struct nnvme_iommu_group *group, char *text, size_
 
 	text[0] = 0;
 	for (size_t i = 0; i < group->count && used < size; i++) {
-		char driver[32];
+		char driver[NNVME_DRIVER_SIZE];
 
 		if (nnvme_sys_link_name(driver, sizeof(driver), NNVME_IOMMU_GROUPS
 					"/%s/devices/%s/driver", group->number,
 					group->members[i].name))
 			continue;
-		used += (size_t)snprintf(text + used, size - used, "%s%s: %s", used ? ", " : "",
+		used += (size_t)snprintf(text + used, size - used, "%s%s: %.64s", used ? ", " : "",
 					 group->members[i].name, driver);
 	}
 	if (!*text)

@@ -3,13 +3,12 @@
 #include "kernel/iommu_group.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "kernel/iommu_private.h"
+#include "kernel/lock.h"
 #include "kernel/note.h"
 #include "kernel/sys.h"
 
@@ -53,16 +52,21 @@ int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
 	return rc < 0 ? rc : 0;
 }
 
+void nnvme_iommu_note_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_NOTE])
+{
+	snprintf(name, NNVME_GROUP_NOTE, "group-%s", group->number);
+}
+
 int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_note *note)
 {
-	char name[32], text[64], was[16];
+	char name[NNVME_GROUP_NOTE], text[64], was[16];
 	int rc;
 
-	snprintf(name, sizeof(name), "group-%s", group->number);
+	nnvme_iommu_note_name(group, name);
 	rc = nnvme_note_read(text, sizeof(text), name);
 	if (rc <= 0)
 		return rc ? rc : -ENOENT;
-	if (sscanf(text, "%15s %d", was, &note->pid) != 2)
+	if (sscanf(text, "%15s %15s %d", was, note->to, &note->pid) != 3)
 		return -EBADMSG;
 	note->was = nnvme_domain_of(was);
 	return note->was == NNVME_DOMAIN_OTHER ? -EBADMSG : 0;
@@ -72,18 +76,20 @@ int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_io
 static int read_state(struct nnvme_iommu_group *group)
 {
 	struct nnvme_iommu_note note = { .pid = -1 };
-	int rc = nnvme_iommu_note_read(group, &note), fd;
+	int rc = nnvme_iommu_note_read(group, &note), pid;
+	char name[NNVME_GROUP_NOTE];
 
-	if (rc && rc != -EACCES)	/* only root may read notes, but this much anybody may know */
-		return rc == -ENOENT ? 0 : rc;
-	fd = nnvme_sys_open(O_RDONLY, NNVME_IOMMU_GROUPS "/%s/type", group->number);
-	if (fd < 0)
-		return fd;
-	if (!nnvme_sys.flock(fd, LOCK_SH | LOCK_NB))
-		group->unfinished = true;
-	else
+	if (rc == -EACCES)	/* only root may read notes, but this much anybody may know */
+		group->holder = -1;
+	if (rc && rc != -EBADMSG)
+		return rc == -ENOENT || rc == -EACCES ? 0 : rc;
+	nnvme_iommu_note_name(group, name);
+	rc = nnvme_lock_file_held(name, &pid);
+	if (rc < 0)
+		return rc;
+	group->unfinished = !rc;
+	if (rc)
 		group->holder = note.pid;
-	nnvme_sys_close(&fd);
 	return 0;
 }
 

@@ -33,7 +33,7 @@ enum nnvme_domain {
 
 struct nnvme_iommu_member {
 	char name[64];		/* a PCI address, on most machines */
-	char driver[32];	/* "" when none */
+	char driver[NNVME_DRIVER_SIZE];	/* "" when none */
 	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
 };
 
@@ -43,7 +43,8 @@ struct nnvme_iommu_group {
 	enum nnvme_domain type;
 	char type_text[16];		/* as the kernel says it */
 	bool unfinished;		/* a change was cut short: nnvme_iommu_group_restore() */
-	int holder;			/* the process that changes or holds it now, or 0; -1 not told */
+	int holder;			/* the process that changes or holds it now, or 0; -1 a change that
+					   is under way or was cut short: only root is told */
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };

@@ -8,16 +8,21 @@
 
 #define NNVME_IOMMU_GROUPS "/sys/kernel/iommu_groups"
 
-/* What is noted about a change: the type before it, and who makes it. */
+/* What is noted about a change: the type before it, the one that it gives, and who makes it. */
 struct nnvme_iommu_note {
 	enum nnvme_domain was;
+	char to[16];
 	int pid;
 };
+
+/* Room for the name of a note or a lock that is about a group, and that name. */
+#define NNVME_GROUP_NOTE 32
+void nnvme_iommu_note_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_NOTE]);
 
 /* Read the type again into @group. 0 or -errno. */
 int nnvme_iommu_read_type(struct nnvme_iommu_group *group);
 
-/* 0, -ENOENT when nothing was changed that isn't undone, or another -errno. */
+/* 0, -ENOENT when nothing was changed that isn't undone, -EBADMSG it is damaged, or another -errno. */
 int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_note *note);
 
 /* Like nnvme_domain_parse(), for what the kernel says; NNVME_DOMAIN_OTHER when it is nothing we know. */

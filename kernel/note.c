@@ -10,20 +10,24 @@
 
 int nnvme_note_write(const char *name, const char *text)
 {
-	char path[300];
+	char path[300], new[310];
 	int fd, rc;
 
 	snprintf(path, sizeof(path), "%s" NNVME_NOTES, nnvme_sys.root);
 	if (nnvme_sys.mkdir(path, 0755) && errno != EEXIST)
 		return -errno;
-	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, NNVME_NOTES "/%s", name);
+	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, NNVME_NOTES "/%s.new", name);
 	if (fd < 0)
 		return fd;
 	rc = (int)nnvme_sys.pwrite(fd, text, strlen(text), 0);
 	rc = rc == (int)strlen(text) ? 0 : rc < 0 ? -errno : -EIO;
 	nnvme_sys_close(&fd);
+	snprintf(path, sizeof(path), "%s" NNVME_NOTES "/%s", nnvme_sys.root, name);
+	snprintf(new, sizeof(new), "%s.new", path);
+	if (!rc && nnvme_sys.rename(new, path))
+		rc = -errno;
 	if (rc)
-		nnvme_note_remove(name);
+		nnvme_sys.unlink(new);
 	return rc;
 }
 

@@ -5,7 +5,7 @@
 /*
  * What a change to the system left to undo: small files in /run/noiommu-nvme, written before the
  * change and removed after it was undone, so that another process can undo it when this one dies.
- * An empty note is one whose writer was killed before it changed anything.
+ * A note is replaced as a whole, and an empty one counts as none.
  *
  * Private to the library; not installed.
  */
@@ -14,6 +14,7 @@
 
 #define NNVME_NOTES "/run/noiommu-nvme"
 
+/* On failure the note is what it was. */
 int nnvme_note_write(const char *name, const char *text);
 
 /* The length of the text, without the white space at its end, or -errno; -ENOENT no such note. */

@@ -7,8 +7,7 @@
  * disks, and how they get from the kernel's driver to vfio-pci and back.
  *
  * Everything is read from sysfs at the time of the call and nothing is kept.
- * Thread rule: any thread, any time; binding the same device from two places at once is a race
- * that only the caller can prevent.
+ * Thread rule: any thread, any time; changes to one device wait for each other, across processes too.
  */
 
 #include <stdbool.h>
@@ -26,6 +25,9 @@ extern "C" {
 /* Room for a PCI address as text with its NUL: "0000:41:00.0", domains of up to 8 digits. */
 #define NNVME_BDF_SIZE 20
 
+/* Room for a driver's name with its NUL: a file name in sysfs. */
+#define NNVME_DRIVER_SIZE 256
+
 /* NVM Express I/O controller (PCIe transport, Class Code: 01h, 08h, 02h). */
 #define NNVME_PCI_CLASS 0x010802u
 
@@ -41,7 +43,7 @@ struct nnvme_pci_info {
 	char bdf[NNVME_BDF_SIZE];
 	uint16_t vendor, device;
 	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
-	char driver[32];	/* "nvme", "vfio-pci", ...; "" when none */
+	char driver[NNVME_DRIVER_SIZE];	/* "nvme", "vfio-pci", ...; "" when none */
 	char group[16];		/* number of its IOMMU group; "" when none */
 	bool iommu;		/* an IOMMU is behind it: VFIO's stand-in group does not count */
 	char vfio_dev[32];	/* its VFIO node, "noiommu-vfio0" or "vfio0"; "" when none */
@@ -86,18 +88,22 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
  * finished. Takes as long as both drivers need, a second or so.
  *
  * Otherwise the device keeps the driver that it had, or has it back, and @err says why: -EBUSY
- * in use, as nnvme_pci_in_use() says; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
+ * in use, as nnvme_pci_in_use() says, or for 10 s another program was changing it; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
  * kernel can't; -ENODEV no such device or not NVMe; what the kernel said else.
  */
 int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err);
 
-/* The same with another driver than vfio-pci: some devices have a VFIO driver of their own. */
+/*
+ * The same with another driver than vfio-pci: some devices have a VFIO driver of their own. -EINVAL
+ * when it isn't one of VFIO's.
+ */
 int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struct nnvme_err *err);
 
 /*
  * Give it back to the driver that it had before nnvme_pci_bind(), in this or another process; to
- * the one that the kernel chooses if that isn't known. Not bound to vfio-pci is success. -EBUSY
- * when a program has it open.
+ * the one that the kernel chooses if that isn't known. Not bound to vfio-pci is success, and what
+ * was changed by other hands since stays as it is. -EBUSY when a program has it open; -EBADMSG the
+ * file about what it had is damaged, and @err names it.
  */
 int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err);
 

@@ -9,17 +9,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/lock.h"
 #include "kernel/note.h"
+#include "kernel/pci_former.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
 #define VFIO "vfio-pci"
 
-/* What a device had: the name of its driver, "" for none, and its driver_override. */
-struct former {
-	char driver[32];
-	char override[64];
-};
+/* The override of a device that is taken from its driver for a while: no driver has this name. */
+#define NO_DRIVER "noiommu-nvme"
+
+/* How long another program's bind or unbind of the same device is waited for. */
+#define PATIENCE_MS 10000
 
 /* Turn the errno of a refused system file into one line. */
 static int denied(struct nnvme_err *err, int rc, const char *what, const char *bdf)
@@ -33,87 +35,120 @@ static int denied(struct nnvme_err *err, int rc, const char *what, const char *b
 static int set_override(const char *bdf, const char *override)
 {
 	/* sysfs shows an absent override as "(null)" and takes a line break to remove it. */
-	if (!*override || !strcmp(override, "(null)"))
+	if (!strcmp(override, NNVME_NO_OVERRIDE))
 		override = "\n";
 	return nnvme_sys_write(override, NNVME_PCI_DEVICES "/%s/driver_override", bdf);
 }
 
-static void read_driver(const char *bdf, char driver[32])
+static void read_driver(const char *bdf, char driver[NNVME_DRIVER_SIZE])
 {
-	nnvme_sys_link_name(driver, 32, NNVME_PCI_DEVICES "/%s/driver", bdf);
+	nnvme_sys_link_name(driver, NNVME_DRIVER_SIZE, NNVME_PCI_DEVICES "/%s/driver", bdf);
 }
 
-static void load_driver(const char *driver)
+/* Best effort: what matters is whether the driver then is there. What modprobe came to. */
+static int load_driver(const char *driver)
 {
 	char *argv[] = { "modprobe", (char *)driver, NULL };
+	int rc;
 
-	/* Best effort: what matters is whether the driver then takes the device. */
-	if (!nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
-		nnvme_sys.run(argv);
+	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
+		return 0;
+	rc = nnvme_sys.run(argv);
+	if (rc != -ENOENT)
+		return rc;
+	argv[0] = "/sbin/modprobe";	/* where it is when PATH is a user's */
+	return nnvme_sys.run(argv);
 }
 
-/*
- * Move the device to @driver, or with "" to none. 0 only when it is really there. Whatever failed,
- * driver_override is left at @driver. @claim is asked again once nobody can open it any more: 1 when
- * it says in @err that it is in use after all; or NULL.
- */
-static int move(const char *bdf, const char *driver, const struct nnvme_pci_claim *claim,
-		struct nnvme_err *err)
+/* One change of drivers. */
+struct move {
+	const char *bdf, *verb;
+	const char *driver;		/* to this one; "" to none */
+	const char *override;		/* which this override sees to */
+	const struct nnvme_pci_claim *claim;	/* asked again before that one has it; or NULL */
+};
+
+static int did_not_take(const struct move *m, const char *now, struct nnvme_err *err)
 {
-	char now[32];
-	int rc = set_override(bdf, driver);
+	if (*now)
+		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not let go of it; the "
+				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
+	return nnvme_fail(err, -ENODEV, "cannot %s %s: %.64s did not take it; the kernel's log says why (dmesg)",
+			  m->verb, m->bdf, m->driver);
+}
+
+/* 0 only when it is really there. Whatever failed, driver_override is left at m->override. */
+static int move(const struct move *m, struct nnvme_err *err)
+{
+	char now[NNVME_DRIVER_SIZE];
+	int rc = set_override(m->bdf, m->override);
 
 	if (rc)
-		return rc;
-	read_driver(bdf, now);
+		return denied(err, rc, m->verb, m->bdf);
+	read_driver(m->bdf, now);
 	/* VFIO decides when it takes a device what that needs: let it do so again. */
-	if (!strcmp(now, driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", bdf))
+	if (!strcmp(now, m->driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", m->bdf))
 		return 0;
 	if (*now)
-		rc = nnvme_sys_write(bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", bdf);
-	if (!rc && claim && nnvme_pci_claim_check(claim, err))
-		return 1;
-	if (!rc && *driver)
-		rc = nnvme_sys_write(bdf, "/sys/bus/pci/drivers_probe");
-	read_driver(bdf, now);
-	if (!strcmp(now, driver))
+		rc = nnvme_sys_write(m->bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", m->bdf);
+	if (!rc && m->claim) {	/* now nobody can open a node of its any more */
+		rc = nnvme_pci_claim_check(m->claim, err);
+		if (rc)
+			return rc;
+	}
+	if (!rc && *m->driver)
+		rc = nnvme_sys_write(m->bdf, "/sys/bus/pci/drivers_probe");
+	read_driver(m->bdf, now);
+	if (!strcmp(now, m->driver))
 		return 0;
-	return rc ? rc : -ENODEV;
+	return rc ? denied(err, rc, m->verb, m->bdf) : did_not_take(m, now, err);
 }
 
-static int give_back(const char *bdf, const struct former *had)
+/* The override that had better be there while it goes to a driver. */
+static const char *override_for(const char *driver)
 {
+	return *driver ? driver : NNVME_NO_OVERRIDE;
+}
+
+/* The new override is noted before it is written; without that a kill here is taken for other hands. */
+static int give_back(const char *bdf, const struct nnvme_former *had, const char *verb,
+		     struct nnvme_err *err)
+{
+	struct move back = {
+		.bdf = bdf, .verb = verb, .driver = had->driver, .override = override_for(had->driver),
+	};
+	struct nnvme_former marked = *had;
+	char now[NNVME_OVERRIDE_SIZE];
 	int rc, rc2;
 
 	if (*had->driver)
 		load_driver(had->driver);
-	rc = move(bdf, had->driver, NULL, NULL);
-	rc2 = set_override(bdf, had->override);
-	return rc ? rc : rc2;
-}
-
-static int remember(const char *bdf, const struct former *had)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "%s\n%s\n", *had->driver ? had->driver : "-",
-		 *had->override ? had->override : "(null)");
-	return nnvme_note_write(bdf, text);
-}
-
-/* 0, -ENOENT when there is no note, or that there may be one that can't be read. */
-static int recall(const char *bdf, struct former *had)
-{
-	char text[128];
-	int rc = nnvme_note_read(text, sizeof(text), bdf);
-
-	if (rc < 0)
+	if (*had->mark[0] && !nnvme_override_read(bdf, now, NULL)) {
+		if (nnvme_former_has_mark(had, now))
+			snprintf(marked.mark[0], sizeof(marked.mark[0]), "%.255s", now);
+		snprintf(marked.mark[1], sizeof(marked.mark[1]), "%s", back.override);
+		nnvme_former_write(bdf, &marked);
+	}
+	rc = move(&back, err);
+	if (rc && *had->mark[0])	/* our mark stays, for who tries it again */
 		return rc;
-	if (sscanf(text, "%31s %63s", had->driver, had->override) != 2)
-		return -ENOENT;
-	if (!strcmp(had->driver, "-"))
-		had->driver[0] = 0;
-	return 0;
+	rc2 = set_override(bdf, had->override);
+	return rc ? rc : rc2 ? denied(err, rc2, verb, bdf) : 0;
+}
+
+int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
+{
+	char by[40] = "";
+	int holder, rc = nnvme_lock_file(bdf, PATIENCE_MS, lock, &holder);
+
+	if (!rc)
+		return 0;
+	if (rc != -EWOULDBLOCK)
+		return denied(err, rc, "lock (" NNVME_LOCKS ") what is done to", bdf);
+	if (holder)
+		snprintf(by, sizeof(by), " (process %d)", holder);
+	return nnvme_fail(err, -EBUSY, "%s is being given to another driver by another program%s; wait for "
+			  "its end", bdf, by);
 }
 
 /* Has VFIO got it? By vfio-pci as a rule, but some devices have a driver of VFIO's of their own. */
@@ -176,121 +211,192 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 			  "kernel/patches/6.12", bdf);
 }
 
-/* The moving itself. On failure the device is where it was, or @err says that it isn't. */
-static int bind_device(const char *bdf, const char *driver, const struct former *had,
+/*
+ * Give it back after a bind that failed. A driver that turned out not to be VFIO's may have shown
+ * disks, and somebody may use them by now: then that driver keeps it.
+ */
+static int take_back(const char *bdf, const struct nnvme_former *had, struct nnvme_err *err)
+{
+	struct nnvme_pci_claim claim = { .count = 0 };
+	struct nnvme_pci_info info;
+	int rc = nnvme_pci_info(bdf, &info, err);
+
+	if (!rc && *info.driver && !has_vfio(&info) && strcmp(info.driver, had->driver) != 0)
+		rc = nnvme_pci_claim(bdf, &claim, err);
+	nnvme_pci_release(&claim);
+	return rc ? rc : give_back(bdf, had, "give back", err);
+}
+
+/* The moving itself. On failure the device is where it was, or *stuck and @err say that it isn't. */
+static int bind_device(const struct nnvme_pci_info *info, const char *driver,
+		       const struct nnvme_former *had, struct nnvme_pci_claim *claim, bool *stuck,
 		       struct nnvme_err *err)
 {
-	struct nnvme_pci_claim claim;
-	int rc = nnvme_pci_claim(bdf, &claim, err);
+	struct move to = {
+		.bdf = info->bdf, .verb = "bind", .driver = driver, .override = driver,
+		.claim = has_vfio(info) ? NULL : claim,
+	};
+	struct nnvme_err first = { 0 }, second = { 0 };
+	int rc = move(&to, &first);
+
+	/* Before the former driver comes back: an open disk would keep its name taken. */
+	nnvme_pci_release(claim);
+	if (!rc)
+		rc = check_bound(info->bdf, driver, &first);
+	if (!rc)
+		return 0;
+	*stuck = take_back(info->bdf, had, &second) != 0;
+	if (!*stuck)
+		return nnvme_fail(err, rc, "%s", first.text);
+	return nnvme_fail(err, rc, "%.230s; nor can it have its former driver (%.64s) back: %.150s; try: "
+			  "noiommu-nvme unbind %s", first.text, *had->driver ? had->driver : "none",
+			  second.text, info->bdf);
+}
+
+static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
+{
+	int rc;
+
+	if (!*driver || strlen(driver) >= sizeof(info->driver) || strpbrk(driver, "/ \n") ||
+	    *driver == '.')
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
+	if (!strcmp(info->driver, driver) && !has_vfio(info))
+		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a driver of "
+				  "VFIO's; try --driver " VFIO, info->bdf, driver);
+	if (!strcmp(driver, "nvme"))
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a driver of VFIO's; that one "
+				  "has it back with: noiommu-nvme unbind %s", info->bdf, info->bdf);
+	rc = load_driver(driver);
+	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
+		return 0;
+	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver %.64s%s%s%.64s%s",
+			  info->bdf, driver, strcmp(driver, VFIO) ? "" : " (CONFIG_VFIO_PCI)",
+			  rc == -ENOENT ? ", and there is no modprobe in PATH or /sbin to load it with; "
+			  "run modprobe " : ", and modprobe ", driver, rc == -ENOENT ? "" : " found none");
+}
+
+/* What is known about the time before a bind or a detach. */
+struct before {
+	struct nnvme_former had;	/* what to give the device back to, should this fail */
+	struct nnvme_former note;	/* what the note about it is to say */
+	bool noted;			/* there is one already, of an earlier run, and it still holds */
+	bool to_note;
+};
+
+/*
+ * An earlier run that was cut short may have left the device with no driver or our override: then
+ * what it had is what that run noted, not what it has. And a device that VFIO has keeps the note
+ * about the driver before.
+ */
+static int read_before(const struct nnvme_pci_info *info, const char *mark, struct before *b,
+		       struct nnvme_err *err)
+{
+	struct nnvme_former now = { 0 };
+	int rc = nnvme_override_read(info->bdf, now.override, err);
+	bool vfio = has_vfio(info);
 
 	if (rc)
 		return rc;
-	rc = move(bdf, driver, &claim, err);
-	/* Before the former driver comes back: an open disk would keep its name taken. */
-	nnvme_pci_release(&claim);
-	if (rc == 1)
-		rc = err ? err->code : -EBUSY;
-	else if (rc == -ENODEV)
-		nnvme_fail(err, rc, "cannot bind %s: %s did not take it; the kernel's log says "
-			   "why (dmesg)", bdf, driver);
-	else if (rc)
-		denied(err, rc, "bind", bdf);
-	else
-		rc = check_bound(bdf, driver, err);
-	if (!rc)
-		return 0;
-	if (give_back(bdf, had))
-		return nnvme_fail(err, rc, "cannot bind %s to %s (%s), nor give it back to "
-				  "%s; try: noiommu-nvme unbind %s", bdf, driver, strerror(-rc),
-				  *had->driver ? had->driver : "no driver", bdf);
-	return rc == -EACCES ? -EPERM : rc;
+	strcpy(now.driver, info->driver);
+	*b = (struct before){ .had = now, .note = now, .to_note = !vfio };
+	rc = nnvme_former_read(info->bdf, &now, err);
+	if (rc && rc != -ENOENT)
+		return rc;
+	b->noted = !rc && nnvme_former_has_mark(&now, b->had.override);
+	if (b->noted || (!rc && vfio)) {
+		b->note = now;
+		b->to_note = true;
+		/* An override of other hands is theirs to keep. */
+		if (!b->noted)
+			strcpy(b->note.override, b->had.override);
+	}
+	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%s", mark);
+	snprintf(b->note.mark[1], sizeof(b->note.mark[1]), "%.255s",
+		 b->noted && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
+	if (!vfio)
+		b->had = b->note;
+	return 0;
 }
 
-/* With noiommu mode on for it, if need be. */
-static int bind_in_mode(const char *bdf, const char *driver, const struct former *had,
-			bool turn_on, struct nnvme_err *err)
+static int write_before(const char *bdf, const struct before *b, struct nnvme_err *err)
 {
-	int rc = turn_on ? nnvme_sys_write("Y", NNVME_NOIOMMU_SWITCH) : 0;
+	int rc = b->to_note ? nnvme_former_write(bdf, &b->note) : 0;
 
+	return rc ? denied(err, rc, "write to " NNVME_NOTES " about", bdf) : 0;
+}
+
+/* After a bind that failed, with the device as it was: what an earlier bind noted holds again. */
+static void unwrite_before(const char *bdf, struct before *b, bool vfio)
+{
+	if (!b->to_note)
+		return;
+	if (!vfio) {
+		nnvme_note_remove(bdf);
+		return;
+	}
+	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%.255s", b->had.override);
+	nnvme_former_write(bdf, &b->note);
+}
+
+static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, unsigned flags,
+			struct nnvme_pci_claim *claim, struct nnvme_err *err)
+{
+	bool turn_on, stuck = false;
+	struct before b;
+	int rc = check_driver(info, driver, err);
+
+	if (!rc)
+		rc = check_noiommu(info, flags, &turn_on, err);
+	if (!rc)
+		rc = read_before(info, driver, &b, err);
 	if (rc)
-		return denied(err, rc, "turn noiommu mode on for", bdf);
-	rc = bind_device(bdf, driver, had, err);
+		return rc;
+	rc = turn_on ? nnvme_sys_write("Y", NNVME_NOIOMMU_SWITCH) : 0;
+	if (rc)
+		return denied(err, rc, "turn noiommu mode on for", info->bdf);
+	rc = write_before(info->bdf, &b, err);
+	if (!rc) {
+		rc = bind_device(info, driver, &b.had, claim, &stuck, err);
+		/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
+		if (rc && !stuck)
+			unwrite_before(info->bdf, &b, has_vfio(info));
+	}
 	if (rc && turn_on)
 		nnvme_sys_write("N", NNVME_NOIOMMU_SWITCH);
 	return rc;
 }
 
-static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
+static int bind_locked(const char *bdf, const char *driver, unsigned flags, struct nnvme_err *err)
 {
-	if (!*driver || strlen(driver) >= sizeof(info->driver) || strpbrk(driver, "/ \n") ||
-	    *driver == '.')
-		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
-	if (!strcmp(info->driver, driver) && !has_vfio(info))
-		return nnvme_fail(err, -EINVAL, "%s is bound to %s already, which is not a driver of "
-				  "VFIO's; try --driver " VFIO, info->bdf, driver);
-	load_driver(driver);
-	if (!nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver %s%s, "
-				  "and modprobe %s found none", info->bdf, driver,
-				  strcmp(driver, VFIO) ? "" : " (CONFIG_VFIO_PCI)", driver);
-	return 0;
-}
+	struct nnvme_pci_claim claim = { .count = 0 };
+	struct nnvme_pci_info info;
+	int rc = nnvme_pci_nvme_info(bdf, &info, err);
 
-/*
- * What to give the device back to, and *noted: the note about it is there already. An earlier run
- * that was cut short may have left the device with no driver or our override: then what it had is
- * what that run noted, not what it has.
- */
-static int read_former(const struct nnvme_pci_info *info, struct former *had, bool *noted,
-		       struct nnvme_err *err)
-{
-	struct former note;
-	int rc = nnvme_sys_read(had->override, sizeof(had->override),
-				NNVME_PCI_DEVICES "/%s/driver_override", info->bdf);
-
-	if (rc < 0)
-		return denied(err, rc, "read the driver_override of", info->bdf);
-	strcpy(had->driver, info->driver);
-	/* A device that VFIO has already keeps the note about the driver before. */
-	*noted = has_vfio(info);
-	if (!*noted && !recall(info->bdf, &note) &&
-	    (!*info->driver || strcmp(note.override, had->override) != 0)) {
-		*noted = true;
-		*had = note;
-	}
-	return 0;
+	if (rc || is_ready(&info, driver))
+		return rc;
+	rc = has_vfio(&info) ? nnvme_pci_refuse_open(&info, true, err) :
+			       nnvme_pci_claim(info.bdf, &claim, err);
+	if (!rc)
+		rc = bind_claimed(&info, driver, flags, &claim, err);
+	nnvme_pci_release(&claim);
+	return rc;
 }
 
 int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	bool turn_on, noted, rebind;
-	struct former had;
-	int rc;
+	int lock, rc;
 
 	if (flags & ~NNVME_BIND_UNSAFE_NOIOMMU)
 		return nnvme_fail(err, -EINVAL, "unknown flags 0x%x", flags);
 	rc = nnvme_pci_nvme_info(bdf, &info, err);
 	if (rc || is_ready(&info, driver))
 		return rc;
-	rebind = has_vfio(&info);
-	rc = rebind ? nnvme_pci_refuse_open(&info, true, err) : nnvme_pci_in_use(info.bdf, err);
-	if (!rc)
-		rc = check_driver(&info, driver, err);
-	if (!rc)
-		rc = check_noiommu(&info, flags, &turn_on, err);
-	if (!rc)
-		rc = read_former(&info, &had, &noted, err);
+	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)
 		return rc;
-	rc = noted ? 0 : remember(info.bdf, &had);
-	if (rc)
-		return denied(err, rc, "write to " NNVME_NOTES " about", info.bdf);
-	rc = bind_in_mode(info.bdf, driver, &had, turn_on, err);
-	read_driver(info.bdf, info.driver);
-	/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
-	if (rc && !rebind && !strcmp(info.driver, had.driver))
-		nnvme_note_remove(info.bdf);
+	rc = bind_locked(info.bdf, driver, flags, err);
+	nnvme_sys_close(&lock);
 	return rc;
 }
 
@@ -300,100 +406,128 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 }
 
 /* Nothing is known about the time before: let the kernel choose. */
-static int give_to_any(const char *bdf)
+static int give_to_any(const struct nnvme_pci_info *info, const char *override, struct nnvme_err *err)
 {
-	char now[32];
-	int rc = move(bdf, "", NULL, NULL);
+	struct move off = {
+		.bdf = info->bdf, .verb = "unbind", .driver = "",
+		/* One that is not about the driver it has is somebody's wish. */
+		.override = strcmp(override, info->driver) ? override : NNVME_NO_OVERRIDE,
+	};
+	char now[NNVME_DRIVER_SIZE];
+	int rc = move(&off, err);
 
-	load_driver("nvme");
-	if (!rc)
-		rc = nnvme_sys_write(bdf, "/sys/bus/pci/drivers_probe");
-	read_driver(bdf, now);
-	return rc ? rc : *now ? 0 : -ENODEV;
-}
-
-int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
-{
-	struct nnvme_pci_info info;
-	struct former had;
-	bool known;
-	int rc;
-
-	rc = nnvme_pci_nvme_info(bdf, &info, err);
 	if (rc)
 		return rc;
-	known = !recall(info.bdf, &had);
-	if (*info.driver && !has_vfio(&info)) {
-		/* Some driver has it again: nothing to do but to forget. */
-		if (known)
-			set_override(info.bdf, had.override);
+	load_driver("nvme");
+	rc = nnvme_sys_write(info->bdf, "/sys/bus/pci/drivers_probe");
+	if (rc)
+		return denied(err, rc, "unbind", info->bdf);
+	read_driver(info->bdf, now);
+	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, and no driver took it then; the kernel's "
+				     "log says why (dmesg)", info->bdf);
+}
+
+static int unbind_locked(const char *bdf, struct nnvme_err *err)
+{
+	char override[NNVME_OVERRIDE_SIZE];
+	struct nnvme_pci_info info;
+	struct nnvme_former had;
+	bool known, marked;
+	int rc = nnvme_pci_nvme_info(bdf, &info, err);
+
+	if (!rc)
+		rc = nnvme_override_read(info.bdf, override, err);
+	if (rc)
+		return rc;
+	rc = nnvme_former_read(info.bdf, &had, err);
+	if (rc && rc != -ENOENT)
+		return rc;
+	known = !rc;
+	marked = known && nnvme_former_has_mark(&had, override);
+	if ((*info.driver && !has_vfio(&info)) || (!*info.driver && known && !marked)) {
+		/* Other hands have moved it: nothing to do but to forget. */
+		rc = marked ? set_override(info.bdf, had.override) : 0;
+		if (rc)
+			return denied(err, rc, "unbind", info.bdf);
 		nnvme_note_remove(info.bdf);
 		return 0;
 	}
 	rc = nnvme_pci_refuse_open(&info, true, err);
 	if (rc)
 		return rc;
-	rc = known ? give_back(info.bdf, &had) : give_to_any(info.bdf);
-	if (rc == -ENODEV)
-		return nnvme_fail(err, rc, "cannot unbind %s: %s did not take it back; the kernel's "
-				  "log says why (dmesg)", info.bdf, known ? had.driver : "no driver");
+	if (known && !marked)
+		strcpy(had.override, override);
+	rc = known ? give_back(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
+	if (!rc)
+		nnvme_note_remove(info.bdf);
+	return rc;
+}
+
+int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
+{
+	struct nnvme_pci_info info;
+	int lock, rc = nnvme_pci_nvme_info(bdf, &info, err);
+
+	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_NOTES "/%s", info.bdf)))
+		return rc;
+	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)
-		return denied(err, rc, "unbind", info.bdf);
-	nnvme_note_remove(info.bdf);
-	return 0;
+		return rc;
+	rc = unbind_locked(info.bdf, err);
+	nnvme_sys_close(&lock);
+	return rc;
 }
 
 int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 {
-	struct nnvme_pci_info info;
+	struct move off = { .bdf = bdf, .verb = "unbind", .driver = "", .override = NO_DRIVER };
 	struct nnvme_pci_claim claim;
-	struct former had;
-	bool noted;
-	int rc;
+	struct nnvme_pci_info info;
+	struct before b;
+	int rc = nnvme_pci_info(bdf, &info, err);
 
-	rc = nnvme_pci_info(bdf, &info, err);
 	if (!rc)
-		rc = read_former(&info, &had, &noted, err);
+		rc = read_before(&info, NO_DRIVER, &b, err);
+	if (!rc)
+		rc = nnvme_pci_claim(bdf, &claim, err);
 	if (rc)
 		return rc;
-	rc = noted ? 0 : remember(bdf, &had);
-	if (rc)
-		return denied(err, rc, "write to " NNVME_NOTES " about", bdf);
-	rc = nnvme_pci_claim(bdf, &claim, err);
-	if (rc) {
-		nnvme_note_remove(bdf);
-		return rc;
-	}
-	rc = move(bdf, "", &claim, err);
+	rc = write_before(bdf, &b, err);
+	off.claim = &claim;
+	if (!rc)
+		rc = move(&off, err);
 	nnvme_pci_release(&claim);
-	if (rc == 1)
-		return err ? err->code : -EBUSY;
-	return rc ? denied(err, rc, "unbind", bdf) : 0;
+	return rc;
 }
 
 bool nnvme_pci_is_halfway(const char *bdf)
 {
+	char override[NNVME_OVERRIDE_SIZE];
 	struct nnvme_pci_info info;
-	struct former had;
+	struct nnvme_former had;
+	bool back;
 
-	return !recall(bdf, &had) && !nnvme_pci_info(bdf, &info, NULL) && !has_vfio(&info) &&
-	       (!*info.driver || !strcmp(info.driver, had.driver));
+	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_info(bdf, &info, NULL) ||
+	    nnvme_override_read(bdf, override, NULL) || has_vfio(&info))
+		return false;
+	back = !strcmp(info.driver, had.driver);
+	return (back && !strcmp(override, had.override)) ||
+	       ((back || !*info.driver) && nnvme_former_has_mark(&had, override));
 }
 
 int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 {
-	struct former had;
-	int rc = recall(bdf, &had);
+	char override[NNVME_OVERRIDE_SIZE];
+	struct nnvme_former had;
+	int rc = nnvme_former_read(bdf, &had, err);
 
 	if (rc == -ENOENT)
 		return 0;
 	if (!rc)
-		rc = give_back(bdf, &had);
-	if (rc == -ENODEV)
-		return nnvme_fail(err, rc, "%s did not take %s back; the kernel's log says why "
-				  "(dmesg)", had.driver, bdf);
-	if (rc)
-		return denied(err, rc, "bind", bdf);
-	nnvme_note_remove(bdf);
-	return 0;
+		rc = nnvme_override_read(bdf, override, err);
+	if (!rc && nnvme_former_has_mark(&had, override))
+		rc = give_back(bdf, &had, "give back", err);
+	if (!rc)
+		nnvme_note_remove(bdf);
+	return rc;
 }

@@ -136,7 +136,7 @@ static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err
 static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct dirent **names;
-	char driver[32];
+	char driver[NNVME_DRIVER_SIZE];
 	bool found = false;
 	int n;
 

@@ -36,7 +36,7 @@ static void bind_behind_iommu(void **state)
 	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
 	assert_string_equal(info.driver, "vfio-pci");
 	assert_string_equal(info.vfio_dev, "vfio0");
-	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\n");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\nvfio-pci\n");
 	assert_int_equal(fake_text(SWITCH)[0], 'N');	/* has nothing to do with it */
 	assert_int_equal(fake.fds, 0);
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
@@ -56,11 +56,11 @@ static void noiommu_with_the_flag(void **state)
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
 	assert_int_equal(fake_text(SWITCH)[0], 'Y');
-	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 	/* Again, with the flag and without: nothing to do, nothing forgotten. */
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 0, NULL), 0);
-	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 	assert_string_equal(fake_text(OVERRIDE), "(null)\n");
@@ -91,7 +91,7 @@ static void had_no_driver(void **state)
 {
 	fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
-	assert_string_equal(fake_text(STATE), "-\n(null)\n");
+	assert_string_equal(fake_text(STATE), "-\n(null)\nvfio-pci\n");
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "");
 }
@@ -194,13 +194,13 @@ static void rebind(void **state)
 	fake.no_noiommu_cdev = true;
 	fake_bind_vfio(FAKE_NOIOMMU);
 	fake.no_noiommu_cdev = false;
-	fake_file("nvme\n(null)\n", STATE);
+	fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 	fake_file("N\n", SWITCH);
 	refuses(FAKE_NOIOMMU, 0, -EPERM, "--unsafe-noiommu");
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
 	assert_int_equal(nnvme_pci_info(FAKE_NOIOMMU, &info, NULL), 0);
 	assert_true(info.cdev);
-	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 }
@@ -233,7 +233,7 @@ static void unbind_when_not_bound(void **state)
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
 	assert_untouched(FAKE_NOIOMMU);
 	/* A note of a bind that was cut short: the override goes, too. */
-	fake_file("nvme\n(null)\n", STATE);
+	fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
 	assert_untouched(FAKE_NOIOMMU);
@@ -279,13 +279,160 @@ static void refuses_to(const char *driver, int code, const char *words)
 
 static void unfit_drivers(void **state)
 {
+	char name[300] = "";
+
 	fake.run_loads = false;
 	refuses_to("", -EINVAL, "not the name");
 	refuses_to("../vfio-pci", -EINVAL, "not the name");
-	refuses_to("a-name-that-is-longer-than-any-driver-has", -EINVAL, "not the name");
+	memset(name, 'x', sizeof(name) - 1);
+	refuses_to(name, -EINVAL, "not the name");
 	refuses_to("none-such", -EOPNOTSUPP, "no driver none-such");
 	refuses_to("nvme", -EINVAL, "nvme already");
 	refuses_to("e1000e", -EINVAL, "e1000e is not a driver of VFIO's");
+}
+
+/* --- programs and other drivers --- */
+
+static const char *opened_at_unbind;
+
+static void open_it(void)
+{
+	fake_link(opened_at_unbind, "/proc/77/fd/9");
+	fake_file("dd\n", "/proc/77/comm");
+	fake.at_unbind = NULL;
+}
+
+/* Whoever opens a disk as everybody may, between the question and the unbinding, is seen after it. */
+static void opened_in_between(void **state)
+{
+	fake.at_unbind = open_it;
+	opened_at_unbind = "/dev/nvme0n1";
+	refuses(FAKE_NOIOMMU, 1, -EBUSY, "process 77 (dd) has /dev/nvme0n1 open");
+	assert_untouched(FAKE_NOIOMMU);
+}
+
+static void give_to_uio(const char *bdf)
+{
+	fake_file("", "/sys/bus/pci/drivers/uio_pci_generic/unbind");
+	fake_link("../../drivers/uio_pci_generic", "/sys/bus/pci/devices/%s/driver", bdf);
+	fake_file("245:3\n", "/sys/bus/pci/devices/%s/uio/uio3/dev", bdf);
+	fake_remove("/sys/bus/pci/devices/%s/nvme", bdf);
+	fake_node("c", "245:3", "/dev/uio3");
+}
+
+/* Another userspace driver has it: its program is not robbed. */
+static void live_on_uio(void **state)
+{
+	give_to_uio(FAKE_IOMMU);
+	fake_link("/dev/uio3", "/proc/77/fd/9");
+	fake_file("spdk\n", "/proc/77/comm");
+	refuses(FAKE_IOMMU, 0, -EBUSY, "process 77 (spdk) has /dev/uio3 open");
+	fake_remove("/proc/77");
+	fake_link("/sys/devices/pci0000:00/" FAKE_IOMMU "/resource0", "/proc/78/map_files/7f01-7f02");
+	fake_file("igb\n", "/proc/78/comm");
+	refuses(FAKE_IOMMU, 0, -EBUSY, "process 78 (igb) has resource0 of the device in sysfs mapped");
+	assert_string_equal(fake_driver(FAKE_IOMMU), "uio_pci_generic");
+	fake_remove("/proc/78");
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
+	assert_string_equal(fake_driver(FAKE_IOMMU), "uio_pci_generic");
+}
+
+/* A mapping holds a device of VFIO's as an open descriptor does. */
+static void unbind_what_is_mapped(void **state)
+{
+	struct nnvme_err err;
+
+	fake_bind_vfio(FAKE_NOIOMMU);
+	fake_link("/dev/vfio/devices/noiommu-vfio0", "/proc/77/map_files/7f01-7f02");
+	fake_file("fio\n", "/proc/77/comm");
+	fake_assert_err(nnvme_pci_unbind(FAKE_NOIOMMU, &err), -EBUSY, &err, "process 77 (fio) has "
+			"/dev/vfio/devices/noiommu-vfio0 mapped");
+	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
+}
+
+/* What came out of a group's node has no name of its own; the group's may be closed. */
+static void unbind_nameless(void **state)
+{
+	struct nnvme_err err;
+
+	fake_groups();
+	fake_file("240:6\n", "/sys/class/vfio/6/dev");
+	fake_node("c", "240:6", "/dev/vfio/6");
+	fake_bind_vfio(FAKE_IOMMU);
+	fake_link("anon_inode:[vfio-device]", "/proc/77/map_files/7f01-7f02");
+	fake_file("vm\n", "/proc/77/comm");
+	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err, "process 77 (vm) has a device of "
+			"VFIO's, which may be this one");
+	fake_link("/dev/vfio/6", "/proc/77/fd/5");	/* it is another's */
+	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
+}
+
+static int probes;
+
+static void count_probe(void)
+{
+	probes++;
+}
+
+/* The kernel's own driver would show the disks, and then lose them again under whoever came. */
+static void not_to_the_kernels_driver(void **state)
+{
+	struct nnvme_err err;
+
+	fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_IOMMU);
+	fake.at_probe = count_probe;
+	probes = 0;
+	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, "nvme", 0, &err), -EINVAL, &err,
+			"nvme is not a driver of VFIO's");
+	assert_int_equal(probes, 0);
+	assert_string_equal(fake_driver(FAKE_IOMMU), "");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "");
+}
+
+/* Another such driver keeps it, should somebody use by now what it shows. */
+static void used_at_once(void **state)
+{
+	struct nnvme_err err;
+
+	fake.at_probe = open_it;
+	opened_at_unbind = "/dev/nvme1n1";
+	fake_file("", "/sys/bus/pci/drivers/blk/unbind");
+	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, "blk", 0, &err), -EINVAL, &err,
+			"blk is not a driver of VFIO's");
+	assert_non_null(strstr(err.text, "nor can it have its former driver (nvme) back"));
+	assert_non_null(strstr(err.text, "process 77 (dd) has /dev/nvme1n1"));
+	assert_string_equal(fake_driver(FAKE_IOMMU), "blk");
+}
+
+static void modprobe_is_missing(void **state)
+{
+	fake_remove("/sys/bus/pci/drivers/vfio-pci");
+	fake.no_modprobe = true;
+	refuses(FAKE_IOMMU, 0, -EOPNOTSUPP, "there is no modprobe in PATH or /sbin");
+	assert_string_equal(fake.ran, "/sbin/modprobe vfio-pci");
+}
+
+/* Neither bound nor given back: both reasons are said. */
+static void both_reasons(void **state)
+{
+	struct nnvme_err err;
+
+	fake.vfio_refuses = true;
+	fake.refuses = "nvme";
+	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err,
+			"cannot bind " FAKE_IOMMU ": Invalid argument");
+	assert_non_null(strstr(err.text, "cannot give back " FAKE_IOMMU ": nvme did not take it"));
+	assert_non_null(strstr(err.text, "noiommu-nvme unbind " FAKE_IOMMU));
+}
+
+static void no_driver_takes_it(void **state)
+{
+	struct nnvme_err err;
+
+	fake_bind_vfio(FAKE_NOIOMMU);
+	fake.refuses = "nvme";
+	fake_assert_err(nnvme_pci_unbind(FAKE_NOIOMMU, &err), -ENODEV, &err, "no driver took it");
 }
 
 /* A run that was killed leaves one of these; the next one finishes it and knows the former driver. */
@@ -298,13 +445,13 @@ static void finishes_a_killed_bind(void **state)
 
 	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
 		fake_rebuild();
-		fake_file("nvme\n(null)\n", STATE);
+		fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 		fake_file(left[i].override, OVERRIDE);
 		if (!left[i].driver)
 			fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
 		assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, NULL), 0);
 		assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
-		assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+		assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 		assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
 		assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 		assert_string_equal(fake_text(OVERRIDE), "(null)\n");
@@ -315,7 +462,7 @@ static void finishes_a_killed_bind(void **state)
 /* And unbind undoes it. */
 static void undoes_a_killed_bind(void **state)
 {
-	fake_file("nvme\n(null)\n", STATE);
+	fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	fake_remove("/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, NULL), 0);
@@ -325,9 +472,9 @@ static void undoes_a_killed_bind(void **state)
 /* A note that a device was once bound doesn't outweigh what is plain to see. */
 static void stale_note(void **state)
 {
-	fake_file("special\n(null)\n", STATE);
+	fake_file("special\n(null)\nold\n", STATE);
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, NULL), 0);
-	assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 }
 
 /* Neither bound nor given back: the note stays, for unbind. */
@@ -338,7 +485,7 @@ static void keeps_the_note_when_stuck(void **state)
 	fake.vfio_refuses = true;
 	fake.refuses = "nvme";
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err, "noiommu-nvme unbind");
-	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\n");
+	assert_non_null(strstr(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\nvfio-pci\n"));
 	fake.refuses = NULL;
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
 	assert_untouched(FAKE_IOMMU);
@@ -361,7 +508,7 @@ static void bind_each_call_fails(void **state)
 			failed++;
 		} else {
 			assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
-			assert_string_equal(fake_text(STATE), "nvme\n(null)\n");
+			assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 		}
 		assert_int_equal(fake.fds, 0);
 	} while (fake.injected);
@@ -408,6 +555,9 @@ int main(void)
 		TEST(loads_the_module), TEST(rebind),
 		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
 		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
+		TEST(opened_in_between), TEST(live_on_uio), TEST(unbind_what_is_mapped),
+		TEST(unbind_nameless), TEST(not_to_the_kernels_driver), TEST(used_at_once),
+		TEST(modprobe_is_missing), TEST(both_reasons), TEST(no_driver_takes_it),
 		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_note),
 		TEST(keeps_the_note_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
 	};

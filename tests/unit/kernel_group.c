@@ -346,7 +346,7 @@ static void reads_back(void **state)
 static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
-	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV, "nvme did not take " FAKE_IOMMU " back");
+	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV, "cannot give back " FAKE_IOMMU ": nvme did not take it");
 	assert_int_equal(fake.type_writes, 2);
 }
 
@@ -486,10 +486,10 @@ static void left_by_another(void **state)
 {
 	struct nnvme_err err;
 
-	fake_file("DMA 4711\n", NOTE);
+	fake_file("DMA DMA-FQ 4711\n", NOTE);
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 1);
 	assert_state("DMA");
-	fake_file("identity 4711\n", NOTE);
+	fake_file("identity DMA 4711\n", NOTE);
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), 0);
 	assert_state("DMA");
 	assert_int_equal(fake.type_writes, 3);
@@ -497,7 +497,7 @@ static void left_by_another(void **state)
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 0);
 	fake_file("gibberish\n", NOTE);
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "group 5");
-	fake_file("other 4711\n", NOTE);
+	fake_file("other DMA 4711\n", NOTE);
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err, "5");
 }
 

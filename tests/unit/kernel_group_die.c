@@ -13,7 +13,7 @@
 #define SECOND "0000:00:10.1"
 
 /* Processes and trees take their time: of the calls to die before, every one of so many. */
-#define STRIDE 4
+#define STRIDE 6
 
 /* Two controllers, so that one can be done and the other not. */
 static void rebuild(void)
@@ -97,6 +97,7 @@ static bool dies(void (*what)(void), long n)
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
+	fake_remove("/proc/%d", child);
 	assert_true(WIFEXITED(status));
 	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == FAKE_DIED);
 	return WEXITSTATUS(status) == 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Addresses, what sysfs says about a device, and the errors' form. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,22 @@ static void bdf_of_a_node(void **state)
 			"that of its controller is " FAKE_IOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme9n1", bdf, &err), -EINVAL, &err, "write it like");
 	assert_int_equal(fake.fds, 0);
+}
+
+/* The name of a driver may be as long as a file's. */
+static void long_driver(void **state)
+{
+	char name[256] = "", target[300];
+	struct nnvme_pci_info *list;
+	size_t count;
+
+	memset(name, 'x', sizeof(name) - 1);
+	snprintf(target, sizeof(target), "../../drivers/%s", name);
+	fake_link(target, "/sys/bus/pci/devices/%s/driver", FAKE_IOMMU);
+	assert_int_equal(nnvme_pci_list(&list, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[0].driver, name);
+	free(list);
 }
 
 static void error_is_one_line(void **state)
@@ -196,7 +213,7 @@ static void info_each_call_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node),
+		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node), TEST(long_driver),
 		TEST(error_is_one_line), TEST(info_without_iommu), TEST(info_with_iommu),
 		TEST(info_stand_in_group), TEST(info_errors), TEST(info_sums_namespaces),
 		TEST(list_controllers), TEST(info_each_call_fails),
