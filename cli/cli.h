@@ -19,7 +19,7 @@ int cli_domain(int argc, char **argv);
 int cli_isolation(int argc, char **argv);
 int cli_probe(int argc, char **argv);
 
-/* list.c: "kernel", "noiommu", "iommu" or "-"; a number of bytes as disks are sold. */
+/* list.c: "kernel", "noiommu", "iommu", "uio", "other" or "-"; a number of bytes as disks are sold. */
 const char *cli_mode(const struct nnvme_pci_info *info);
 void cli_size(uint64_t bytes, char text[64]);
 

@@ -42,6 +42,17 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
 }
 
+/* What turns this machine's IOMMU on. */
+static const char *iommu_mend(const char *cpu_vendor)
+{
+	if (!strcmp(cpu_vendor, "GenuineIntel"))
+		return "VT-d on in the firmware, and intel_iommu=on on the kernel's command line";
+	if (!strcmp(cpu_vendor, "AuthenticAMD") || !strcmp(cpu_vendor, "HygonGenuine"))
+		return "AMD-Vi (IOMMU) on in the firmware, and no amd_iommu=off or iommu=off on the kernel's "
+		       "command line";
+	return "its IOMMU (SMMU) on in the firmware, and the driver for it in the kernel";
+}
+
 static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 {
 	struct finding *one;
@@ -65,8 +76,7 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
 			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
 	if (p->iommu != NNVME_HAVE)
-		finding_mend(one, "intel_iommu=on on the kernel's command line, and VT-d or AMD-Vi on "
-			     "in the firmware");
+		finding_mend(one, "%s", iommu_mend(p->cpu_vendor));
 }
 
 static void look_at_user(struct findings *f, const struct nnvme_probe *p)
@@ -90,7 +100,7 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 		finding_mend(one, "ulimit -l unlimited");
 }
 
-static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *pool)
+static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *pool, bool advise)
 {
 	uint64_t kib = pool->page_size / 1024;
 	char dir[64] = "/sys/kernel/mm", where[32] = "";
@@ -103,10 +113,22 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 	one = finding_add(f, "hugepages", pool->free ? FINDING_OK : FINDING_NOTE,
 			  "%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " kB free%s", pool->free,
 			  pool->total, kib, where);
-	if (!pool->free)
+	if (advise)
 		finding_mend(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
 			     "kB/nr_hugepages; or hugepages=off", pool->total + (kib > 2048 ? 1 : 128), dir,
 			     kib);
+}
+
+/* More pages are needed where a node has none free of any size; the smallest of 2 MiB and more will do. */
+static bool needs_pages(const struct nnvme_hugepage_pool *pools, size_t count, size_t i)
+{
+	if (pools[i].page_size < 2 << 20)
+		return false;
+	for (size_t k = 0; k < count; k++)
+		if (pools[k].node == pools[i].node && pools[k].page_size >= 2 << 20 &&
+		    (pools[k].free || pools[k].page_size < pools[i].page_size))
+			return false;
+	return true;
 }
 
 static void look_at_hugepages(struct findings *f)
@@ -123,7 +145,7 @@ static void look_at_hugepages(struct findings *f)
 		finding_mend(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
 			     "a kernel with CONFIG_HUGETLBFS; or hugepages=off");
 	for (size_t i = 0; i < count; i++)
-		look_at_pool(f, &pools[i]);
+		look_at_pool(f, &pools[i], needs_pages(pools, count, i));
 	free(pools);
 }
 
@@ -132,7 +154,7 @@ static void look_at_users(struct findings *f, const struct nnvme_pci_info *info)
 	struct nnvme_err err;
 
 	if (!nnvme_pci_in_use(info->bdf, &err))
-		finding_add(f, "users", FINDING_OK, "nobody uses its disks");
+		finding_add(f, "users", FINDING_OK, "nobody uses it");
 	else
 		finding_add(f, "users", FINDING_NOTE, "%s", err.text);
 }
@@ -154,7 +176,8 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 	one = finding_add(f, "group", group.unfinished && !group.holder ? FINDING_NOTE : FINDING_OK,
 			  "IOMMU group %s of %zu device%s, type %s%s", group.number, group.count,
 			  group.count == 1 ? "" : "s", group.type_text,
-			  group.holder ? ", held by a process" : group.unfinished ?
+			  group.holder > 0 ? ", held by a process" : group.holder ?
+			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
 			  ", in the middle of a change that was cut short" : "");
 	if (group.unfinished && !group.holder)
 		finding_mend(one, "noiommu-nvme domain %s --restore", info->bdf);
@@ -170,10 +193,10 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	cli_size(info->size, size);
 	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
 		    *info->model ? info->model : "(its driver does not tell the model)", size);
-	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%s, mode %s",
+	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%.64s, mode %s",
 		    *info->driver ? info->driver : "none", cli_mode(info));
 	look_at_group(f, info);
-	if (!strcmp(cli_mode(info), "kernel"))
+	if (!*info->vfio_dev && strcmp(info->driver, "vfio-pci") != 0)
 		look_at_users(f, info);
 	/* The last word has the library. */
 	if (!nnvme_pci_can_open(info->bdf, NNVME_MODE_AUTO, &err))

@@ -95,7 +95,7 @@ static int show(const char *bdf)
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("Another user's program is changing or holding it.\n");
+		printf("It is being changed or held, or a change of it was cut short: root is told which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
 }

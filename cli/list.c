@@ -9,18 +9,23 @@
 enum { COLUMNS = 7 };
 
 struct row {
-	char cell[COLUMNS][64];
+	char cell[COLUMNS][NNVME_DRIVER_SIZE];
 };
 
-/* Who makes the device's addresses: the kernel's own driver, or a program in one of two modes. */
+/*
+ * Who makes the device's addresses: the kernel's own driver, a program in one of two modes, or one on
+ * another userspace driver; of a driver that is none of these nobody can tell.
+ */
 const char *cli_mode(const struct nnvme_pci_info *info)
 {
 	bool vfio = !strcmp(info->driver, "vfio-pci") || *info->vfio_dev;
 
 	if (!*info->driver)
 		return "-";
+	if (*info->uio)
+		return "uio";
 	if (!vfio)
-		return "kernel";
+		return strcmp(info->driver, "nvme") ? "other" : "kernel";
 	if (!info->cdev && !info->container)
 		return "-";
 	return strncmp(info->vfio_dev, "noiommu-", 8) ? "iommu" : "noiommu";
@@ -45,6 +50,7 @@ void cli_size(uint64_t bytes, char text[64])
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
 	struct nnvme_iommu_group group = { .count = 0 };
+	char size[64];
 	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
 	const char *cell[COLUMNS] = {
 		info->bdf, info->driver, cli_mode(info), grouped ? group.number : "",
@@ -57,7 +63,8 @@ static void fill(struct row *row, const struct nnvme_pci_info *info)
 	if (!*info->model)	/* only the kernel's driver knows better */
 		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
-	cli_size(info->size, row->cell[6]);
+	cli_size(info->size, size);
+	strcpy(row->cell[6], size);
 	if (grouped)
 		nnvme_iommu_group_free(&group);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,17 @@ static void probe_iommu(struct nnvme_probe *p)
 	p->container = have(nnvme_sys_exists("/dev/vfio/vfio"));
 }
 
+/* Whose IOMMU it would be. */
+static void probe_cpu(struct nnvme_probe *p)
+{
+	char text[512], *line;
+
+	nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");	/* the first processor's beginning */
+	line = strstr(text, "vendor_id");
+	if (line)
+		sscanf(line, "vendor_id : %15s", p->cpu_vendor);
+}
+
 /* VFIO leaves the mark when it takes a device in noiommu mode (TAINT_USER, bit 6). */
 static void probe_taint(struct nnvme_probe *p)
 {
@@ -95,6 +107,7 @@ void nnvme_probe(struct nnvme_probe *probe)
 	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
 	probe_iommufd(probe);
 	probe_iommu(probe);
+	probe_cpu(probe);
 	probe_vfio(probe);
 	probe_taint(probe);
 	probe_noiommu_cdev(probe);

@@ -35,6 +35,7 @@ struct nnvme_probe {
 	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */
 	enum nnvme_have tainted;	/* a device was bound in noiommu mode since boot, or the like */
+	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" where there is no such thing */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 

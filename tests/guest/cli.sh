@@ -28,6 +28,7 @@ check '--help' sh -c 'noiommu-nvme --help | grep -q unsafe-noiommu'
 check '--version' sh -c 'noiommu-nvme --version | grep -q "^noiommu-nvme [0-9]"'
 check 'usage errors have their own status' status 2 noiommu-nvme frob
 check 'an unknown option is one' status 2 noiommu-nvme bind --frob "$n"
+check 'help wherever it is asked for' sh -c "noiommu-nvme bind $n --help | grep -q unsafe-noiommu"
 check 'a missing address is one' status 2 noiommu-nvme bind
 check 'output that cannot be written fails' status 1 sh -c 'noiommu-nvme list >/dev/full'
 
@@ -36,6 +37,9 @@ refuses 'bind: no such device' '0000:99:00.0' noiommu-nvme bind 99:00.0
 refuses 'bind: not NVMe' 'class 0x' noiommu-nvme bind 0000:00:1f.0
 # shellcheck disable=SC1003 # a backslash is what is looked for
 refuses 'bind: an address cut at its colons' '0000\\:41\\:00.0' noiommu-nvme bind 0000
+refuses 'bind: the name of a disk: says the address' "controller is $n" noiommu-nvme bind "/dev/$(disk "$n")"
+refuses 'bind: the name of a controller, too' "controller is $i" \
+	noiommu-nvme bind "$(basename "$(ls -d "/sys/bus/pci/devices/$i"/nvme/nvme*)")"
 refuses 'bind: noiommu mode is off' "bind --unsafe-noiommu $n" noiommu-nvme bind "$n"
 check 'a refusal is one line' one_line noiommu-nvme bind "$n"
 check 'the switch is still off' grep -q N $switch
@@ -70,6 +74,37 @@ if swapon "/dev/$d" 2>/dev/null; then
 else
 	not_ok 'bind: swapped on # swapon does not work here'
 fi
+# Programs that have it open as everybody may, by any of its nodes.
+ctrl=/dev/${d%n1}
+for node in "/dev/$d" "$ctrl" "/dev/ng${d#nvme}"; do
+	# shellcheck disable=SC2217 # it shall have it open
+	sleep 1000 <"$node" &
+	holder=$!
+	until_true has_open $holder "$node"
+	refuses "bind: $node is open" "process $holder (sleep) has $node open" noiommu-nvme bind --unsafe-noiommu "$n"
+	kill $holder
+	wait $holder 2>/dev/null
+done
+# shellcheck disable=SC2046 # two words
+mknod /tmp/another-name b $(sed 's/:/ /' "/sys/class/block/$d/dev")
+for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
+	/tests/device map "$file" >/tmp/hold &
+	holder=$!
+	until_true grep -q mapped /tmp/hold
+	refuses "bind: $file is mapped and closed" "process $holder (device) has .* mapped" \
+		noiommu-nvme bind --unsafe-noiommu "$n"
+	kill $holder
+	wait $holder 2>/dev/null
+	: >/tmp/hold
+done
+mv "/dev/$d" "/dev/away"
+refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b" \
+	noiommu-nvme bind --unsafe-noiommu "$n"
+mv "/dev/away" "/dev/$d"
+mkdir -p /run/noiommu-nvme
+echo gibberish >"/run/noiommu-nvme/$n"
+refuses 'bind: a damaged note, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
+rm "/run/noiommu-nvme/$n"
 check 'after all that nvme has it still' is "$n" nvme
 check 'and the switch is still off' grep -q N $switch
 refuses 'bind: not root' 'run as root' su nobody -s /bin/sh -c "noiommu-nvme bind $i"
@@ -103,7 +138,7 @@ check 'device: and so does enough memlock' without cap_ipc_lock "ulimit -l 20000
 holder=$!
 until_true grep -q open /tmp/hold
 refuses 'device: open in another program' "process $holder (device)" /tests/device open "$n"
-refuses 'unbind: open in a program' "process $holder (device)" noiommu-nvme unbind "$n"
+refuses 'unbind: open in a program' "process $holder (device) has /dev/vfio/devices/noiommu-vfio[0-9]* open" noiommu-nvme unbind "$n"
 kill $holder
 wait $holder 2>/dev/null
 check 'device: free again when that is gone' /tests/device open "$n"
@@ -116,6 +151,22 @@ check 'nvme has that back, too' is "$i" nvme
 check 'no note is left' [ -z "$(ls /run/noiommu-nvme)" ]
 check 'no driver_override is left' grep -q null "/sys/bus/pci/devices/$n/driver_override"
 check 'its disk works' dd if="/dev/$(disk "$n")" of=/dev/null bs=4k count=1
+
+# Two at a time, and what other hands have done since.
+noiommu-nvme bind "$i" >/tmp/first 2>&1 &
+first=$!
+check 'two binds at a time: one' noiommu-nvme bind "$i"
+wait $first
+check 'two binds at a time: the other' [ $? = 0 ]
+echo "$i" >/sys/bus/pci/drivers/vfio-pci/unbind
+echo frob >"/sys/bus/pci/devices/$i/driver_override"
+check 'changed by hand: unbind forgets' noiommu-nvme unbind "$i"
+check 'changed by hand: it has no driver' [ ! -e "/sys/bus/pci/devices/$i/driver" ]
+check 'changed by hand: the override is what it was made' grep -q frob "/sys/bus/pci/devices/$i/driver_override"
+refuses "bind --driver nvme" "not a driver of VFIO's" noiommu-nvme bind --driver nvme "$i"
+echo >"/sys/bus/pci/devices/$i/driver_override"
+echo "$i" >/sys/bus/pci/drivers/nvme/bind
+until_true [ -e "/sys/bus/pci/devices/$i/nvme" ]
 
 # Bound while the mode was off: vfio-pci refuses, and bind puts it right.
 echo N >$switch

@@ -41,6 +41,9 @@ check 'no huge pages, and what reserves some' found '^note .*hugepages .*2048 kB
 mend=$(noiommu-nvme doctor | grep -A1 '^note .*hugepages .*2048 kB' | sed -n 's/.*-> \(echo.*\); or.*/\1/p')
 check 'which does' sh -c "$mend"
 check 'huge pages by size and node' found '^ok  *hugepages .*[1-9] of [1-9][0-9]* pages of 2048 kB free'
+# shellcheck disable=SC2016 # for the shell that is started
+check 'no larger ones are asked for while these are free' sh -c '
+	noiommu-nvme doctor | grep -A1 hugepages >/tmp/doctor; cat /tmp/doctor; ! grep -q -e "-> echo" /tmp/doctor'
 echo 0 >/proc/sys/vm/nr_hugepages
 mv /dev/iommu /dev/iommu.away
 instead=container

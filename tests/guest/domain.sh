@@ -56,6 +56,28 @@ check 'not root: the type that it has' su nobody -s /bin/sh -c "noiommu-nvme dom
 check 'after all that: the type' type_is "$i" DMA-FQ
 check 'after all that: the driver' driver_is "$i" nvme
 
+# Anybody can open the type, and lock it; a program that has the disk open is in the way, a note that is
+# damaged is named.
+su nobody -s /bin/sh -c "exec flock /sys/bus/pci/devices/$i/iommu_group/type sleep 1000" &
+holder=$!
+until_true has_open $holder /type
+check 'locked by a user: no matter' noiommu-nvme domain "$i" DMA
+kill $holder
+wait $holder 2>/dev/null
+# shellcheck disable=SC2046 # one number or more
+kill $(pidof sleep) 2>/dev/null
+# shellcheck disable=SC2217 # it shall have it open
+sleep 1000 <"/dev/$d" &
+holder=$!
+until_true has_open $holder "$d"
+refuses 'open as everybody may' "process $holder (sleep) has /dev/$d open" noiommu-nvme domain "$i" identity
+kill $holder
+wait $holder 2>/dev/null
+echo gibberish >"$note"
+refuses 'a damaged note' "rm $note" noiommu-nvme domain "$i" identity
+rm "$note"
+noiommu-nvme domain "$i" DMA-FQ >/dev/null
+
 # With vfio-pci.
 noiommu-nvme bind "$i" >/dev/null
 check 'bound to vfio-pci' noiommu-nvme domain "$i" identity
@@ -107,7 +129,7 @@ check 'hold: COMMAND crashes' status 139 hold sh -c 'kill -SEGV $$'
 check 'hold: restored after a crash' back
 check 'hold: no such COMMAND' status 127 hold /no/such
 check 'hold: restored after that, too' back
-refuses 'hold: others must wait' 'held by another program' hold noiommu-nvme domain "$i" DMA
+refuses 'hold: others must wait' 'held by another program (process [1-9]' hold noiommu-nvme domain "$i" DMA
 for s in INT TERM HUP; do
 	rm -f /tmp/began /tmp/told
 	# What runs in the background has SIGINT ignored by the shell: setsid's child would inherit that.
@@ -128,7 +150,7 @@ hold sh -c 'echo >/tmp/began9; exec sleep 1000' &
 holder=$!
 until_true test -e /tmp/began9
 command=$(pidof sleep)
-kill -9 "$(cut -d' ' -f2 "$note")"
+kill -9 "$(cut -d' ' -f3 "$note")"
 wait $holder
 check 'killed: it is said' sh -c "noiommu-nvme domain $i | grep -q -e '--restore'"
 check 'killed: the type is still held' type_is "$i" identity
@@ -141,9 +163,10 @@ kill $command
 # Killed between unbinding and binding, as far as a note can tell; bind and unbind undo it as well.
 for verb in bind unbind 'domain --restore'; do
 	group=$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
+	echo noiommu-nvme >"/sys/bus/pci/devices/$i/driver_override"
 	echo "$i" >"/sys/bus/pci/devices/$i/driver/unbind"
-	printf 'nvme\n(null)\n' >"/run/noiommu-nvme/$i"
-	echo 'DMA-FQ 1' >"/run/noiommu-nvme/group-$group"
+	printf 'nvme\n(null)\nnoiommu-nvme\n' >"/run/noiommu-nvme/$i"
+	echo 'DMA-FQ identity 1' >"/run/noiommu-nvme/group-$group"
 	echo identity >"/sys/bus/pci/devices/$i/iommu_group/type"
 	# shellcheck disable=SC2086 # two words
 	check "half-way: $verb says so" sh -c "noiommu-nvme $verb $i 2>&1 | grep -q 'cut short.*type DMA-FQ back'"

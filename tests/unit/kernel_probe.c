@@ -126,6 +126,17 @@ static void iommu_container_taint(void **state)
 	assert_int_equal(p.tainted, NNVME_HAVE_NOT);
 }
 
+static void cpu_vendor(void **state)
+{
+	struct nnvme_probe p;
+
+	nnvme_probe(&p);
+	assert_string_equal(p.cpu_vendor, "");
+	fake_file("processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n", "/proc/cpuinfo");
+	nnvme_probe(&p);
+	assert_string_equal(p.cpu_vendor, "AuthenticAMD");
+}
+
 static void pool(const char *dir, const char *kib, const char *total, const char *free)
 {
 	fake_file(total, "%s/hugepages/hugepages-%skB/nr_hugepages", dir, kib);
@@ -185,7 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_there), TEST(switched_on), TEST(without_the_series),
 		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
-		TEST(iommu_container_taint), TEST(hugepages),
+		TEST(iommu_container_taint), TEST(cpu_vendor), TEST(hugepages),
 	};
 
 	return cmocka_run_group_tests_name("kernel_probe", tests, NULL, NULL);

@@ -8,6 +8,8 @@
  *	hold	open, say so, stay until killed
  *	pin	open and map 16 MiB
  *	check	everything that a device can do, as TAP
+ *
+ * device map FILE: map a page of a file of any kind, close it, say so, stay until killed.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -185,6 +187,20 @@ static int fail(const struct nnvme_err *err)
 	return 1;
 }
 
+static int map_file(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED) {
+		perror(file);
+		return 1;
+	}
+	close(fd);
+	puts("mapped");
+	pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "auto", "noiommu", "iommu" };
@@ -197,6 +213,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 3 || argc > 4)
 		return 2;
+	if (!strcmp(argv[1], "map"))
+		return map_file(argv[2]);
 	if (argc == 4)
 		for (mode = 2; mode > 0 && strcmp(argv[3], modes[mode]) != 0; mode--)
 			;
