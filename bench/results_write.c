@@ -4,12 +4,12 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "bench/output.h"
 
 /* The shortest decimal that reads back as the same value: 0.2 and not 0.20000000000000001. */
 static void number_text(double value, char text[32])
@@ -206,57 +206,23 @@ static struct json_object *results_json(const struct bench_results *r, bool *los
 	return json;
 }
 
-/* A new file beside @path, and *name is its name. */
-static FILE *begin(const char *path, char name[PATH_MAX], struct nnvme_err *err)
-{
-	FILE *file = NULL;
-
-	if (snprintf(name, PATH_MAX, "%s.new", path) < PATH_MAX)
-		file = fopen(name, "we");
-	else
-		errno = ENAMETOOLONG;
-	if (!file)
-		nnvme_fail(err, -errno, "%s cannot be written: %s", path, strerror(errno));
-	return file;
-}
-
-/* All of it is on disk, and takes the place of what was at @path; or it is gone. */
-static int end(FILE *file, const char *name, const char *path, struct nnvme_err *err)
-{
-	int error = 0;
-
-	if (fflush(file) || fsync(fileno(file)))
-		error = errno;
-	else if (ferror(file))
-		error = EIO;
-	if (fclose(file) && !error)
-		error = errno;
-	if (!error && rename(name, path))
-		error = errno;
-	if (!error)
-		return 0;
-	unlink(name);
-	return nnvme_fail(err, -error, "%s cannot be written: %s", path, strerror(error));
-}
-
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err)
 {
 	bool lost = false;
 	struct json_object *json = results_json(r, &lost);
 	const char *text = lost ? NULL : json_object_to_json_string_ext(json,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char name[PATH_MAX];
-	FILE *file = NULL;
-	int rc = -ENOMEM;
+	struct bench_output out;
+	int rc;
 
-	if (!text) {
-		nnvme_fail(err, rc, "%s: no memory for the results", path);
-	} else if (!(file = begin(path, name, err))) {
-		rc = -errno;
-	} else {
-		fputs(text, file);
-		fputc('\n', file);
-		rc = end(file, name, path, err);
+	if (!text)
+		rc = nnvme_fail(err, -ENOMEM, "%s: no memory for the results", path);
+	else
+		rc = bench_output_begin(&out, path, err);
+	if (!rc) {
+		fputs(text, out.file);
+		fputc('\n', out.file);
+		rc = bench_output_end(&out, err);
 	}
 	json_object_put(json);
 	return rc;
@@ -304,11 +270,12 @@ static void csv_round(FILE *file, const struct bench_cell *cell, size_t i)
 
 int bench_results_write_csv(const struct bench_results *r, const char *path, struct nnvme_err *err)
 {
-	char name[PATH_MAX];
-	FILE *file = begin(path, name, err);
+	struct bench_output out;
+	int rc = bench_output_begin(&out, path, err);
+	FILE *file = out.file;
 
-	if (!file)
-		return -errno;
+	if (rc)
+		return rc;
 	fputs("row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,ios,errors",
 	      file);
 	for (int m = 0; m < BENCH_METRICS; m++)
@@ -317,5 +284,5 @@ int bench_results_write_csv(const struct bench_results *r, const char *path, str
 	for (size_t c = 0; c < r->nr_cells; c++)
 		for (size_t i = 0; i < r->cells[c].nr_rounds; i++)
 			csv_round(file, &r->cells[c], i);
-	return end(file, name, path, err);
+	return bench_output_end(&out, err);
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bench/output.h"
 #include "bench/report/comparisons.h"
 #include "bench/report/findings.h"
 #include "bench/report/html.h"
@@ -248,31 +248,19 @@ static int single(FILE *page, const struct bench_results *r, struct nnvme_err *e
 	return ret ? nnvme_fail(err, ret, "the report has no plots: %s", why.text) : 0;
 }
 
-/* The new page takes the old one's place when all of it is there. */
 static int put(const char *dir, const char *text, size_t size, struct nnvme_err *err)
 {
-	char *path, *new;
-	FILE *file;
-	int ret = 0;
+	struct bench_output out;
+	char path[PATH_MAX];
+	int ret;
 
-	if (asprintf(&path, "%s/report.html", dir) < 0)
-		return nnvme_fail(err, -ENOMEM, "no memory for a file's name");
-	if (asprintf(&new, "%s.new", path) < 0) {
-		free(path);
-		return nnvme_fail(err, -ENOMEM, "no memory for a file's name");
-	}
-	file = fopen(new, "we");
-	if (!file || fwrite(text, 1, size, file) != size)
-		ret = nnvme_fail(err, -errno, "%s can't be written: %s", new, strerror(errno));
-	if (file && fclose(file) && !ret)
-		ret = nnvme_fail(err, -errno, "%s can't be written: %s", new, strerror(errno));
-	if (!ret && rename(new, path))
-		ret = nnvme_fail(err, -errno, "%s can't be replaced: %s", path, strerror(errno));
+	if (snprintf(path, sizeof(path), "%s/report.html", dir) >= (int)sizeof(path))
+		return nnvme_fail(err, -ENAMETOOLONG, "%.150s...: the name is too long", dir);
+	ret = bench_output_begin(&out, path, err);
 	if (ret)
-		unlink(new);
-	free(new);
-	free(path);
-	return ret;
+		return ret;
+	fwrite(text, 1, size, out.file);
+	return bench_output_end(&out, err);
 }
 
 int bench_report(const struct bench_results *a, const struct bench_results *b, const char *dir,

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/* What the benchmark leaves in a folder where others may write: nothing of theirs is written through. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/report/report.h"
+#include "bench_synthetic.h"
+
+static const char precious[] = "precious\n";
+static char dir[40];
+
+static int setup(void **state)
+{
+	strcpy(dir, "/tmp/bench-output.XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static const char *in_dir(const char *name)
+{
+	static char path[2][80];
+	static int n;
+
+	n = !n;
+	snprintf(path[n], sizeof(path[n]), "%s/%s", dir, name);
+	return path[n];
+}
+
+static void hold_precious(const char *name)
+{
+	FILE *file = fopen(in_dir(name), "w");
+
+	assert_non_null(file);
+	fputs(precious, file);
+	fclose(file);
+}
+
+static void is_precious(const char *name)
+{
+	char text[20] = "";
+	FILE *file = fopen(in_dir(name), "r");
+
+	assert_non_null(file);
+	if (fread(text, 1, sizeof(text) - 1, file) != strlen(precious) || strcmp(text, precious) != 0)
+		fail_msg("%s was written through: %s", name, text);
+	fclose(file);
+}
+
+/* @name and the name beside it that is easily guessed lead to a file of root's. */
+static void plant(const char *name)
+{
+	char guess[40];
+
+	hold_precious("root");
+	snprintf(guess, sizeof(guess), "%s.new", name);
+	assert_int_equal(symlink("root", in_dir(name)), 0);
+	assert_int_equal(symlink("root", in_dir(guess)), 0);
+}
+
+static void is_written(const char *name)
+{
+	struct stat st;
+
+	is_precious("root");
+	assert_int_equal(lstat(in_dir(name), &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_true(st.st_size > 100);
+}
+
+static void results_follow_no_link(void **state)
+{
+	struct bench_results r;
+
+	synthetic(&r, 1, false);
+	plant("results.json");
+	assert_int_equal(bench_results_write(&r, in_dir("results.json"), NULL), 0);
+	is_written("results.json");
+	plant("results.csv");
+	assert_int_equal(bench_results_write_csv(&r, in_dir("results.csv"), NULL), 0);
+	is_written("results.csv");
+	bench_results_free(&r);
+}
+
+static void the_report_follows_no_link(void **state)
+{
+	struct bench_results r;
+	int ret;
+
+	synthetic(&r, 1, false);
+	plant("report.html");
+	ret = bench_report(&r, NULL, dir, NULL);
+	assert_true(!ret || ret == -ENOPKG);
+	is_written("report.html");
+	bench_results_free(&r);
+}
+
+/* A file that is there keeps what it has until the new one is whole, and then nothing else is left. */
+static void nothing_is_left_beside_it(void **state)
+{
+	struct bench_results r;
+	struct nnvme_err err;
+
+	synthetic(&r, 1, false);
+	assert_int_equal(bench_results_write(&r, in_dir("results.json"), NULL), 0);
+	assert_int_equal(unlink(in_dir("results.json")), 0);
+	assert_int_equal(mkdir(in_dir("results.json"), 0700), 0);
+	assert_int_equal(bench_results_write(&r, in_dir("results.json"), &err), -EISDIR);
+	assert_non_null(strstr(err.text, "results.json cannot be written"));
+	assert_int_equal(rmdir(in_dir("results.json")), 0);
+	assert_int_equal(rmdir(dir), 0);	/* it is empty */
+	assert_int_equal(bench_results_write(&r, in_dir("results.json"), &err), -ENOENT);
+	bench_results_free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(results_follow_no_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_report_follows_no_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_left_beside_it, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
