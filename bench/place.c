@@ -22,6 +22,20 @@ static void pause_a_little(void)
 
 /* --- before anything changes --- */
 
+/* Put back what an earlier run left in the note, and begin a new one. */
+static int recover(struct bench_places *p, struct bench_places *before, struct nnvme_err *err)
+{
+	struct nnvme_err why;
+
+	fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
+	before->note = p->note;
+	p->note = -1;
+	if (bench_places_end(before, &why))
+		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; mend that, "
+				  "or remove " BENCH_NOTE " to leave all as it is", why.text);
+	return bench_note_open(&p->note, err);
+}
+
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 {
 	struct bench_places before;
@@ -34,22 +48,17 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	if (rc)
 		return rc;
 	rc = bench_note_read(p->note, &before, err);
-	if (rc > 0) {
-		fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
-		before.note = p->note;
-		p->note = -1;
-		rc = bench_places_end(&before, err);
-		if (!rc)
-			rc = bench_note_open(&p->note, err);
+	if (rc > 0)
+		rc = recover(p, &before, err);
+	if (rc) {
+		bench_note_close(&p->note);
+		return rc;
 	}
-	if (!rc) {
-		bench_sysfs_read(p->noiommu, sizeof(p->noiommu), BENCH_NOIOMMU_SWITCH);
-		bench_sysfs_read(p->poll_queues, sizeof(p->poll_queues), BENCH_POLL_QUEUES);
-		bench_sysfs_read(p->hugepages, sizeof(p->hugepages), BENCH_HUGEPAGES "/nr_hugepages");
-		return 0;
-	}
-	bench_note_close(&p->note);
-	return rc;
+	bench_note_boot(p->boot);
+	bench_parameter_read(&p->noiommu, BENCH_NOIOMMU_SWITCH);
+	bench_parameter_read(&p->poll_queues, BENCH_POLL_QUEUES);
+	bench_parameter_read(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
+	return 0;
 }
 
 int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err)
@@ -285,7 +294,7 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	rc = release(p, err);
 	if (rc)
 		return rc;
-	if (noiommu && strcmp(p->noiommu, "N") == 0 && !p->unsafe_noiommu)
+	if (noiommu && !strcmp(p->noiommu.was, "N") && !p->unsafe_noiommu)
 		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
 				  "the run, and the controller can then reach all of memory");
 	if (row->ours)
@@ -311,7 +320,7 @@ static int probe_again(const struct bench_device *device, bool unsafe_noiommu, s
 static void give_poll_queues(struct bench_places *p)
 {
 	struct nnvme_err err;
-	int rc = bench_sysfs_write("1", BENCH_POLL_QUEUES);
+	int rc = bench_parameter_apply(&p->poll_queues, BENCH_POLL_QUEUES);
 
 	if (rc)
 		nnvme_fail(&err, rc, "%s cannot be set: %s", BENCH_POLL_QUEUES, strerror(-rc));
@@ -323,74 +332,96 @@ static void give_poll_queues(struct bench_places *p)
 			 "the run: %.120s", err.text);
 }
 
-/* As many as are missing, if there is memory for them: a row that gets too few says so itself. */
-static void reserve_hugepages(const struct bench_places *p, unsigned long wanted)
+/* What the run is about to change. */
+static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 {
-	unsigned long have = strtoul(p->hugepages, NULL, 10), available;
+	unsigned long have = strtoul(p->hugepages.was, NULL, 10), available;
+	bool noiommu = p->unsafe_noiommu;
 	char text[24];
 
+	if (polled && !strcmp(p->poll_queues.was, "0"))
+		strcpy(p->poll_queues.set, "1");
+	for (size_t i = 0; i < p->nr_devices; i++)
+		noiommu = noiommu || (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
+	if (noiommu && !strcmp(p->noiommu.was, "N"))
+		strcpy(p->noiommu.set, "Y");	/* binding does it */
 	bench_sysfs_read(text, sizeof(text), BENCH_HUGEPAGES "/free_hugepages");
 	available = strtoul(text, NULL, 10);
-	if (!*p->hugepages || available >= wanted)
-		return;
-	snprintf(text, sizeof(text), "%lu", have + wanted - available);
-	bench_sysfs_write(text, BENCH_HUGEPAGES "/nr_hugepages");
+	if (*p->hugepages.was && available < hugepages)
+		snprintf(p->hugepages.set, sizeof(p->hugepages.set), "%lu", have + hugepages - available);
 }
 
 int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err)
 {
 	int rc;
 
-	p->poll_queues_set = polled && !strcmp(p->poll_queues, "0");
+	intend(p, polled, hugepages);
 	rc = bench_note_write(p, err);
-	if (!rc)
-		reserve_hugepages(p, hugepages);
-	if (!rc && p->poll_queues_set)
+	if (rc)
+		return rc;
+	/* There may be memory for fewer: a row that gets too few says so itself. */
+	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
+	rc = bench_note_write(p, err);
+	if (!rc && *p->poll_queues.set)
 		give_poll_queues(p);
 	return rc;
 }
 
 /* --- and back --- */
 
+/*
+ * Whether the device is still where a run may have left it: with vfio-pci, the kernel's driver or, killed
+ * half-way, none.
+ */
+static bool is_as_left(const struct bench_device *device)
+{
+	struct nnvme_pci_info info;
+
+	if (nnvme_pci_info(device->bdf, &info, NULL) || info.class_code != NNVME_PCI_CLASS) {
+		fprintf(stderr, "%s is gone: nothing is put back there\n", device->bdf);
+		return false;
+	}
+	if (!*info.driver || !strcmp(info.driver, "nvme") || !strcmp(info.driver, "vfio-pci"))
+		return true;
+	fprintf(stderr, "%s has the driver %s now, which a run does not give it: it keeps it\n", device->bdf,
+		info.driver);
+	return false;
+}
+
 static int put_device_back(const struct bench_places *p, const struct bench_device *device,
 			   struct nnvme_err *err)
 {
-	int rc = nnvme_iommu_group_restore(device->bdf, err);
+	int rc;
 
+	if (!is_as_left(device))
+		return 0;
+	rc = nnvme_iommu_group_restore(device->bdf, err);
 	if (rc < 0 && rc != -EOPNOTSUPP)
 		return rc;
 	if (!strcmp(device->driver, "vfio-pci"))
 		return nnvme_pci_bind(device->bdf, device->iommu ? 0 : NNVME_BIND_UNSAFE_NOIOMMU, err);
 	rc = to_kernel(device->bdf, err);
-	if (!rc && p->poll_queues_set)
-		rc = probe_again(device, true, err);
+	if (!rc && *p->poll_queues.set) {
+		rc = probe_again(device, *p->noiommu.set, err);
+		/* Noiommu mode is off, and was so when it was to get the poll queue: it has none. */
+		rc = rc == -EPERM ? 0 : rc;
+	}
 	return rc ? rc : wait_for_disk(device, err);
-}
-
-static int put_parameter_back(const char *was, const char *path, struct nnvme_err *err)
-{
-	char now[16];
-	int rc;
-
-	if (!*was || bench_sysfs_read(now, sizeof(now), "%s", path) < 0 || !strcmp(now, was))
-		return 0;
-	rc = bench_sysfs_write(was, "%s", path);
-	return rc ? nnvme_fail(err, rc, "%s cannot be set back to %s: %s", path, was, strerror(-rc)) : 0;
 }
 
 int bench_places_end(struct bench_places *p, struct nnvme_err *err)
 {
 	int rc = release(p, err), rc2;
 
-	rc2 = put_parameter_back(p->poll_queues, BENCH_POLL_QUEUES, rc ? NULL : err);
+	rc2 = bench_parameter_restore(&p->poll_queues, BENCH_POLL_QUEUES, rc ? NULL : err);
 	rc = rc ? rc : rc2;
 	for (size_t i = 0; i < p->nr_devices; i++) {
 		rc2 = put_device_back(p, &p->device[i], rc ? NULL : err);
 		rc = rc ? rc : rc2;
 	}
-	rc2 = put_parameter_back(p->noiommu, BENCH_NOIOMMU_SWITCH, rc ? NULL : err);
+	rc2 = bench_parameter_restore(&p->noiommu, BENCH_NOIOMMU_SWITCH, rc ? NULL : err);
 	rc = rc ? rc : rc2;
-	rc2 = put_parameter_back(p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
+	rc2 = bench_parameter_restore(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
 	rc = rc ? rc : rc2;
 	if (!rc)
 		bench_note_remove();

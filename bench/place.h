@@ -5,7 +5,8 @@
 /*
  * Where a row runs: which of the controllers, with which driver, under which domain type or in which
  * mode. How all was before the run is noted in /run/noiommu-nvme/bench before the first change, and put
- * back at the end; when the run is killed, the next one does that first.
+ * back at the end; when the run is killed, the next one does that first. Only what the run changed is put
+ * back, and only if it is still as the run left it: what another made of it since is that one's.
  *
  * Thread rule: one thread, and one run on a machine at a time.
  */
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bench/parameter.h"
 #include "bench/row.h"
 #include "kernel/err.h"
 #include "kernel/iommu_group.h"
@@ -28,18 +30,18 @@ struct bench_places {
 	struct bench_device device[2];
 	size_t nr_devices;
 	bool unsafe_noiommu;	/* turn noiommu mode on if need be */
-	char noiommu[8];	/* the switch as found, "Y" or "N"; "" when there is none */
-	char poll_queues[16];	/* of the nvme driver as found; "" when there is no such parameter */
+	struct bench_parameter noiommu;		/* the switch, "Y" or "N" */
+	struct bench_parameter poll_queues;	/* of the nvme driver */
+	struct bench_parameter hugepages;	/* of 2 MiB */
+	char boot[40];		/* when that was: the kernel's boot_id */
 	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" when it has */
-	bool poll_queues_set;	/* by us, or about to be */
-	char hugepages[24];	/* of 2 MiB, as found; "" when there is no such number */
 	int note;		/* open and locked; -1 before the beginning */
 	struct nnvme_iommu_hold hold;	/* lock is -1 when nothing is held */
 };
 
 /*
  * Take the note; where an earlier run left it, put back what that one had changed, and say so on stderr.
- * -EPERM not root; -EBUSY another run is under way; or why it can't be put back.
+ * -EPERM not root; -EBUSY another run is under way; or why it can't be put back, and how to go on.
  */
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err);
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/sysfs.h"
+
 /* The load of a run that was killed may have it a moment longer. */
 static int lock(int note)
 {
@@ -30,9 +32,11 @@ int bench_note_open(int *note, struct nnvme_err *err)
 	if (mkdir(BENCH_NOTES, 0755) && errno != EEXIST)
 		return nnvme_fail(err, -errno, BENCH_NOTES " cannot be made: %s", strerror(errno));
 	for (;;) {
-		*note = open(BENCH_NOTE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+		/* Nobody else's: whoever can open a file can lock it. */
+		*note = open(BENCH_NOTE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (*note < 0)
 			return nnvme_fail(err, -errno, BENCH_NOTE " cannot be opened: %s", strerror(errno));
+		fchmod(*note, 0600);
 		rc = lock(*note);
 		/* Whoever had it before may have removed it. */
 		if (!rc && !fstat(*note, &st) && st.st_nlink)
@@ -47,20 +51,24 @@ int bench_note_open(int *note, struct nnvme_err *err)
 	}
 }
 
+static size_t format_parameter(const char *name, const struct bench_parameter *p, char *text, size_t size)
+{
+	return *p->set ? (size_t)snprintf(text, size, "%s %s %s\n", name, p->was, p->set) : 0;
+}
+
 void bench_note_format(const struct bench_places *p, char *text, size_t size)
 {
-	size_t length = 0;
+	size_t length = (size_t)snprintf(text, size, "boot %s\n", p->boot);
 
 	for (size_t i = 0; i < p->nr_devices && length < size; i++)
 		length += (size_t)snprintf(text + length, size - length, "device %s %s %d\n", p->device[i].bdf,
 					   p->device[i].driver, p->device[i].iommu);
-	if (length < size && *p->poll_queues)
-		length += (size_t)snprintf(text + length, size - length, "poll_queues %s %d\n", p->poll_queues,
-					   p->poll_queues_set);
-	if (length < size && *p->noiommu)
-		length += (size_t)snprintf(text + length, size - length, "noiommu %s\n", p->noiommu);
-	if (length < size && *p->hugepages)
-		length += (size_t)snprintf(text + length, size - length, "hugepages %s\n", p->hugepages);
+	if (length < size)
+		length += format_parameter("poll_queues", &p->poll_queues, text + length, size - length);
+	if (length < size)
+		length += format_parameter("noiommu", &p->noiommu, text + length, size - length);
+	if (length < size)
+		length += format_parameter("hugepages", &p->hugepages, text + length, size - length);
 	if (length < size)
 		snprintf(text + length, size - length, "end\n");
 }
@@ -78,30 +86,45 @@ static int parse_device(const char *bdf, const char *driver, int iommu, struct b
 	return 0;
 }
 
+static bool is_number(const char *text)
+{
+	return *text && strlen(text) < 10 && !text[strspn(text, "0123456789")];
+}
+
+static bool is_switch(const char *text)
+{
+	return !strcmp(text, "Y") || !strcmp(text, "N");
+}
+
+static int parse_parameter(const char *was, const char *set, bool (*valid)(const char *),
+			   struct bench_parameter *p)
+{
+	if (!valid(was) || !valid(set) || *p->set)
+		return -EINVAL;
+	strcpy(p->was, was);
+	strcpy(p->set, set);
+	return 0;
+}
+
 static int parse_line(const char *line, struct bench_places *p)
 {
-	char bdf[20], driver[20], word[8];
-	unsigned queues, set, pages;
+	char name[20], bdf[20], driver[20], was[20], set[20];
 	int n = 0, iommu;
 
 	if (sscanf(line, "device %19s %19s %d%n", bdf, driver, &iommu, &n) == 3 && !line[n])
 		return parse_device(bdf, driver, iommu, p);
 	n = 0;
-	if (sscanf(line, "poll_queues %5u %1u%n", &queues, &set, &n) == 2 && !line[n]) {
-		snprintf(p->poll_queues, sizeof(p->poll_queues), "%u", queues);
-		p->poll_queues_set = set;
+	if (!*p->boot && sscanf(line, "boot %39[0-9a-f-]%n", p->boot, &n) == 1 && !line[n])
 		return 0;
-	}
 	n = 0;
-	if (sscanf(line, "hugepages %9u%n", &pages, &n) == 1 && !line[n]) {
-		snprintf(p->hugepages, sizeof(p->hugepages), "%u", pages);
-		return 0;
-	}
-	n = 0;
-	if (sscanf(line, "noiommu %7s%n", word, &n) == 1 && !line[n] && !word[1] && strchr("YN", word[0])) {
-		strcpy(p->noiommu, word);
-		return 0;
-	}
+	if (sscanf(line, "%19s %19s %19s%n", name, was, set, &n) != 3 || line[n])
+		return -EINVAL;
+	if (!strcmp(name, "poll_queues"))
+		return parse_parameter(was, set, is_number, &p->poll_queues);
+	if (!strcmp(name, "noiommu"))
+		return parse_parameter(was, set, is_switch, &p->noiommu);
+	if (!strcmp(name, "hugepages"))
+		return parse_parameter(was, set, is_number, &p->hugepages);
 	return -EINVAL;
 }
 
@@ -117,7 +140,7 @@ int bench_note_parse(const char *text, struct bench_places *p)
 		snprintf(line, sizeof(line), "%.*s", (int)length, text);
 		text += length + 1;
 		if (!strcmp(line, "end"))
-			return *text || !p->nr_devices ? -EINVAL : 0;
+			return *text || !p->nr_devices || !*p->boot ? -EINVAL : 0;
 		if (parse_line(line, p))
 			return -EINVAL;
 	}
@@ -126,7 +149,7 @@ int bench_note_parse(const char *text, struct bench_places *p)
 
 int bench_note_read(int note, struct bench_places *before, struct nnvme_err *err)
 {
-	char text[512];
+	char text[512], boot[sizeof(before->boot)];
 	ssize_t length = pread(note, text, sizeof(text) - 1, 0);
 
 	if (length < 0)
@@ -140,7 +163,14 @@ int bench_note_read(int note, struct bench_places *before, struct nnvme_err *err
 	if (bench_note_parse(text, before))
 		return nnvme_fail(err, -EINVAL, BENCH_NOTE " is no note of this program's; look at it, put back "
 				  "what it says by hand, and remove it");
-	return 1;
+	bench_note_boot(boot);
+	return !strcmp(before->boot, boot);	/* of another boot, none of it is so any more */
+}
+
+void bench_note_boot(char boot[40])
+{
+	if (bench_sysfs_read(boot, 40, "/proc/sys/kernel/random/boot_id") <= 0)
+		strcpy(boot, "0");
 }
 
 int bench_note_write(const struct bench_places *p, struct nnvme_err *err)

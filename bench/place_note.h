@@ -19,9 +19,12 @@
 /* Open and lock it. -EBUSY another run has it. */
 int bench_note_open(int *note, struct nnvme_err *err);
 
+/* Which boot of the machine this is. */
+void bench_note_boot(char boot[40]);
+
 /*
- * What an earlier run has left: 1, and @before has its devices and parameters; 0 nothing; -EINVAL that is
- * no note of ours.
+ * What an earlier run has left: 1, and @before has its devices and parameters; 0 nothing, or of another
+ * boot; -EINVAL that is no note of ours.
  */
 int bench_note_read(int note, struct bench_places *before, struct nnvme_err *err);
 

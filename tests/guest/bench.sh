@@ -182,7 +182,46 @@ check 'killed with vfio-pci: it still has it' driver_is "$i" vfio-pci
 quick --rows kernel-none-plain >/tmp/said 2>&1
 check 'killed with vfio-pci: said' says 'an earlier run was cut short'
 check 'killed with vfio-pci: as it was' as_found
-printf 'device %s nvme 1\npoll_queues 0 0\nfrob\nend\n' "$i" >/run/noiommu-nvme/bench
+note=/run/noiommu-nvme/bench
+# left LINE...: a note of this boot that a run left, with these lines in it
+left() {
+	mkdir -p ${note%/*}
+	{
+		echo "boot $(cat /proc/sys/kernel/random/boot_id)"
+		printf '%s\n' "$@" end
+	} >$note
+}
+left "device $i nvme 1" 'poll_queues 0 0' frob
 refuses 'a note that is none of ours' 'is no note of this program' quick --rows kernel-none-plain
-rm /run/noiommu-nvme/bench
+rm $note
+
+# Only what a run set is put back, and only if it is still so.
+left "device $i nvme 1" 'poll_queues 0 1' 'noiommu N Y' 'hugepages 3 20'
+echo 12 >/proc/sys/vm/nr_hugepages
+quick --rows kernel-none-plain >/tmp/said 2>&1
+check 'changed since: said' says 'nr_hugepages was set to 20, and is 12 now: it is left so'
+check 'changed since: huge pages' [ "$(cat /proc/sys/vm/nr_hugepages)" = 12 ]
+check 'changed since: poll queues' [ "$(cat $poll)" = 2 ]
+left "device $i nvme 1" 'hugepages 3 12'
+check 'still so: another run' quick --rows kernel-none-plain
+check 'still so: put back' [ "$(cat /proc/sys/vm/nr_hugepages)" = 3 ]
+left "device 0000:7f:1f.7 nvme 1"
+quick --rows kernel-none-plain >/tmp/said 2>&1
+check 'a device that is gone: said' says '0000:7f:1f.7 is gone'
+check 'a device that is gone locks nobody out' grep -q '^kernel-none-plain,' $out/results.csv
+left "device $i nvme 1" 'hugepages 0 3'
+sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' $note
+check 'of another boot: another run' quick --rows kernel-none-plain
+check 'of another boot: nothing is put back' [ "$(cat /proc/sys/vm/nr_hugepages)" = 3 ]
+left "device $NVME_IOMMU nvme 1" 'poll_queues 1 2'
+mount "/dev/$(disk "$NVME_IOMMU")" /mnt/x
+refuses 'in use since: the way out' "rm\|remove $note" quick --rows kernel-none-plain
+umount /mnt/x
+rm -f $note
+echo 2 >$poll
+begin
+check 'only root can lock the note' [ "$(stat -c %a $note)" = 600 ]
+kill -INT $run
+finish
+echo 0 >/proc/sys/vm/nr_hugepages
 check 'and as it was' as_found

@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/counters.h"
 #include "bench/options.h"
 #include "bench/place_note.h"
 #include "bench/plan.h"
+#include "bench/sysfs.h"
 
 #define BDF "0000:41:00.0"
 #define TWIN "0000:42:00.0"
@@ -154,7 +157,8 @@ static void a_note_comes_back(void **state)
 {
 	struct bench_places a = {
 		.device = { { BDF, true, "nvme" }, { TWIN, false, "vfio-pci" } }, .nr_devices = 2,
-		.noiommu = "N", .poll_queues = "0", .poll_queues_set = true, .hugepages = "12",
+		.noiommu = { "N", "Y" }, .poll_queues = { "0", "1" }, .hugepages = { "12", "140" },
+		.boot = "0b5e6f3c-1d2e-4f00-8a9b-123456789abc",
 	}, b;
 	char text[512];
 
@@ -164,36 +168,103 @@ static void a_note_comes_back(void **state)
 	assert_string_equal(b.device[0].bdf, BDF);
 	assert_string_equal(b.device[1].driver, "vfio-pci");
 	assert_true(b.device[0].iommu && !b.device[1].iommu);
-	assert_string_equal(b.noiommu, "N");
-	assert_string_equal(b.poll_queues, "0");
-	assert_true(b.poll_queues_set);
-	assert_string_equal(b.hugepages, "12");
+	assert_string_equal(b.noiommu.was, "N");
+	assert_string_equal(b.noiommu.set, "Y");
+	assert_string_equal(b.poll_queues.was, "0");
+	assert_string_equal(b.poll_queues.set, "1");
+	assert_string_equal(b.hugepages.was, "12");
+	assert_string_equal(b.hugepages.set, "140");
+	assert_string_equal(b.boot, a.boot);
 	assert_int_equal(b.note, -1);
 	assert_int_equal(b.hold.lock, -1);
-	strcpy(a.noiommu, "");		/* a kernel without any of them */
-	strcpy(a.poll_queues, "");
-	strcpy(a.hugepages, "");
-	bench_note_format(&a, text, sizeof(text));
-	assert_int_equal(bench_note_parse(text, &b), 0);
-	assert_string_equal(b.noiommu, "");
 }
+
+/* What the run leaves alone is nothing that another one may put back. */
+static void a_note_has_what_the_run_changes(void **state)
+{
+	struct bench_places a = {
+		.device = { { BDF, true, "nvme" } }, .nr_devices = 1, .boot = "0b5e",
+		.noiommu = { "N", "" }, .poll_queues = { "0", "" }, .hugepages = { "12", "" },
+	}, b;
+	char text[512];
+
+	bench_note_format(&a, text, sizeof(text));
+	assert_string_equal(text, "boot 0b5e\ndevice " BDF " nvme 1\nend\n");
+	assert_int_equal(bench_note_parse(text, &b), 0);
+	assert_string_equal(b.noiommu.set, "");
+	assert_string_equal(b.poll_queues.set, "");
+	assert_string_equal(b.hugepages.set, "");
+}
+
+#define NOTE "boot 1\ndevice " BDF " nvme 1\n"
 
 static void other_texts_are_no_notes(void **state)
 {
 	static const char *const texts[] = {
-		"", "end\n", "device " BDF " nvme 1\n", "device " BDF " nvme 1\nend", "frob\nend\n",
-		"device " BDF " nvme 1\nend\nend\n", "device " BDF " nvme 1 \nend\n",
-		"device " BDF " nvme 2\nend\n", "device " BDF " e1000e 1\nend\n", "device ../../x nvme 1\nend\n",
-		"device " BDF " nvme 1\ndevice " BDF " nvme 1\ndevice " BDF " nvme 1\nend\n",
-		"device " BDF " nvme 1\npoll_queues x 1\nend\n", "device " BDF " nvme 1\npoll_queues 1\nend\n",
-		"device " BDF " nvme 1\nnoiommu X\nend\n", "device " BDF " nvme 1\nnoiommu YY\nend\n",
-		"device " BDF " nvme 1\nhugepages many\nend\n",
+		"", "end\n", "boot 1\nend\n", "device " BDF " nvme 1\nend\n", NOTE "", NOTE "end", "frob\nend\n",
+		NOTE "frob\nend\n", NOTE "end\nend\n", NOTE "boot 1\nend\n", "boot x\ndevice " BDF " nvme 1\nend\n",
+		"boot 1\ndevice " BDF " nvme 1 \nend\n", "boot 1\ndevice " BDF " nvme 2\nend\n",
+		"boot 1\ndevice " BDF " e1000e 1\nend\n", "boot 1\ndevice ../../x nvme 1\nend\n",
+		NOTE "device " BDF " nvme 1\ndevice " BDF " nvme 1\nend\n",
+		NOTE "poll_queues x 1\nend\n", NOTE "poll_queues 1\nend\n", NOTE "poll_queues -1 1\nend\n",
+		NOTE "poll_queues 0 1\npoll_queues 0 1\nend\n", NOTE "poll_queues 0 1 2\nend\n",
+		NOTE "noiommu X Y\nend\n", NOTE "noiommu N YY\nend\n", NOTE "hugepages 1 many\nend\n",
+		NOTE "hugepages 12345678901 1\nend\n", NOTE "hugepages 12\nend\n",
 	};
 	struct bench_places p;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (bench_note_parse(texts[i], &p) != -EINVAL)
 			fail_msg("'%s' is taken for a note", texts[i]);
+}
+
+/* --- parameters --- */
+
+static char scratch[] = "/tmp/bench_run.XXXXXX";
+
+static void hold(const char *text)
+{
+	FILE *f = fopen(scratch, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void holds(const char *text)
+{
+	char now[24];
+
+	bench_sysfs_read(now, sizeof(now), "%s", scratch);
+	assert_string_equal(now, text);
+}
+
+static void only_what_a_run_set_and_is_still_so_is_put_back(void **state)
+{
+	struct bench_parameter p;
+	int fd = mkstemp(scratch);
+
+	assert_true(fd >= 0);
+	close(fd);
+	hold("12\n");
+	bench_parameter_read(&p, scratch);
+	assert_string_equal(p.was, "12");
+	hold("20\n");			/* somebody else; the run leaves it alone */
+	assert_int_equal(bench_parameter_apply(&p, scratch), 0);
+	assert_int_equal(bench_parameter_restore(&p, scratch, NULL), 0);
+	holds("20");
+	bench_parameter_read(&p, scratch);
+	strcpy(p.set, "30");
+	assert_int_equal(bench_parameter_apply(&p, scratch), 0);
+	hold("40");			/* somebody else, after the run */
+	assert_int_equal(bench_parameter_restore(&p, scratch, NULL), 0);
+	holds("40");
+	hold("30");
+	assert_int_equal(bench_parameter_restore(&p, scratch, NULL), 0);
+	holds("20");
+	unlink(scratch);
+	assert_int_equal(bench_parameter_apply(&p, scratch), -ENOENT);
+	assert_int_equal(bench_parameter_restore(&p, scratch, NULL), 0);
 }
 
 /* --- where a row goes --- */
@@ -266,7 +337,9 @@ int main(void)
 		cmocka_unit_test(every_round_has_every_cell_once),
 		cmocka_unit_test(places_change_seldom),
 		cmocka_unit_test(a_note_comes_back),
+		cmocka_unit_test(a_note_has_what_the_run_changes),
 		cmocka_unit_test(other_texts_are_no_notes),
+		cmocka_unit_test(only_what_a_run_set_and_is_still_so_is_put_back),
 		cmocka_unit_test(rows_go_where_they_can),
 		cmocka_unit_test(interrupts_are_those_of_the_controller),
 	};
