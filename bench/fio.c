@@ -192,7 +192,7 @@ static pid_t start(char **words, int log, int *from)
 	return child;
 }
 
-static int wait_for(char **words, int log, struct bench_round *round, struct nnvme_err *err)
+static int wait_for(char **words, uint32_t bytes, int log, struct bench_round *round, struct nnvme_err *err)
 {
 	int from, status = 0, ret;
 	pid_t child = start(words, log, &from);
@@ -213,7 +213,7 @@ static int wait_for(char **words, int log, struct bench_round *round, struct nnv
 	else if (ret || status)
 		ret = last_words(log, status, err);
 	else
-		ret = bench_fio_parse(text, round, err);
+		ret = bench_fio_parse(text, bytes, round, err);
 	free(text);
 	return ret;
 }
@@ -229,7 +229,7 @@ int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, st
 	if (log < 0)
 		ret = nnvme_fail(err, -errno, "no temporary file in /tmp for what fio says: %s", strerror(errno));
 	else
-		ret = wait_for(words, log, round, err);
+		ret = wait_for(words, job->work->bytes, log, round, err);
 	if (log >= 0)
 		close(log);
 	bench_fio_free(words);

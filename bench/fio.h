@@ -30,9 +30,10 @@ void bench_fio_free(char **words);
 /*
  * What fio printed as JSON into a round: IOPS and bandwidth, latencies (fio's lat: from submission to
  * completion, percentiles from its own histogram), CPU time (of its job's thread), I/Os and errors. All else
- * is left as it is. -EINVAL names what is missing or wrong.
+ * is left as it is, and all but I/Os, errors and time when every I/O failed. @bytes is an I/O's size: fio's
+ * own number of I/Os and its IOPS have those in them that failed. -EINVAL names what is missing or wrong.
  */
-int bench_fio_parse(const char *text, struct bench_round *round, struct nnvme_err *err);
+int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err);
 
 /*
  * Runs the job and waits for its end; it is killed when its parent dies. -EIO and fio's last words when it

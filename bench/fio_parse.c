@@ -37,13 +37,13 @@ static double cpu(struct json_object *job, const char *name, double ios)
 	return number(job, name) / 100 * number(job, "job_runtime") / 1000 / ios * 1e6;
 }
 
-static int parse_job(struct json_object *job, struct bench_round *round, struct nnvme_err *err)
+static int parse_figures(struct json_object *job, double ios, double seconds, struct bench_round *round,
+			 struct nnvme_err *err)
 {
 	static const struct {
 		enum bench_metric metric;
 		const char *path;
 	} from[] = {
-		{ BENCH_IOPS, "mixed/iops" },
 		{ BENCH_BYTES_PER_SECOND, "mixed/bw_bytes" },
 		{ BENCH_LATENCY_MEAN, "mixed/lat_ns/mean" },
 		{ BENCH_LATENCY_P50, "mixed/lat_ns/percentile/50.000000" },
@@ -51,27 +51,41 @@ static int parse_job(struct json_object *job, struct bench_round *round, struct 
 		{ BENCH_LATENCY_P999, "mixed/lat_ns/percentile/99.900000" },
 		{ BENCH_LATENCY_MAX, "mixed/lat_ns/max" },
 	};
-	double ios = number(job, "mixed/total_ios"), runtime = number(job, "mixed/runtime");
-	double errors = number(job, "total_err"), value;
+	double value;
 
-	if (!(ios > 0) || isnan(runtime) || isnan(errors))
-		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/total_ios above 0, no "
-				  "mixed/runtime or no total_err");
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		value = number(job, from[i].path);
 		if (isnan(value))
 			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no number %s", from[i].path);
 		round->value[from[i].metric] = value;
 	}
+	round->value[BENCH_IOPS] = ios / seconds;
 	round->value[BENCH_CPU_USER] = cpu(job, "usr_cpu", ios);
 	round->value[BENCH_CPU_SYSTEM] = cpu(job, "sys_cpu", ios);
-	round->ios = (uint64_t)ios;
-	round->errors = (uint64_t)errors;
-	round->seconds = runtime / 1000;
 	return 0;
 }
 
-int bench_fio_parse(const char *text, struct bench_round *round, struct nnvme_err *err)
+/*
+ * fio counts an I/O (total_ios, and iops from it) when it is handed over, and bytes (io_bytes) when it has
+ * succeeded. A job without bytes has no runtime of reads or writes either, but one of its own.
+ */
+static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
+{
+	double ios = floor(number(job, "mixed/io_bytes") / bytes), errors = number(job, "total_err");
+	double runtime = number(job, ios > 0 ? "mixed/runtime" : "job_runtime");
+
+	if (isnan(ios) || isnan(errors) || !(runtime > 0))
+		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/io_bytes, no total_err or no "
+				  "runtime above 0");
+	if (!(ios > 0) && !(errors > 0))
+		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no I/Os, neither good ones nor failed ones");
+	round->ios = (uint64_t)ios;
+	round->errors = (uint64_t)errors;
+	round->seconds = runtime / 1000;
+	return ios > 0 ? parse_figures(job, ios, round->seconds, round, err) : 0;
+}
+
+int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
 	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* remarks may come before it */
 	struct json_object *all = json ? json_tokener_parse(json) : NULL, *jobs = NULL, *job = NULL;
@@ -82,7 +96,7 @@ int bench_fio_parse(const char *text, struct bench_round *round, struct nnvme_er
 	if (json_object_is_type(jobs, json_type_array))
 		job = json_object_array_get_idx(jobs, 0);
 	if (json_object_is_type(job, json_type_object))
-		ret = parse_job(job, round, err);
+		ret = parse_job(job, bytes, round, err);
 	else
 		ret = nnvme_fail(err, -EINVAL, "what fio printed is no JSON with \"jobs\"");
 	json_object_put(all);

@@ -18,10 +18,16 @@
 
 #define PERCENTILES "\"percentile\":{\"50.000000\":20000,\"99.000000\":30000,\"99.900000\":40000}"
 #define LATENCY "\"lat_ns\":{\"min\":1,\"max\":50000,\"mean\":21000.5," PERCENTILES "}"
-#define MIXED(ios) "\"mixed\":{\"bw_bytes\":40960000,\"iops\":10000.25,\"runtime\":2000," \
-	"\"total_ios\":" ios "," LATENCY "}"
-#define JOB(ios) "{\"jobs\":[{" MIXED(ios) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
+#define BYTES 4096
+/* fio's own total_ios and iops have what failed in them. */
+#define MIXED(bytes) "\"mixed\":{\"io_bytes\":" bytes ",\"bw_bytes\":40960000,\"iops\":99999.25," \
+	"\"runtime\":2000,\"total_ios\":199999," LATENCY "}"
+#define JOB(bytes) "{\"jobs\":[{" MIXED(bytes) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
 	"\"total_err\":3}]}"
+/* As fio has it when nothing succeeded: no runtime, no percentiles. */
+#define ALL_FAILED(errors) "{\"jobs\":[{\"mixed\":{\"io_bytes\":0,\"bw_bytes\":0,\"iops\":0.0,\"runtime\":0," \
+	"\"total_ios\":500,\"lat_ns\":{\"min\":0,\"max\":0,\"mean\":0.0}},\"job_runtime\":1500," \
+	"\"usr_cpu\":25,\"sys_cpu\":50.0,\"total_err\":" errors "}]}"
 
 static char *words_of(const char *row, const char *column, const char *target)
 {
@@ -97,11 +103,11 @@ static void figures(void **state)
 	struct bench_round round = { .mark = 7 };
 
 	round.value[BENCH_MAPS] = 42;
-	assert_int_equal(bench_fio_parse("fio: a remark\n" JOB("20000"), &round, NULL), 0);
+	assert_int_equal(bench_fio_parse("fio: a remark\n" JOB("81920000"), BYTES, &round, NULL), 0);
 	assert_int_equal(round.ios, 20000);
 	assert_int_equal(round.errors, 3);
 	about(round.seconds, 2);
-	about(round.value[BENCH_IOPS], 10000.25);
+	about(round.value[BENCH_IOPS], 10000);
 	about(round.value[BENCH_BYTES_PER_SECOND], 40960000);
 	about(round.value[BENCH_LATENCY_MEAN], 21000.5);
 	about(round.value[BENCH_LATENCY_P50], 20000);
@@ -112,6 +118,21 @@ static void figures(void **state)
 	about(round.value[BENCH_CPU_SYSTEM], 50);
 	about(round.value[BENCH_MAPS], 42);
 	assert_int_equal(round.mark, 7);
+}
+
+/* A round of errors is a result, and has no figures. */
+static void all_failed(void **state)
+{
+	struct bench_round round = { 0 };
+
+	round.value[BENCH_IOPS] = round.value[BENCH_LATENCY_P99] = round.value[BENCH_CPU_USER] = NAN;
+	assert_int_equal(bench_fio_parse(ALL_FAILED("500"), BYTES, &round, NULL), 0);
+	assert_int_equal(round.ios, 0);
+	assert_int_equal(round.errors, 500);
+	about(round.seconds, 1.5);
+	assert_true(isnan(round.value[BENCH_IOPS]));
+	assert_true(isnan(round.value[BENCH_LATENCY_P99]));
+	assert_true(isnan(round.value[BENCH_CPU_USER]));
 }
 
 static void not_fio(void **state)
@@ -125,18 +146,19 @@ static void not_fio(void **state)
 		{ "{\"jobs\":[]}", "no JSON" },
 		{ "{\"jobs\":{}}", "no JSON" },
 		{ "{\"jobs\":[1]}", "no JSON" },
-		{ "{\"jobs\":[{}]}", "total_ios" },
-		{ JOB("0"), "total_ios" },
-		{ JOB("-5"), "total_ios" },
-		{ JOB("\"many\""), "total_ios" },
-		{ "{\"jobs\":[{\"mixed\":{\"total_ios\":5,\"runtime\":2},\"total_err\":0}]}", "mixed/iops" },
+		{ "{\"jobs\":[{}]}", "io_bytes" },
+		{ JOB("-5"), "io_bytes" },
+		{ JOB("\"many\""), "io_bytes" },
+		{ ALL_FAILED("0"), "no I/Os" },
+		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":0},\"total_err\":0}]}", "runtime" },
+		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":2},\"total_err\":0}]}", "mixed/bw_bytes" },
 	};
 	struct bench_round round;
 	struct nnvme_err err;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		memset(&err, 0, sizeof(err));
-		assert_int_equal(bench_fio_parse(bad[i].text, &round, &err), -EINVAL);
+		assert_int_equal(bench_fio_parse(bad[i].text, BYTES, &round, &err), -EINVAL);
 		has(err.text, bad[i].words);
 	}
 }
@@ -172,7 +194,7 @@ static void runs(void **state)
 	struct bench_round round;
 	struct nnvme_err err = {};
 
-	assert_int_equal(run("echo '" JOB("100") "'", &round, &err), 0);
+	assert_int_equal(run("echo '" JOB("409600") "'", &round, &err), 0);
 	assert_int_equal(round.ios, 100);
 	assert_int_equal(run("echo first >&2; echo 'fio: it is broken' >&2; exit 1", &round, &err), -EIO);
 	has(err.text, "fio: it is broken");
@@ -188,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words),
 		cmocka_unit_test(figures),
+		cmocka_unit_test(all_failed),
 		cmocka_unit_test(not_fio),
 		cmocka_unit_test(runs),
 	};
