@@ -127,6 +127,26 @@ struct bench_cell *bench_results_find(const struct bench_results *r, const char 
 	return NULL;
 }
 
+void bench_round_text(const struct bench_round *round, char *text, size_t size)
+{
+	double iops = round->value[BENCH_IOPS], within = round->value[BENCH_LATENCY_P99];
+	unsigned long long errors = round->errors;
+	size_t length;
+
+	if (!round->ios && errors) {
+		snprintf(text, size, "all %llu I/Os failed", errors);
+		return;
+	}
+	if (isnan(iops))
+		length = (size_t)snprintf(text, size, "no I/O ended in time");
+	else
+		length = (size_t)snprintf(text, size, "%.0f IOPS", iops);
+	if (!isnan(within) && length < size)
+		length += (size_t)snprintf(text + length, size - length, ", 99 %% within %.1f us", within / 1e3);
+	if (errors && length < size)
+		snprintf(text + length, size - length, ", %llu I/Os failed", errors);
+}
+
 static void sum_up_cell(struct bench_cell *cell, double *values)
 {
 	cell->errors = 0;

@@ -175,7 +175,7 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	size_t index = (size_t)(step - run->plan.steps);
 	struct bench_cell *cell = cell_of(run, step, device);
 	struct bench_round *round = cell ? bench_cell_round(cell) : NULL;
-	char left[32];
+	char left[32], text[120];
 
 	run->done++;
 	if (!round) {
@@ -185,14 +185,11 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	}
 	*round = *measured;
 	remaining(run, index, left);
-	say("[%zu/%zu] round %u, %s, %s: %.0f IOPS, 99 %% within %.1f us%s%s; %s left", index + 1,
-	    run->plan.count, step->round + 1, step->row->name, step->column->name, round->value[BENCH_IOPS],
-	    round->value[BENCH_LATENCY_P99] / 1e3, *round->domain_read_back ? ", domain " : "",
+	bench_round_text(round, text, sizeof(text));
+	say("[%zu/%zu] round %u, %s, %s: %s%s%s; %s left", index + 1, run->plan.count, step->round + 1,
+	    step->row->name, step->column->name, text, *round->domain_read_back ? ", domain " : "",
 	    round->domain_read_back, left);
-	if (!round->errors)
-		return;
-	run->failed = true;
-	say("%s, %s: %llu I/Os failed", step->row->name, step->column->name, (unsigned long long)round->errors);
+	run->failed = run->failed || round->errors;
 }
 
 /* Before each round of each cell: the type is read back, and the disk is still nobody's. */

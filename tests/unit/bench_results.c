@@ -386,6 +386,32 @@ static void rows_and_columns_have_names_of_their_own(void **state)
 	assert_null(bench_column_find(""));
 }
 
+static void says(const struct bench_round *round, const char *wanted)
+{
+	char text[120];
+
+	bench_round_text(round, text, sizeof(text));
+	assert_string_equal(text, wanted);
+}
+
+static void a_round_in_words(void **state)
+{
+	struct bench_round round = { .ios = 100 };
+
+	round.value[BENCH_IOPS] = 50000;
+	round.value[BENCH_LATENCY_P99] = 20500;
+	says(&round, "50000 IOPS, 99 % within 20.5 us");
+	round.errors = 3;
+	says(&round, "50000 IOPS, 99 % within 20.5 us, 3 I/Os failed");
+	round.ios = 0;
+	round.value[BENCH_IOPS] = round.value[BENCH_LATENCY_P99] = NAN;
+	says(&round, "all 3 I/Os failed");
+	round.errors = 0;
+	says(&round, "no I/O ended in time");
+	round.value[BENCH_LATENCY_P99] = 1e9;	/* one that was stuck: among the latencies alone */
+	says(&round, "no I/O ended in time, 99 % within 1000000.0 us");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +425,7 @@ int main(void)
 		cmocka_unit_test(files_that_are_none_of_ours),
 		cmocka_unit_test(a_file_cut_short),
 		cmocka_unit_test(rows_and_columns_have_names_of_their_own),
+		cmocka_unit_test(a_round_in_words),
 	};
 
 	return cmocka_run_group_tests_name("bench_results", tests, setup, teardown);
