@@ -133,22 +133,43 @@ static int run(int argc, char **argv)
 	return bench_run(&options, argc, argv);
 }
 
+static int help(FILE *to)
+{
+	usage(to);
+	return 0;
+}
+
+static int version(FILE *to)
+{
+	fputs("noiommu-nvme-bench " NNVME_VERSION "\n", to);
+	return 0;
+}
+
+/* Commands that take no more words. */
+static const struct {
+	const char *name;
+	int (*run)(FILE *to);
+} plain[] = {
+	{ "--help", help }, { "-h", help }, { "--version", version }, { "rows", list_rows },
+	{ "selftest", bench_selftest },
+};
+
 int main(int argc, char **argv)
 {
-	const char *verb = argc > 1 ? argv[1] : "--help";
+	const char *verb = argc > 1 ? argv[1] : "";
 
-	if (!strcmp(verb, "--help") || !strcmp(verb, "-h")) {
-		usage(stdout);
-		return 0;
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
 	}
-	if (!strcmp(verb, "--version")) {
-		puts("noiommu-nvme-bench " NNVME_VERSION);
-		return 0;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+		if (strcmp(verb, plain[i].name) != 0)
+			continue;
+		if (argc == 2)
+			return plain[i].run(stdout);
+		fprintf(stderr, "noiommu-nvme-bench: %s takes nothing more, and there is %s\n", verb, argv[2]);
+		return 2;
 	}
-	if (!strcmp(verb, "rows"))
-		return list_rows(stdout);
-	if (!strcmp(verb, "selftest"))
-		return bench_selftest(stdout);
 	if (!strcmp(verb, "merge"))
 		return merge(argc - 2, argv + 2);
 	if (!strcmp(verb, "report"))

@@ -100,14 +100,38 @@ static void merge_round(struct bench_round *to, const struct bench_round *from,
 	const struct bench_count *count = &counts->pair[from->mark];
 	double ios = (double)from->ios;
 
-	/* What failed took instructions too, and nobody knows how many of them. */
-	if (!from->mark || !from->ios || from->errors)
-		return;
 	to->mark = from->mark;
 	to->value[BENCH_INSTRUCTIONS_USER] = (double)count->user / ios;
 	to->value[BENCH_INSTRUCTIONS_KERNEL] = (double)count->kernel / ios;
 	to->value[BENCH_SQ_DOORBELLS] = (double)count->sq / ios;
 	to->value[BENCH_CQ_DOORBELLS] = (double)count->cq / ios;
+}
+
+/* What failed took instructions too, and nobody knows how many of them. */
+static bool is_counted(const struct bench_round *round)
+{
+	return round->mark && round->ios && !round->errors;
+}
+
+/* The rounds of @timed that get counts; @counts may be NULL, to ask without a change. */
+static size_t merge_cells(struct bench_results *timed, const struct bench_results *counted,
+			  const struct bench_counts *counts)
+{
+	size_t merged = 0;
+
+	for (size_t i = 0; i < counted->nr_cells; i++) {
+		const struct bench_cell *from = &counted->cells[i];
+		struct bench_cell *to = bench_results_find(timed, from->row, from->column);
+
+		for (size_t k = 0; to && k < to->nr_rounds && k < from->nr_rounds; k++) {
+			if (!is_counted(&from->rounds[k]))
+				continue;
+			merged++;
+			if (counts)
+				merge_round(&to->rounds[k], &from->rounds[k], counts);
+		}
+	}
+	return merged;
 }
 
 int bench_merge(struct bench_results *timed, const struct bench_results *counted,
@@ -117,15 +141,12 @@ int bench_merge(struct bench_results *timed, const struct bench_results *counted
 
 	if (!ret)
 		ret = complete(counted, counts, err);
+	if (!ret && !merge_cells(timed, counted, NULL))
+		ret = nnvme_fail(err, -EINVAL, "no round of the results was counted: count a run with --marks, of "
+				 "the same rows and columns");
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < counted->nr_cells; i++) {
-		const struct bench_cell *from = &counted->cells[i];
-		struct bench_cell *to = bench_results_find(timed, from->row, from->column);
-
-		for (size_t k = 0; to && k < to->nr_rounds && k < from->nr_rounds; k++)
-			merge_round(&to->rounds[k], &from->rounds[k], counts);
-	}
+	merge_cells(timed, counted, counts);
 	bench_results_sum_up(timed);
 	return 0;
 }

@@ -34,7 +34,7 @@ void bench_counts_free(struct bench_counts *counts);
  * Puts the counts into the rounds of @timed that are of the same row, column and number as those of
  * @counted, and sums up. A cell that only one of them has stays as it is. -EINVAL, and nothing is changed,
  * when they can't be of the same run: other devices, another number of rounds, a round whose marks were not
- * counted.
+ * counted, or nothing that was counted and is in both.
  */
 int bench_merge(struct bench_results *timed, const struct bench_results *counted,
 		const struct bench_counts *counts, struct nnvme_err *err);

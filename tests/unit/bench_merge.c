@@ -157,6 +157,18 @@ static void other_runs(void **state)
 	refused("bdf is \"0000:00:11.0\" there, and \"0000:00:10.0\" here");
 }
 
+/* Nothing was counted: that is no success. */
+static void no_marks(void **state)
+{
+	for (size_t i = 0; i < counted.nr_cells; i++)
+		for (int k = 0; k < ROUNDS; k++)
+			counted.cells[i].rounds[k].mark = 0;
+	refused("no round of the results was counted: count a run with --marks");
+	bench_results_free(&counted);
+	start(&counted);
+	refused("no round of the results was counted");
+}
+
 static void bad_lines(void **state)
 {
 	static const struct {
@@ -208,6 +220,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failed_ios, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cells_of_one_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_runs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_marks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(files, set_up, tear_down),
 		cmocka_unit_test(bad_lines),
 	};

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+/* noiommu-nvme-bench as a command: what it says, where, and with which status. Its path is the argument. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static const char *program;
+
+/* Both streams of the command with these words; its status is @status. */
+static const char *run(const char *words, int status)
+{
+	static char said[20000];
+	char command[600];
+	size_t length;
+	FILE *pipe;
+	int got;
+
+	snprintf(command, sizeof(command), "%s 2>&1 %s", program, words);
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	length = fread(said, 1, sizeof(said) - 1, pipe);
+	said[length] = '\0';
+	got = pclose(pipe);
+	if (!WIFEXITED(got) || WEXITSTATUS(got) != status)
+		fail_msg("'%s': status %#x, not %d: %s", words, (unsigned)got, status, said);
+	return said;
+}
+
+static void says(const char *words, int status, const char *wanted)
+{
+	const char *said = run(words, status);
+
+	if (!strstr(said, wanted))
+		fail_msg("'%s' says no '%s': %s", words, wanted, said);
+}
+
+static void what_is_asked_for_is_no_failure(void **state)
+{
+	says("--help", 0, "usage: noiommu-nvme-bench --device BDF");
+	says("-h", 0, "usage: noiommu-nvme-bench --device BDF");
+	says("--version", 0, "noiommu-nvme-bench ");
+	says("rows", 0, "kernel-identity-plain");
+}
+
+static void nothing_said_is_a_mistake(void **state)
+{
+	says("", 2, "usage: noiommu-nvme-bench --device BDF");
+	says(">/dev/null", 2, "usage");	/* it goes where mistakes go */
+}
+
+static void words_too_many_are_a_mistake(void **state)
+{
+	says("rows junk", 2, "rows takes nothing more, and there is junk");
+	says("--version 2", 2, "--version takes nothing more");
+	says("--help me", 2, "--help takes nothing more");
+	says("selftest x", 2, "selftest takes nothing more");
+	says("merge a b", 2, "merge takes");
+	says("merge a b c d", 2, "merge takes");
+	says("frob", 2, "there is no command frob");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_asked_for_is_no_failure),
+		cmocka_unit_test(nothing_said_is_a_mistake),
+		cmocka_unit_test(words_too_many_are_a_mistake),
+	};
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s noiommu-nvme-bench\n", argv[0]);
+		return 2;
+	}
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
