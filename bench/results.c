@@ -176,7 +176,9 @@ void bench_results_sum_up(struct bench_results *r)
 		if (r->cells[i].nr_rounds > most)
 			most = r->cells[i].nr_rounds;
 	values = calloc(most, sizeof(*values));
-	for (size_t i = 0; values && i < r->nr_cells; i++)
+	for (size_t i = 0; values && i < r->nr_cells; i++) {
+		r->cells[i].asked = r->rounds;
 		sum_up_cell(&r->cells[i], values);
+	}
 	free(values);
 }

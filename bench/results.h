@@ -70,8 +70,10 @@ struct bench_cell {
 	bool spins;		/* polls without sleeping: its CPU time and instructions include waiting */
 	size_t nr_rounds;
 	struct bench_round *rounds;
-	struct bench_figure figure[BENCH_METRICS];	/* bench_results_sum_up() fills it */
+	/* bench_results_sum_up() fills the rest */
+	struct bench_figure figure[BENCH_METRICS];
 	uint64_t errors;
+	unsigned asked;		/* rounds that the run was to have: more than nr_rounds when its load failed */
 };
 
 struct bench_skipped {
@@ -127,7 +129,7 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size);
 /* That cell, or NULL. */
 struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
 
-/* Figures, errors and domain_read_back of every cell from its rounds. */
+/* Figures, errors, asked and domain_read_back of every cell from its rounds. */
 void bench_results_sum_up(struct bench_results *r);
 
 /*

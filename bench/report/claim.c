@@ -39,6 +39,16 @@ struct bench_figure bench_subject_figure(const struct bench_cell *cell, enum ben
 	return bench_figure_of(value, cell ? values(cell, subject, value) : 0);
 }
 
+size_t bench_subject_rounds(const struct bench_cell *cell, enum bench_subject subject)
+{
+	double value[MOST_ROUNDS];
+	size_t n = values(cell, subject, value), has = 0;
+
+	for (size_t i = 0; i < n; i++)
+		has += !isnan(value[i]);
+	return has;
+}
+
 struct bench_claim bench_claim_of(const struct bench_cell *a, const struct bench_cell *b,
 				  enum bench_subject subject)
 {
@@ -54,7 +64,8 @@ struct bench_claim bench_claim_of(const struct bench_cell *a, const struct bench
 	na = values(a, subject, of_a);
 	nb = values(b, subject, of_b);
 	claim.ratio = bench_ratio_of(of_a, of_b, na < nb ? na : nb);
-	claim.errors = a->errors || b->errors;
+	claim.doubts = bench_cell_doubts(a) | bench_cell_doubts(b);
+	claim.asked = a->asked;
 	claim.twins = strcmp(a->device, b->device) != 0;
 	if (!claim.ratio.rounds || !isfinite(claim.ratio.ratio))
 		return claim;
@@ -78,13 +89,18 @@ static struct bench_number plain(double ratio)
 
 static void basis(FILE *page, const struct bench_claim *claim)
 {
-	const char *twins = claim->twins ? ", twins" : "", *errors = claim->errors ? "†" : "";
+	const char *twins = claim->twins ? ", twins" : "", *marks = bench_doubt_marks(claim->doubts);
+	bool one = claim->verdict == BENCH_ONE_ROUND, all = claim->ratio.rounds >= claim->asked;
 
-	if (claim->verdict == BENCH_ONE_ROUND)
-		fprintf(page, " <span class=\"ci\">(one round%s)%s</span>", twins, errors);
-	else
-		fprintf(page, " <span class=\"ci\">[%s–%s%s]%s</span>", plain(claim->ratio.low).text,
-			plain(claim->ratio.high).text, twins, errors);
+	fputs(one ? " <span class=\"ci\">(" : " <span class=\"ci\">[", page);
+	if (!one)
+		fprintf(page, "%s–%s%s", plain(claim->ratio.low).text, plain(claim->ratio.high).text,
+			all ? "" : ", ");
+	if (!all)
+		fprintf(page, "%zu of %u rounds", claim->ratio.rounds, claim->asked);
+	else if (one)
+		fputs("one round", page);
+	fprintf(page, "%s%s%s</span>", twins, one ? ")" : "]", marks);
 }
 
 void bench_claim_write(FILE *page, const struct bench_claim *claim)

@@ -28,7 +28,8 @@ enum bench_verdict {
 struct bench_claim {
 	enum bench_verdict verdict;
 	struct bench_ratio ratio;	/* of a to b */
-	bool errors;			/* I/Os failed in one of the cells */
+	unsigned doubts;		/* enum bench_doubt, of either cell */
+	unsigned asked;			/* rounds that the run was to have */
 	bool twins;			/* they ran on different controllers */
 	bool wrong_domain;		/* what was read back for one of them is another type */
 };
@@ -37,8 +38,11 @@ struct bench_claim {
 struct bench_claim bench_claim_of(const struct bench_cell *a, const struct bench_cell *b,
 				  enum bench_subject subject);
 
-/* "1.38 × [1.33–1.43]", "no difference seen [0.97–1.04]", "1.38 × (one round)". */
+/* "1.38 × [1.33–1.43]", "no difference seen [0.97–1.04, 3 of 5 rounds]‡", "1.38 × (one round)". */
 void bench_claim_write(FILE *page, const struct bench_claim *claim);
+
+/* How many rounds have it. */
+size_t bench_subject_rounds(const struct bench_cell *cell, enum bench_subject subject);
 
 /* Of all rounds: user and kernel together for the two that are sums. */
 struct bench_figure bench_subject_figure(const struct bench_cell *cell, enum bench_subject subject);

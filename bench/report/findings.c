@@ -2,6 +2,7 @@
 #include "bench/report/findings.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "bench/report/claim.h"
 #include "bench/report/comparisons.h"
@@ -69,13 +70,39 @@ static void say_instructions(FILE *page, const struct bench_matrix *m, size_t co
 		if (f.low < f.high)
 			fprintf(page, " <span class=\"ci\">[%s–%s]</span>", bench_number(f.low).text,
 				bench_number(f.high).text);
+		fputs(bench_doubt_marks(bench_cell_doubts(cell)), page);
 		said = true;
 	}
 	if (said)
 		fputs(".</span>\n", page);
 }
 
-/* Cells that are in doubt, by name: what failed, and what ran in another domain than it should. */
+/* Why a cell has not all rounds; "" when it is the run that came to no end, which is said elsewhere. */
+static const char *why_missing(const struct bench_results *r, const struct bench_cell *cell)
+{
+	for (size_t i = 0; i < r->nr_skipped; i++)
+		if (!strcmp(r->skipped[i].row, cell->row) && !strcmp(r->skipped[i].column, cell->column))
+			return r->skipped[i].reason;
+	return r->complete ? "the others are missing" : "";
+}
+
+static void say_cell_doubts(FILE *page, const struct bench_results *r, const struct bench_cell *cell)
+{
+	unsigned doubts = bench_cell_doubts(cell);
+
+	bench_html_textf(page, "%s, %s: ", cell->row, cell->column);
+	if (doubts & BENCH_DOUBT_ERRORS)
+		fprintf(page, "%s of its I/Os failed (they count as no I/O; its figures are marked †). ",
+			bench_number((double)cell->errors).text);
+	if (doubts & BENCH_DOUBT_ROUNDS)
+		bench_html_textf(page, "It has %zu of %u rounds (its figures are marked ‡): %s. ",
+				 cell->nr_rounds, cell->asked, why_missing(r, cell));
+	if (bench_cell_in_wrong_domain(cell))
+		bench_html_textf(page, "The domain type that was read back is %s, and not %s: nothing is claimed of "
+				 "it.", cell->domain_read_back, cell->domain);
+}
+
+/* Cells that are in doubt, by name, and why. */
 static void say_doubts(FILE *page, const struct bench_matrix *m)
 {
 	const struct bench_results *r = m->results;
@@ -83,18 +110,14 @@ static void say_doubts(FILE *page, const struct bench_matrix *m)
 
 	for (size_t i = 0; i < r->nr_cells; i++) {
 		const struct bench_cell *cell = &r->cells[i];
+		unsigned doubts = bench_cell_doubts(cell);
 
-		if (!cell->errors && !bench_cell_in_wrong_domain(cell))
+		if (doubts == BENCH_DOUBT_ROUNDS && !*why_missing(r, cell))
+			doubts = 0;
+		if (!doubts && !bench_cell_in_wrong_domain(cell))
 			continue;
 		fputs(said ? "<li>" : "<h3>In doubt</h3>\n<ul class=\"doubt\"><li>", page);
-		bench_html_textf(page, "%s, %s: ", cell->row, cell->column);
-		if (cell->errors)
-			fprintf(page, "%s of its I/Os failed (they count as no I/O; its figures are marked †). ",
-				bench_number((double)cell->errors).text);
-		if (bench_cell_in_wrong_domain(cell))
-			bench_html_textf(page,
-					 "The domain type that was read back is %s, and not %s: nothing is claimed of it.",
-					 cell->domain_read_back, cell->domain);
+		say_cell_doubts(page, r, cell);
 		fputs("</li>\n", page);
 		said = true;
 	}

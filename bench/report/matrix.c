@@ -223,3 +223,16 @@ bool bench_cell_in_wrong_domain(const struct bench_cell *cell)
 {
 	return *cell->domain && *cell->domain_read_back && strcmp(cell->domain, cell->domain_read_back) != 0;
 }
+
+unsigned bench_cell_doubts(const struct bench_cell *cell)
+{
+	return (cell->errors ? BENCH_DOUBT_ERRORS : 0) |
+	       (cell->nr_rounds < cell->asked ? BENCH_DOUBT_ROUNDS : 0);
+}
+
+const char *bench_doubt_marks(unsigned doubts)
+{
+	static const char *const marks[] = { "", "†", "‡", "†‡" };
+
+	return marks[doubts];
+}

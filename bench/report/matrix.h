@@ -88,6 +88,14 @@ size_t bench_matrix_random_reads(const struct bench_matrix *m, unsigned depth);
 /* Whether any cell of the column (or of all, at nr_columns) has that metric. */
 bool bench_matrix_has(const struct bench_matrix *m, size_t column, enum bench_metric metric);
 
+/* What is to be held against a cell's figures, and its marks: "†", "‡" or both. */
+enum bench_doubt {
+	BENCH_DOUBT_ERRORS = 1,	/* I/Os failed */
+	BENCH_DOUBT_ROUNDS = 2,	/* it has fewer rounds than the run */
+};
+unsigned bench_cell_doubts(const struct bench_cell *cell);
+const char *bench_doubt_marks(unsigned doubts);
+
 /* The domain type that was read back isn't the one that the row stands for: nothing may be claimed of it. */
 bool bench_cell_in_wrong_domain(const struct bench_cell *cell);
 

@@ -146,7 +146,17 @@ static void rows_axis(struct canvas *c, const struct panel *p)
 	fputs(")\n", c->out);
 }
 
-/* Beside a row of a panel: that it was not run, or that I/Os failed. */
+/* Beside a row of a panel: that it was not run, or what is to be held against it. */
+static void remark(char text[64], const struct bench_cell *cell)
+{
+	unsigned doubts = cell ? bench_cell_doubts(cell) : 0;
+	size_t n = 0;
+
+	n += (size_t)snprintf(text, 64, "%s%s", cell ? "" : "not run", doubts & BENCH_DOUBT_ERRORS ? "errors" : "");
+	if (doubts & BENCH_DOUBT_ROUNDS)
+		snprintf(text + n, 64 - n, "%s%zu of %u rounds", n ? ", " : "", cell->nr_rounds, cell->asked);
+}
+
 static void remarks(struct canvas *c, const struct panel *p, size_t column)
 {
 	double rows = place(c->m, c->m->nr_rows) + 0.4;
@@ -154,11 +164,13 @@ static void remarks(struct canvas *c, const struct panel *p, size_t column)
 	for (size_t i = 0; i < c->m->nr_rows; i++) {
 		const struct bench_cell *cell = bench_matrix_cell(c->m, i, column);
 		double y = p->top + (place(c->m, i) + 0.7) / rows * (p->bottom - p->top);
+		char text[64];
 
-		if (cell && !cell->errors)
+		remark(text, cell);
+		if (!*text)
 			continue;
 		fprintf(c->out, "set label front '%s' at screen %.6f,%.6f %s textcolor rgb '#%06x'\n",
-			cell ? "errors" : "not run", (cell ? p->right : p->left + 4) / c->width, 1 - y / c->height,
+			text, (cell ? p->right : p->left + 4) / c->width, 1 - y / c->height,
 			cell ? "right" : "left", papers[c->form.dark].faint);
 	}
 }
@@ -325,6 +337,18 @@ static double pair_place(const struct bench_pair *pairs, size_t count, size_t pa
 	return y;
 }
 
+/* With a question mark where one of the two is in doubt. */
+static void pair_name(struct canvas *c, const struct bench_pair *pair, size_t column)
+{
+	const struct bench_cell *a = bench_matrix_cell(c->m, pair->a, column),
+				*b = bench_matrix_cell(c->m, pair->b, column);
+	char name[sizeof(pair->label) + 4];
+
+	snprintf(name, sizeof(name), "%s%s", pair->label,
+		 (a && bench_cell_doubts(a)) || (b && bench_cell_doubts(b)) ? " (?)" : "");
+	quote(c->out, name);
+}
+
 /* A line for each pair: its interval, in grey where that spans 1; a ring is a ratio that has none. */
 static void ratio_panel(struct canvas *c, const struct bench_pair *pairs, size_t count, size_t number,
 			enum bench_subject subject, size_t column)
@@ -350,7 +374,7 @@ static void ratio_panel(struct canvas *c, const struct bench_pair *pairs, size_t
 		names_begin(c);
 	for (size_t i = 0; i < count && p.names; i++) {
 		fputs(i ? ", " : "", c->out);
-		quote(c->out, pairs[i].label);
+		pair_name(c, &pairs[i], column);
 		fprintf(c->out, " %.3f%s", pair_place(pairs, count, i), i + 1 == count ? ")\n" : "");
 	}
 	fprintf(c->out, "$ratios%zu << END\n", number);

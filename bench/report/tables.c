@@ -69,9 +69,10 @@ static void table_head(FILE *page, const struct heading **chosen, const char **g
 static void table_cell(FILE *page, const struct bench_cell *cell, enum bench_metric metric, bool first)
 {
 	const struct bench_figure *f = &cell->figure[metric];
+	unsigned doubts = bench_cell_doubts(cell);
 
-	fprintf(page, "<td class=\"%s%s\">%s%s", first ? "first" : "", cell->errors ? " fault" : "",
-		bench_number_of(metric, f->median).text, cell->errors && !isnan(f->median) ? "†" : "");
+	fprintf(page, "<td class=\"%s%s\">%s%s", first ? "first" : "", doubts ? " fault" : "",
+		bench_number_of(metric, f->median).text, isnan(f->median) ? "" : bench_doubt_marks(doubts));
 	if (f->low < f->high)
 		fprintf(page, "<small>%s–%s</small>", bench_number_of(metric, f->low).text,
 			bench_number_of(metric, f->high).text);
@@ -129,7 +130,8 @@ static void not_measured(FILE *page, const struct bench_matrix *m)
 void bench_tables(FILE *page, const struct bench_matrix *m)
 {
 	fputs("<section id=\"figures\">\n<h2>Figures</h2>\n<p>The median of the rounds, and below it the "
-	      "lowest and the highest. † I/Os of this cell failed.</p>\n", page);
+	      "lowest and the highest. † I/Os of this cell failed. ‡ It has fewer rounds than the run.</p>\n",
+	      page);
 	for (size_t i = 0; i < m->nr_columns; i++)
 		table(page, m, i);
 	not_measured(page, m);

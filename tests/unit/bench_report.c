@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/report/plot.h"
 #include "bench/report/report.h"
 #include "bench_synthetic.h"
 
@@ -254,6 +255,74 @@ static void test_doubts(void **state)
 	bench_results_free(&r);
 }
 
+/* A row whose load died in the third round: what is said of it says how much it is. */
+static void test_missing_rounds(void **state)
+{
+	struct bench_results r;
+	struct bench_cell *cell;
+	char *page, *findings;
+
+	synthetic(&r, 5, false);
+	cell = bench_results_find(&r, "kernel-dma-plain", "randread-4k-qd32");
+	cell->nr_rounds = 2;
+	bench_results_skip(&r, cell->row, cell->column, "failed in round 3: it was killed by signal 11");
+	cell = bench_results_find(&r, "kernel-dma-polled", "randread-4k-qd32");
+	cell->nr_rounds = 1;
+	bench_results_sum_up(&r);
+	page = page_of(&r, NULL, "missing");
+	assert_well_formed(page);
+	assert_says(page, "‡ It has fewer rounds than the run");
+	findings = findings_of(page);
+	assert_says(findings, ", 2 of 5 rounds]‡</span>");
+	assert_says(findings, ">(1 of 5 rounds)‡</span>");
+	assert_says(findings, "kernel-dma-plain, randread-4k-qd32: It has 2 of 5 rounds (its figures are marked "
+		    "‡): failed in round 3: it was killed by signal 11.");
+	assert_says(findings, "kernel-dma-polled, randread-4k-qd32: It has 1 of 5 rounds");
+	free(page);
+	page = page_of(&r, &r, "missing-two");
+	assert_says(page, "‡ A: 2 of 5 rounds, B: 2 of 5");
+	free(page);
+	bench_results_free(&r);
+}
+
+/* The script of one plot, in its widest form. */
+static char *script_of(const struct bench_results *r, enum bench_plot_kind kind)
+{
+	struct bench_plot_form form = { false, false };
+	struct bench_matrix m;
+	char *script = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&script, &size);
+
+	assert_non_null(file);
+	assert_int_equal(bench_matrix_init(&m, r, NULL), 0);
+	bench_plot_script(file, &m, kind, 0, m.nr_columns, form);
+	fclose(file);
+	bench_matrix_free(&m);
+	return script;
+}
+
+static void test_plots_show_doubts(void **state)
+{
+	struct bench_results r;
+	struct bench_cell *cell;
+	char *script;
+
+	synthetic(&r, 3, false);
+	cell = bench_results_find(&r, "kernel-dma-plain", "randread-4k-qd32");
+	cell->nr_rounds = 2;
+	cell->rounds[1].errors = 7;
+	bench_results_sum_up(&r);
+	script = script_of(&r, BENCH_PLOT_IOPS);
+	assert_says(script, "'errors, 2 of 3 rounds'");
+	free(script);
+	script = script_of(&r, BENCH_PLOT_RATIOS);
+	assert_says(script, "'identity / DMA, plain (?)'");
+	assert_silent(script, "'identity / DMA, polled (?)'");
+	free(script);
+	bench_results_free(&r);
+}
+
 static void test_empty(void **state)
 {
 	struct bench_results r;
@@ -351,28 +420,51 @@ static void test_too_much(void **state)
 	bench_results_free(&r);
 }
 
-static void test_compare(void **state)
+/* B has a quarter more IOPS in every round. */
+static char *compare(unsigned rounds)
 {
 	struct bench_results a, b;
 	char *page;
 
-	synthetic(&a, 3, false);
-	synthetic(&b, 3, true);
+	synthetic(&a, rounds, false);
+	synthetic(&b, rounds, true);
 	snprintf(b.machine.fact[0].value, sizeof(b.machine.fact[0].value), "7.3.0");
 	for (size_t i = 0; i < b.nr_cells; i++)
-		for (int j = 0; j < 3; j++)
+		for (unsigned j = 0; j < rounds; j++)
 			b.cells[i].rounds[j].value[BENCH_IOPS] *= 1.25;
 	bench_results_sum_up(&b);
 	page = page_of(&a, &b, "two");
+	bench_results_free(&a);
+	bench_results_free(&b);
+	return page;
+}
+
+static void test_compare(void **state)
+{
+	char *page = compare(4);
+
 	assert_well_formed(page);
 	assert_self_contained(page);
 	assert_says(page, "no interval is claimed");
 	assert_says(page, "7.3.0");
 	assert_says(page, "<b>1.25 ×</b><small>apart</small>");
 	assert_says(page, "Only in B");
+	assert_silent(page, "of equal runs</small>");
 	free(page);
-	bench_results_free(&a);
-	bench_results_free(&b);
+}
+
+/* Too few rounds tell nothing apart: the page says how often equal runs look so. */
+static void test_compare_by_chance(void **state)
+{
+	char *page = compare(2);
+
+	assert_says(page, "1.25 ×<small>apart, as 33 % of equal runs</small>");
+	assert_silent(page, "<small>apart</small>");
+	free(page);
+	page = compare(3);
+	assert_says(page, "1.25 ×<small>apart, as 10 % of equal runs</small>");
+	assert_silent(page, "<small>apart</small>");
+	free(page);
 }
 
 /* The page is written all the same, and the error says this. */
@@ -436,7 +528,10 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_numbers_from_nowhere),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_missing_rounds),
+		cmocka_unit_test(test_plots_show_doubts),
 		cmocka_unit_test(test_compare),
+		cmocka_unit_test(test_compare_by_chance),
 		cmocka_unit_test(test_without_gnuplot),
 		cmocka_unit_test(test_gnuplot_fails),
 		cmocka_unit_test(test_nowhere),
