@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/disturbance.h"
+
 #define MOST_WORDS 40
+#define LOOK_MS 100		/* between two looks at fio's threads */
 #define MOST_BYTES (1 << 20)	/* of what fio prints; it is some 6 KiB */
 
 struct words {
@@ -134,14 +138,18 @@ static void become_fio(char **words, int out, int log)
 	_exit(127);
 }
 
-/* Everything up to the end, as a string to be freed; NULL when it fails or is too much. */
-static char *read_all(int fd)
+/* Everything up to the end, as a string to be freed, or NULL when it fails or is too much; @d is looked at. */
+static char *read_all(int fd, struct bench_disturbance *d)
 {
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	char *text = malloc(MOST_BYTES + 1);
 	size_t length = 0;
 	ssize_t n = text ? 1 : -1;
 
 	while (n > 0 && length < MOST_BYTES) {
+		/* fio's threads end before it does. */
+		while (poll(&ready, 1, LOOK_MS) == 0)
+			bench_disturbance_look(d);
 		n = read(fd, text + length, MOST_BYTES - length);
 		if (n > 0)
 			length += (size_t)n;
@@ -196,13 +204,17 @@ static int wait_for(char **words, uint32_t bytes, int log, struct bench_round *r
 {
 	int from, status = 0, ret;
 	pid_t child = start(words, log, &from);
+	struct bench_disturbance disturbance;
+	double run_delay;
 	char *text;
 
 	if (child < 0)
 		return nnvme_fail(err, -errno, "fio cannot be started: %s", strerror(errno));
+	bench_disturbance_begin(&disturbance, BENCH_HOST_PORT, child);
 	errno = 0;
-	text = read_all(from);
+	text = read_all(from, &disturbance);
 	ret = text ? 0 : errno == EINTR ? -EINTR : -EIO;
+	run_delay = bench_disturbance_end(&disturbance);
 	if (ret)
 		kill(child, SIGKILL);
 	close(from);
@@ -214,6 +226,7 @@ static int wait_for(char **words, uint32_t bytes, int log, struct bench_round *r
 		ret = last_words(log, status, err);
 	else
 		ret = bench_fio_parse(text, bytes, round, err);
+	round->value[BENCH_RUN_DELAY] = run_delay;
 	free(text);
 	return ret;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/counters.h"
+#include "bench/disturbance.h"
 #include "bench/fio.h"
 #include "bench/mark.h"
 
@@ -27,6 +28,7 @@ struct shared {
 	struct bench_measured measured;
 	double user, system;	/* seconds of CPU */
 	uint64_t interrupts;
+	double run_delay;
 	bool counts_doorbells;
 	double traced[BENCH_TRACES];	/* per I/O */
 };
@@ -76,6 +78,7 @@ static double seconds_of(const struct timeval *from, const struct timeval *to)
 /* The timed pass, with what is counted beside it without disturbing it. */
 static int timed_pass(const struct bench_task *task, struct bench_path *path, struct shared *s)
 {
+	struct bench_disturbance disturbance;
 	struct rusage before, after;
 	char controller[32] = "";
 	uint64_t interrupts;
@@ -83,6 +86,7 @@ static int timed_pass(const struct bench_task *task, struct bench_path *path, st
 
 	bench_place_controller(task->device, controller);
 	interrupts = bench_interrupts(controller, task->device->bdf);
+	bench_disturbance_begin(&disturbance, BENCH_HOST_PORT, getpid());
 	getrusage(RUSAGE_SELF, &before);
 	if (task->mark)
 		bench_mark_begin((uint16_t)task->mark);
@@ -90,6 +94,7 @@ static int timed_pass(const struct bench_task *task, struct bench_path *path, st
 	if (task->mark)
 		bench_mark_end();
 	getrusage(RUSAGE_SELF, &after);
+	s->run_delay = bench_disturbance_end(&disturbance);
 	s->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
 	s->user = seconds_of(&before.ru_utime, &after.ru_utime);
 	s->system = seconds_of(&before.ru_stime, &after.ru_stime);
@@ -149,6 +154,7 @@ static void fill_round(const struct bench_task *task, struct shared *s)
 	s->round.ios = m->ios;
 	s->round.errors = m->errors;
 	s->round.seconds = seconds;
+	v[BENCH_RUN_DELAY] = s->run_delay;
 	if (!m->ios || !m->ns)
 		return;
 	v[BENCH_IOPS] = in_time / seconds;

@@ -29,6 +29,7 @@ const struct bench_metric_info bench_metrics[BENCH_METRICS] = {
 	[BENCH_INSTRUCTIONS_USER] = { "per_io.instructions_user", "instructions, user", "per I/O", false },
 	[BENCH_INSTRUCTIONS_KERNEL] = {
 		"per_io.instructions_kernel", "instructions, kernel", "per I/O", false },
+	[BENCH_RUN_DELAY] = { "run_delay", "run delay", "of the time", false },
 };
 
 void bench_results_init(struct bench_results *r)
@@ -127,6 +128,11 @@ struct bench_cell *bench_results_find(const struct bench_results *r, const char 
 	return NULL;
 }
 
+bool bench_round_is_disturbed(const struct bench_round *round)
+{
+	return round->value[BENCH_RUN_DELAY] > BENCH_MOST_RUN_DELAY;
+}
+
 void bench_round_text(const struct bench_round *round, char *text, size_t size)
 {
 	double iops = round->value[BENCH_IOPS], within = round->value[BENCH_LATENCY_P99];
@@ -144,7 +150,10 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size)
 	if (!isnan(within) && length < size)
 		length += (size_t)snprintf(text + length, size - length, ", 99 %% within %.1f us", within / 1e3);
 	if (errors && length < size)
-		snprintf(text + length, size - length, ", %llu I/Os failed", errors);
+		length += (size_t)snprintf(text + length, size - length, ", %llu I/Os failed", errors);
+	if (bench_round_is_disturbed(round) && length < size)
+		snprintf(text + length, size - length, ", disturbed (run delay %.0f %%)",
+			 100 * round->value[BENCH_RUN_DELAY]);
 }
 
 static void sum_up_cell(struct bench_cell *cell, double *values)

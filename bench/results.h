@@ -34,6 +34,7 @@ enum bench_metric {
 	BENCH_INVALIDATIONS,
 	BENCH_INSTRUCTIONS_USER,
 	BENCH_INSTRUCTIONS_KERNEL,
+	BENCH_RUN_DELAY,	/* share of the time: how long a thread that makes the load waited for a processor */
 	BENCH_METRICS
 };
 
@@ -44,6 +45,9 @@ struct bench_metric_info {
 	bool more_is_better;
 };
 extern const struct bench_metric_info bench_metrics[BENCH_METRICS];
+
+/* A round with more run delay than this is disturbed: it says as much of the machine's other work. */
+#define BENCH_MOST_RUN_DELAY 0.05
 
 struct bench_round {
 	double value[BENCH_METRICS];	/* NAN: not measured */
@@ -122,6 +126,8 @@ int bench_results_skip(struct bench_results *r, const char *row, const char *col
 int bench_facts_add(struct bench_facts *facts, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *bench_facts_get(const struct bench_facts *facts, const char *name);	/* or "" */
+
+bool bench_round_is_disturbed(const struct bench_round *round);
 
 /* For people, without NANs: "50000 IOPS, 99 % within 20.5 us", "all 12 I/Os failed". */
 void bench_round_text(const struct bench_round *round, char *text, size_t size);

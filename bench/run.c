@@ -14,6 +14,7 @@
 #include "bench/measure.h"
 #include "bench/place.h"
 #include "bench/plan.h"
+#include "bench/quiet.h"
 #include "bench/report/report.h"
 #include "bench/results.h"
 
@@ -24,6 +25,8 @@ struct run {
 	struct bench_results results;
 	const struct bench_row *at;	/* a row of the place where we are; NULL: nowhere yet */
 	size_t done;			/* steps that were measured */
+	size_t repeats;			/* of disturbed rounds that are left to the run */
+	size_t disturbed;		/* rounds that stayed so */
 	double began;
 	uint64_t mark;
 	bool failed, interrupted;
@@ -190,6 +193,7 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	    step->row->name, step->column->name, text, *round->domain_read_back ? ", domain " : "",
 	    round->domain_read_back, left);
 	run->failed = run->failed || round->errors;
+	run->disturbed += bench_round_is_disturbed(round);
 }
 
 /* Before each round of each cell: the type is read back, and the disk is still nobody's. */
@@ -225,7 +229,7 @@ static void measure(struct run *run, const struct bench_step *step, const struct
 	if (check_place(step->row, device, round.domain_read_back, &err))
 		outcome = BENCH_FAILED;
 	else
-		outcome = bench_measure(&task, &round, &err);
+		outcome = bench_measure_quietly(bench_measure, &task, &run->repeats, &round, &err);
 	switch (outcome) {
 	case BENCH_MEASURED:
 		keep_round(run, step, device, &round);
@@ -283,6 +287,8 @@ static int write_results(struct run *run, struct nnvme_err *err)
 static void step_through(struct run *run)
 {
 	run->began = now();
+	/* A machine that is always busy must not make it three times as long. Counts do not suffer. */
+	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
 		const struct bench_device *device;
@@ -398,6 +404,10 @@ static int finish(struct run *run)
 	}
 	say("%s/results.json: %zu cells, %zu skipped%s", run->options->out, run->results.nr_cells,
 	    run->results.nr_skipped, run->interrupted ? ", not complete" : "");
+	if (run->disturbed)
+		say("%zu of %zu rounds were disturbed: their load waited for a processor for more than %.0f %% of the "
+		    "time, and they are marked; let nothing else run beside it", run->disturbed, run->done,
+		    100 * BENCH_MOST_RUN_DELAY);
 	if (!run->results.nr_cells)
 		say("nothing could be run");
 	else if (bench_report(&run->results, NULL, run->options->out, &err))

@@ -102,6 +102,8 @@ static void row(FILE *page, const struct bench_matrix *m, const bool *shown, siz
 	bench_html_text(page, m->rows[r].label);
 	if ((bench_cell_doubts(a) | bench_cell_doubts(b)) & BENCH_DOUBT_ERRORS)
 		fputs("<small>† I/Os failed</small>", page);
+	if ((bench_cell_doubts(a) | bench_cell_doubts(b)) & BENCH_DOUBT_DISTURBED)
+		fputs("<small>§ disturbed</small>", page);
 	if ((bench_cell_doubts(a) | bench_cell_doubts(b)) & BENCH_DOUBT_ROUNDS)
 		fprintf(page, "<small>‡ A: %zu of %u rounds, B: %zu of %u</small>", a->nr_rounds, a->asked,
 			b->nr_rounds, b->asked);

@@ -224,15 +224,25 @@ bool bench_cell_in_wrong_domain(const struct bench_cell *cell)
 	return *cell->domain && *cell->domain_read_back && strcmp(cell->domain, cell->domain_read_back) != 0;
 }
 
+size_t bench_cell_disturbed(const struct bench_cell *cell)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cell->nr_rounds; i++)
+		n += bench_round_is_disturbed(&cell->rounds[i]);
+	return n;
+}
+
 unsigned bench_cell_doubts(const struct bench_cell *cell)
 {
 	return (cell->errors ? BENCH_DOUBT_ERRORS : 0) |
-	       (cell->nr_rounds < cell->asked ? BENCH_DOUBT_ROUNDS : 0);
+	       (cell->nr_rounds < cell->asked ? BENCH_DOUBT_ROUNDS : 0) |
+	       (bench_cell_disturbed(cell) ? BENCH_DOUBT_DISTURBED : 0);
 }
 
 const char *bench_doubt_marks(unsigned doubts)
 {
-	static const char *const marks[] = { "", "†", "‡", "†‡" };
+	static const char *const marks[] = { "", "†", "‡", "†‡", "§", "†§", "‡§", "†‡§" };
 
 	return marks[doubts];
 }

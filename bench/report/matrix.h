@@ -88,11 +88,13 @@ size_t bench_matrix_random_reads(const struct bench_matrix *m, unsigned depth);
 /* Whether any cell of the column (or of all, at nr_columns) has that metric. */
 bool bench_matrix_has(const struct bench_matrix *m, size_t column, enum bench_metric metric);
 
-/* What is to be held against a cell's figures, and its marks: "†", "‡" or both. */
+/* What is to be held against a cell's figures, and its marks: "†", "‡", "§" or several. */
 enum bench_doubt {
 	BENCH_DOUBT_ERRORS = 1,	/* I/Os failed */
 	BENCH_DOUBT_ROUNDS = 2,	/* it has fewer rounds than the run */
+	BENCH_DOUBT_DISTURBED = 4,	/* one of them was disturbed */
 };
+size_t bench_cell_disturbed(const struct bench_cell *cell);	/* rounds */
 unsigned bench_cell_doubts(const struct bench_cell *cell);
 const char *bench_doubt_marks(unsigned doubts);
 

@@ -45,6 +45,8 @@ static double scale(enum bench_metric metric)
 {
 	if (metric >= BENCH_LATENCY_MEAN && metric <= BENCH_LATENCY_MAX)
 		return 1e-3;
+	if (metric == BENCH_RUN_DELAY)
+		return 100;
 	return metric == BENCH_BYTES_PER_SECOND ? 1.0 / (1 << 20) : 1;
 }
 
@@ -57,5 +59,7 @@ const char *bench_number_unit(enum bench_metric metric)
 {
 	if (metric >= BENCH_LATENCY_MEAN && metric <= BENCH_LATENCY_MAX)
 		return "µs";
+	if (metric == BENCH_RUN_DELAY)
+		return "% of the time";
 	return metric == BENCH_BYTES_PER_SECOND ? "MiB/s" : bench_metrics[metric].unit;
 }

@@ -154,7 +154,10 @@ static void remark(char text[64], const struct bench_cell *cell)
 
 	n += (size_t)snprintf(text, 64, "%s%s", cell ? "" : "not run", doubts & BENCH_DOUBT_ERRORS ? "errors" : "");
 	if (doubts & BENCH_DOUBT_ROUNDS)
-		snprintf(text + n, 64 - n, "%s%zu of %u rounds", n ? ", " : "", cell->nr_rounds, cell->asked);
+		n += (size_t)snprintf(text + n, 64 - n, "%s%zu of %u rounds", n ? ", " : "", cell->nr_rounds,
+				      cell->asked);
+	if (doubts & BENCH_DOUBT_DISTURBED)
+		snprintf(text + n, 64 - n, "%sdisturbed", n ? ", " : "");
 }
 
 static void remarks(struct canvas *c, const struct panel *p, size_t column)

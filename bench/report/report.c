@@ -194,6 +194,10 @@ static const char *const methods[] = {
 	"rows ran on different controllers.",
 	"Before each round the group's domain type was read back from sysfs, and is kept with the round. "
 	"It matters to the kernel's driver: behind an IOMMU this driver has a domain of its own.",
+	"Polling loses more than interrupts do when the machine does something else. How long the threads that "
+	"make the load were ready to run and had no processor was measured with each round (in the emulated "
+	"machine those of QEMU, on its host). Above 5&nbsp;% of the time a round is disturbed: it is measured "
+	"again, three times at most, and marked § if it stays so.",
 	"CPU time is that of the process, user and system. A row that <em>spins</em> polls without "
 	"sleeping: its CPU time and its instructions include waiting.",
 	"An I/O is what the load asked for. In a sequential column the kernel may make one command of "

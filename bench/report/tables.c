@@ -31,6 +31,7 @@ static const struct heading {
 	{ NULL, "maps", BENCH_MAPS },
 	{ NULL, "unmaps", BENCH_UNMAPS },
 	{ NULL, "invalidations", BENCH_INVALIDATIONS },
+	{ "waited for a processor", "% of the time", BENCH_RUN_DELAY },
 };
 #define HEADINGS (sizeof(headings) / sizeof(*headings))
 
@@ -130,7 +131,8 @@ static void not_measured(FILE *page, const struct bench_matrix *m)
 void bench_tables(FILE *page, const struct bench_matrix *m)
 {
 	fputs("<section id=\"figures\">\n<h2>Figures</h2>\n<p>The median of the rounds, and below it the "
-	      "lowest and the highest. † I/Os of this cell failed. ‡ It has fewer rounds than the run.</p>\n",
+	      "lowest and the highest. † I/Os of this cell failed. ‡ It has fewer rounds than the run. § It "
+	      "was disturbed.</p>\n",
 	      page);
 	for (size_t i = 0; i < m->nr_columns; i++)
 		table(page, m, i);

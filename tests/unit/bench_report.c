@@ -302,6 +302,42 @@ static char *script_of(const struct bench_results *r, enum bench_plot_kind kind)
 	return script;
 }
 
+/* A round beside which the machine did something else, of a row that slept and of one that spun. */
+static void test_disturbed(void **state)
+{
+	struct bench_results r;
+	struct bench_cell *cell;
+	char *page, *findings;
+
+	synthetic(&r, 3, false);
+	for (size_t i = 0; i < r.nr_cells; i++)
+		for (int k = 0; k < 3; k++)
+			r.cells[i].rounds[k].value[BENCH_RUN_DELAY] = 0.002;
+	cell = bench_results_find(&r, "ours-noiommu", "randread-4k-qd32");
+	cell->rounds[1].value[BENCH_RUN_DELAY] = 0.41;
+	cell->rounds[2].value[BENCH_RUN_DELAY] = 0.06;
+	bench_results_sum_up(&r);
+	page = page_of(&r, NULL, "disturbed");
+	assert_well_formed(page);
+	assert_says(page, "§ It was disturbed.");
+	assert_says(page, "Above 5&nbsp;% of the time a round is disturbed");
+	assert_says(page, ">6.00§<small>0.200–41.0</small>");
+	assert_silent(page, "Not measured in this run: run delay");
+	findings = findings_of(page);
+	assert_says(findings, "]§</span>");
+	assert_says(findings, "ours-noiommu, randread-4k-qd32: In 2 of its 3 rounds the load waited for a processor "
+		    "for up to 41 % of the time");
+	assert_silent(findings, "ours-iommu, randread-4k-qd32: ");
+	free(page);
+	page = script_of(&r, BENCH_PLOT_LATENCY);
+	assert_says(page, "'disturbed'");
+	free(page);
+	page = page_of(&r, &r, "disturbed-two");
+	assert_says(page, "<small>§ disturbed</small>");
+	free(page);
+	bench_results_free(&r);
+}
+
 static void test_plots_show_doubts(void **state)
 {
 	struct bench_results r;
@@ -529,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_from_nowhere),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_missing_rounds),
+		cmocka_unit_test(test_disturbed),
 		cmocka_unit_test(test_plots_show_doubts),
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_compare_by_chance),
