@@ -23,7 +23,7 @@
 
 struct load {
 	struct bench_path *path;
-	struct bench_generator generator;
+	struct bench_generator *generator;
 	struct bench_measured *measured;
 	uint64_t now, found;		/* the last look at the clock; the last that found something */
 	uint64_t left;			/* I/Os to submit yet */
@@ -46,7 +46,7 @@ static int submit(struct load *l, unsigned n)
 	if (!n)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
-		bench_generator_next(&l->generator, &l->ios[i]);
+		bench_generator_next(l->generator, &l->ios[i]);
 	look(l);
 	for (unsigned i = 0; i < n; i++)
 		l->since[l->ios[i].slot] = l->now;
@@ -146,6 +146,17 @@ static bool fits(const struct bench_path *path, const struct bench_workload *wor
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
 		   const struct bench_until *until, const volatile int *stop, struct bench_measured *measured)
 {
+	struct bench_generator generator;
+
+	if (work->bytes)
+		bench_generator_init(&generator, work, path->bytes);
+	return bench_load_continue(path, work, &generator, until, stop, measured);
+}
+
+int bench_load_continue(struct bench_path *path, const struct bench_workload *work,
+			struct bench_generator *generator, const struct bench_until *until,
+			const volatile int *stop, struct bench_measured *measured)
+{
 	struct load *l;
 	int ret;
 
@@ -157,13 +168,13 @@ int bench_load_run(struct bench_path *path, const struct bench_workload *work,
 		return -ENOMEM;
 	l->path = path;
 	l->measured = measured;
+	l->generator = generator;
 	l->left = until->ios ? until->ios : UINT64_MAX;
 	l->depth = work->depth;
 	for (unsigned i = 0; i < l->depth; i++) {
 		l->ios[i].slot = i;
 		l->since[i] = IDLE;
 	}
-	bench_generator_init(&l->generator, work, path->bytes);
 	ret = keep_up(l, until, stop);
 	if (!ret)
 		ret = drain(l);

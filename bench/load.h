@@ -18,7 +18,7 @@ struct bench_workload {
 	unsigned depth;
 	bool random;		/* else sequential, beginning again at the end */
 	unsigned percent_write;	/* 0 to 100 */
-	uint64_t seed;
+	uint64_t seed;		/* of what is random, and of where a sequence begins; 0: at the beginning */
 };
 
 /*
@@ -52,5 +52,14 @@ struct bench_measured {
  */
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
 		   const struct bench_until *until, const volatile int *stop, struct bench_measured *measured);
+
+/*
+ * The same with a generator (generator.h) that was made for them and may have been used already: it goes on
+ * where it was, so that what was just read is not read again.
+ */
+struct bench_generator;
+int bench_load_continue(struct bench_path *path, const struct bench_workload *work,
+			struct bench_generator *generator, const struct bench_until *until,
+			const volatile int *stop, struct bench_measured *measured);
 
 #endif

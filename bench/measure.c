@@ -15,6 +15,7 @@
 #include "bench/counters.h"
 #include "bench/disturbance.h"
 #include "bench/fio.h"
+#include "bench/generator.h"
 #include "bench/mark.h"
 
 #define PATIENCE 10		/* seconds for the load to end when it was asked to */
@@ -25,15 +26,28 @@ struct shared {
 	enum bench_outcome outcome;
 	struct nnvme_err err;
 	struct bench_round round;
+};
+
+/* --- in the load's process --- */
+
+/* A round's passes. */
+struct passes {
+	const struct bench_task *task;
+	struct bench_path *path;
+	const volatile int *stop;
+	struct bench_workload work;
+	struct bench_generator generator;
 	struct bench_measured measured;
 	double user, system;	/* seconds of CPU */
 	uint64_t interrupts;
 	double run_delay;
-	bool counts_doorbells;
 	double traced[BENCH_TRACES];	/* per I/O */
 };
 
-/* --- in the load's process --- */
+static int run_pass(struct passes *p, const struct bench_until *until, struct bench_measured *measured)
+{
+	return bench_load_continue(p->path, &p->work, &p->generator, until, p->stop, measured);
+}
 
 static void fail(struct shared *s, int rc)
 {
@@ -76,8 +90,9 @@ static double seconds_of(const struct timeval *from, const struct timeval *to)
 }
 
 /* The timed pass, with what is counted beside it without disturbing it. */
-static int timed_pass(const struct bench_task *task, struct bench_path *path, struct shared *s)
+static int timed_pass(struct passes *p)
 {
+	const struct bench_task *task = p->task;
 	struct bench_disturbance disturbance;
 	struct rusage before, after;
 	char controller[32] = "";
@@ -90,15 +105,14 @@ static int timed_pass(const struct bench_task *task, struct bench_path *path, st
 	getrusage(RUSAGE_SELF, &before);
 	if (task->mark)
 		bench_mark_begin((uint16_t)task->mark);
-	rc = bench_load_run(path, &task->column->work, &task->until, &s->stop, &s->measured);
+	rc = run_pass(p, &task->until, &p->measured);
 	if (task->mark)
 		bench_mark_end();
 	getrusage(RUSAGE_SELF, &after);
-	s->run_delay = bench_disturbance_end(&disturbance);
-	s->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
-	s->user = seconds_of(&before.ru_utime, &after.ru_utime);
-	s->system = seconds_of(&before.ru_stime, &after.ru_stime);
-	s->counts_doorbells = path->counts_doorbells;
+	p->run_delay = bench_disturbance_end(&disturbance);
+	p->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
+	p->user = seconds_of(&before.ru_utime, &after.ru_utime);
+	p->system = seconds_of(&before.ru_stime, &after.ru_stime);
 	return rc;
 }
 
@@ -106,74 +120,89 @@ static int timed_pass(const struct bench_task *task, struct bench_path *path, st
  * A number of I/Os with the tracepoints on, a tenth of those that were timed: each hit costs time, and
  * here nobody looks at the clock.
  */
-static int counting_pass(const struct bench_task *task, struct bench_path *path, struct shared *s)
+static int counting_pass(struct passes *p)
 {
 	static struct bench_measured measured;	/* too large for a stack */
-	struct bench_until until = { .ios = s->measured.ios / 10 };
+	struct bench_until until = { .ios = p->measured.ios / 10 };
 	struct bench_tracer tracer;
 	int rc;
 
 	for (int i = 0; i < BENCH_TRACES; i++)
-		s->traced[i] = NAN;
-	if (until.ios < 4 * task->column->work.depth)
-		until.ios = 4 * task->column->work.depth;
+		p->traced[i] = NAN;
+	if (until.ios < 4 * p->work.depth)
+		until.ios = 4 * p->work.depth;
 	if (until.ios > 50000)
 		until.ios = 50000;
 	if (!bench_tracer_open(&tracer))
 		return 0;
 	bench_tracer_start(&tracer);
-	rc = bench_load_run(path, &task->column->work, &until, &s->stop, &measured);
-	bench_tracer_stop(&tracer, s->traced);
+	rc = run_pass(p, &until, &measured);
+	bench_tracer_stop(&tracer, p->traced);
 	bench_tracer_close(&tracer);
 	for (int i = 0; i < BENCH_TRACES; i++)
-		s->traced[i] = measured.ios ? s->traced[i] / (double)measured.ios : NAN;
+		p->traced[i] = measured.ios ? p->traced[i] / (double)measured.ios : NAN;
 	return rc;
 }
 
-static int all_passes(const struct bench_task *task, struct bench_path *path, struct shared *s)
+static int all_passes(struct passes *p)
 {
-	struct bench_until warmup = { .ns = task->warmup_ns };
+	struct bench_until warmup = { .ns = p->task->warmup_ns };
 	int rc = 0;
 
 	if (warmup.ns)
-		rc = bench_load_run(path, &task->column->work, &warmup, &s->stop, &s->measured);
-	if (!rc && !s->stop)
-		rc = timed_pass(task, path, s);
-	if (!rc && !s->stop)
-		rc = counting_pass(task, path, s);
+		rc = run_pass(p, &warmup, &p->measured);
+	if (!rc && !*p->stop)
+		rc = timed_pass(p);
+	if (!rc && !*p->stop)
+		rc = counting_pass(p);
 	return rc;
 }
 
-static void fill_round(const struct bench_task *task, struct shared *s)
+static void fill_round(const struct passes *p, struct bench_round *round)
 {
-	const struct bench_measured *m = &s->measured;
+	const struct bench_measured *m = &p->measured;
 	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios;
 	double all = (double)m->latency.count;	/* those of the draining, too */
-	double *v = s->round.value;
+	double *v = round->value;
 
-	s->round.ios = m->ios;
-	s->round.errors = m->errors;
-	s->round.seconds = seconds;
-	v[BENCH_RUN_DELAY] = s->run_delay;
+	round->ios = m->ios;
+	round->errors = m->errors;
+	round->seconds = seconds;
+	v[BENCH_RUN_DELAY] = p->run_delay;
 	if (!m->ios || !m->ns)
 		return;
 	v[BENCH_IOPS] = in_time / seconds;
-	v[BENCH_BYTES_PER_SECOND] = in_time * task->column->work.bytes / seconds;
+	v[BENCH_BYTES_PER_SECOND] = in_time * p->work.bytes / seconds;
 	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
 	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
 	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
 	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
 	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
-	v[BENCH_CPU_USER] = s->user / all * 1e6;
-	v[BENCH_CPU_SYSTEM] = s->system / all * 1e6;
-	v[BENCH_INTERRUPTS] = (double)s->interrupts / all;
-	if (s->counts_doorbells) {
+	v[BENCH_CPU_USER] = p->user / all * 1e6;
+	v[BENCH_CPU_SYSTEM] = p->system / all * 1e6;
+	v[BENCH_INTERRUPTS] = (double)p->interrupts / all;
+	if (p->path->counts_doorbells) {
 		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
 		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
 	}
-	v[BENCH_MAPS] = s->traced[BENCH_TRACE_MAP];
-	v[BENCH_UNMAPS] = s->traced[BENCH_TRACE_UNMAP];
-	v[BENCH_INVALIDATIONS] = s->traced[BENCH_TRACE_INVALIDATION];
+	v[BENCH_MAPS] = p->traced[BENCH_TRACE_MAP];
+	v[BENCH_UNMAPS] = p->traced[BENCH_TRACE_UNMAP];
+	v[BENCH_INVALIDATIONS] = p->traced[BENCH_TRACE_INVALIDATION];
+}
+
+int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
+		     struct bench_round *round)
+{
+	static struct passes p;		/* too large for a stack */
+	int rc;
+
+	p = (struct passes){ .task = task, .path = path, .stop = stop, .work = task->column->work };
+	p.work.seed = task->seed;
+	bench_generator_init(&p.generator, &p.work, path->bytes);
+	rc = all_passes(&p);
+	if (!rc)
+		fill_round(&p, round);
+	return rc;
 }
 
 static void load(const struct bench_task *task, struct shared *s)
@@ -191,11 +220,9 @@ static void load(const struct bench_task *task, struct shared *s)
 		nnvme_fail(&s->err, -EOPNOTSUPP, "I/Os of %u bytes do not fit a namespace of %llu bytes in "
 			   "blocks of %u", work->bytes, (unsigned long long)path->bytes, path->block);
 	} else {
-		rc = all_passes(task, path, s);
+		rc = bench_measure_on(task, path, &s->stop, &s->round);
 		s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_MEASURED;
-		if (s->outcome == BENCH_MEASURED && !rc)
-			fill_round(task, s);
-		else if (s->outcome == BENCH_MEASURED)
+		if (s->outcome == BENCH_MEASURED && rc)
 			fail(s, rc);
 	}
 	path->ops->close(path);
@@ -203,16 +230,18 @@ static void load(const struct bench_task *task, struct shared *s)
 
 static void load_by_fio(const struct bench_task *task, struct shared *s)
 {
+	struct bench_workload work = task->column->work;
 	char node[64];
 	struct bench_fio_job job = {
 		.row = task->row,
-		.work = &task->column->work,
+		.work = &work,
 		.target = task->row->ours ? task->device->bdf : node,
 		.seconds = (double)task->until.ns / 1e9,
 		.warm_up = (double)task->warmup_ns / 1e9,
 	};
 	int rc = task->row->ours ? 0 : find_node(task, node, &s->err);
 
+	work.seed = task->seed;
 	if (!rc)
 		rc = bench_fio_run(&job, &s->round, &s->err);
 	s->outcome = !rc ? BENCH_MEASURED : rc == -EOPNOTSUPP ? BENCH_LACKS : BENCH_FAILED;

@@ -20,6 +20,7 @@ struct bench_task {
 	struct bench_until until;
 	uint64_t warmup_ns;
 	uint64_t mark;		/* the number of this round's marks; 0: none */
+	uint64_t seed;		/* of its own: no task reads again what another one has just read */
 	bool fio;		/* fio makes the load */
 };
 
@@ -33,6 +34,13 @@ enum bench_outcome {
 /* Signals that end a run: blocked from here on, and looked for in bench_measure() and bench_interrupted(). */
 void bench_shield(void);
 bool bench_interrupted(void);
+
+/*
+ * The passes of one round on a path that is open: warming up, timed, counting. They are one sequence of
+ * I/Os. *stop, when it becomes true, ends them early. As bench_load_run().
+ */
+int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
+		     struct bench_round *round);
 
 /* @round is filled, but for its domain and mark, when the outcome is BENCH_MEASURED; @err otherwise. */
 enum bench_outcome bench_measure(const struct bench_task *task, struct bench_round *round,

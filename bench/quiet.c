@@ -7,6 +7,7 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 					 size_t *repeats, struct bench_round *round, struct nnvme_err *err)
 {
 	const struct bench_round blank = *round;
+	struct bench_task next = *task;
 	enum bench_outcome outcome = measure(task, round, err);
 
 	for (unsigned tries = 1; outcome == BENCH_MEASURED && bench_round_is_disturbed(round) &&
@@ -16,7 +17,8 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 		fprintf(stderr, "%s, %s: the load waited for a processor for %.0f %% of the time: once more\n",
 			task->row->name, task->column->name, 100 * round->value[BENCH_RUN_DELAY]);
 		--*repeats;
-		outcome = measure(task, &again, err);
+		next.seed = task->seed + ((uint64_t)tries << 32);
+		outcome = measure(&next, &again, err);
 		if (outcome == BENCH_MEASURED && !(again.value[BENCH_RUN_DELAY] > round->value[BENCH_RUN_DELAY]))
 			*round = again;
 	}

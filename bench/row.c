@@ -32,11 +32,9 @@ const struct bench_row bench_rows[] = {
 };
 const size_t bench_nr_rows = sizeof(bench_rows) / sizeof(*bench_rows);
 
-/* The same seed everywhere: each row and round reads the same places in the same order. */
 #define COLUMN(name_, title_, bytes_, depth_, random_, percent_write_, is_default_) { \
 	.name = name_, .title = title_, .is_default = is_default_, \
-	.work = { .bytes = bytes_, .depth = depth_, .random = random_, .percent_write = percent_write_, \
-		  .seed = 1 } }
+	.work = { .bytes = bytes_, .depth = depth_, .random = random_, .percent_write = percent_write_ } }
 
 const struct bench_column bench_columns[] = {
 	COLUMN("randread-4k-qd1", "4 KiB random read, depth 1", 4096, 1, true, 0, true),

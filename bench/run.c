@@ -217,6 +217,7 @@ static void measure(struct run *run, const struct bench_step *step, const struct
 		.device = device,
 		.until = { .ns = (uint64_t)(run->options->seconds * 1e9), .ios = run->options->ios },
 		.warmup_ns = (uint64_t)(run->options->warmup * 1e9),
+		.seed = (uint64_t)(step - run->plan.steps) + 1,
 		.fio = run->options->fio,
 	};
 	struct bench_round round = { { 0 } };

@@ -70,7 +70,8 @@ static uint64_t commands(void)
 static int run(unsigned depth, uint32_t bytes, bool random, unsigned percent_write, uint64_t ios)
 {
 	struct bench_workload work = {
-		.bytes = bytes, .depth = depth, .random = random, .percent_write = percent_write, .seed = 1,
+		.bytes = bytes, .depth = depth, .random = random, .percent_write = percent_write,
+		.seed = random,
 	};
 
 	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);

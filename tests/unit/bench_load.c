@@ -14,6 +14,7 @@
 
 #include "bench/generator.h"
 #include "bench/load.h"
+#include "bench/measure.h"
 #include "bench/path_simulated.h"
 
 #define KIB 1024u
@@ -137,6 +138,61 @@ static void sequential_goes_through_and_begins_again(void **state)
 		assert_false(w->seen[i].write);
 	}
 	unwatch(w);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct bench_io *x = a, *y = b;
+
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* How many of the I/Os of a round's passes, on a fresh path, are to where another one was. */
+static unsigned repeated(struct watch *w, const char *column, uint64_t seed, unsigned *all)
+{
+	struct bench_device device = { .bdf = "0000:7f:1f.7" };	/* there is none: nothing is counted */
+	struct bench_task task = {
+		.row = &bench_rows[0], .column = bench_column_find(column), .device = &device,
+		.until = { .ios = 500 }, .warmup_ns = 500000, .seed = seed,
+	};
+	struct bench_round round = { 0 };
+	volatile int stop = 0;
+	unsigned same = 0;
+
+	assert_int_equal(bench_measure_on(&task, &w->path, &stop, &round), 0);
+	assert_int_equal(round.ios, 500);
+	*all = w->nr_seen;
+	assert_in_range(*all, 600, SEEN / 2);	/* the warm-up, too */
+	qsort(w->seen, *all, sizeof(*w->seen), by_offset);
+	for (unsigned i = 1; i < *all; i++)
+		same += w->seen[i].offset == w->seen[i - 1].offset;
+	return same;
+}
+
+/* A device may remember what it was just asked for: nothing of that is asked for again. */
+static void no_pass_reads_what_was_just_read(void **state)
+{
+	static const char *const columns[] = { "randread-4k-qd32", "read-128k-qd32" };
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t bytes = bench_column_find(columns[i])->work.bytes;
+		struct watch *one = watch(&plain, 32, bytes, false), *other = watch(&plain, 32, bytes, false);
+		unsigned all, more;
+
+		assert_true(repeated(one, columns[i], 1, &all) < all / 20);
+		/* nor does another task, whose seed is another one (sequences can overlap: these do not) */
+		repeated(other, columns[i], 3, &more);
+		for (unsigned k = 0; k < more && one->nr_seen + k < SEEN; k++)
+			one->seen[one->nr_seen + k] = other->seen[k];
+		all = one->nr_seen + more;
+		qsort(one->seen, all, sizeof(*one->seen), by_offset);
+		more = 0;
+		for (unsigned k = 1; k < all; k++)
+			more += one->seen[k].offset == one->seen[k - 1].offset;
+		assert_true(more < all / 20);
+		unwatch(one);
+		unwatch(other);
+	}
 }
 
 /* Every place comes, as often as the others; the same seed gives the same places. */
@@ -438,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_refused_batch_ends_the_run),
 		cmocka_unit_test(silence_ends_the_run),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(no_pass_reads_what_was_just_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
