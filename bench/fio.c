@@ -49,7 +49,10 @@ static void say_engine(struct words *words, const struct bench_fio_job *job)
 		size_t i = words->count + 1;
 
 		say(words, "--ioengine=libnoiommu_nvme");
-		say(words, "--filename=%s", job->target);
+		if (job->nsid)
+			say(words, "--filename=%sn%u", job->target, job->nsid);
+		else
+			say(words, "--filename=%s", job->target);
 		/* A colon separates names for fio; the engine takes a BDF with points. */
 		for (char *c = words->failed ? "" : words->word[i]; *c; c++)
 			if (*c == ':')

@@ -17,6 +17,7 @@ struct bench_fio_job {
 	const struct bench_row *row;
 	const struct bench_workload *work;
 	const char *target;	/* of the kernel's rows the node (path.h), of ours the BDF */
+	uint32_t nsid;		/* of ours; 0: the engine's own choice */
 	double seconds, warm_up;
 };
 

@@ -165,6 +165,7 @@ static int device_fact(struct bench_facts *facts, const char *prefix, const char
 static int kernel_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)
 {
 	char controller[32], node[64], text[300];
+	struct bench_namespace ns;
 	int rc = 0;
 
 	if (bench_place_controller(device, controller))
@@ -179,7 +180,13 @@ static int kernel_facts(struct bench_facts *facts, const char *prefix, const str
 	rc |= device_fact(facts, prefix, "lba", text);
 	if (bench_sysfs_read(text, sizeof(text), "/sys/class/block/%s/size", node + 5) > 0)
 		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* sysfs counts so */
-	return rc | device_fact(facts, prefix, "size", text);
+	rc |= device_fact(facts, prefix, "size", text);
+	if (!bench_place_namespace(device, &ns))
+		return rc;
+	snprintf(text, sizeof(text), "%u", ns.nsid);
+	rc |= device_fact(facts, prefix, "nsid", text);
+	snprintf(text, sizeof(text), "%llu blocks", (unsigned long long)ns.used);
+	return rc | device_fact(facts, prefix, "used", ns.used == UINT64_MAX ? "" : text);
 }
 
 int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)

@@ -79,7 +79,8 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	int rc;
 
 	if (task->row->ours)
-		return bench_path_driver(task->device->bdf, task->row->mode, task->row->wait, &shape, path, err);
+		return bench_path_driver(task->device->bdf, task->row->mode, task->device->nsid, task->row->wait,
+					 &shape, path, err);
 	rc = find_node(task, node, err);
 	return rc ? rc : bench_path_uring(node, task->row->uring, &shape, path, err);
 }
@@ -236,6 +237,7 @@ static void load_by_fio(const struct bench_task *task, struct shared *s)
 		.row = task->row,
 		.work = &work,
 		.target = task->row->ours ? task->device->bdf : node,
+		.nsid = task->device->nsid,
 		.seconds = (double)task->until.ns / 1e9,
 		.warm_up = (double)task->warmup_ns / 1e9,
 	};

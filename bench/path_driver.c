@@ -127,7 +127,23 @@ static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *
 	return nnvme_qpair_create(p->ctrl, (unsigned)commands, &p->qp, err);
 }
 
-static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode mode, struct nnvme_err *err)
+/* Another namespace than the kernel's rows have would be another device. */
+static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsid, struct nnvme_err *err)
+{
+	struct nnvme_err why = { 0 };
+
+	p->ns = nsid ? nnvme_ns_get(p->ctrl, nsid, &why) : nnvme_ns_next(p->ctrl, 0);
+	if (p->ns)
+		return 0;
+	if (nsid)
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: namespace %u, which the kernel's rows have: %.300s", bdf,
+				  nsid, why.text);
+	return nnvme_fail(err, -ENODEV, "%s has no namespace that can be used (noiommu-nvme list shows them "
+			  "under the kernel's driver)", bdf);
+}
+
+static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode mode, uint32_t nsid,
+		       struct nnvme_err *err)
 {
 	struct nnvme_options options = {
 		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
@@ -137,11 +153,9 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 
 	if (ret)
 		return ret;
-	p->ns = nnvme_ns_next(p->ctrl, 0);
-	if (!p->ns)
-		return nnvme_fail(err, -ENODEV, "%s has no namespace that can be used (noiommu-nvme list shows "
-				  "them under the kernel's driver)", bdf);
-	ret = make_queue(p, bdf, err);
+	ret = choose_namespace(p, bdf, nsid, err);
+	if (!ret)
+		ret = make_queue(p, bdf, err);
 	if (ret)
 		return ret;
 	p->path.buffers = nnvme_alloc(p->ctrl, p->path.stride * p->path.shape.depth, err);
@@ -154,7 +168,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 	return 0;
 }
 
-int bench_path_driver(const char *bdf, enum nnvme_mode mode, enum bench_wait wait,
+int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,
 		      const struct bench_shape *shape, struct bench_path **path, struct nnvme_err *err)
 {
 	int ret = bench_shape_check(bdf, shape, err);
@@ -171,7 +185,7 @@ int bench_path_driver(const char *bdf, enum nnvme_mode mode, enum bench_wait wai
 	};
 	p->sleeps = wait != BENCH_WAIT_POLL;
 	p->spin_ns = wait == BENCH_WAIT_HYBRID ? NNVME_SPIN_NS : 0;
-	ret = open_driver(p, bdf, mode, err);
+	ret = open_driver(p, bdf, mode, nsid, err);
 	if (ret) {
 		driver_close(&p->path);
 		return ret;

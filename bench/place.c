@@ -126,38 +126,6 @@ const struct bench_device *bench_place_of(const struct bench_places *p, const st
 
 /* --- the kernel's disk --- */
 
-/*
- * The first namespace of a controller: "nvme0n1", or where several paths lead to it "nvme0c1n1", whose
- * disk is the subsystem's. The character device has the same numbers.
- */
-static bool namespace_of(const char *entry, unsigned *disk, unsigned *number)
-{
-	unsigned path;
-	int n = 0;
-
-	if (sscanf(entry, "nvme%un%u%n", disk, number, &n) == 2 && !entry[n])
-		return true;
-	n = 0;
-	return sscanf(entry, "nvme%uc%un%u%n", disk, &path, number, &n) == 3 && !entry[n];
-}
-
-/* The least number among the namespaces of @dir, with its disk; false when there is none. */
-static bool first_namespace(DIR *dir, unsigned *disk, unsigned *number)
-{
-	struct dirent *entry;
-	bool found = false;
-	unsigned d, n;
-
-	while ((entry = readdir(dir))) {
-		if (!namespace_of(entry->d_name, &d, &n) || (found && n >= *number))
-			continue;
-		found = true;
-		*disk = d;
-		*number = n;
-	}
-	return found;
-}
-
 int bench_place_controller(const struct bench_device *device, char name[32])
 {
 	char path[80];
@@ -182,23 +150,34 @@ int bench_place_controller(const struct bench_device *device, char name[32])
 	return rc;
 }
 
-int bench_place_node(const struct bench_device *device, bool generic, char node[64])
+bool bench_place_namespace(const struct bench_device *device, struct bench_namespace *ns)
 {
-	unsigned disk = 0, number = 0;
 	char name[32], path[120];
-	bool found;
-	DIR *dir;
 
 	if (bench_place_controller(device, name))
-		return -ENODEV;
+		return false;
 	snprintf(path, sizeof(path), DEVICES "/%s/nvme/%s", device->bdf, name);
-	dir = opendir(path);
-	if (!dir)
+	return bench_namespace_find(path, device->nsid, ns);
+}
+
+int bench_place_node(const struct bench_device *device, bool generic, char node[64])
+{
+	struct bench_namespace ns;
+
+	if (!bench_place_namespace(device, &ns))
 		return -ENODEV;
-	found = first_namespace(dir, &disk, &number);
-	closedir(dir);
-	snprintf(node, 64, generic ? "/dev/ng%un%u" : "/dev/nvme%un%u", disk, number);
-	return found && !access(node, F_OK) ? 0 : -ENODEV;
+	snprintf(node, 64, generic ? "/dev/ng%un%u" : "/dev/nvme%un%u", ns.disk, ns.number);
+	return access(node, F_OK) ? -ENODEV : 0;
+}
+
+/* The first time that the kernel's driver shows its namespaces decides which one is measured. */
+static void choose_namespace(struct bench_places *p)
+{
+	struct bench_namespace ns;
+
+	for (size_t i = 0; i < p->nr_devices; i++)
+		if (!p->device[i].nsid && bench_place_namespace(&p->device[i], &ns))
+			p->device[i].nsid = ns.nsid;
 }
 
 void bench_place_read_back(const struct bench_device *device, char type[16])
@@ -303,7 +282,11 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	rc = to_kernel(device->bdf, err);
 	if (!rc && row->domain != NNVME_DOMAIN_OTHER)
 		rc = nnvme_iommu_group_hold(device->bdf, row->domain, &p->hold, err);
-	return rc ? rc : wait_for_disk(device, err);
+	if (!rc)
+		rc = wait_for_disk(device, err);
+	if (!rc)
+		choose_namespace(p);
+	return rc;
 }
 
 /* The nvme driver looks at its parameters when it gets a controller: let it get it anew. */
@@ -355,6 +338,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 {
 	int rc;
 
+	choose_namespace(p);
 	intend(p, polled, hugepages);
 	rc = bench_note_write(p, err);
 	if (rc)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bench/namespace.h"
 #include "bench/parameter.h"
 #include "bench/row.h"
 #include "kernel/err.h"
@@ -24,6 +25,7 @@ struct bench_device {
 	char bdf[NNVME_BDF_SIZE];
 	bool iommu;		/* one is in front of it */
 	char driver[32];	/* as found: "nvme" or "vfio-pci" */
+	uint32_t nsid;		/* of the namespace that all rows are measured on; 0: not known yet */
 };
 
 struct bench_places {
@@ -67,7 +69,10 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 /* What sysfs says of the domain type now; "" when there is no group. */
 void bench_place_read_back(const struct bench_device *device, char type[16]);
 
-/* The kernel's disk of a controller, "/dev/nvme0n1", or with @generic "/dev/ng0n1"; -ENODEV. */
+/* That namespace, as the kernel's driver shows it; false while it does not. */
+bool bench_place_namespace(const struct bench_device *device, struct bench_namespace *ns);
+
+/* The kernel's disk of that namespace, "/dev/nvme0n1", or with @generic "/dev/ng0n1"; -ENODEV. */
 int bench_place_node(const struct bench_device *device, bool generic, char node[64]);
 
 /* Its name there, "nvme0"; -ENODEV. */

@@ -198,6 +198,10 @@ static const char *const methods[] = {
 	"make the load were ready to run and had no processor was measured with each round (in the emulated "
 	"machine those of QEMU, on its host). Above 5&nbsp;% of the time a round is disturbed: it is measured "
 	"again, three times at most, and marked § if it stays so.",
+	"Reads of blocks that were never written, or were deallocated, measure no medium: a controller answers "
+	"them from its tables. Fill the namespace first; where the kernel tells how much of it is used, that is "
+	"among the device's facts.",
+	"All rows of a controller run on one namespace, and no pass reads what the one before it has read.",
 	"CPU time is that of the process, user and system. A row that <em>spins</em> polls without "
 	"sleeping: its CPU time and its instructions include waiting.",
 	"An I/O is what the load asked for. In a sequential column the kernel may make one command of "

@@ -20,6 +20,7 @@ static struct nnvme_err err;
 static struct bench_path *path;
 static struct model *m;
 static enum bench_wait how;
+static uint32_t wanted_nsid;
 
 static void make(const char *settings)
 {
@@ -36,7 +37,7 @@ static int try_open(unsigned depth, uint32_t bytes, bool writes)
 {
 	struct bench_shape shape = { .depth = depth, .bytes = bytes, .writes = writes, .ordinary_pages = true };
 
-	return bench_path_driver(NAME, NNVME_MODE_AUTO, how, &shape, &path, &err);
+	return bench_path_driver(NAME, NNVME_MODE_AUTO, wanted_nsid, how, &shape, &path, &err);
 }
 
 static void up(const char *settings, unsigned depth, uint32_t bytes)
@@ -231,12 +232,56 @@ static void what_cannot_be_is_refused(void **state)
 	assert_int_equal(try_open(1, 0, false), -EINVAL);
 	assert_int_equal(try_open(32, 128 * KIB, false), -EOPNOTSUPP);
 	assert_non_null(strstr(err.text, "512 commands"));
-	assert_int_equal(bench_path_driver(NAME, NNVME_MODE_IOMMU, BENCH_WAIT_POLL, &shape, &path, &err),
+	assert_int_equal(bench_path_driver(NAME, NNVME_MODE_IOMMU, 0, BENCH_WAIT_POLL, &shape, &path, &err),
 			 -EOPNOTSUPP);
 	down();
 	make("meta=8");
 	assert_int_equal(try_open(1, 4096, false), -ENODEV);
 	assert_non_null(strstr(err.text, "namespace"));
+	down();
+}
+
+/* The first byte of a namespace, after @write (0: none) was written there. */
+static char first_byte(uint32_t nsid, char write)
+{
+	char *data;
+	char byte;
+
+	wanted_nsid = nsid;
+	if (try_open(1, 4096, true))
+		fail_msg("%s", err.text);
+	wanted_nsid = 0;
+	data = path->buffers;
+	memset(data, write, 4096);
+	if (write)
+		transfer(0, 4096, 0, true);
+	memset(data, 'x', 4096);
+	transfer(0, 4096, 0, false);
+	byte = data[0];
+	path->ops->close(path);
+	path = NULL;
+	return byte;
+}
+
+/* The one that the kernel's rows have: by its NSID. */
+static void the_namespace_is_the_one_asked_for(void **state)
+{
+	make("ns=3,size=1m");
+	assert_int_equal(first_byte(2, 'b'), 'b');
+	assert_int_equal(first_byte(1, 0), 0);
+	assert_int_equal(first_byte(0, 'a'), 'a');
+	assert_int_equal(first_byte(1, 0), 'a');
+	assert_int_equal(first_byte(2, 0), 'b');
+	wanted_nsid = 9;
+	assert_int_equal(try_open(1, 4096, false), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "namespace 9, which the kernel's rows have"));
+	wanted_nsid = 0;
+	down();
+	make("meta=8");
+	wanted_nsid = 1;
+	assert_int_equal(try_open(1, 4096, false), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "metadata"));
+	wanted_nsid = 0;
 	down();
 }
 
@@ -251,6 +296,7 @@ int main(void)
 		cmocka_unit_test(beyond_the_end_is_an_error),
 		cmocka_unit_test(every_way_of_waiting_works),
 		cmocka_unit_test(a_dead_controller_ends_the_run),
+		cmocka_unit_test(the_namespace_is_the_one_asked_for),
 		cmocka_unit_test(what_cannot_be_is_refused),
 	};
 

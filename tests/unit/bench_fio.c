@@ -29,11 +29,13 @@
 	"\"total_ios\":500,\"lat_ns\":{\"min\":0,\"max\":0,\"mean\":0.0}},\"job_runtime\":1500," \
 	"\"usr_cpu\":25,\"sys_cpu\":50.0,\"total_err\":" errors "}]}"
 
+static uint32_t nsid;
+
 static char *words_of(const char *row, const char *column, const char *target)
 {
 	const struct bench_fio_job job = {
 		.row = bench_row_find(row), .work = &bench_column_find(column)->work, .target = target,
-		.seconds = 1.5, .warm_up = 0.25,
+		.seconds = 1.5, .warm_up = 0.25, .nsid = nsid,
 	};
 	char **words = bench_fio_words(&job);
 	static char line[2000];
@@ -88,6 +90,10 @@ static void words(void **state)
 	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu --wait=poll --rw=write ");
 	line = words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0");
 	has(line, " --mode=iommu --wait=poll ");
+	nsid = 3;
+	has(words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
+	has(words_of("kernel-dma-plain", "randread-4k-qd1", "/dev/nvme0n1"), " --filename=/dev/nvme0n1 ");
+	nsid = 0;
 	has(words_of("ours-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
 	has(words_of("ours-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
 }

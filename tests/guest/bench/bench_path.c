@@ -51,7 +51,7 @@ static int open_path(const char *kind, const char *device, bool writes, struct b
 			return bench_path_uring(device, (enum bench_uring)i, &shape, path, err);
 	for (unsigned i = 0; i < 3; i++)
 		if (!strcmp(kind, waits[i]))
-			return bench_path_driver(device, NNVME_MODE_AUTO, (enum bench_wait)i, &shape, path, err);
+			return bench_path_driver(device, NNVME_MODE_AUTO, 0, (enum bench_wait)i, &shape, path, err);
 	return nnvme_fail(err, -EINVAL, "no kind %s", kind);
 }
 

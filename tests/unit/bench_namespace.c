@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/* Which of a controller's namespaces is measured, from a folder like the kernel's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/namespace.h"
+
+static char folder[40];
+
+static int setup(void **state)
+{
+	strcpy(folder, "/tmp/bench-namespace.XXXXXX");
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[80];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
+}
+
+static void write_attribute(const char *entry, const char *name, long value)
+{
+	char path[120];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, entry);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/%s/%s", folder, entry, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "%ld\n", value);
+	fclose(file);
+}
+
+static void finds(uint32_t nsid, uint32_t wanted, unsigned disk, unsigned number)
+{
+	struct bench_namespace ns = { 0 };
+
+	assert_true(bench_namespace_find(folder, nsid, &ns));
+	assert_int_equal(ns.nsid, wanted);
+	assert_int_equal(ns.disk, disk);
+	assert_int_equal(ns.number, number);
+}
+
+static void the_same_by_its_nsid(void **state)
+{
+	struct bench_namespace ns;
+
+	assert_false(bench_namespace_find(folder, 0, &ns));
+	write_attribute("nvme3n1", "nsid", 7);
+	write_attribute("nvme3n2", "nsid", 5);
+	write_attribute("nvme3c3n4", "nsid", 6);
+	write_attribute("hwmon1", "nsid", 1);
+	finds(0, 5, 3, 2);
+	finds(7, 7, 3, 1);
+	finds(6, 6, 3, 4);
+	assert_false(bench_namespace_find(folder, 1, &ns));
+	assert_false(bench_namespace_find("/nonexistent", 0, &ns));
+}
+
+/* This driver has no metadata: the first namespace that both can have. */
+static void one_that_both_can_have(void **state)
+{
+	write_attribute("nvme0n1", "nsid", 1);
+	write_attribute("nvme0n1", "metadata_bytes", 8);
+	finds(0, 1, 0, 1);
+	write_attribute("nvme0n3", "nsid", 3);
+	write_attribute("nvme0n3", "metadata_bytes", 0);
+	write_attribute("nvme0n2", "nsid", 2);
+	write_attribute("nvme0n2", "metadata_bytes", 0);
+	write_attribute("nvme0n2", "nuse", 12);
+	finds(0, 2, 0, 2);
+	finds(1, 1, 0, 1);
+}
+
+static void how_much_of_it_is_used(void **state)
+{
+	struct bench_namespace ns;
+
+	write_attribute("nvme0n1", "nsid", 1);
+	assert_true(bench_namespace_find(folder, 0, &ns));
+	assert_true(ns.used == UINT64_MAX);
+	write_attribute("nvme0n1", "nuse", 4096);
+	assert_true(bench_namespace_find(folder, 0, &ns));
+	assert_int_equal(ns.used, 4096);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_same_by_its_nsid, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_both_can_have, setup, teardown),
+		cmocka_unit_test_setup_teardown(how_much_of_it_is_used, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
