@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# guest: --count
+# guest: --count --measure
 # What `./run bench` does in its guests, small: one row of each kind is timed and counted, and both are
 # merged; and fio in the load's place.
 # shellcheck source=tests/guest/lib.sh
@@ -36,6 +36,7 @@ cp -r /tmp/timed /tmp/merged
 check merged noiommu-nvme-bench merge /tmp/merged/results.json /tmp/counted/results.json \
 	/tmp/counted/marks.txt
 for row in $rows; do
+	check "$row: what the host says of its disturbance" holds "$(value /tmp/timed "$row" run_delay)" '>=' 0
 	check "$row: the timed run's IOPS" \
 		holds "$(value /tmp/merged "$row" iops)" == "$(value /tmp/timed "$row" iops)"
 	for metric in instructions_user instructions_kernel sq_doorbells cq_doorbells; do
@@ -56,4 +57,5 @@ done
 check 'with fio' few /tmp/fio --time=0.2 --fio
 for row in $rows; do
 	check "$row: fio's IOPS" holds "$(value /tmp/fio "$row" iops)" '>' 0
+	check "$row: fio's disturbance" holds "$(value /tmp/fio "$row" run_delay)" '>=' 0
 done

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
 # guest: --iommu=split --nvme=size=16M,drive=failing,mdts=5
 # The benchmark's paths on real devices: each kind works, they mean the same data, and what fails is counted.
 # shellcheck source=tests/guest/lib.sh
@@ -91,6 +92,17 @@ for kind in driver hybrid interrupt; do
 done
 for bdf in "$NVME_NOIOMMU" "$NULL_NOIOMMU" "$NVME_IOMMU"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
 for kind in $kinds; do reads_all "$kind"; done
+
+# fio's I/Os are those that succeeded, also where one in 128 fails.
+noiommu-nvme-bench --device "$NVME_1" --fio --rows kernel-none-plain,ours-noiommu --columns read-128k-qd32 --rounds 1 \
+	--time 2 --warmup 0 --out /tmp/fio >/tmp/said 2>&1
+for row in kernel-none-plain ours-noiommu; do
+	check "fio: $row: what failed is no I/O" awk -F, -v row="$row" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		$1 == row { r = $at["iops"] * 131072 / $at["bytes_per_second"]; good = $at["errors"] > 0 && r > 0.999 && r < 1.001
+			print $at["errors"], "errors;", r }
+		END { exit !good }' /tmp/fio/results.csv
+done
 
 # Without poll queues the polled kinds are refused: interrupts would be measured under their name.
 echo 0 >/sys/module/nvme/parameters/poll_queues

@@ -85,14 +85,14 @@ for row in $(noiommu-nvme-bench rows | sed -n '/^col/q; s/^  \([^ ]*\) .*/\1/p')
 done
 check 'all rows: complete' [ "$(value complete)" = true ]
 check 'all rows: it knows that it is emulated' [ "$(value emulated)" = true ]
-# The columns of maps, unmaps and invalidations: the last but two and so on.
+# The columns of maps, unmaps and invalidations: the last but three and so on.
 check 'counted: an I/O is a map, an unmap and an invalidation under DMA' awk -F, '
-	$1 == "kernel-dma-plain" { good = $(NF-4) > 0.99 && $(NF-4) < 1.01 && $(NF-3) > 0.99 && $(NF-2) > 0.99 }
+	$1 == "kernel-dma-plain" { good = $(NF-5) > 0.99 && $(NF-5) < 1.01 && $(NF-4) > 0.99 && $(NF-3) > 0.99 }
 	END { exit !good }' $out/results.csv
 check 'counted: fewer invalidations under DMA-FQ' awk -F, '
-	$1 == "kernel-dma-fq-plain" { good = $(NF-4) > 0.99 && $(NF-2) < 0.5 } END { exit !good }' $out/results.csv
+	$1 == "kernel-dma-fq-plain" { good = $(NF-5) > 0.99 && $(NF-3) < 0.5 } END { exit !good }' $out/results.csv
 check 'counted: none of ours' awk -F, '
-	$1 == "ours-iommu" { good = $(NF-4) < 0.01 && $(NF-2) < 0.01 } END { exit !good }' $out/results.csv
+	$1 == "ours-iommu" { good = $(NF-5) < 0.01 && $(NF-3) < 0.01 } END { exit !good }' $out/results.csv
 check 'counted: interrupts, but where it polls' awk -F, '
 	$1 ~ /polled|passthrough|^ours-(no)?iommu$/ && $23 != 0 { bad = 1 }
 	$1 ~ /^kernel-dma-plain|^ours-.*-interrupt/ && $23 > 0 { some++ } END { exit bad || some != 3 }' $out/results.csv
