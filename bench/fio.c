@@ -141,7 +141,7 @@ static void become_fio(char **words, int out, int log)
 	_exit(127);
 }
 
-/* Everything up to the end, as a string to be freed, or NULL when it fails or is too much; @d is looked at. */
+/* Everything up to the end, as a string to be freed; NULL when it fails or is too much. @d is looked at. */
 static char *read_all(int fd, struct bench_disturbance *d)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };

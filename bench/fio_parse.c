@@ -69,7 +69,8 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
  * fio counts an I/O (total_ios, and iops from it) when it is handed over, and bytes (io_bytes) when it has
  * succeeded. A job without bytes has no runtime of reads or writes either, but one of its own.
  */
-static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
+static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round,
+		     struct nnvme_err *err)
 {
 	double ios = floor(number(job, "mixed/io_bytes") / bytes), errors = number(job, "total_err");
 	double runtime = number(job, ios > 0 ? "mixed/runtime" : "job_runtime");

@@ -85,8 +85,8 @@ int bench_path_uring(const char *node, enum bench_uring kind, const struct bench
 		     struct bench_path **path, struct nnvme_err *err);
 
 /*
- * This driver, on the namespace @nsid, or for 0 on the first that it can use: always polling, polling for NNVME_SPIN_NS and then
- * sleeping, or sleeping at once.
+ * This driver, on the namespace @nsid, or for 0 on the first that it can use: always polling, polling for
+ * NNVME_SPIN_NS and then sleeping, or sleeping at once.
  */
 enum bench_wait { BENCH_WAIT_POLL, BENCH_WAIT_HYBRID, BENCH_WAIT_INTERRUPT };
 int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,

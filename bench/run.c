@@ -406,8 +406,8 @@ static int finish(struct run *run)
 	say("%s/results.json: %zu cells, %zu skipped%s", run->options->out, run->results.nr_cells,
 	    run->results.nr_skipped, run->interrupted ? ", not complete" : "");
 	if (run->disturbed)
-		say("%zu of %zu rounds were disturbed: their load waited for a processor for more than %.0f %% of the "
-		    "time, and they are marked; let nothing else run beside it", run->disturbed, run->done,
+		say("%zu of %zu rounds were disturbed: their load waited for a processor for more than %.0f %% of "
+		    "the time, and they are marked; let nothing else run beside it", run->disturbed, run->done,
 		    100 * BENCH_MOST_RUN_DELAY);
 	if (!run->results.nr_cells)
 		say("nothing could be run");

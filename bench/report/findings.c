@@ -98,9 +98,9 @@ static void say_cell_doubts(FILE *page, const struct bench_results *r, const str
 		bench_html_textf(page, "It has %zu of %u rounds (its figures are marked ‡): %s. ",
 				 cell->nr_rounds, cell->asked, why_missing(r, cell));
 	if (doubts & BENCH_DOUBT_DISTURBED)
-		fprintf(page, "In %zu of its %zu rounds the load waited for a processor for up to %.0f %% of the time, "
-			"also when it was measured again (its figures are marked §). ", bench_cell_disturbed(cell),
-			cell->nr_rounds, 100 * cell->figure[BENCH_RUN_DELAY].high);
+		fprintf(page, "In %zu of its %zu rounds the load waited for a processor for up to %.0f %% of "
+			"the time, also when it was measured again (its figures are marked §). ",
+			bench_cell_disturbed(cell), cell->nr_rounds, 100 * cell->figure[BENCH_RUN_DELAY].high);
 	if (bench_cell_in_wrong_domain(cell))
 		bench_html_textf(page, "The domain type that was read back is %s, and not %s: nothing is claimed of "
 				 "it.", cell->domain_read_back, cell->domain);

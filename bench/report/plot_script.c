@@ -152,7 +152,7 @@ static void remark(char text[64], const struct bench_cell *cell)
 	unsigned doubts = cell ? bench_cell_doubts(cell) : 0;
 	size_t n = 0;
 
-	n += (size_t)snprintf(text, 64, "%s%s", cell ? "" : "not run", doubts & BENCH_DOUBT_ERRORS ? "errors" : "");
+	n += (size_t)snprintf(text, 64, "%s", !cell ? "not run" : doubts & BENCH_DOUBT_ERRORS ? "errors" : "");
 	if (doubts & BENCH_DOUBT_ROUNDS)
 		n += (size_t)snprintf(text + n, 64 - n, "%s%zu of %u rounds", n ? ", " : "", cell->nr_rounds,
 				      cell->asked);

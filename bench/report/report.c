@@ -83,7 +83,8 @@ static int ratios(FILE *page, const struct bench_matrix *m, struct nnvme_err *er
 		fprintf(page,
 			"<figure>\n<figcaption><b>Ratios.</b> First row ÷ second row, each with its 95 %% "
 			"interval; grey where that spans 1, a ring where there is no interval; a line that "
-			"reaches the edge goes on beyond it; (?) where one of the two is in doubt.</figcaption>\n%s</figure>\n",
+			"reaches the edge goes on beyond it; (?) where one of the two is in doubt.</figcaption>\n"
+			"%s</figure>\n",
 			picture);
 	free(picture);
 	return ret;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How much a measurement was disturbed: what a host answers, what a process's threads waited, what is repeated. */
+/* How much a measurement was disturbed: what a host answers, what threads waited, what is repeated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -187,7 +187,8 @@ static void a_process_that_is_gone_is_unknown(void **state)
 static const double *delays;	/* of the tries, in order; NAN: not known; -1: it fails */
 static unsigned tries;
 
-static enum bench_outcome fake(const struct bench_task *task, struct bench_round *round, struct nnvme_err *err)
+static enum bench_outcome fake(const struct bench_task *task, struct bench_round *round,
+			       struct nnvme_err *err)
 {
 	double delay = delays[tries];
 

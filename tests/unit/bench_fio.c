@@ -25,7 +25,8 @@
 #define JOB(bytes) "{\"jobs\":[{" MIXED(bytes) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
 	"\"total_err\":3}]}"
 /* As fio has it when nothing succeeded: no runtime, no percentiles. */
-#define ALL_FAILED(errors) "{\"jobs\":[{\"mixed\":{\"io_bytes\":0,\"bw_bytes\":0,\"iops\":0.0,\"runtime\":0," \
+#define ALL_FAILED(errors) "{\"jobs\":[{\"mixed\":{\"io_bytes\":0,\"bw_bytes\":0,\"iops\":0.0," \
+	"\"runtime\":0," \
 	"\"total_ios\":500,\"lat_ns\":{\"min\":0,\"max\":0,\"mean\":0.0}},\"job_runtime\":1500," \
 	"\"usr_cpu\":25,\"sys_cpu\":50.0,\"total_err\":" errors "}]}"
 

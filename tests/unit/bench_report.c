@@ -326,8 +326,8 @@ static void test_disturbed(void **state)
 	assert_silent(page, "Not measured in this run: run delay");
 	findings = findings_of(page);
 	assert_says(findings, "]§</span>");
-	assert_says(findings, "ours-noiommu, randread-4k-qd32: In 2 of its 3 rounds the load waited for a processor "
-		    "for up to 41 % of the time");
+	assert_says(findings, "ours-noiommu, randread-4k-qd32: In 2 of its 3 rounds the load waited for a "
+		    "processor for up to 41 % of the time");
 	assert_silent(findings, "ours-iommu, randread-4k-qd32: ");
 	free(page);
 	page = script_of(&r, BENCH_PLOT_LATENCY);
