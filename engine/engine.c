@@ -291,6 +291,15 @@ static int nnvme_fio_invalidate(struct thread_data *td, struct fio_file *f)
 }
 
 /*
+ * From fio 3.38 on errdetails is called with the thread as well (ioengines.h). Chosen by the type that this fio
+ * declares: a third one would not compile.
+ */
+#define NNVME_FIO_ERRDETAILS						\
+	_Generic(((struct ioengine_ops *)NULL)->errdetails,		\
+		 char *(*)(struct io_u *): nnvme_fio_errdetails,	\
+		 char *(*)(struct thread_data *, struct io_u *): nnvme_fio_errdetails_td)
+
+/*
  * The one symbol that the module exports. fio finds it under this name both as
  * --ioengine=libnoiommu_nvme and as --ioengine=external:PATH, and writes into it.
  */
@@ -305,7 +314,7 @@ __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 	.commit = nnvme_fio_commit,
 	.getevents = nnvme_fio_getevents,
 	.event = nnvme_fio_event,
-	.errdetails = nnvme_fio_errdetails,
+	.errdetails = NNVME_FIO_ERRDETAILS,
 	.cleanup = nnvme_fio_cleanup,
 	.open_file = nnvme_fio_open_file,
 	.close_file = nnvme_fio_close_file,

@@ -99,5 +99,6 @@ void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status
 bool nnvme_fio_look(struct nnvme_fio_job *job);
 void nnvme_fio_give_up(struct thread_data *td);
 char *nnvme_fio_errdetails(struct io_u *io_u);
+char *nnvme_fio_errdetails_td(struct thread_data *td, struct io_u *io_u);
 
 #endif

@@ -61,6 +61,11 @@ char *nnvme_fio_errdetails(struct io_u *io_u)
 	return strdup(text);
 }
 
+char *nnvme_fio_errdetails_td(struct thread_data *td, struct io_u *io_u)
+{
+	return nnvme_fio_errdetails(io_u);
+}
+
 static void nnvme_fio_print(const struct io_u *io_u)
 {
 	char text[300];
