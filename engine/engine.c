@@ -38,7 +38,7 @@ static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct th
 	unsigned long long blocks = io_u->xfer_buflen >> ns->block_shift;
 
 	if (file->dead)
-		return nnvme_fio_refuse(td, io_u, ENODEV);
+		return nnvme_fio_refuse(td, io_u, file->dead);
 	if (ddir_sync(io_u->ddir))
 		return nnvme_fio_queued(td, io_u, nnvme_flush(file->qp, ns, io_u));
 	if ((io_u->offset | io_u->xfer_buflen) & mask)
@@ -154,12 +154,40 @@ static int nnvme_fio_show(struct nnvme_fio_job *job, unsigned int max)
 	return (int)n;
 }
 
+/* One wait for completions; it has no need of a clock before the first round that finds none. */
+struct nnvme_fio_idle {
+	struct timespec end;		/* of what fio allows; 0: not known yet */
+	struct timespec seen;		/* the clock, when it was last read */
+	uint64_t ns;			/* waited in vain */
+};
+
+/*
+ * A round counts for a second at most: time in which this thread was stopped, or suspended with its machine, is
+ * not the controller's.
+ */
+static bool nnvme_fio_timed_out(const struct nnvme_fio_job *job, struct nnvme_fio_idle *idle)
+{
+	struct timespec now;
+	uint64_t ns = 0;
+
+	if (!job->timeout_ns || job->dead)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (idle->seen.tv_sec)
+		ns = ntime_since(&idle->seen, &now);
+	idle->seen = now;
+	idle->ns += ns < 1000000000 ? ns : 1000000000;
+	return idle->ns >= job->timeout_ns;
+}
+
 /* Nothing came for a while: true when that is to be the end of waiting. */
 static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
-			    struct timespec *end)
+			    struct nnvme_fio_idle *idle)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 
+	if (nnvme_fio_timed_out(job, idle))
+		nnvme_fio_time_out(td);
 	if (nnvme_fio_look(job)) {
 		/* those found are still marked as in flight: the rest is given up next time */
 		if (!job->found)
@@ -168,9 +196,9 @@ static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
 	}
 	if (!wait)
 		return false;
-	if (end->tv_sec)
-		return nnvme_fio_over(end);
-	*end = nnvme_fio_end(wait);
+	if (idle->end.tv_sec)
+		return nnvme_fio_over(&idle->end);
+	idle->end = nnvme_fio_end(wait);
 	return false;
 }
 
@@ -182,19 +210,19 @@ static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 						     const struct timespec *wait)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
-	struct timespec end = {0};
+	struct nnvme_fio_idle idle = {0};
 
-	for (unsigned int idle = 0;; idle++) {
+	for (unsigned int round = 0;; round++) {
 		for (unsigned int i = 0; i < job->files; i++)
 			if (!job->file[i]->dead && nnvme_ready(job->file[i]->qp))
 				return true;
-		if (fio_likely(idle < job->patience && !job->dead))
+		if (fio_likely(round < job->patience && !job->dead))
 			continue;
 		if (job->sleep >= 0 && !job->dead && nnvme_fio_sleep(job, wait))
 			return true;
-		if (nnvme_fio_tired(td, wait, &end))
+		if (nnvme_fio_tired(td, wait, &idle))
 			return false;
-		idle = 0;
+		round = 0;
 	}
 }
 

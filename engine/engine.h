@@ -35,6 +35,7 @@ struct nnvme_fio_options {
 	unsigned int mode;		/* enum nnvme_mode */
 	unsigned int shadow_doorbells;	/* enum nnvme_shadow_doorbells */
 	unsigned int wait;		/* enum nnvme_fio_ways */
+	unsigned int io_timeout;	/* seconds; 0: none */
 };
 
 extern struct fio_option nnvme_fio_option_list[];
@@ -46,7 +47,7 @@ struct nnvme_fio_file {
 	unsigned int block_shift;	/* the namespace's */
 	unsigned long long block_mask;	/* bits of an offset or a length that have to be 0 */
 	struct nnvme_ctrl *ctrl;
-	bool dead;			/* the controller is gone: every I/O is an error, the mask all ones */
+	int dead;			/* an errno for good: every I/O is that error, the mask all ones */
 	bool shared;			/* an earlier file of the job is on the same controller */
 	struct fio_file *fio;
 };
@@ -65,6 +66,7 @@ struct nnvme_fio_job {
 	unsigned int next;		/* the file that is polled first, so that none starves */
 	unsigned int patience;		/* empty rounds of polling before something else is done */
 	unsigned int spin_ns;		/* what a job that sleeps polls for before it does */
+	uint64_t timeout_ns;		/* without any completion, after which the job is given up; 0: none */
 	int sleep;			/* its epoll set, one entry a file; -1: it never sleeps */
 	unsigned int reported;		/* failures that fio would not have shown */
 	bool dead;			/* a file of it is */
@@ -97,6 +99,7 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error);
 void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status);
 bool nnvme_fio_look(struct nnvme_fio_job *job);
+void nnvme_fio_time_out(struct thread_data *td);
 void nnvme_fio_give_up(struct thread_data *td);
 char *nnvme_fio_errdetails(struct io_u *io_u);
 char *nnvme_fio_errdetails_td(struct thread_data *td, struct io_u *io_u);

@@ -26,6 +26,8 @@ static const char *nnvme_fio_errno_text(int error)
 		return "past the end of the namespace";
 	case ENODEV:
 		return "the controller is gone";
+	case ETIMEDOUT:
+		return "the job was given up, as nothing completed for io_timeout=";
 	default:
 		return strerror(error);
 	}
@@ -35,8 +37,6 @@ static const char *nnvme_fio_cause(const struct io_u *io_u)
 {
 	unsigned int cause = (unsigned int)(uintptr_t)io_u->engine_data;
 
-	if (cause == NNVME_FIO_GONE)
-		return nnvme_fio_errno_text(ENODEV);
 	if (cause & NNVME_FIO_ERRNO)
 		return nnvme_fio_errno_text((int)(cause & ~NNVME_FIO_ERRNO));
 	return nnvme_status_text((uint16_t)cause);
@@ -74,15 +74,6 @@ static void nnvme_fio_print(const struct io_u *io_u)
 	log_err("%s\n", text);
 }
 
-/* An I/O that was not submitted; fio has no words for those. */
-enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error)
-{
-	io_u->error = (unsigned int)error;
-	io_u->engine_data = (void *)(uintptr_t)(NNVME_FIO_ERRNO | (unsigned int)error);
-	nnvme_fio_print(io_u);
-	return FIO_Q_COMPLETED;
-}
-
 /* fio asks for the details of those that end the job and passes over those that don't. */
 static bool nnvme_fio_passed_over(struct thread_data *td, const struct io_u *io_u)
 {
@@ -91,19 +82,48 @@ static bool nnvme_fio_passed_over(struct thread_data *td, const struct io_u *io_
 				  (int)io_u->error);
 }
 
-/* An I/O that came back with a @status other than 0. */
-void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status)
+static void nnvme_fio_set_errno(struct io_u *io_u, int error)
+{
+	io_u->error = (unsigned int)error;
+	io_u->engine_data = (void *)(uintptr_t)(NNVME_FIO_ERRNO | (unsigned int)error);
+}
+
+/* An I/O that was not submitted; fio has no words for those. */
+enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 
-	io_u->error = (unsigned int)(status == NNVME_FIO_GONE ? ENODEV :
-				     nnvme_status_errno(status));
-	io_u->engine_data = (void *)(uintptr_t)status;
+	nnvme_fio_set_errno(io_u, error);
+	if (!nnvme_fio_passed_over(td, io_u) || job->reported++ < NNVME_FIO_REPORTS)
+		nnvme_fio_print(io_u);
+	return FIO_Q_COMPLETED;
+}
+
+/* An I/O that came back with a @status other than 0. */
+void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status)
+{
+	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	if (status == NNVME_FIO_GONE) {
+		nnvme_fio_set_errno(io_u, file->dead);
+	} else {
+		io_u->error = (unsigned int)nnvme_status_errno(status);
+		io_u->engine_data = (void *)(uintptr_t)status;
+	}
 	if (nnvme_fio_passed_over(td, io_u) && job->reported++ < NNVME_FIO_REPORTS)
 		nnvme_fio_print(io_u);
 }
 
-/* Look at each controller of the job once; true when one is gone. */
+/* Late completions must not meet an io_u that fio has back: no polling any more. */
+static void nnvme_fio_bury(struct nnvme_fio_job *job, struct nnvme_fio_file *file, int error)
+{
+	file->dead = error;
+	file->block_mask = ~0ULL;
+	job->dead = true;
+}
+
+/* Look at each controller of the job once; true when the job has lost one. */
 bool nnvme_fio_look(struct nnvme_fio_job *job)
 {
 	struct nnvme_err err;
@@ -114,16 +134,47 @@ bool nnvme_fio_look(struct nnvme_fio_job *job)
 		if (file->dead || !nnvme_ctrl_check(file->ctrl, &err))
 			continue;
 		log_err(NNVME_FIO_SAYS "%s\n", err.text);
-		/* Late completions must not meet an io_u that fio has back: no polling any more. */
-		file->dead = true;
-		file->block_mask = ~0ULL;
-		job->dead = true;
+		nnvme_fio_bury(job, file, ENODEV);
 	}
 	return job->dead;
 }
 
+static unsigned int nnvme_fio_in_flight(struct thread_data *td, const struct nnvme_fio_file *file)
+{
+	unsigned int n = 0;
+	struct io_u *io_u;
+	int i;
+
+	io_u_qiter(&td->io_u_all, io_u, i)
+		n += (io_u->flags & IO_U_F_FLIGHT) && FILE_ENG_DATA(io_u->file) == file;
+	return n;
+}
+
 /*
- * What is in flight on a controller that is gone comes back as failed, so that fio finishes by its own
+ * Commands are in flight, and none completes. Files that wait for nothing are given up with the others: all share the
+ * buffers, which the controller may use until its queues are gone, at the end of the job.
+ */
+void nnvme_fio_time_out(struct thread_data *td)
+{
+	const struct nnvme_fio_options *options = td->eo;
+	struct nnvme_fio_job *job = td->io_ops_data;
+
+	for (unsigned int i = 0; i < job->files; i++) {
+		struct nnvme_fio_file *file = job->file[i];
+		unsigned int n = nnvme_fio_in_flight(td, file);
+
+		if (file->dead)
+			continue;
+		if (n)
+			log_err(NNVME_FIO_SAYS "%s: nothing completed for %u s (io_timeout=%u) with %u "
+				"I/Os in flight: the job is given up\n", file->fio->file_name,
+				options->io_timeout, options->io_timeout, n);
+		nnvme_fio_bury(job, file, ETIMEDOUT);
+	}
+}
+
+/*
+ * What is in flight on a file that is lost comes back as failed, so that fio finishes by its own
  * rules: some of its loops wait for every I/O that was queued, whatever getevents returns.
  */
 void nnvme_fio_give_up(struct thread_data *td)

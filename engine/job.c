@@ -217,6 +217,7 @@ static int nnvme_fio_start(struct thread_data *td)
 		return -EINVAL;
 	}
 	job->room = td->o.iodepth;
+	job->timeout_ns = options->io_timeout * 1000000000ULL;
 	job->done = calloc(job->room, sizeof(*job->done));
 	if (!job->done)
 		return -ENOMEM;

@@ -114,6 +114,16 @@ struct fio_option nnvme_fio_option_list[] = {
 		.group = FIO_OPT_G_INVALID,
 	},
 	{
+		.name = "io_timeout",
+		.lname = "I/O timeout",
+		.type = FIO_OPT_INT,
+		.off1 = offsetof(struct nnvme_fio_options, io_timeout),
+		.help = "Seconds without any completion after which a job with I/O in flight is given up; 0: never",
+		.def = "60",
+		.category = FIO_OPT_C_ENGINE,
+		.group = FIO_OPT_G_INVALID,
+	},
+	{
 		.name = NULL,
 	},
 };

@@ -187,6 +187,27 @@ on=$A:$B NNVME_WITNESS=vanish job --rw=randread --time_based --runtime=60 --rate
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'the controller is gone'
 result $? 'one of two controllers dies, with a rate'
 
+# loses NAME ARGUMENTS: the first controller never completes one of the I/Os, and the job ends all the same
+loses() {
+	loses_name=$1
+	shift
+	NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 "$@"
+	[ $status -ne 0 ] && [ $status -lt 128 ] && said 'witness: lose' &&
+		said '0000.41.00.0: nothing completed for 2 s \(io_timeout=2\) with [0-9]+ I/Os in flight' &&
+		said 'read of .*: the job was given up' && said 'err=110'
+	result $? "a completion that never comes ends the job: $loses_name"
+}
+loses 'one at a time'
+loses 'at depth' --iodepth=32
+loses 'in batches' --iodepth=32 --iodepth_batch_submit=16 --iodepth_batch_complete_max=32
+loses 'asleep' --iodepth=8 --wait=interrupt
+loses 'on either of two controllers' --iodepth=8 --filename=$A:$B
+loses 'one of two jobs' --numjobs=2
+NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 --iodepth=4 --continue_on_error=all
+[ $status -lt 128 ] && said 'nothing completed for 2 s' && [ "$(grep -c 'the job was given up' "$tmp/out")" -le 12 ]
+result $? 'and with continue_on_error what is left is refused, and said ten times'
+works 'io_timeout=0' --io_timeout=0 --rw=randread
+
 ### what is refused
 on=0000:41:00.0 refuses 'an address cut at its colons' '0000\.41\.00\.0' --rw=read
 on=nonsense refuses 'no address at all' 'address' --rw=read

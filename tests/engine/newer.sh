@@ -55,6 +55,9 @@ result $? 'continue_on_error goes on, with the status in words'
 NNVME_WITNESS=vanish job --rw=randrw --time_based --runtime=60 --iodepth=32 --size=4m
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'the controller is gone'
 result $? 'a controller that vanishes fails its I/O and hangs nothing'
+NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 --iodepth=32
+[ $status -ne 0 ] && [ $status -lt 128 ] && said 'nothing completed for 2 s' && said 'err=110'
+result $? 'a completion that never comes ends the job'
 
 ### what is refused
 refuses 'bs=1000' 'bs=1000 .*512-byte.*bs=1024' --bs=1000 --rw=read

@@ -4,7 +4,7 @@
  * back at what the controllers saw: a DMA outside registered memory, a rule of the specification
  * broken, memory left mapped or a controller left running kill fio, and so fail the test. Until then
  * it can make the first controller fail: NNVME_WITNESS=fatal or vanish does so once 1000 commands
- * have been fetched.
+ * have been fetched, and lose makes it execute one more that it never completes.
  */
 
 #include <pthread.h>
@@ -24,6 +24,14 @@ static void die(const char *name, const char *what)
 	abort();
 }
 
+static void lose(struct model *m)
+{
+	struct model_rule rule = model_rule(MODEL_SILENT);
+
+	rule.times = 1;
+	model_inject(m, &rule);
+}
+
 static void *trouble(void *kind)
 {
 	struct model_counts counts = {0};
@@ -37,7 +45,9 @@ static void *trouble(void *kind)
 	}
 	fprintf(stderr, "witness: %s\n", (char *)kind);
 	vanished = !strcmp(kind, "vanish");
-	if (vanished)
+	if (!strcmp(kind, "lose"))
+		lose(m);
+	else if (vanished)
 		model_vanish(m);
 	else
 		model_fatal(m);
