@@ -352,3 +352,16 @@ __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 	.option_struct_size = sizeof(struct nnvme_fio_options),
 	.options = nnvme_fio_option_list,
 };
+
+/*
+ * fio 3.41 and 3.42 have the same FIO_IOOPS_VERSION and differ in the layout of what engines see. This runs as
+ * the module is loaded, before fio looks at the table: made for another release, it has a version that no fio takes.
+ */
+__attribute__((constructor)) static void nnvme_fio_check_release(void)
+{
+	if (!strcmp(fio_version_string, NNVME_FIO_RELEASE))
+		return;
+	log_err(NNVME_FIO_SAYS "made for %s, and this is %s: what the two share may differ; build the engine "
+		"with -Dfio_source= of this one\n", NNVME_FIO_RELEASE, fio_version_string);
+	ioengine.version = -1;
+}

@@ -35,6 +35,8 @@ in_fio --name=job "--ioengine=external:$tmp/other.so" --filename=$A --rw=read
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'bad ioops version 99 \(want [0-9]+\)'
 result $? "refused: another fio's version (fio's own words)"
 
+other_release
+
 ### I/O
 works 'sequential read' --rw=read
 works 'write, verify by crc32c' --rw=randwrite --iodepth=32 --verify=crc32c

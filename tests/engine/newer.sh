@@ -32,6 +32,7 @@ set +e
 in_fio --version
 said '^fio-3\.(3[89]|[4-9][0-9])'
 result $? "the engine builds for $(cat "$tmp/out")"
+other_release
 
 ### I/O
 works 'write, verify by crc32c' --rw=randwrite --iodepth=32 --verify=crc32c
