@@ -4,6 +4,8 @@
  * a word: said before any I/O, with the option's name, its value and what to write.
  */
 
+#include <fcntl.h>
+
 #include "engine.h"
 
 /* Option @name must be a multiple of the namespace's block size. */
@@ -73,6 +75,44 @@ static unsigned long long nnvme_fio_length(const struct thread_data *td,
 	return 0;
 }
 
+/* The largest size= that none of the job's files is too small for: fio gives each the same share. */
+static unsigned long long nnvme_fio_most(struct thread_data *td)
+{
+	const struct nnvme_fio_job *job = td->io_ops_data;
+	unsigned long long least = ~0ULL;
+
+	for (unsigned int i = 0; i < job->files; i++) {
+		struct fio_file *f = job->file[i]->fio;
+		unsigned long long offset = get_start_offset(td, f);
+
+		if (offset < f->real_file_size && f->real_file_size - offset < least)
+			least = f->real_file_size - offset;
+	}
+	return least * td->o.nr_files;
+}
+
+static int nnvme_fio_say_over(struct thread_data *td, const struct fio_file *f,
+			      unsigned long long offset)
+{
+	const struct thread_options *o = &td->o;
+	unsigned long long most = f->real_file_size;
+	char share[60] = "";
+
+	if (o->file_size_low) {
+		log_err(NNVME_FIO_SAYS "filesize=%llu reaches over the end of %s, which has %llu "
+			"bytes: give at most filesize=%llu\n", o->file_size_low, f->file_name,
+			most, most);
+		return -EINVAL;
+	}
+	if (o->nr_files > 1)
+		snprintf(share, sizeof(share), " (%llu for each of %u files)",
+			 o->size / o->nr_files, o->nr_files);
+	log_err(NNVME_FIO_SAYS "size=%llu%s at offset=%llu reaches over the end of %s, which has "
+		"%llu bytes: give at most size=%llu\n", o->size, share, offset, f->file_name,
+		most, nnvme_fio_most(td));
+	return -EINVAL;
+}
+
 /*
  * fio runs a device whose offset lies behind its end as zero I/O and calls it a success, and stops
  * early where a size reaches over the end.
@@ -81,7 +121,6 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 {
 	unsigned long long size = file->fio->real_file_size;
 	unsigned long long offset = get_start_offset(td, file->fio);
-	unsigned long long length;
 	int rc;
 
 	rc = nnvme_fio_check_blocks(file, "offset", offset);
@@ -92,13 +131,8 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 			"give a smaller offset\n", offset, file->fio->file_name, size);
 		return -EINVAL;
 	}
-	length = nnvme_fio_length(td, file, offset);
-	if (length > size - offset) {
-		log_err(NNVME_FIO_SAYS "size=%llu at offset=%llu reaches over the end of %s, which has "
-			"%llu bytes: give at most size=%llu\n", length, offset,
-			file->fio->file_name, size, size - offset);
-		return -EINVAL;
-	}
+	if (nnvme_fio_length(td, file, offset) > size - offset)
+		return nnvme_fio_say_over(td, file->fio, offset);
 	return 0;
 }
 
@@ -132,6 +166,35 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 	return rc;
 }
 
+/*
+ * Writes that are to be on the medium when they complete, which fio itself would do without. Whether
+ * a log has writes is not known yet.
+ */
+static int nnvme_fio_check_stable(const struct thread_data *td)
+{
+	const struct thread_options *o = &td->o;
+	bool dsync = o->sync_io == O_DSYNC;
+
+	if (o->sync_io && (td_write(td) || o->read_iolog_file)) {
+		log_err(NNVME_FIO_SAYS "sync=%s: a write completes when the controller has the "
+			"data, be it in a volatile cache: leave it out and give %s=1, a Flush "
+			"after each write\n", dsync ? "dsync" : "1", dsync ? "fdatasync" : "fsync");
+		return -EINVAL;
+	}
+	if (o->oatomic) {
+		log_err(NNVME_FIO_SAYS "atomic=1: no write is made atomic or stable here: leave it "
+			"out; for stable writes give fsync=1, a Flush after each\n");
+		return -EINVAL;
+	}
+	if (o->barrier_blocks) {
+		log_err(NNVME_FIO_SAYS "write_barrier=%u: no write is a barrier here: leave it out "
+			"and give fsync=%u, a Flush after as many\n", o->barrier_blocks,
+			o->barrier_blocks);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int nnvme_fio_check_job(struct thread_data *td)
 {
 	/* PRP1 is dword-aligned (NVM Express Base 2.x, PRP Entry Layout) */
@@ -146,5 +209,5 @@ int nnvme_fio_check_job(struct thread_data *td)
 			"from user space doesn't have: leave it out\n");
 		return -EINVAL;
 	}
-	return 0;
+	return nnvme_fio_check_stable(td);
 }

@@ -162,8 +162,8 @@ struct nnvme_fio_idle {
 };
 
 /*
- * A round counts for a second at most: time in which this thread was stopped, or suspended with its machine, is
- * not the controller's.
+ * A round counts for a second at most: time in which this thread was stopped, or suspended with its
+ * machine, is not the controller's.
  */
 static bool nnvme_fio_timed_out(const struct nnvme_fio_job *job, struct nnvme_fio_idle *idle)
 {
@@ -319,8 +319,8 @@ static int nnvme_fio_invalidate(struct thread_data *td, struct fio_file *f)
 }
 
 /*
- * From fio 3.38 on errdetails is called with the thread as well (ioengines.h). Chosen by the type that this fio
- * declares: a third one would not compile.
+ * From fio 3.38 on errdetails is called with the thread as well (ioengines.h). Chosen by the type that
+ * this fio declares: a third one would not compile.
  */
 #define NNVME_FIO_ERRDETAILS						\
 	_Generic(((struct ioengine_ops *)NULL)->errdetails,		\
@@ -354,14 +354,16 @@ __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 };
 
 /*
- * fio 3.41 and 3.42 have the same FIO_IOOPS_VERSION and differ in the layout of what engines see. This runs as
- * the module is loaded, before fio looks at the table: made for another release, it has a version that no fio takes.
+ * fio 3.41 and 3.42 have the same FIO_IOOPS_VERSION and differ in the layout of what engines see. This
+ * runs as the module is loaded, before fio looks at the table: made for another release, the engine
+ * has a version that no fio takes.
  */
 __attribute__((constructor)) static void nnvme_fio_check_release(void)
 {
 	if (!strcmp(fio_version_string, NNVME_FIO_RELEASE))
 		return;
-	log_err(NNVME_FIO_SAYS "made for %s, and this is %s: what the two share may differ; build the engine "
-		"with -Dfio_source= of this one\n", NNVME_FIO_RELEASE, fio_version_string);
+	log_err(NNVME_FIO_SAYS "made for %s, and this is %s: what the two share may differ; build "
+		"the engine with -Dfio_source= of this one\n", NNVME_FIO_RELEASE,
+		fio_version_string);
 	ioengine.version = -1;
 }

@@ -151,8 +151,9 @@ static unsigned int nnvme_fio_in_flight(struct thread_data *td, const struct nnv
 }
 
 /*
- * Commands are in flight, and none completes. Files that wait for nothing are given up with the others: all share the
- * buffers, which the controller may use until its queues are gone, at the end of the job.
+ * Commands are in flight, and none completes. Files that wait for nothing are given up with the
+ * others: all share the buffers, which the controller may use until its queues are gone, at the end
+ * of the job.
  */
 void nnvme_fio_time_out(struct thread_data *td)
 {
@@ -166,9 +167,9 @@ void nnvme_fio_time_out(struct thread_data *td)
 		if (file->dead)
 			continue;
 		if (n)
-			log_err(NNVME_FIO_SAYS "%s: nothing completed for %u s (io_timeout=%u) with %u "
-				"I/Os in flight: the job is given up\n", file->fio->file_name,
-				options->io_timeout, options->io_timeout, n);
+			log_err(NNVME_FIO_SAYS "%s: nothing completed for %u s (io_timeout=%u) "
+				"with %u I/Os in flight: the job is given up\n",
+				file->fio->file_name, options->io_timeout, options->io_timeout, n);
 		nnvme_fio_bury(job, file, ETIMEDOUT);
 	}
 }

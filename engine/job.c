@@ -174,12 +174,23 @@ static int nnvme_fio_check(struct thread_data *td)
 	return rc;
 }
 
+/*
+ * fill_device=1 without size= is to fio a file without an end, where ENOSPC will end the job. A
+ * namespace has an end: the same as without fill_device.
+ */
+static void nnvme_fio_fill(struct thread_data *td)
+{
+	if (td->o.fill_device && td->o.size == -1ULL)
+		td->o.size = 0;
+}
+
 int nnvme_fio_setup(struct thread_data *td)
 {
 	bool early = !td->io_ops_data;
 	int rc;
 
 	nnvme_fio_use_threads(td);
+	nnvme_fio_fill(td);
 	rc = nnvme_fio_open(td);
 	if (!rc)
 		rc = nnvme_fio_check(td);

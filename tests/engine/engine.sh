@@ -127,6 +127,23 @@ works 'rate_iops and thinktime' --rate_iops=500 --thinktime=100 --rw=randwrite -
 works 'loops' --loops=3 --rw=write --verify=crc32c
 works 'size in percent' --size=50% --bs=256k --rw=read
 works 'offset in percent' --offset=50% --size=25% --bs=256k --rw=read
+on=$A:$B works 'the largest size that two files have' --bs=1m --size=134217728 --rw=read
+on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 works 'the largest that three have from an offset' --offset=67104768 \
+	--size=12288 --rw=read
+works 'sync=1 for a job that only reads' --sync=1 --rw=read
+# fills NAME MIB ARGUMENTS: without a size, what is there is written once
+fills() {
+	fills_name=$1 mib=$2
+	shift 2
+	in_fio --name=job "--ioengine=external:$model" --hugepages=off --thread --bs=1m --fill_device=1 "$@"
+	[ $status -eq 0 ] && said ' err= 0' && said "rwts: total=0,$mib,"
+	result $? "$fills_name"
+}
+fills 'fill_device=1' 64 --filename=$A --rw=write
+fills 'fill_device=1 at random' 64 --filename=$A --rw=randwrite --iodepth=8
+fills 'fill_device=1 from an offset' 24 --filename=$A --rw=write --offset=40m
+fills 'fill_device=1 at random from an offset' 24 --filename=$A --rw=randwrite --offset=40m
+fills 'fill_device=1, two files' 128 --filename=$A:$B --rw=write
 works 'stonewalled jobs' --rw=write --name=second "--ioengine=external:$model" --filename=$A \
 	--hugepages=off --thread --stonewall --rw=read --size=1m
 NNVME_WITNESS_COUNTS=1 job --rw=write --size=64k --fsync=4
@@ -235,7 +252,18 @@ refuses 'an offset of 100 %' 'offset=67108864 ' --offset=100% --size=0 --rw=read
 refuses 'a second job behind the end' 'offset=67108864 ' --offset_increment=64m --numjobs=2 --rw=read
 refuses 'a size over the end' 'size=67109376 at offset=0 .*at most size=67108864' --size=67109376 --rw=read
 refuses 'a size over the end from an offset' 'at most size=4096' --offset=67104768 --size=8k --rw=read
-refuses 'a filesize over the end' 'over the end' --filesize=65m --size=0 --rw=read
+refuses 'a filesize over the end' 'filesize=68157440 .*over the end.*at most filesize=67108864' --filesize=65m --size=0 --rw=read
+on=$A:$B refuses 'a size over the end of two files' \
+	'size=136314880 \(68157440 for each of 2 files\) .*at most size=134217728$' --size=130m --rw=read
+on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 refuses 'a size over the end of three, from an offset' \
+	'at most size=12288$' --size=1g --offset=67104768 --rw=read
+refuses 'sync=1' 'sync=1: .*leave it out.* fsync=1' --sync=1 --rw=write
+refuses 'sync=sync' 'sync=1: .*leave it out.* fsync=1' --sync=sync --rw=randwrite --iodepth=8
+refuses 'sync=dsync for a mixed job' 'sync=dsync: .*leave it out.* fdatasync=1' --sync=dsync --rw=randrw
+refuses 'atomic=1' 'atomic=1: .*fsync=1' --atomic=1 --rw=write
+refuses 'write_barrier' 'write_barrier=4: .*fsync=4' --write_barrier=4 --rw=write
+printf 'fio version 2 iolog\n%s add\n%s open\n%s write 0 4096\n%s close\n' $A $A $A $A >"$tmp/log"
+refuses 'sync=1 for a log that writes' 'sync=1: .* fsync=1' --sync=1 "--read_iolog=$tmp/log"
 refuses 'a transfer that leaves the blocks on the way' "whole number of the namespace's blocks" \
 	--rw=read:100 --bs=4k
 NNVME_MODEL=mqes=63 refuses 'an iodepth that the queues lack' 'iodepth=64 .*at most iodepth=6[0-3]' \

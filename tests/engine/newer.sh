@@ -39,6 +39,7 @@ works 'write, verify by crc32c' --rw=randwrite --iodepth=32 --verify=crc32c
 works 'bs=132k, verify' --bs=132k --size=4m --rw=write --iodepth=4 --verify=crc32c
 works 'trim' --rw=randtrim --iodepth=4
 works 'fsync' --rw=write --size=64k --fsync=4
+works 'fill_device' --fill_device=1 --bs=1m --size=0 --rw=write
 on=$A:$B works 'two controllers in one job, verify' --rw=randwrite --size=4m --iodepth=16 --verify=crc32c
 works 'processes become threads' --thread=0 --numjobs=2 --rw=randread --iodepth=4
 NNVME_MODEL=interrupts=1 works 'wait=interrupt' --wait=interrupt --iodepth=8 --rw=randrw --verify=crc32c
@@ -63,5 +64,7 @@ result $? 'a completion that never comes ends the job'
 ### what is refused
 refuses 'bs=1000' 'bs=1000 .*512-byte.*bs=1024' --bs=1000 --rw=read
 refuses 'a size over the end' 'over the end' --size=67109376 --rw=read
+refuses 'sync=dsync' 'sync=dsync: .* fdatasync=1' --sync=dsync --rw=write
+refuses "atomic=1 (fio's own words)" 'does not support atomic writes' --atomic=1 --rw=write
 
 finish
