@@ -177,19 +177,20 @@ static int nnvme_fio_check_stable(const struct thread_data *td)
 
 	if (o->sync_io && (td_write(td) || o->read_iolog_file)) {
 		log_err(NNVME_FIO_SAYS "sync=%s: a write completes when the controller has the "
-			"data, be it in a volatile cache: leave it out and give %s=1, a Flush "
-			"after each write\n", dsync ? "dsync" : "1", dsync ? "fdatasync" : "fsync");
+			"data, be it in a volatile cache: leave it out and give %s=1 end_fsync=1, "
+			"a Flush after each write\n", dsync ? "dsync" : "1",
+			dsync ? "fdatasync" : "fsync");
 		return -EINVAL;
 	}
 	if (o->oatomic) {
 		log_err(NNVME_FIO_SAYS "atomic=1: no write is made atomic or stable here: leave it "
-			"out; for stable writes give fsync=1, a Flush after each\n");
+			"out; for stable writes give fsync=1 end_fsync=1, a Flush after each\n");
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {
 		log_err(NNVME_FIO_SAYS "write_barrier=%u: no write is a barrier here: leave it out "
-			"and give fsync=%u, a Flush after as many\n", o->barrier_blocks,
-			o->barrier_blocks);
+			"and give fsync=%u end_fsync=1, a Flush after as many\n",
+			o->barrier_blocks, o->barrier_blocks);
 		return -EINVAL;
 	}
 	return 0;
