@@ -273,6 +273,8 @@ NNVME_MODEL=oncs=0 refuses 'trim without Dataset Management' 'Dataset Management
 NNVME_MODEL=meta=8 refuses 'metadata' 'metadata' --rw=read
 refuses 'pre_read' 'pre_read' --pre_read=1 --rw=read
 refuses 'io_submit_mode=offload (fio'\''s own words)' 'offload' --io_submit_mode=offload --rw=read
+refuses 'zonemode=zbd without a zone size (fio'\''s own words, with the controller open)' 'zone size' \
+	--zonemode=zbd --rw=write
 refuses 'mem= (fio'\''s own words)' 'mem' --mem=malloc --rw=read
 # the controller comes up, its queues fit, the buffers don't: fio itself would go on and crash
 NNVME_MODEL=map_limit=3m refuses 'buffers beyond what may be locked' 'buffers of [0-9]* bytes' --hugepages=off \
