@@ -27,7 +27,7 @@ static const char *nnvme_fio_errno_text(int error)
 	case ENODEV:
 		return "the controller is gone";
 	case ETIMEDOUT:
-		return "the job was given up, as nothing completed for io_timeout=";
+		return "given up: nothing of the job completed for io_timeout= seconds";
 	default:
 		return strerror(error);
 	}

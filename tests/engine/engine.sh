@@ -213,7 +213,7 @@ loses() {
 	NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 "$@"
 	[ $status -ne 0 ] && [ $status -lt 128 ] && said 'witness: lose' &&
 		said '0000.41.00.0: nothing completed for 2 s \(io_timeout=2\) with [0-9]+ I/Os in flight' &&
-		said 'read of .*: the job was given up' && said 'err=110'
+		said 'read of .*: given up: nothing' && said 'err=110'
 	result $? "a completion that never comes ends the job: $loses_name"
 }
 loses 'one at a time'
@@ -223,7 +223,7 @@ loses 'asleep' --iodepth=8 --wait=interrupt
 loses 'on either of two controllers' --iodepth=8 --filename=$A:$B
 loses 'one of two jobs' --numjobs=2
 NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 --iodepth=4 --continue_on_error=all
-[ $status -lt 128 ] && said 'nothing completed for 2 s' && [ "$(grep -c 'the job was given up' "$tmp/out")" -le 12 ]
+[ $status -lt 128 ] && said 'nothing completed for 2 s' && [ "$(grep -c 'given up: nothing' "$tmp/out")" -le 12 ]
 result $? 'and with continue_on_error what is left is refused, and said ten times'
 works 'io_timeout=0' --io_timeout=0 --rw=randread
 
