@@ -154,23 +154,17 @@ static int nnvme_fio_show(struct nnvme_fio_job *job, unsigned int max)
 	return (int)n;
 }
 
-/* One wait for completions; it has no need of a clock before the first round that finds none. */
-struct nnvme_fio_idle {
-	struct timespec end;		/* of what fio allows; 0: not known yet */
-	struct timespec seen;		/* the clock, when it was last read */
-	uint64_t ns;			/* waited in vain */
-};
-
 /*
  * A round counts for a second at most: time in which this thread was stopped, or suspended with its
  * machine, is not the controller's.
  */
-static bool nnvme_fio_timed_out(const struct nnvme_fio_job *job, struct nnvme_fio_idle *idle)
+static bool nnvme_fio_timed_out(struct nnvme_fio_job *job)
 {
+	struct nnvme_fio_idle *idle = &job->idle;
 	struct timespec now;
 	uint64_t ns = 0;
 
-	if (!job->timeout_ns || job->dead)
+	if (!job->timeout_ns)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (idle->seen.tv_sec)
@@ -180,25 +174,46 @@ static bool nnvme_fio_timed_out(const struct nnvme_fio_job *job, struct nnvme_fi
 	return idle->ns >= job->timeout_ns;
 }
 
+/*
+ * With a file that is dead: true when there is no sense in waiting on. While others of the job are alive, there
+ * is: to fio, a wait that ends with nothing is the end of a job that went well.
+ */
+static bool nnvme_fio_lost(struct thread_data *td)
+{
+	struct nnvme_fio_job *job = td->io_ops_data;
+	bool alive = false;
+
+	/* those found are still marked as in flight: the rest is given up next time */
+	if (!job->found)
+		nnvme_fio_give_up(td);
+	for (unsigned int i = 0; i < job->files; i++)
+		alive = alive || !job->file[i]->dead;
+	return job->found || !alive;
+}
+
 /* Nothing came for a while: true when that is to be the end of waiting. */
 static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
-			    struct nnvme_fio_idle *idle)
+			    struct timespec *end)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 
-	if (nnvme_fio_timed_out(job, idle))
+	if (nnvme_fio_timed_out(job))
 		nnvme_fio_time_out(td);
-	if (nnvme_fio_look(job)) {
-		/* those found are still marked as in flight: the rest is given up next time */
-		if (!job->found)
-			nnvme_fio_give_up(td);
+	if (nnvme_fio_look(job) && nnvme_fio_lost(td))
 		return true;
-	}
 	if (!wait)
 		return false;
-	if (idle->end.tv_sec)
-		return nnvme_fio_over(&idle->end);
-	idle->end = nnvme_fio_end(wait);
+	if (end->tv_sec)
+		return nnvme_fio_over(end);
+	*end = nnvme_fio_end(wait);
+	return false;
+}
+
+static inline bool nnvme_fio_any_ready(const struct nnvme_fio_job *job)
+{
+	for (unsigned int i = 0; i < job->files; i++)
+		if (!job->file[i]->dead && nnvme_ready(job->file[i]->qp))
+			return true;
 	return false;
 }
 
@@ -209,21 +224,20 @@ static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
 static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 						     const struct timespec *wait)
 {
-	const struct nnvme_fio_job *job = td->io_ops_data;
-	struct nnvme_fio_idle idle = {0};
+	struct nnvme_fio_job *job = td->io_ops_data;
+	struct timespec end = {0};
 
-	for (unsigned int round = 0;; round++) {
-		for (unsigned int i = 0; i < job->files; i++)
-			if (!job->file[i]->dead && nnvme_ready(job->file[i]->qp))
-				return true;
+	for (unsigned int round = 0; !nnvme_fio_any_ready(job); round++) {
 		if (fio_likely(round < job->patience && !job->dead))
 			continue;
 		if (job->sleep >= 0 && !job->dead && nnvme_fio_sleep(job, wait))
-			return true;
-		if (nnvme_fio_tired(td, wait, &idle))
+			break;
+		if (nnvme_fio_tired(td, wait, &end))
 			return false;
 		round = 0;
 	}
+	job->idle = (struct nnvme_fio_idle){0};
+	return true;
 }
 
 /* Nothing that was found waits for fio: look for more, until there are @min. */

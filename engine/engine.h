@@ -52,6 +52,12 @@ struct nnvme_fio_file {
 	struct fio_file *fio;
 };
 
+/* Waiting in vain, over one or more calls; no clock is read before a round found nothing. */
+struct nnvme_fio_idle {
+	struct timespec seen;		/* the clock, when it was last read; 0: not yet */
+	uint64_t ns;
+};
+
 /* One job; the thread's io_ops_data. */
 struct nnvme_fio_job {
 	struct nnvme_completion *done;	/* room for iodepth of them */
@@ -66,7 +72,8 @@ struct nnvme_fio_job {
 	unsigned int next;		/* the file that is polled first, so that none starves */
 	unsigned int patience;		/* empty rounds of polling before something else is done */
 	unsigned int spin_ns;		/* what a job that sleeps polls for before it does */
-	uint64_t timeout_ns;		/* without any completion, after which the job is given up; 0: none */
+	uint64_t timeout_ns;		/* of waiting in vain, when the job is given up; 0: never */
+	struct nnvme_fio_idle idle;
 	int sleep;			/* its epoll set, one entry a file; -1: it never sleeps */
 	unsigned int reported;		/* failures that fio would not have shown */
 	bool dead;			/* a file of it is */

@@ -225,6 +225,10 @@ loses 'one of two jobs' --numjobs=2
 NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 --iodepth=4 --continue_on_error=all
 [ $status -lt 128 ] && said 'nothing completed for 2 s' && [ "$(grep -c 'given up: nothing' "$tmp/out")" -le 12 ]
 result $? 'and with continue_on_error what is left is refused, and said ten times'
+on=$A:$B NNVME_WITNESS=both job --rw=randread --size=8m --io_size=64m --io_timeout=2 --iodepth=1
+[ $status -ne 0 ] && [ $status -lt 128 ] && said '0000:41:00.0: registers read as all ones' &&
+	said '0000.42.00.0: nothing completed for 2 s' && said 'err=110'
+result $? 'a job whose other controller has vanished neither hangs nor ends well'
 works 'io_timeout=0' --io_timeout=0 --rw=randread
 
 ### what is refused

@@ -14,14 +14,18 @@ case $status in
 *) echo "not ok 1 - the source of a newer fio"; echo 1..1; exit 1 ;;
 esac
 module=engine/fio-libnoiommu_nvme.so model=tests/engine/fio-engine-on-model.so
-{
+set_up() {
 	if [ -f "$build/build.ninja" ]; then
 		meson configure "-Dfio_source=$tree" "$build"
 	else
 		meson setup --buildtype=release "-Dfio_source=$tree" "$build" "$top"
 	fi
-	ninja -C "$build" "$module" "$model"
-} >&2 || { echo "not ok 1 - the engine builds for $tree"; echo 1..1; exit 1; }
+}
+if ! { set_up && ninja -C "$build" "$module" "$model"; } >&2; then
+	echo "not ok 1 - the engine builds for $tree"
+	echo 1..1
+	exit 1
+fi
 
 FIO=$tree/fio
 set -- "$build/$model" "$build/$module"

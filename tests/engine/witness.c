@@ -4,7 +4,8 @@
  * back at what the controllers saw: a DMA outside registered memory, a rule of the specification
  * broken, memory left mapped or a controller left running kill fio, and so fail the test. Until then
  * it can make the first controller fail: NNVME_WITNESS=fatal or vanish does so once 1000 commands
- * have been fetched, and lose makes it execute one more that it never completes.
+ * have been fetched, lose makes it execute one more that it never completes, and both has the second
+ * do that before the first vanishes.
  */
 
 #include <pthread.h>
@@ -24,12 +25,15 @@ static void die(const char *name, const char *what)
 	abort();
 }
 
+/* Comes back when the command has been executed: nobody ever releases it. */
 static void lose(struct model *m)
 {
-	struct model_rule rule = model_rule(MODEL_SILENT);
+	struct model_rule rule = model_rule(MODEL_HOLD);
 
 	rule.times = 1;
 	model_inject(m, &rule);
+	while (!model_held(m))
+		usleep(1000);
 }
 
 static void *trouble(void *kind)
@@ -44,7 +48,9 @@ static void *trouble(void *kind)
 			model_counts(m, &counts);
 	}
 	fprintf(stderr, "witness: %s\n", (char *)kind);
-	vanished = !strcmp(kind, "vanish");
+	vanished = !strcmp(kind, "vanish") || !strcmp(kind, "both");
+	if (!strcmp(kind, "both"))
+		lose(model_find(controllers[1]));
 	if (!strcmp(kind, "lose"))
 		lose(m);
 	else if (vanished)
