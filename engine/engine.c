@@ -175,8 +175,8 @@ static bool nnvme_fio_timed_out(struct nnvme_fio_job *job)
 }
 
 /*
- * With a file that is dead: true when there is no sense in waiting on. While others of the job are alive, there
- * is: to fio, a wait that ends with nothing is the end of a job that went well.
+ * With a file that is dead: true when there is no sense in waiting on. While others of the job are
+ * alive, there is: a wait that ends with nothing is to fio the end of a job that went well.
  */
 static bool nnvme_fio_lost(struct thread_data *td)
 {
