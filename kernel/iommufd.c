@@ -104,7 +104,7 @@ int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas)
 
 int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, uint64_t *phys)
 {
-	struct nnvme_uapi_ioas_get_pa arg = {
+	struct nnvme_uapi_ioas_noiommu_get_pa arg = {
 		.size = sizeof(arg), .ioas_id = ioas, .iova = iova, .length = *len,
 	};
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
@@ -116,8 +116,13 @@ int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, 
 
 int nnvme_iommufd_has_get_pa(int iommufd)
 {
-	/* Flags that nobody knows: the call can't do anything, only say whether it is there. */
-	struct nnvme_uapi_ioas_get_pa arg = { .size = sizeof(arg), .flags = ~0u, .length = 1 };
+	/* It asks for nothing, so that the call can't do anything, only say whether it is there. */
+	struct nnvme_uapi_ioas_noiommu_get_pa arg = { .size = sizeof(arg) };
+	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
 
-	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg) != -ENOTTY;
+	/* The latter is what Linux 7.3 says that is built without CONFIG_VFIO_NOIOMMU. */
+	if (rc == -ENOTTY || rc == -EOPNOTSUPP)
+		return 0;
+	/* Before the merge a length of 0 was no error, but the address space 0 is none. */
+	return rc == -EINVAL || rc == -EPERM || rc == -ENOENT ? 1 : rc;
 }

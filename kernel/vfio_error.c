@@ -11,7 +11,8 @@
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
-#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12"
+#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12, " \
+	"and CONFIG_VFIO_NOIOMMU"
 
 static bool is_noiommu(const struct nnvme_pci_info *info)
 {

@@ -145,20 +145,22 @@ _Static_assert(sizeof(struct nnvme_uapi_get_hw_info) == 40, "the kernel's ABI");
 
 /*
  * The physical address behind an IOVA of an address space that a noiommu device is attached to,
- * and how many bytes from there are contiguous. Since 7.3 as IOMMU_IOAS_NOIOMMU_GET_PA; the
- * series before it said IOMMU_IOAS_GET_PA. Same command, same layout.
+ * and how many bytes from there are contiguous. Since 7.3; the series before the merge, up to its
+ * V4, called the same command and layout IOMMU_IOAS_GET_PA. Errors in the order in which they are
+ * looked for: -EOPNOTSUPP a kernel without CONFIG_VFIO_NOIOMMU; -EPERM without CAP_SYS_RAWIO;
+ * -EOPNOTSUPP flags or reserved set; -EINVAL length 0; -EOVERFLOW an IOVA of 2^64 - 1; -ENOENT no
+ * such address space, or nothing mapped there; -EOPNOTSUPP no noiommu device has it.
  */
-struct nnvme_uapi_ioas_get_pa {
+struct nnvme_uapi_ioas_noiommu_get_pa {
 	uint32_t size;
 	uint32_t flags;
 	uint32_t ioas_id;
 	uint32_t reserved;
 	uint64_t iova;
-	uint64_t length;	/* in: bytes wanted, never 0 (-EINVAL since the merge); out: contiguous */
+	uint64_t length;	/* in: bytes wanted, not 0; out: contiguous ones, no more than that */
 	uint64_t out_phys;
 };
-_Static_assert(sizeof(struct nnvme_uapi_ioas_get_pa) == 40, "the kernel's ABI");
+_Static_assert(sizeof(struct nnvme_uapi_ioas_noiommu_get_pa) == 40, "the kernel's ABI");
 #define NNVME_IOMMU_IOAS_NOIOMMU_GET_PA NNVME_IOMMUFD_IO(0x95)
-#define NNVME_IOMMU_IOAS_GET_PA NNVME_IOMMU_IOAS_NOIOMMU_GET_PA
 
 #endif

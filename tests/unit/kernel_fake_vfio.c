@@ -2,6 +2,7 @@
 #include "kernel_fake_vfio.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/vfio.h>
 #include <string.h>
 
@@ -95,12 +96,15 @@ static int do_unmap(struct nnvme_uapi_ioas_unmap *arg)
 	return -ENOENT;
 }
 
-static int do_get_pa(struct nnvme_uapi_ioas_get_pa *arg)
+static int do_get_pa(struct nnvme_uapi_ioas_noiommu_get_pa *arg)
 {
 	assert_int_equal(arg->size, sizeof(*arg));
+	if (fake.caps_missing == CAP_SYS_RAWIO)
+		return -EPERM;
 	if (arg->flags)
 		return -EOPNOTSUPP;
-	assert_int_not_equal(arg->length, 0);
+	if (!arg->length)
+		return -EINVAL;
 	fake.get_pa_wanted = arg->length;
 	for (int i = 0; i < 8; i++)
 		if (arg->iova >= mapping[i].iova && arg->iova < mapping[i].iova + mapping[i].len) {
@@ -155,7 +159,7 @@ static int iommufd_ioctl(unsigned long request, void *arg)
 		return do_map(arg);
 	case NNVME_IOMMU_IOAS_UNMAP:
 		return do_unmap(arg);
-	case NNVME_IOMMU_IOAS_GET_PA:
+	case NNVME_IOMMU_IOAS_NOIOMMU_GET_PA:
 		return do_get_pa(arg);
 	case NNVME_IOMMU_IOAS_IOVA_RANGES:
 		return do_ranges(arg);

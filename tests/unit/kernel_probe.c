@@ -42,16 +42,31 @@ static void without_the_series(void **state)
 {
 	struct nnvme_probe p;
 
-	fake.fail_ioctl = NNVME_IOMMU_IOAS_GET_PA;
+	fake.fail_ioctl = NNVME_IOMMU_IOAS_NOIOMMU_GET_PA;
 	fake.fail_errno = ENOTTY;
 	nnvme_probe(&p);
 	assert_int_equal(p.iommufd, NNVME_HAVE);
 	assert_int_equal(p.get_pa, NNVME_HAVE_NOT);
 	assert_int_equal(p.vfio_cdev, NNVME_HAVE);
 	assert_int_equal(p.noiommu_cdev, NNVME_HAVE_NOT);
-	fake.fail_errno = EPERM;	/* refused is there */
-	nnvme_probe(&p);
-	assert_int_equal(p.get_pa, NNVME_HAVE);
+}
+
+/* Every answer to a call that asks for nothing; the last but one is of a kernel without the mode. */
+static void get_pa_by_errno(void **state)
+{
+	static const struct { int error; enum nnvme_have have; } cases[] = {
+		{ EINVAL, NNVME_HAVE }, { EPERM, NNVME_HAVE }, { ENOENT, NNVME_HAVE },
+		{ ENOTTY, NNVME_HAVE_NOT }, { EOPNOTSUPP, NNVME_HAVE_NOT }, { EIO, NNVME_HAVE_UNKNOWN },
+	};
+	struct nnvme_probe p;
+
+	fake.fail_ioctl = NNVME_IOMMU_IOAS_NOIOMMU_GET_PA;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		fake.fail_errno = cases[i].error;
+		nnvme_probe(&p);
+		assert_int_equal(p.get_pa, cases[i].have);
+		assert_int_equal(p.noiommu_cdev, cases[i].have);
+	}
 }
 
 /* A Debian 12 kernel. */
@@ -194,7 +209,7 @@ static void hugepages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_there), TEST(switched_on), TEST(without_the_series),
+		TEST(all_there), TEST(switched_on), TEST(without_the_series), TEST(get_pa_by_errno),
 		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
 		TEST(iommu_container_taint), TEST(cpu_vendor), TEST(hugepages),
 	};

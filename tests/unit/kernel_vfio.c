@@ -221,7 +221,7 @@ static void no_get_pa(void **state)
 {
 	struct nnvme_device *dev;
 
-	fake.fail_ioctl = NNVME_IOMMU_IOAS_GET_PA;
+	fake.fail_ioctl = NNVME_IOMMU_IOAS_NOIOMMU_GET_PA;
 	fake.fail_errno = ENOTTY;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "kernel/patches/6.12");
 	fake.fail_errno = EPERM;

@@ -149,9 +149,9 @@ int iommufd_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length)
 
 int iommufd_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *length, uint64_t *phys)
 {
-	struct nnvme_uapi_ioas_get_pa get = { .size = sizeof(get), .ioas_id = ioas, .iova = iova,
+	struct nnvme_uapi_ioas_noiommu_get_pa get = { .size = sizeof(get), .ioas_id = ioas, .iova = iova,
 					      .length = *length };
-	int ret = call(iommufd, NNVME_IOMMU_IOAS_GET_PA, &get);
+	int ret = call(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &get);
 
 	if (!ret) {
 		*length = get.length;
