@@ -40,6 +40,8 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
 	     OUR_KERNEL);
 	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
+	have(f, "phys-addr", p->phys_addr, "devices take physical addresses", "a device behind an IOMMU: "
+	     "memory encryption (but for mem_encrypt=off) and Xen leave no other way");
 }
 
 /* What turns this machine's IOMMU on. */

@@ -28,6 +28,7 @@ int cli_probe(int argc, char **argv)
 	line("noiommu-on", p.noiommu_on, "and it is on (noiommu-nvme bind --unsafe-noiommu)");
 	line("noiommu-cdev", p.noiommu_cdev, "device nodes without an IOMMU (Linux 7.3, or our series)");
 	line("get-pa", p.get_pa, "iommufd tells physical addresses (the same)");
+	line("phys-addr", p.phys_addr, "and devices take them: no memory encryption, no Xen");
 	line("CAP_SYS_RAWIO", p.sys_rawio, "needed for devices without an IOMMU");
 	line("CAP_SYS_ADMIN", p.sys_admin, "not needed to drive a controller");
 	line("CAP_IPC_LOCK", p.ipc_lock, "without it memlock limits what can be pinned");

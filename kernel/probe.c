@@ -9,6 +9,7 @@
 
 #include "kernel/iommufd.h"
 #include "kernel/pci_private.h"
+#include "kernel/phys_addr.h"
 #include "kernel/sys.h"
 
 static enum nnvme_have have(int answer)
@@ -103,6 +104,9 @@ static void probe_noiommu_cdev(struct nnvme_probe *p)
 
 void nnvme_probe(struct nnvme_probe *probe)
 {
+	struct nnvme_err err;
+	int rc;
+
 	memset(probe, 0, sizeof(*probe));
 	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
 	probe_iommufd(probe);
@@ -111,6 +115,8 @@ void nnvme_probe(struct nnvme_probe *probe)
 	probe_vfio(probe);
 	probe_taint(probe);
 	probe_noiommu_cdev(probe);
+	rc = nnvme_phys_addr_check("a device", &err);
+	probe->phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
 	probe->sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
 	probe->sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
 	probe->ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));

@@ -31,6 +31,7 @@ struct nnvme_probe {
 	enum nnvme_have noiommu_on;	/* and it is on now */
 	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
 	enum nnvme_have get_pa;		/* iommufd tells physical addresses */
+	enum nnvme_have phys_addr;	/* and those are what devices take, so far as one can see */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
 	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernel/pci_private.h"
+#include "kernel/phys_addr.h"
 #include "kernel/sys.h"
 
 #define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12, " \
@@ -43,7 +44,7 @@ static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
 	if (*mode == NNVME_MODE_AUTO)
 		*mode = has;
 	if (*mode == has)
-		return 0;
+		return has == NNVME_MODE_NOIOMMU ? nnvme_phys_addr_check(info->bdf, err) : 0;
 	if (*mode == NNVME_MODE_NOIOMMU)
 		return nnvme_fail(err, -EOPNOTSUPP, "mode noiommu is not possible for %s: it is "
 				  "behind an IOMMU (group %s); use mode auto", info->bdf,
@@ -233,6 +234,10 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	if (rc == -EPERM)
 		return nnvme_fail(err, rc, "the kernel refuses %s: a device without an IOMMU needs "
 				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
+	if (rc == -EOPNOTSUPP)
+		return nnvme_fail(err, rc, "the kernel refuses %s: without an IOMMU it would need other "
+				  "addresses than physical ones (memory encryption, Xen, or an offset "
+				  "of its bus)", info->bdf);
 	if (rc == -ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "the kernel can't use %s through its device "
 				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",

@@ -21,6 +21,7 @@ check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *D
 check 'list: says nothing of other devices' [ "$(noiommu-nvme list | wc -l)" = 5 ]
 check 'probe: device nodes without an IOMMU' sh -c 'noiommu-nvme probe | grep -q "^noiommu-cdev  *yes"'
 check 'probe: physical addresses' sh -c 'noiommu-nvme probe | grep -q "^get-pa  *yes"'
+check 'probe: devices take them' sh -c 'noiommu-nvme probe | grep -q "^phys-addr  *yes"'
 check 'probe: the switch is off' sh -c 'noiommu-nvme probe | grep -q "^noiommu-on  *no"'
 check 'probe: a capability that is missing' sh -c \
 	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme probe" | grep -q "^CAP_SYS_RAWIO  *no"'

@@ -69,6 +69,46 @@ static void get_pa_by_errno(void **state)
 	}
 }
 
+static enum nnvme_have phys_addr(void)
+{
+	struct nnvme_probe p;
+
+	nnvme_probe(&p);
+	return p.phys_addr;
+}
+
+static void cpu(const char *flags)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "processor\t: 0\nmodel name\t: sev sme\nflags\t\t: %s\nbugs\t\t: sme\n"
+		 "\nprocessor\t: 1\n", flags);
+	fake_file(text, "/proc/cpuinfo");
+}
+
+static void physical_addresses_that_do_not_fit(void **state)
+{
+	assert_int_equal(phys_addr(), NNVME_HAVE);	/* neither file is there */
+	cpu("fpu smep sev sev_es smepx xsme");
+	assert_int_equal(phys_addr(), NNVME_HAVE);	/* the host of such machines */
+	cpu("fpu sme sev");
+	assert_int_equal(phys_addr(), NNVME_HAVE_NOT);
+	cpu("fpu sev sme");
+	assert_int_equal(phys_addr(), NNVME_HAVE_NOT);
+	cpu("fpu hypervisor sev");
+	assert_int_equal(phys_addr(), NNVME_HAVE_NOT);
+	cpu("fpu hypervisor tdx_guest");
+	assert_int_equal(phys_addr(), NNVME_HAVE_NOT);
+	cpu("fpu hypervisor");
+	fake_file("kvm\n", "/sys/hypervisor/type");
+	assert_int_equal(phys_addr(), NNVME_HAVE);
+	fake_file("xen\n", "/sys/hypervisor/type");
+	assert_int_equal(phys_addr(), NNVME_HAVE_NOT);
+	fake.fail_open = "/sys/hypervisor/type";
+	fake.open_errno = EACCES;
+	assert_int_equal(phys_addr(), NNVME_HAVE_UNKNOWN);
+}
+
 /* A Debian 12 kernel. */
 static void without_anything(void **state)
 {
@@ -210,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_there), TEST(switched_on), TEST(without_the_series), TEST(get_pa_by_errno),
+		TEST(physical_addresses_that_do_not_fit),
 		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
 		TEST(iommu_container_taint), TEST(cpu_vendor), TEST(hugepages),
 	};

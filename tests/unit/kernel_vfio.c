@@ -217,6 +217,21 @@ static void attach_fails(void **state)
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EINVAL, "address space");
 }
 
+/* No address is a device's there: nothing is opened. */
+static void physical_addresses_that_do_not_fit(void **state)
+{
+	fake_file("processor\t: 0\nflags\t\t: fpu sme\n", "/proc/cpuinfo");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "mem_encrypt=off");
+	fake_file("xen\n", "/sys/hypervisor/type");
+	fake_remove("/proc/cpuinfo");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "Xen");
+	fake_remove("/sys/hypervisor/type");
+	/* The kernel may know better */
+	fake.fail_ioctl = NNVME_VFIO_DEVICE_BIND_IOMMUFD;
+	fake.fail_errno = EOPNOTSUPP;
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "an offset");
+}
+
 static void no_get_pa(void **state)
 {
 	struct nnvme_device *dev;
@@ -396,6 +411,7 @@ int main(void)
 		TEST(which_driver), TEST(no_node), TEST(node_does_not_open), TEST(no_iommufd),
 		TEST(open_elsewhere), TEST(bind_invalid), TEST(bound_to_uio), TEST(open_twice),
 		TEST(bind_fails), TEST(attach_fails), TEST(no_get_pa),
+		TEST(physical_addresses_that_do_not_fit),
 		TEST(odd_bars), TEST(bus_master), TEST(gone_at_open), TEST(reset), TEST(map),
 		TEST(map_fails), TEST(bus_addr), TEST(bus_addr_nonsense), TEST(open_each_call_fails),
 	};

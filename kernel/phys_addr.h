@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_KERNEL_PHYS_ADDR_H
+#define NNVME_KERNEL_PHYS_ADDR_H
+
+/*
+ * Without an IOMMU a device is given what the kernel calls a physical address. On some machines it
+ * needs another one, and Linux 7.3 does not say so: it tells the address all the same.
+ *
+ * Private to the library; not installed.
+ */
+
+#include "kernel/err.h"
+
+/*
+ * 0 when devices take physical addresses, as far as can be seen from here; -EOPNOTSUPP and why
+ * not for @name; or another -errno when it can't be found out. An offset between the two (that of
+ * dma-ranges in a device tree, _DMA in ACPI) can't be seen from here; the series for 6.12 looks
+ * for one itself. Thread rule: any thread, any time.
+ */
+int nnvme_phys_addr_check(const char *name, struct nnvme_err *err);
+
+#endif
