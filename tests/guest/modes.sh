@@ -102,7 +102,7 @@ by_container() {
 	kill -KILL $holder
 	wait $holder 2>/dev/null
 }
-if [ "${NNVME_KERNEL:-default}" = no-container ]; then
+if [ "${NNVME_KERNEL:-default}" = no-group ]; then
 	mv /dev/iommu /dev/iommu.away
 	refuses 'neither iommufd nor container' '/dev/iommu' on "$I" --rw=read
 	mv /dev/iommu.away /dev/iommu
