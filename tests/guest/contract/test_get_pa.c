@@ -2,6 +2,7 @@
 /* What GET_PA answers, checked against /proc/self/pagemap, and every errno it has. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -47,8 +48,8 @@ static void tells_every_page(void **state)
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, length, &iova), 0);
 	for (size_t i = 0; i < length; i += PAGE) {
 		check_answer(va + i, iova + i, PAGE, PAGE);
-		/* No limit, and the bytes before the offset are not counted */
-		check_answer(va + i, iova + i, 0, memory_contiguous(va + i, length - i));
+		check_answer(va + i, iova + i, UINT64_MAX, memory_contiguous(va + i, length - i));
+		/* The bytes before the offset are not counted */
 		check_answer(va + i + 1000, iova + i + 1000, length,
 			     memory_contiguous(va + i + 1000, length - i - 1000));
 	}
@@ -68,7 +69,6 @@ static void joins_pages_and_nets_the_offset(void **state)
 		uint64_t o = offsets[i], all = memory_contiguous(va + o, length - o);
 
 		assert_true(all >= HUGE - o % HUGE);
-		check_answer(va + o, iova + o, 0, all);
 		check_answer(va + o, iova + o, UINT64_MAX, all);
 		check_answer(va + o, iova + o, all, all);
 		check_answer(va + o, iova + o, 1, 1);
@@ -86,17 +86,17 @@ static void never_looks_past_the_area(void **state)
 	open_attached();
 	/* Nothing behind it */
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, HUGE / 2, &iova), 0);
-	check_answer(va, iova, 0, HUGE / 2);
-	check_answer(va + HUGE / 2 - 1, next - 1, 0, 1);
+	check_answer(va, iova, UINT64_MAX, HUGE / 2);
+	check_answer(va + HUGE / 2 - 1, next - 1, UINT64_MAX, 1);
 	assert_int_equal(ask(s.ioas, next), -ENOENT);
 	/* The very next memory behind it, as a mapping of its own */
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + HUGE / 2, HUGE / 2, &next), 0);
-	check_answer(va, iova, 0, HUGE / 2);
+	check_answer(va, iova, UINT64_MAX, HUGE / 2);
 	check_answer(va + 5, iova + 5, UINT64_MAX, HUGE / 2 - 5);
-	check_answer(va + HUGE / 2, next, 0, HUGE / 2);
+	check_answer(va + HUGE / 2, next, UINT64_MAX, HUGE / 2);
 	/* A mapping that is one page */
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + PAGE, PAGE, &far), 0);
-	check_answer(va + PAGE, far, 0, PAGE);
+	check_answer(va + PAGE, far, UINT64_MAX, PAGE);
 	assert_int_equal(ask(s.ioas, far + PAGE), -ENOENT);
 	assert_int_equal(ask(s.ioas, far - 1), -ENOENT);
 	memory_put(va, HUGE);
@@ -131,7 +131,7 @@ static void says_what_is_missing(void **state)
 	assert_int_equal(ask(hwpt, iova), -ENOENT);
 	/* An IOAS that no device is attached to */
 	assert_int_equal(iommufd_ioas(s.iommufd, &empty), 0);
-	assert_int_equal(ask(empty, iova), -EOPNOTSUPP);
+	assert_int_equal(ask(empty, iova), -ENOENT);
 	assert_int_equal(iommufd_map(s.iommufd, empty, memory_get(PAGE), PAGE, &unused), 0);
 	assert_int_equal(ask(empty, unused), -EOPNOTSUPP);
 }
@@ -167,15 +167,62 @@ static void checks_its_arguments(void **state)
 	CHECK(a.get.size = 4, EINVAL);
 	CHECK(a.get.size = sizeof(a), 0);
 	CHECK((a.get.size = sizeof(a), a.more = 1), E2BIG);
-	CHECK(a.get.length = 0, 0);
+	CHECK(a.get.length = 0, EINVAL);
 #undef CHECK
 	errno = 0;
 	assert_int_equal(ioctl(s.iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, NULL), -1);
 	assert_int_equal(errno, EFAULT);
-	/* The numbers between the last of 6.12 and this one are nobody's */
-	errno = 0;
-	assert_int_equal(ioctl(s.iommufd, NNVME_IOMMUFD_IO(0x94), get), -1);
-	assert_int_equal(errno, ENOTTY);
+}
+
+static int call(const struct nnvme_uapi_ioas_noiommu_get_pa *get)
+{
+	struct nnvme_uapi_ioas_noiommu_get_pa copy = *get;
+
+	return ioctl(s.iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &copy) ? -errno : 0;
+}
+
+static int call_without_rawio(void *get)
+{
+	int ret = contract_drop_capability(CAP_SYS_RAWIO);
+
+	return ret ? 1 : -call(get);
+}
+
+/* Everything is wrong, and mended one by one: each errno hides the later ones. */
+static void errors_come_in_order(void **state)
+{
+	struct nnvme_uapi_ioas_noiommu_get_pa get = {
+		.size = sizeof(get), .flags = 1, .ioas_id = 0x7fffffff, .iova = UINT64_MAX,
+	};
+	uint64_t unmapped = 3ul << 30, mapped = 5ul << 30;
+
+	session_open(&s, contract_noiommu[0]);
+	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &mapped), 0);
+	assert_int_equal(contract_in_child(call_without_rawio, &get), EPERM);
+	assert_int_equal(call(&get), -EOPNOTSUPP);
+	get.flags = 0;
+	assert_int_equal(call(&get), -EINVAL);
+	get.length = PAGE;
+	assert_int_equal(call(&get), -EOVERFLOW);
+	get.iova = unmapped;
+	assert_int_equal(call(&get), -ENOENT);	/* no such IOAS */
+	get.ioas_id = s.ioas;
+	assert_int_equal(call(&get), -ENOENT);	/* no such mapping, and no table either */
+	get.iova = mapped;
+	assert_int_equal(call(&get), -EOPNOTSUPP);
+	assert_int_equal(session_attach(&s, &(uint32_t){ s.ioas }), 0);
+	assert_int_equal(call(&get), 0);
+}
+
+/* How a program tells this kernel from one that has the call, but not the mode: nothing mapped. */
+static void probe_without_a_device(void **state)
+{
+	struct nnvme_uapi_ioas_noiommu_get_pa get = { .size = sizeof(get) };
+
+	s.iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	assert_true(s.iommufd >= 0);
+	assert_int_equal(call(&get), -EINVAL);
+	assert_int_equal(contract_in_child(call_without_rawio, &get), EPERM);
 }
 
 static int ask_without_rawio(void *iova)
@@ -206,7 +253,7 @@ static void is_not_for_devices_with_an_iommu(void **state)
 	assert_int_equal(session_attach(&s, &pt), 0);
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova), 0);
 	assert_int_equal(ask(s.ioas, iova), -EOPNOTSUPP);
-	assert_int_equal(ask(s.ioas, iova + PAGE), -EOPNOTSUPP);
+	assert_int_equal(ask(s.ioas, iova + PAGE), -ENOENT);
 }
 
 int contract_test_get_pa(void)
@@ -218,6 +265,8 @@ int contract_test_get_pa(void)
 		CONTRACT_TEST(follows_unmap),
 		CONTRACT_TEST(says_what_is_missing),
 		CONTRACT_TEST(checks_its_arguments),
+		CONTRACT_TEST(errors_come_in_order),
+		CONTRACT_TEST(probe_without_a_device),
 		CONTRACT_TEST(takes_rawio),
 		CONTRACT_TEST(is_not_for_devices_with_an_iommu),
 	};
