@@ -31,6 +31,19 @@ struct nnvme_uapi_ioas_alloc {
 _Static_assert(sizeof(struct nnvme_uapi_ioas_alloc) == 12, "the kernel's ABI");
 #define NNVME_IOMMU_IOAS_ALLOC NNVME_IOMMUFD_IO(0x81)
 
+/* Map what is mapped in another address space of the same iommufd. */
+struct nnvme_uapi_ioas_copy {
+	uint32_t size;
+	uint32_t flags;		/* as those of map */
+	uint32_t dst_ioas_id;
+	uint32_t src_ioas_id;
+	uint64_t length;
+	uint64_t dst_iova;
+	uint64_t src_iova;
+};
+_Static_assert(sizeof(struct nnvme_uapi_ioas_copy) == 40, "the kernel's ABI");
+#define NNVME_IOMMU_IOAS_COPY NNVME_IOMMUFD_IO(0x83)
+
 struct nnvme_uapi_iova_range {
 	uint64_t start;
 	uint64_t last;		/* inclusive */
@@ -102,6 +115,22 @@ struct nnvme_uapi_ioas_unmap {
 };
 _Static_assert(sizeof(struct nnvme_uapi_ioas_unmap) == 24, "the kernel's ABI");
 #define NNVME_IOMMU_IOAS_UNMAP NNVME_IOMMUFD_IO(0x86)
+
+#define NNVME_OPTION_HUGE_PAGES 1	/* 0: map page by page, so that parts can be unmapped */
+#define NNVME_OPTION_SET 0
+#define NNVME_OPTION_GET 1
+
+/* Set or get an option of an address space. */
+struct nnvme_uapi_option {
+	uint32_t size;
+	uint32_t option_id;
+	uint16_t op;
+	uint16_t reserved;
+	uint32_t object_id;
+	uint64_t val64;
+};
+_Static_assert(sizeof(struct nnvme_uapi_option) == 24, "the kernel's ABI");
+#define NNVME_IOMMU_OPTION NNVME_IOMMUFD_IO(0x87)
 
 /* Which address space VFIO's container calls mean, when they are made on an iommufd. */
 #define NNVME_VFIO_IOAS_SET 1

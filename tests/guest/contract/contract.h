@@ -35,6 +35,7 @@ int contract_test_access(void);
 int contract_test_group(void);
 int contract_test_get_pa(void);
 int contract_test_attach(void);
+int contract_test_map(void);
 int contract_test_reset(void);
 int contract_test_life(void);
 int contract_test_stress(void);
@@ -56,6 +57,9 @@ int contract_drop_capability(int cap);
 /* Binds to @driver (NULL: to the driver that the kernel chooses). -ENXIO when none took it. */
 int pcidev_bind(const char *bdf, const char *driver);
 int pcidev_unbind(const char *bdf);
+/* The device itself leaves the bus, and comes back with the next rescan. */
+int pcidev_remove(const char *bdf);
+int pcidev_rescan(void);
 bool pcidev_is_bound(const char *bdf, const char *driver);
 
 /* The entry under vfio-dev/ (vfioN or noiommu-vfioN); -ENOENT when there is none. */
@@ -98,7 +102,16 @@ int iommufd_destroy(int iommufd, uint32_t id);
 int iommufd_hw_info(int iommufd, uint32_t devid);
 /* @iova: where to, or 0 for the kernel to choose; then where. */
 int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
+/* The same for memory that the device may only read. */
+int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
+/* Maps in @to what is mapped in @from at @from_iova; where is as with iommufd_map(). */
+int iommufd_copy(int iommufd, uint32_t to, uint32_t from, uint64_t from_iova, uint64_t length,
+		 uint64_t *iova);
 int iommufd_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length);
+/* The same by VFIO's compatible call, which may cut mappings where large pages are off. */
+int iommufd_unmap_by_vfio(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length);
+int iommufd_set_huge_pages(int iommufd, uint32_t ioas, bool on);
+int iommufd_get_huge_pages(int iommufd, uint32_t ioas);	/* 0, 1 or -errno */
 /* @length: in the limit, out the answer. */
 int iommufd_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *length, uint64_t *phys);
 
@@ -114,6 +127,15 @@ uint64_t memory_contiguous(const void *va, uint64_t length);
 int64_t memory_pinned(void);			/* pages pinned now, in the whole system */
 uint64_t memory_info(const char *key);		/* of /proc/meminfo, in KiB or pages */
 uint64_t memory_free(void);			/* KiB that nobody uses; huge pages count as free */
+uint64_t memory_slab(void);			/* KiB of the kernel's small objects */
+
+/*
+ * Allocations of the calling task that fail from the time on when it has made @bytes of them, until
+ * memory_fails_never(). Takes a kernel with CONFIG_FAILSLAB (--debug-kernel).
+ */
+bool memory_can_fail(void);
+void memory_fails_after(uint64_t bytes);
+void memory_fails_never(void);
 
 /* ---- nvme_min.c: just enough NVMe to keep a controller busy ---- */
 

@@ -132,6 +132,47 @@ uint64_t memory_free(void)
 	return pages * (PAGE >> 10) + memory_info("HugePages_Total") * (HUGE >> 10);
 }
 
+uint64_t memory_slab(void)
+{
+	write_file("/proc/sys/vm/stat_refresh", "1");
+	return memory_info("SReclaimable") + memory_info("SUnreclaim");
+}
+
+/* Documentation/fault-injection/fault-injection.rst */
+#define FAILSLAB "/sys/kernel/debug/failslab/"
+
+bool memory_can_fail(void)
+{
+	return !access(FAILSLAB, F_OK);
+}
+
+/* Open while they fail: to open it takes memory. */
+static int make_it_fail = -1;
+
+void memory_fails_after(uint64_t bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	write_file(FAILSLAB "verbose", "0");		/* it would look like a bug */
+	write_file(FAILSLAB "ignore-gfp-wait", "N");	/* those that may wait fail too */
+	write_file(FAILSLAB "task-filter", "Y");
+	write_file(FAILSLAB "interval", "1");
+	write_file(FAILSLAB "times", "-1");
+	write_file(FAILSLAB "space", text);
+	write_file(FAILSLAB "probability", "100");
+	make_it_fail = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	assert_true(make_it_fail >= 0);
+	assert_int_equal(pwrite(make_it_fail, "1", 1, 0), 1);
+}
+
+void memory_fails_never(void)
+{
+	assert_int_equal(pwrite(make_it_fail, "0", 1, 0), 1);
+	close(make_it_fail);
+	write_file(FAILSLAB "probability", "0");
+}
+
 uint64_t memory_info(const char *key)
 {
 	return number_in("/proc/meminfo", key);

@@ -63,6 +63,16 @@ int pcidev_unbind(const char *bdf)
 	return write_device(bdf, "driver/unbind", bdf);
 }
 
+int pcidev_remove(const char *bdf)
+{
+	return write_device(bdf, "remove", "1");
+}
+
+int pcidev_rescan(void)
+{
+	return write_file("/sys/bus/pci/rescan", "1");
+}
+
 int pcidev_bind(const char *bdf, const char *driver)
 {
 	int ret;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -124,12 +125,12 @@ int iommufd_hw_info(int iommufd, uint32_t devid)
 	return call(iommufd, NNVME_IOMMU_GET_HW_INFO, &info);
 }
 
-int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova)
+static int map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova,
+	       uint32_t flags)
 {
 	struct nnvme_uapi_ioas_map map = {
 		.size = sizeof(map), .ioas_id = ioas,
-		.flags = NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE |
-			 (*iova ? NNVME_IOAS_MAP_FIXED_IOVA : 0),
+		.flags = flags | (*iova ? NNVME_IOAS_MAP_FIXED_IOVA : 0),
 		.user_va = (uintptr_t)va, .length = length, .iova = *iova,
 	};
 	int ret = call(iommufd, NNVME_IOMMU_IOAS_MAP, &map);
@@ -139,12 +140,72 @@ int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uin
 	return ret;
 }
 
+int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova)
+{
+	return map(iommufd, ioas, va, length, iova, NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE);
+}
+
+int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova)
+{
+	return map(iommufd, ioas, va, length, iova, NNVME_IOAS_MAP_READABLE);
+}
+
+int iommufd_copy(int iommufd, uint32_t to, uint32_t from, uint64_t from_iova, uint64_t length,
+		 uint64_t *iova)
+{
+	struct nnvme_uapi_ioas_copy copy = {
+		.size = sizeof(copy), .dst_ioas_id = to, .src_ioas_id = from,
+		.flags = NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE |
+			 (*iova ? NNVME_IOAS_MAP_FIXED_IOVA : 0),
+		.length = length, .dst_iova = *iova, .src_iova = from_iova,
+	};
+	int ret = call(iommufd, NNVME_IOMMU_IOAS_COPY, &copy);
+
+	if (!ret)
+		*iova = copy.dst_iova;
+	return ret;
+}
+
 int iommufd_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length)
 {
 	struct nnvme_uapi_ioas_unmap unmap = { .size = sizeof(unmap), .ioas_id = ioas, .iova = iova,
 					       .length = length };
 
 	return call(iommufd, NNVME_IOMMU_IOAS_UNMAP, &unmap);
+}
+
+int iommufd_unmap_by_vfio(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length)
+{
+	struct nnvme_uapi_vfio_ioas set = { .size = sizeof(set), .ioas_id = ioas,
+					    .op = NNVME_VFIO_IOAS_SET };
+	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = iova,
+						    .size = length };
+	int ret = call(iommufd, NNVME_IOMMU_VFIO_IOAS, &set);
+
+	if (!ret)
+		ret = call(iommufd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	return ret;
+}
+
+int iommufd_set_huge_pages(int iommufd, uint32_t ioas, bool on)
+{
+	struct nnvme_uapi_option option = {
+		.size = sizeof(option), .option_id = NNVME_OPTION_HUGE_PAGES,
+		.op = NNVME_OPTION_SET, .object_id = ioas, .val64 = on,
+	};
+
+	return call(iommufd, NNVME_IOMMU_OPTION, &option);
+}
+
+int iommufd_get_huge_pages(int iommufd, uint32_t ioas)
+{
+	struct nnvme_uapi_option option = {
+		.size = sizeof(option), .option_id = NNVME_OPTION_HUGE_PAGES,
+		.op = NNVME_OPTION_GET, .object_id = ioas,
+	};
+	int ret = call(iommufd, NNVME_IOMMU_OPTION, &option);
+
+	return ret ? ret : (int)option.val64;
 }
 
 int iommufd_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *length, uint64_t *phys)

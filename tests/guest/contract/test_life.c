@@ -16,20 +16,20 @@
 
 enum { CC = 0x14, COMMAND = 4, BUS_MASTER = 4 };
 
-static pid_t unbind_in_background(const char *bdf)
+static pid_t in_background(int (*take_away)(const char *), const char *bdf)
 {
 	pid_t child = contract_fork();
 
 	if (!child) {
 		close_range(3, ~0u, 0);	/* or it would be a user itself */
-		_exit(-pcidev_unbind(bdf));
+		_exit(-take_away(bdf));
 	}
 	return child;
 }
 
-static void unbind_waits_for_the_user(void **state)
+/* The device is taken away from a user that has memory mapped, and comes back later. */
+static void user_loses(const char *bdf, int (*take_away)(const char *))
 {
-	const char *bdf = contract_noiommu[1];
 	uint64_t iova = 0, length = PAGE, phys;
 	char name[64], *va = memory_get(PAGE);
 	int64_t before = memory_pinned();
@@ -42,8 +42,8 @@ static void unbind_waits_for_the_user(void **state)
 	pt = s.ioas;
 	assert_int_equal(session_attach(&s, &pt), 0);
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, PAGE, &iova), 0);
-	child = unbind_in_background(bdf);
-	/* The node goes first: from then on the unbind waits */
+	child = in_background(take_away, bdf);
+	/* The node goes first: from then on it waits */
 	while (!pcidev_vfio_name(bdf, name))
 		assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	assert_int_equal(session_open_cdev(bdf), -ENOENT);
@@ -62,9 +62,29 @@ static void unbind_waits_for_the_user(void **state)
 	assert_false(pcidev_is_bound(bdf, NULL));
 	assert_false(pcidev_has_group(bdf));
 	assert_int_equal(memory_pinned() - before, 0);
+}
+
+static void comes_back(const char *bdf)
+{
+	struct session s;
+
 	assert_int_equal(pcidev_bind(bdf, "vfio-pci"), 0);
 	session_open(&s, bdf);
 	session_close(&s);
+}
+
+static void unbind_waits_for_the_user(void **state)
+{
+	user_loses(contract_noiommu[1], pcidev_unbind);
+	comes_back(contract_noiommu[1]);
+}
+
+/* As when the slot is switched off: the device itself is gone afterwards. */
+static void removal_waits_for_the_user(void **state)
+{
+	user_loses(contract_noiommu[1], pcidev_remove);
+	assert_int_equal(pcidev_rescan(), 0);
+	comes_back(contract_noiommu[1]);
 }
 
 /* How far the victim is when it is killed. */
@@ -295,6 +315,7 @@ int contract_test_life(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONTRACT_TEST(unbind_waits_for_the_user),
+		CONTRACT_TEST(removal_waits_for_the_user),
 		CONTRACT_TEST(inherited_descriptors_keep_the_device),
 		CONTRACT_TEST(death_leaves_nothing_behind),
 	};
