@@ -219,8 +219,6 @@ static void every_point(unsigned start, size_t b, unsigned one, unsigned two)
 
 static void one_change_at_every_instruction(void **state)
 {
-	if (!STEP_WORKS)
-		skip();
 	for (unsigned start = 0; start < 1u << REGIONS; start++)
 		for (unsigned r = 0; r < REGIONS; r++)
 			for (size_t b = start % 2; b < BUFFERS; b += 2)
@@ -236,8 +234,6 @@ static void two_changes_at_every_pair_of_instructions(void **state)
 		{ 0, 0, 1, 3 }, { 1, 0, 1, 3 }, { 3, 0, 0, 3 }, { 1, 0, 2, 4 }, { 0, 1, 2, 4 }, { 4, 2, 1, 1 },
 	};
 
-	if (!STEP_WORKS)
-		skip();
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++)
 		every_point(c[i].start, c[i].buffer, c[i].one, c[i].two);
 }
@@ -295,5 +291,9 @@ int main(void)
 		T(free_threads),
 	};
 
+	if (STEP_MISSING) {
+		print_message("# %s: free threads alone\n", STEP_MISSING);
+		cmocka_set_test_filter("free_threads");
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "dma/space.h"
 #include "dma/table_build.h"
@@ -248,6 +253,71 @@ static void random_against_a_shadow(void **state)
 	}
 }
 
+static size_t status_kib(const char *name)
+{
+	char line[256];
+	size_t kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			kib = strtoul(line + strlen(name) + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* In a process that locks all it will ever map, and may lock little: 0, or which step failed. */
+static int under_mlockall(void)
+{
+	struct rlimit little = { 8 * MIB, 8 * MIB };	/* what systemd gives */
+	struct nnvme_space *s;
+	size_t before;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &little) || (!geteuid() && setuid(65534)))
+		return 1;
+	if (syscall(SYS_mlockall, MCL_FUTURE))	/* the sanitizers' mlockall() does nothing */
+		return 2;
+	before = status_kib("VmLck:");
+	if (nnvme_space_create(&fake.dev, 0, &s, NULL))
+		return 3;
+	if (nnvme_space_add(s, memory, MIB, NULL))
+		return 4;
+	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* the pool's 2 MiB are, and little else */
+}
+
+/* `ulimit -v`, a little above what there is. */
+static int with_little_address_space(void)
+{
+	size_t now = status_kib("VmSize:") << 10;
+	struct rlimit little = { now + 64 * MIB, now + 64 * MIB };
+	struct nnvme_space *s;
+
+	if (setrlimit(RLIMIT_AS, &little))
+		return 1;
+	return nnvme_space_create(&fake.dev, 0, &s, NULL) || nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
+}
+
+static void in_a_child(int (*f)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (!child)
+		_exit(f());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void locked_and_limited_processes_have_a_table_too(void **state)
+{
+	in_a_child(under_mlockall);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)	/* terabytes of address space */
+	in_a_child(with_little_address_space);
+#endif
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -262,6 +332,7 @@ int main(void)
 		T(many_small_regions_in_one_granule),
 		T(unregistering_takes_exactly_its_pages),
 		T(random_against_a_shadow),
+		T(locked_and_limited_processes_have_a_table_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

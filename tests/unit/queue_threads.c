@@ -8,7 +8,11 @@
 #include "driver_rig.h"
 
 #define PAGE 4096
+#if defined(__SANITIZE_THREAD__)
+#define ROUNDS 80
+#else
 #define ROUNDS 800
+#endif
 
 struct shared {
 	struct rig r;

@@ -10,6 +10,11 @@
 
 #define PAGE 4096u
 #define PAGES 1024u
+#if defined(__SANITIZE_THREAD__)
+#define ROUNDS 1000u
+#else
+#define ROUNDS 20000u
+#endif
 
 struct unregister {
 	struct rig r;
@@ -240,7 +245,7 @@ static void other_memory_comes_and_goes_under_io(void **state)
 	up(&u, "size=64m,mdts=9,run=16", 8);
 	model_start(u.r.m);
 	assert_int_equal(pthread_create(&thread, NULL, keep_reading, &t), 0);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned page = 600 + i % 400;
 
 		assert_int_equal(take(&u, page), 0);
@@ -254,7 +259,7 @@ static void other_memory_comes_and_goes_under_io(void **state)
 	down(&u);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_of_request_without_an_iommu),
@@ -265,5 +270,7 @@ int main(void)
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

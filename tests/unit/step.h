@@ -24,10 +24,13 @@
 #include <stddef.h>
 #include <ucontext.h>
 
-#if defined(__x86_64__)
-#define STEP_WORKS 1
+/* Why it can't be used here, or NULL. */
+#if !defined(__x86_64__)
+#define STEP_MISSING "no trap flag: stepping needs x86-64"
+#elif defined(__SANITIZE_THREAD__)
+#define STEP_MISSING "the thread sanitizer keeps signals back: other builds step"
 #else
-#define STEP_WORKS 0
+#define STEP_MISSING ((const char *)NULL)
 #endif
 
 #define STEP_MOST 2	/* functions between */
