@@ -11,7 +11,7 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 	enum bench_outcome outcome = measure(task, round, err);
 
 	for (unsigned tries = 1; outcome == BENCH_MEASURED && bench_round_is_disturbed(round) &&
-	     tries < BENCH_TRIES && *repeats; tries++) {
+	     !round->errors && tries < BENCH_TRIES && *repeats; tries++) {
 		struct bench_round again = blank;
 
 		fprintf(stderr, "%s, %s: the load waited for a processor for %.0f %% of the time: once more\n",
@@ -19,7 +19,8 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 		--*repeats;
 		next.seed = task->seed + ((uint64_t)tries << 32);
 		outcome = measure(&next, &again, err);
-		if (outcome == BENCH_MEASURED && !(again.value[BENCH_RUN_DELAY] > round->value[BENCH_RUN_DELAY]))
+		/* A delay that is not known is no better than one that is. */
+		if (again.errors || again.value[BENCH_RUN_DELAY] <= round->value[BENCH_RUN_DELAY])
 			*round = again;
 	}
 	return outcome;

@@ -14,7 +14,7 @@ typedef enum bench_outcome bench_measure_fn(const struct bench_task *task, struc
 /*
  * One round of one cell by @measure (bench_measure()), until it is not disturbed, BENCH_TRIES were made or
  * *repeats, which a run has for all its cells, is used up; @round is the least disturbed. A try that comes
- * to no result is the outcome.
+ * to no result is the outcome, and one in which I/Os failed is @round: no repeat hides that.
  */
 enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct bench_task *task,
 					 size_t *repeats, struct bench_round *round, struct nnvme_err *err);

@@ -185,7 +185,7 @@ static void a_process_that_is_gone_is_unknown(void **state)
 /* --- repeating --- */
 
 static const double *delays;	/* of the tries, in order; NAN: not known; -1: it fails */
-static unsigned tries;
+static unsigned tries, faulty;	/* the try in which I/Os fail; 0: none */
 
 static enum bench_outcome fake(const struct bench_task *task, struct bench_round *round,
 			       struct nnvme_err *err)
@@ -195,6 +195,7 @@ static enum bench_outcome fake(const struct bench_task *task, struct bench_round
 	assert_string_equal(round->domain_read_back, "DMA");
 	round->value[BENCH_IOPS] = ++tries;
 	round->value[BENCH_RUN_DELAY] = delay;
+	round->errors = tries == faulty;
 	return delay == -1 ? BENCH_FAILED : BENCH_MEASURED;
 }
 
@@ -237,6 +238,25 @@ static void what_stays_disturbed_is_kept_at_its_best(void **state)
 	measured((const double[]){ 0.5 }, &repeats, 1, BENCH_MEASURED);	/* none is left to the run */
 }
 
+static void a_repeat_of_unknown_disturbance_is_no_better(void **state)
+{
+	size_t repeats = 10;
+	struct bench_round round = measured((const double[]){ 0.5, NAN, 0.6 }, &repeats, 3, BENCH_MEASURED);
+
+	assert_true(round.value[BENCH_IOPS] == 1 && bench_round_is_disturbed(&round));
+}
+
+static void errors_are_not_repeated_away(void **state)
+{
+	size_t repeats = 10;
+
+	faulty = 1;
+	assert_int_equal(measured((const double[]){ 0.5, 0.01 }, &repeats, 1, BENCH_MEASURED).errors, 1);
+	faulty = 2;
+	assert_int_equal(measured((const double[]){ 0.5, 0.6, 0.01 }, &repeats, 2, BENCH_MEASURED).errors, 1);
+	faulty = 0;
+}
+
 static void a_repeat_that_fails_is_a_failure(void **state)
 {
 	size_t repeats = 10;
@@ -256,6 +276,8 @@ int main(void)
 		cmocka_unit_test(a_process_that_is_gone_is_unknown),
 		cmocka_unit_test(what_is_disturbed_is_repeated),
 		cmocka_unit_test(what_stays_disturbed_is_kept_at_its_best),
+		cmocka_unit_test(a_repeat_of_unknown_disturbance_is_no_better),
+		cmocka_unit_test(errors_are_not_repeated_away),
 		cmocka_unit_test(a_repeat_that_fails_is_a_failure),
 	};
 
