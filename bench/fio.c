@@ -19,6 +19,12 @@
 #define LOOK_MS 100		/* between two looks at fio's threads */
 #define MOST_BYTES (1 << 20)	/* of what fio prints; it is some 6 KiB */
 
+/*
+ * What the kernel makes of a failed I/O (blk_errors[] in its block/blk-core.c): EIO, ETIMEDOUT, ENOLINK,
+ * EREMOTEIO, ENODATA and EILSEQ. Left alone, fio goes on after the first and the last only.
+ */
+#define IO_ERRORS "5:110:67:121:61:84"
+
 struct words {
 	char **word;
 	size_t count;
@@ -113,6 +119,7 @@ char **bench_fio_words(const struct bench_fio_job *job)
 	/* Reads and writes as one, errors counted and not the end, latencies from submission on. */
 	say(&words, "--unified_rw_reporting=mixed");
 	say(&words, "--continue_on_error=io");
+	say(&words, "--ignore_error=" IO_ERRORS "," IO_ERRORS);
 	say(&words, "--lat_percentiles=1");
 	say(&words, "--clat_percentiles=0");
 	say(&words, "--percentile_list=50:99:99.9");

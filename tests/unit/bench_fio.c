@@ -74,6 +74,7 @@ static void words(void **state)
 	has(line, " --direct=1 ");
 	has(line, " --rw=randread --readonly --bs=4096 --iodepth=32 ");
 	has(line, " --runtime=1500ms --ramp_time=250ms ");
+	has(line, " --ignore_error=5:110:67:121:61:84,5:110:67:121:61:84 ");
 	has_not(line, "fixedbufs");
 	line = words_of("kernel-identity-registered", "read-128k-qd32", "/dev/nvme0n1");
 	has(line, " --fixedbufs --registerfiles ");
