@@ -59,7 +59,8 @@ static int open_path(const char *kind, const char *device, bool writes, struct b
 static int run(struct bench_path *path)
 {
 	struct bench_workload work = {
-		.bytes = (uint32_t)bytes, .depth = (unsigned)depth, .random = randomly, .seed = 1,
+		.bytes = (uint32_t)bytes, .depth = (unsigned)depth, .random = randomly,
+		.seed = randomly ? 1 : 0,	/* in order: from the beginning on */
 	};
 	static struct bench_measured m;
 	int ret;
