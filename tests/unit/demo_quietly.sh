@@ -7,6 +7,7 @@ take() { eval "$(sed -n "/^$1() {/,/^}/p" "$demo")"; }
 take waited
 take quietly
 limit=5
+left=9
 count=0
 check() { # NAME GOT WANTED
 	count=$((count + 1))
@@ -43,6 +44,14 @@ check 'a disturbed one is made again' "$(result)" '2 tries, 0 0'
 plan 30 40 50 99
 quietly try
 check 'three times at most, and then it is marked' "$(result)" '3 tries,* 1 50'
+left=1
+plan 30 40 50 99
+quietly try
+check 'not more often than all together may be' "$(result)" '2 tries,* 1 40'
+plan 30 2 99
+quietly try
+check 'and then every one is made once' "$(result)" '1 tries,* 1 30'
+left=9
 plan 1 99
 check 'what fails, fails' "$(quietly false || echo failed)" failed
 echo "1..$count"
