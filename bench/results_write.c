@@ -212,7 +212,7 @@ int bench_results_write(const struct bench_results *r, const char *path, struct 
 	struct json_object *json = results_json(r, &lost);
 	const char *text = lost ? NULL : json_object_to_json_string_ext(json,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	struct bench_output out;
+	struct bench_output out = { 0 };
 	int rc;
 
 	if (!text)
