@@ -4,7 +4,8 @@
  * entries of commands in flight are still there and say it.
  *
  * The queue pairs' threads go on meanwhile. A slot's key is stored after its entry, so what was read between two
- * looks at the same key belongs to that command. A caller who follows the rule, and has no I/O in this memory, is
+ * looks at the same key belongs to that command. Of a transfer of several commands all memory counts until it has
+ * ended: what was not sent yet will be. A caller who follows the rule, and has no I/O in this memory, is
  * never refused wrongly: no command has it in its data pointer.
  */
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #define PAGE NNVME_PAGE_SIZE
 
-/* A page on the bus and how many more follow it in virtual memory. */
+/* Pages on the bus, each with how many more follow it in virtual memory. */
 struct pieces {
 	struct nnvme_piece *piece;
 	size_t n, max;
@@ -43,21 +44,38 @@ static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t slot)
 	return (struct nnvme_req *)qp->req + slot;
 }
 
-/* The data pointer of the command in @slot, and its list set; false: none is in flight there. */
-static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct nnvme_data *d, uint16_t *list)
+/* What a slot's command was found to be. */
+struct command {
+	int32_t key;
+	bool kept;		/* its entry in the queue is another's */
+	uint16_t list;
+	struct nnvme_data d;
+};
+
+/* Whether what was read of @c since may be another's. A slow key stays when the entry becomes another's. */
+static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&slot_at(qp, slot)->key, __ATOMIC_RELAXED) != c->key ||
+	       (!c->kept && __atomic_load_n(&qp->kept[slot].head, __ATOMIC_RELAXED));
+}
+
+/* The command in @slot; false: none is in flight there. */
+static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct command *c)
 {
 	const struct nnvme_sqe *sqe = (const struct nnvme_sqe *)qp->sq + slot;
 	const struct nnvme_data *kept = &qp->kept[slot];
 	const struct nnvme_req *req = slot_at(qp, slot);
-	int32_t key;
+	struct nnvme_data *d = &c->d;
 
 	do {
-		key = __atomic_load_n(&req->key, __ATOMIC_ACQUIRE);
-		if (key == NNVME_KEY_FREE)
+		c->key = __atomic_load_n(&req->key, __ATOMIC_ACQUIRE);
+		if (c->key == NNVME_KEY_FREE)
 			return false;
-		*list = __atomic_load_n(&req->list, __ATOMIC_RELAXED);
+		c->list = __atomic_load_n(&req->list, __ATOMIC_RELAXED);
 		d->head = __atomic_load_n(&kept->head, __ATOMIC_ACQUIRE);
-		if (d->head) {
+		c->kept = d->head;
+		if (c->kept) {
 			d->prp1 = __atomic_load_n(&kept->prp1, __ATOMIC_RELAXED);
 			d->prp2 = __atomic_load_n(&kept->prp2, __ATOMIC_RELAXED);
 			d->cdw12 = __atomic_load_n(&kept->cdw12, __ATOMIC_RELAXED);
@@ -67,8 +85,7 @@ static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct nnvme_
 			d->prp2 = __atomic_load_n(&sqe->prp2, __ATOMIC_RELAXED);
 			d->cdw12 = __atomic_load_n(&sqe->cdw12, __ATOMIC_RELAXED);
 		}
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__atomic_load_n(&req->key, __ATOMIC_RELAXED) != key);
+	} while (changed(qp, slot, c));
 	return true;
 }
 
@@ -113,16 +130,18 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 {
 	for (; n--; word += 2) {
 		uint64_t bus = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
-		uint64_t end = bus + (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED);
+		uint64_t len = (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED), end = bus + len;
 
+		if (len > NNVME_LEN_MAX)
+			return;		/* none of ours: the list is another command's by now */
 		for (bus &= -PAGE; bus < end; bus += PAGE)
 			add(p, bus, 1);
 	}
 }
 
-static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot,
-			const struct nnvme_data *d, uint16_t list)
+static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
 {
+	const struct nnvme_data *d = &c->d;
 	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(qp->ctrl, (uint32_t)(d->head >> 32));
 	size_t more = (d->prp1 % PAGE + len - 1) / PAGE;
 	uint8_t opcode = (uint8_t)d->head, flags = (uint8_t)(d->head >> 8);
@@ -131,30 +150,40 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 	if (opcode != NNVME_OP_READ && opcode != NNVME_OP_WRITE)
 		return;		/* no data, or only ranges in a list page */
 	if (flags & NNVME_PSDT_SGL) {
-		entry = private_list(qp, slot, d->prp1, list);
+		entry = private_list(qp, slot, d->prp1, c->list);
 		if (d->prp2 >> 56 == NNVME_SGL_DATA)
 			add_sgls(p, (const uint64_t[]){ d->prp1, d->prp2 }, 1);
 		else if (entry)
 			add_sgls(p, entry, (uint32_t)d->prp2 / sizeof(struct nnvme_sgl));
 		return;
 	}
-	entry = more > 1 ? private_list(qp, slot, d->prp2, list) : NULL;
+	entry = more > 1 ? private_list(qp, slot, d->prp2, c->list) : NULL;
 	/* A list of the table describes what follows in virtual memory. */
 	add(p, d->prp1, more > 1 && !entry ? more + 1 : 1);
 	if (more == 1)
 		add(p, d->prp2, 1);
 	else if (entry)
-		add_prps(p, qp, entry, list, more);
+		add_prps(p, qp, entry, c->list, more);
+}
+
+/* Its list may become another command's while it is read: then once more. */
+static void add_slot(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot)
+{
+	const size_t n = p->n;
+	struct command c = { 0 };
+
+	do {
+		p->n = n;
+		if (!read_slot(qp, slot, &c))
+			return;
+		add_command(p, qp, slot, &c);
+	} while (changed(qp, slot, &c));
 }
 
 static void add_qpair(struct pieces *p, const struct nnvme_qpair *qp)
 {
-	struct nnvme_data d = { 0 };
-	uint16_t list;
-
 	for (uint32_t slot = 0; slot < qp->end / 8 + qp->depth; slot++)
-		if (read_slot(qp, slot, &d, &list))
-			add_command(p, qp, slot, &d, list);
+		add_slot(p, qp, slot);
 }
 
 static int by_page(const void *a, const void *b)
@@ -170,12 +199,15 @@ int nnvme_in_flight_to(void *arg, uintptr_t va, size_t len)
 	struct pieces p = { 0 };
 	int ret = 0;
 
-	for (uint32_t i = 0; ctrl->qpairs && i < ctrl->max_qpairs && !ctrl->stopped; i++)
-		if (ctrl->qpairs[i])
-			add_qpair(&p, ctrl->qpairs[i]);
-	if (p.no_memory) {
+	for (uint32_t i = 0; ctrl->qpairs && i < ctrl->max_qpairs && !ctrl->stopped; i++) {
+		if (!ctrl->qpairs[i])
+			continue;
+		add_qpair(&p, ctrl->qpairs[i]);
+		ret |= nnvme_splits_meet(ctrl->qpairs[i], va, len);
+	}
+	if (!ret && p.no_memory) {
 		ret = -ENOMEM;
-	} else if (p.n) {
+	} else if (!ret && p.n) {
 		qsort(p.piece, p.n, sizeof(*p.piece), by_page);
 		ret = nnvme_table_meets(ctrl->space->table, va, len / PAGE, p.piece, p.n);
 	}

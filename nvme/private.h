@@ -260,10 +260,13 @@ struct nnvme_data {
 };
 
 /*
- * in_flight.c: 1 when a command in flight may read or write [va, va + len), registered or hidden; else 0, or
- * -ENOMEM. With ctrl->lock (and the space's, which is why @ctrl has no type here); any thread.
+ * in_flight.c: 1 when a command in flight, or one that its transfer still needs, may read or write
+ * [va, va + len), registered or hidden; else 0, or -ENOMEM. With ctrl->lock (and the space's, which is why @ctrl has no type here); any thread.
  */
 int nnvme_in_flight_to(void *ctrl, uintptr_t va, size_t len);
+
+/* Whether transfers of several commands have any of [va, va + len), sent or not; any thread. */
+bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len);
 
 /* A command of transfer @n has ended as @out says; true when it was the last, with the outcome in @out. */
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out);

@@ -34,6 +34,7 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 		keep(qp, qp->tail, entry_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
 }
 
 /* A spare slot: there are as many as commands in flight, so one is free. They count their own laps. */

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dma/table_build.h"
 #include "nvme/private.h"
@@ -33,11 +32,24 @@ struct nnvme_split {
 };
 
 /*
+ * All memory of a transfer, unlike what is left of it: constant while that is in flight, for other threads to look
+ * at. Whoever reads it between two looks at the same odd number has read one and the same transfer.
+ */
+struct extent {
+	unsigned number;	/* odd: in flight */
+	unsigned n;
+	struct iovec *iov;	/* NULL: va and len */
+	uintptr_t va;
+	size_t len;
+};
+
+/*
  * Numbered from 1, as nnvme_req.split is. Copies of segments are few and there from the start; each that is
  * free leads to the next.
  */
 struct nnvme_splits {
 	uint16_t free;
+	struct extent *extent;		/* of each */
 	struct iovec *free_iov, *iov;
 	struct nnvme_split split[];
 };
@@ -49,9 +61,10 @@ struct nnvme_splits *nnvme_splits_create(unsigned depth)
 
 	if (!s)
 		return NULL;
+	s->extent = calloc(depth + 1, sizeof(*s->extent));
 	s->iov = malloc(copies * NNVME_IOV_MAX * sizeof(*s->iov));
-	if (!s->iov) {
-		free(s);
+	if (!s->extent || !s->iov) {
+		nnvme_splits_destroy(s);
 		return NULL;
 	}
 	for (unsigned i = 0; i < copies; i++) {
@@ -66,8 +79,10 @@ struct nnvme_splits *nnvme_splits_create(unsigned depth)
 
 void nnvme_splits_destroy(struct nnvme_splits *s)
 {
-	if (s)
+	if (s) {
+		free(s->extent);
 		free(s->iov);
+	}
 	free(s);
 }
 
@@ -75,8 +90,69 @@ static void put_iov(struct nnvme_splits *s, struct iovec *iov)
 {
 	if (!iov)
 		return;
-	iov->iov_base = s->free_iov;
+	__atomic_store_n(&iov->iov_base, s->free_iov, __ATOMIC_RELAXED);
 	s->free_iov = iov;
+}
+
+static void begin_extent(struct extent *e, const struct nnvme_split *whole)
+{
+	size_t len = whole->va ? whole->blocks << whole->ns->block_shift : 0;
+
+	__atomic_store_n(&e->n, whole->at.n, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->iov, whole->iov, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->va, whole->va, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->len, len, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->number, e->number + 1, __ATOMIC_RELEASE);
+}
+
+static void end_extent(struct extent *e)
+{
+	__atomic_store_n(&e->number, e->number + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* before anything of it changes */
+}
+
+/* Other threads may still look at those of an earlier transfer there. */
+static void copy_segments(struct iovec *to, const struct iovec *from, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		__atomic_store_n(&to[i].iov_base, from[i].iov_base, __ATOMIC_RELAXED);
+		__atomic_store_n(&to[i].iov_len, from[i].iov_len, __ATOMIC_RELAXED);
+	}
+}
+
+static bool overlap(uintptr_t a, size_t a_len, uintptr_t b, size_t b_len)
+{
+	return b_len && a < b + b_len && b < a + a_len;
+}
+
+static bool extent_meets(const struct extent *e, uintptr_t va, size_t len)
+{
+	const struct iovec *iov = __atomic_load_n(&e->iov, __ATOMIC_RELAXED);
+	unsigned n = __atomic_load_n(&e->n, __ATOMIC_RELAXED);
+
+	if (!iov)
+		return overlap(va, len, __atomic_load_n(&e->va, __ATOMIC_RELAXED),
+			       __atomic_load_n(&e->len, __ATOMIC_RELAXED));
+	for (; n--; iov++)
+		if (overlap(va, len, (uintptr_t)__atomic_load_n(&iov->iov_base, __ATOMIC_RELAXED),
+			    __atomic_load_n(&iov->iov_len, __ATOMIC_RELAXED)))
+			return true;
+	return false;
+}
+
+bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
+{
+	for (unsigned i = 1; i <= qp->depth; i++) {
+		const struct extent *e = &qp->splits->extent[i];
+		unsigned number = __atomic_load_n(&e->number, __ATOMIC_ACQUIRE);
+
+		if (number % 2 == 0 || !extent_meets(e, va, len))
+			continue;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&e->number, __ATOMIC_RELAXED) == number)
+			return true;
+	}
+	return false;
 }
 
 /* 0, or why no command can be submitted now. */
@@ -192,11 +268,14 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 	int ret;
 
 	*s = *whole;
+	begin_extent(&qp->splits->extent[n], whole);
 	ret = submit_some(qp, s, n);
-	if (!ret)
+	if (!ret) {
 		qp->splits->free = next;
-	else
-		s->next = next;
+		return 0;
+	}
+	end_extent(&qp->splits->extent[n]);
+	s->next = next;
 	return ret;
 }
 
@@ -265,7 +344,7 @@ static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
 	if (!whole->iov)
 		return -EAGAIN;
 	splits->free_iov = whole->iov->iov_base;
-	memcpy(whole->iov, whole->at.iov, whole->at.n * sizeof(struct iovec));
+	copy_segments(whole->iov, whole->at.iov, whole->at.n);
 	whole->at.iov = whole->iov;
 	ret = submit_split(qp, whole);
 	if (ret)
@@ -366,6 +445,7 @@ bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completi
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
+	end_extent(&qp->splits->extent[n]);
 	put_iov(qp->splits, s->iov);
 	s->next = qp->splits->free;
 	qp->splits->free = n;

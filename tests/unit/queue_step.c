@@ -1,96 +1,255 @@
 // SPDX-License-Identifier: MIT
 /*
- * Requests for memory that is not registered, while another thread registers and unregisters beside it, at every
- * instruction of nnvme_read() and its kin: refused, and the controller gets nothing.
+ * Memory asked back while the owner of a queue pair goes on, one stepped against the other: a command
+ * that is in flight all the time is always seen, and memory that none uses is never refused.
  */
 #include <sys/mman.h>
 
 #include "driver_rig.h"
+#include "nvme/private.h"
 #include "step.h"
 
 #define PAGE 4096u
-#define REGISTERED 40u	/* page of the MiB that comes and goes: behind the buffers, in their MiB */
+#define PAGES 22u
 
-struct stepped {
+/* With the sanitizers' instructions between them, what could go wrong takes more of them. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STRIDE 29u
+#else
+#define STRIDE 1u
+#endif
+
+struct moment {
 	struct rig r;
 	uint8_t *mem;
-	unsigned kind;
-	bool there;
+	unsigned page, pages;		/* asked about */
 	int result;
+	bool locked;			/* the subject holds ctrl->lock at this point */
 };
 
-static void change(void *arg)
+/* The shortest rings, so that they go round at once, and lists in sets: their commands have slow keys. */
+static void up(struct moment *m, const char *settings, unsigned depth)
 {
-	struct stepped *s = arg;
-	uint8_t *va = s->mem + REGISTERED * PAGE;
-	int ret = s->there ? nnvme_unregister(s->r.ctrl, va, 100 * PAGE, NULL) :
-		nnvme_register(s->r.ctrl, va, 100 * PAGE, NULL);
-
-	assert_int_equal(ret, 0);
-	s->there = !s->there;
+	rig_model(&m->r, settings);
+	m->r.options.own_lists = true;
+	assert_int_equal(rig_open(&m->r), 0);
+	m->r.ns = nnvme_ns_get(m->r.ctrl, 1, NULL);
+	rig_queue(&m->r, depth);
+	m->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(m->mem != MAP_FAILED);
+	/* What is asked about joins no memory before it: the search is short, and so is this test. */
+	for (unsigned i = 0; i < PAGES; i++)
+		if (i != 7 && i != 14)
+			assert_int_equal(nnvme_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
+	rig_step_by_hand(&m->r);
 }
 
-static void request(void *arg)
+static void down(struct moment *m)
 {
-	struct stepped *s = arg;
-	struct rig *r = &s->r;
-	/* before what is registered; from before into it */
-	struct iovec iov[3] = { { s->mem, PAGE }, { s->mem + 2 * PAGE, PAGE }, { s->mem + 5 * PAGE, PAGE } };
+	rig_close(&m->r);
+	munmap(m->mem, PAGES * PAGE);
+	rig_down(&m->r);
+}
 
-	switch (s->kind) {
-	case 0:
-		s->result = nnvme_read(r->qp, r->ns, s->mem, 0, 8, s);
-		break;
-	case 1:
-		s->result = nnvme_write(r->qp, r->ns, s->mem + (REGISTERED - 1) * PAGE, 0, 16, s);
-		break;
-	case 2:
-		s->result = nnvme_read(r->qp, r->ns, s->mem + 20 * PAGE + 512, 0, 40 * 8, s);
-		break;
-	case 3:
-		s->result = nnvme_readv(r->qp, r->ns, iov, 3, 0, s);
-		break;
-	default:
-		s->result = nnvme_readv(r->qp, r->ns, (struct iovec[]){ { s->mem + 4 * PAGE, 40 * PAGE },
-				       { s->mem + 60 * PAGE, PAGE } }, 2, 0, s);
+static void ask(void *arg)
+{
+	struct moment *m = arg;
+
+	m->result = nnvme_in_flight_to(m->r.ctrl, (uintptr_t)m->mem + m->page * PAGE, m->pages * PAGE);
+}
+
+static void read_pages(struct moment *m, unsigned page, unsigned pages)
+{
+	assert_int_equal(nnvme_read(m->r.qp, m->r.ns, m->mem + page * PAGE, 0, pages * 8, m), 0);
+}
+
+static void read_one(void *arg)
+{
+	read_pages(arg, 16, 1);
+}
+
+/* One stays in flight while the ring goes round: the next to be submitted takes its place there. */
+static void hold_one(struct moment *m, unsigned pages)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+
+	hold.times = 1;
+	model_inject_clear(m->r.m);
+	model_inject(m->r.m, &hold);
+	read_pages(m, m->page, pages);
+	nnvme_ring(m->r.qp);
+	model_drain(m->r.m);
+	assert_int_equal(model_held(m->r.m), 1);
+	for (unsigned i = 1; i < m->r.qp->end / 8; i++) {
+		read_pages(m, 17, 1);
+		rig_wait(&m->r);
 	}
 }
 
-static void unregistered_memory_is_refused_at_every_instruction(void **state)
+static void take_all(struct moment *m)
 {
-	struct stepped s = { 0 };
-	struct rig *r = &s.r;
+	struct nnvme_completion done;
 
-	rig_up(r, "size=64m,mdts=9,run=16", 8);
-	s.mem = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_true(s.mem != MAP_FAILED);
-	s.mem += -(uintptr_t)s.mem % (256 * PAGE);
-	rig_step_by_hand(r);
-	for (unsigned i = 0; i < 10; i++) {
-		struct step step = { .subject = request, .between = { change }, .arg = &s };
-		uint64_t before = rig_commands(r);
-		unsigned points = 0;
+	model_release(m->r.m, MODEL_FIFO);
+	nnvme_ring(m->r.qp);
+	while (nnvme_in_flight(m->r.qp))
+		if (rig_poll(&m->r, &done, 1))
+			assert_int_equal(done.status, 0);
+}
 
-		s.kind = i / 2;
-		for (bool more = true; more; step.at[0]++, points++) {
-			if (s.there != (i % 2))
-				change(&s);
-			more = step_run(&step);
-			assert_int_equal(s.result, -EFAULT);
-			assert_int_equal(nnvme_in_flight(r->qp), 0);
+/* Its entry in the submission queue becomes another's under the eyes of the search. */
+static void an_entry_that_is_written_over(void **state)
+{
+	struct moment m = { .page = 8, .pages = 1 };
+	struct step s = { .subject = ask, .between = { read_one }, .arg = &m };
+
+	up(&m, "size=64m,run=16,mqes=2", 2);
+	for (unsigned pages = 1; pages <= 3; pages += 2) {	/* a plain key, a slow one */
+		bool more = true;
+
+		for (s.at[0] = 0; more; s.at[0] += pages == 1 ? 11 * STRIDE : STRIDE) {
+			hold_one(&m, pages);
+			more = step_run(&s);
+			assert_int_equal(m.result, 1);
+			take_all(&m);
 		}
-		assert_true(points > 40);
-		nnvme_ring(r->qp);
-		model_drain(r->m);
-		assert_int_equal(rig_commands(r), before);
+		assert_true(s.at[0] > 100);
 	}
-	rig_down(r);
+	down(&m);
+}
+
+static void read_scattered(struct moment *m)
+{
+	struct iovec iov[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		iov[i] = (struct iovec){ m->mem + 2 * i * PAGE + 512, 1024 };
+	assert_int_equal(nnvme_readv(m->r.qp, m->r.ns, iov, 3, 0, m), 0);
+}
+
+/* The scattered one has ended, and its list serves another. */
+static void read_next(void *arg)
+{
+	struct moment *m = arg;
+	struct nnvme_completion done;
+
+	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 1);
+	read_pages(m, 8, 5);
+}
+
+static void a_list_that_is_written_over(void **state)
+{
+	struct moment m = { .page = 15, .pages = 1 };
+	struct step s = { .subject = ask, .between = { read_next }, .arg = &m };
+	bool more = true;
+
+	up(&m, "size=64m,mode=iommu,mqes=1,sgls=1", 1);
+	for (s.at[0] = 0; more; s.at[0] += 13 * STRIDE) {
+		read_scattered(&m);
+		nnvme_ring(m.r.qp);
+		model_drain(m.r.m);
+		more = step_run(&s);
+		assert_int_equal(m.result, 0);
+		take_all(&m);
+	}
+	assert_true(s.at[0] > 100);
+	down(&m);
+}
+
+static void poll_one(void *arg)
+{
+	struct moment *m = arg;
+	struct nnvme_completion done;
+
+	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 0);	/* not yet the last of its commands */
+}
+
+/* A transfer has no command in flight for a moment: the one before has ended, the next is not there yet. */
+static void a_transfer_between_its_commands(void **state)
+{
+	struct moment m = { .page = 20, .pages = 1 };
+	struct step s = { .subject = poll_one, .between = { ask }, .arg = &m };
+	bool more = true;
+
+	up(&m, "size=64m,mdts=1,mqes=1", 1);
+	for (s.at[0] = 0; more; s.at[0] += STRIDE) {
+		read_pages(&m, 18, 4);
+		nnvme_ring(m.r.qp);
+		model_drain(m.r.m);
+		m.result = -1;
+		more = step_run(&s);
+		assert_int_equal(m.result, more ? 1 : -1);
+		take_all(&m);
+	}
+	assert_true(s.at[0] > 50);
+	down(&m);
+}
+
+/* Another thread's stop, which holds the lock, comes to its end without proof. */
+static void fail_to_stop(void *arg)
+{
+	struct moment *m = arg;
+
+	m->locked = pthread_mutex_trylock(&m->r.ctrl->lock);
+	if (m->locked)
+		return;
+	m->r.ctrl->unstoppable = true;
+	pthread_mutex_unlock(&m->r.ctrl->lock);
+}
+
+static void *at(struct moment *m)
+{
+	return m->mem + m->page * PAGE;
+}
+
+static void unregister(void *arg)
+{
+	struct moment *m = arg;
+
+	m->result = nnvme_unregister(m->r.ctrl, at(m), PAGE, NULL);
+}
+
+static void free_memory(void *arg)
+{
+	struct moment *m = arg;
+
+	m->result = nnvme_free(m->r.ctrl, m->mem);
+}
+
+static void memory_of_a_controller_that_could_not_be_stopped(void **state)
+{
+	struct moment m = { .page = 15 };
+	struct step s = { .between = { fail_to_stop }, .arg = &m };
+
+	up(&m, "size=64m", 1);
+	s.subject = unregister;
+	for (m.locked = false; !m.locked; s.at[0]++) {
+		assert_true(step_run(&s));
+		assert_int_equal(m.result, m.locked ? 0 : -EBUSY);
+		m.r.ctrl->unstoppable = false;
+	}
+	assert_true(s.at[0] > 5);
+	down(&m);
+
+	rig_up(&m.r, "size=64m", 1);
+	m.mem = rig_alloc(&m.r, PAGE);
+	s.subject = free_memory;
+	for (s.at[0] = 0, m.locked = false; !m.locked; s.at[0]++) {
+		assert_true(step_run(&s));
+		assert_int_equal(m.result, m.locked ? 0 : -EBUSY);
+		m.r.ctrl->unstoppable = false;
+	}
+	assert_true(s.at[0] > 5);
+	rig_down(&m.r);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unregistered_memory_is_refused_at_every_instruction),
+		cmocka_unit_test(an_entry_that_is_written_over),
+		cmocka_unit_test(a_transfer_between_its_commands),
+		cmocka_unit_test(memory_of_a_controller_that_could_not_be_stopped),
+		cmocka_unit_test(a_list_that_is_written_over),
 	};
 
 	if (STEP_MISSING) {

@@ -138,6 +138,27 @@ static void scattered(const char *settings)
 	down(&u);
 }
 
+/* Most of them is not in any command yet when the first of them is looked for. */
+static void transfers_of_many_commands(void **state)
+{
+	struct unregister u;
+	struct iovec iov[200];
+
+	up(&u, "size=64m,mdts=2,run=16", 3);
+	for (unsigned i = 0; i < 200; i++)
+		iov[i] = (struct iovec){ u.mem + (i * 7 % 1000) * PAGE, PAGE };
+	for (unsigned round = 0; round < 2; round++) {
+		one(&u, &(struct iovec){ u.mem + 5 * PAGE + 512, 300 * PAGE }, 1, round);
+		one(&u, iov, 200, round);
+	}
+	down(&u);
+	up(&u, "size=64m,mdts=2,run=16,sgls=1", 3);
+	for (unsigned i = 0; i < 200; i++)
+		iov[i] = (struct iovec){ u.mem + (i * 7 % 1000) * PAGE + 1024, 512 };
+	one(&u, iov, 200, false);
+	down(&u);
+}
+
 static void each_kind_of_request_without_an_iommu(void **state)
 {
 	each_kind("size=64m,mdts=9,run=16");
@@ -265,6 +286,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(each_kind_of_request_without_an_iommu),
 		cmocka_unit_test(each_kind_of_request_behind_an_iommu),
 		cmocka_unit_test(scatter_gather_lists),
+		cmocka_unit_test(transfers_of_many_commands),
 		cmocka_unit_test(a_command_older_than_the_ring),
 		cmocka_unit_test(allocated_memory_too),
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),
