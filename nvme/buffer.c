@@ -95,51 +95,54 @@ static bool release(struct nnvme_buffer *b, size_t first)
 }
 
 /* A chunk without allocations goes back whole. */
-static int give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link, struct nnvme_err *err)
+static void give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link)
 {
 	struct nnvme_buffer *b = *link;
-	int ret = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL, NULL, err);
+	struct nnvme_err err;
 
-	b->leaving = ret;
-	if (ret)
-		return ret;
+	b->leaving = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL, NULL, &err);
+	if (b->leaving) {
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);
+		return;
+	}
 	*link = b->next;
 	nnvme_memory_put(&b->mem);
 	free(b);
+}
+
+static int free_locked(struct nnvme_ctrl *ctrl, void *va)
+{
+	struct nnvme_buffer **link = &ctrl->buffers, *b;
+	size_t page = 0;
+	int busy;
+
+	for (; (b = *link); link = &b->next) {
+		page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
+		if (page < b->pages)
+			break;
+	}
+	if (!b || b->state[page] != START)
+		return 0;
+	busy = nnvme_space_busy(ctrl->space, va, pages_of(b, page) * NNVME_PAGE_SIZE, nnvme_in_flight_to, ctrl);
+	if (busy)
+		return busy < 0 ? busy : -EBUSY;
+	if (release(b, page))
+		give_back(ctrl, link);
 	return 0;
 }
 
 int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
 {
-	struct nnvme_buffer **link, *b;
-	struct nnvme_err err;
-	int ret = 0, busy = 0;
+	int ret;
 
 	if (!va)
 		return 0;
-	if (ctrl->unstoppable)
-		return -EBUSY;
 	nnvme_lock(&ctrl->lock);
 	nnvme_lock(&ctrl->buffer_lock);
-	for (link = &ctrl->buffers; (b = *link); link = &b->next) {
-		size_t page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
-
-		if (page >= b->pages)
-			continue;
-		if (b->state[page] == START)
-			busy = nnvme_space_busy(ctrl->space, va, pages_of(b, page) * NNVME_PAGE_SIZE,
-						nnvme_in_flight_to, ctrl);
-		if (b->state[page] == START && !busy && release(b, page))
-			ret = give_back(ctrl, link, &err);
-		break;
-	}
+	ret = ctrl->unstoppable ? -EBUSY : free_locked(ctrl, va);
 	nnvme_unlock(&ctrl->buffer_lock);
 	nnvme_unlock(&ctrl->lock);
-	if (busy)
-		return busy < 0 ? busy : -EBUSY;
-	if (ret)
-		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);
-	return 0;
+	return ret;
 }
 
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl)

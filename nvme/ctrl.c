@@ -252,12 +252,13 @@ int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme
 {
 	int ret;
 
-	if (ctrl->unstoppable)
-		return nnvme_fail(err, -EBUSY, "%s could not be stopped and may still write to the "
-				  "%#zx bytes at %#zx; keep them until nnvme_ctrl_close() succeeds",
-				  ctrl->dev->name, len, (size_t)va);
 	nnvme_lock(&ctrl->lock);
-	ret = nnvme_space_remove(ctrl->space, va, len, nnvme_in_flight_to, ctrl, err);
+	if (ctrl->unstoppable)
+		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped and may still write to the "
+				 "%#zx bytes at %#zx; keep them until nnvme_ctrl_close() succeeds",
+				 ctrl->dev->name, len, (size_t)va);
+	else
+		ret = nnvme_space_remove(ctrl->space, va, len, nnvme_in_flight_to, ctrl, err);
 	nnvme_unlock(&ctrl->lock);
 	return ret;
 }
