@@ -94,12 +94,17 @@ static bool release(struct nnvme_buffer *b, size_t first)
 	return !memchr(b->state, START, b->pages);
 }
 
-/* A chunk without allocations goes back whole. */
+/*
+ * A chunk without allocations goes back whole; or it stays for the next ones, if somebody reads or writes what he
+ * has freed.
+ */
 static void give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link)
 {
 	struct nnvme_buffer *b = *link;
 	struct nnvme_err err;
 
+	if (nnvme_space_busy(ctrl->space, b->mem.va, b->mem.len, nnvme_in_flight_to, ctrl))
+		return;
 	b->leaving = nnvme_space_remove(ctrl->space, b->mem.va, b->mem.len, NULL, NULL, &err);
 	if (b->leaving) {
 		nnvme_log(ctrl, NNVME_LOG_WARNING, "%s", err.text);

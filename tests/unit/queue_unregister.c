@@ -229,6 +229,27 @@ static void allocated_memory_too(void **state)
 	rig_down(&r);
 }
 
+/* Read to what was freed already: nobody else gets the memory meanwhile, not the kernel either. */
+static void memory_that_is_used_after_it_was_freed(void **state)
+{
+	struct rig r;
+	uint8_t *a, *b, *c;
+
+	rig_up(&r, "size=64m,mdts=9,run=16", 8);
+	a = rig_alloc(&r, PAGE);
+	b = rig_alloc(&r, PAGE);
+	rig_step_by_hand(&r);
+	assert_int_equal(nnvme_free(r.ctrl, a), 0);
+	assert_int_equal(nnvme_read(r.qp, r.ns, a, 0, 8, &r), 0);
+	assert_int_equal(nnvme_free(r.ctrl, b), 0);
+	assert_int_equal(rig_wait(&r).status, 0);
+	c = rig_alloc(&r, PAGE);
+	assert_ptr_equal(c, a);
+	assert_int_equal(nnvme_free(r.ctrl, c), 0);
+	assert_int_equal(nnvme_read(r.qp, r.ns, a, 0, 8, &r), -EFAULT);
+	rig_down(&r);
+}
+
 /* I/O by one thread, registration of other memory by another: never refused, never in the way. */
 struct busy_thread {
 	struct unregister *u;
@@ -289,6 +310,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(transfers_of_many_commands),
 		cmocka_unit_test(a_command_older_than_the_ring),
 		cmocka_unit_test(allocated_memory_too),
+		cmocka_unit_test(memory_that_is_used_after_it_was_freed),
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),
 	};
 
