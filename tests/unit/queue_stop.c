@@ -157,6 +157,34 @@ static void what_was_completed_was_completed(void **state)
 	all_is_over(&s);
 }
 
+/* Where earlier commands had one; these have none. */
+static void there_is_no_result(void **state)
+{
+	struct model_rule fail = model_rule(MODEL_FAIL);
+	struct nnvme_completion done;
+	struct stop s;
+
+	up(&s, "mqes=7", 4);
+	fail.status = RIG_DNR(NVME_SC_INTERNAL);
+	fail.result = 0x1234;
+	model_inject(s.r.m, &fail);
+	for (unsigned i = 0; i < 16; i++) {
+		read_blocks(&s, 0, 1);
+		done = rig_wait(&s.r);
+		assert_int_equal(done.status, fail.status);
+		assert_int_equal(done.result, fail.result);
+	}
+	model_inject_clear(s.r.m);
+	hold_everything(&s);
+	read_blocks(&s, 0, 1);
+	stop(&s);
+	while (!nnvme_poll(s.r.qp, &done, 1))
+		;
+	assert_int_equal(done.status, ABORTED);
+	assert_int_equal(done.result, 0);
+	all_is_over(&s);
+}
+
 /* Transfers of several commands, lists of their own, a spare slot; and what was written but not rung. */
 static void all_kinds_come_back(void **state)
 {
@@ -308,7 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(commands_in_flight_come_back_aborted), TEST(what_was_completed_was_completed),
-		TEST(all_kinds_come_back), TEST(a_full_queue_says_so_too), TEST(a_sleeper_wakes_up),
+		TEST(there_is_no_result), TEST(all_kinds_come_back), TEST(a_full_queue_says_so_too), TEST(a_sleeper_wakes_up),
 		TEST(a_polling_thread_comes_to_its_end), TEST(a_controller_that_goes_on_keeps_its_commands),
 	};
 
