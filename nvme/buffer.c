@@ -95,8 +95,8 @@ static bool release(struct nnvme_buffer *b, size_t first)
 }
 
 /*
- * A chunk without allocations goes back whole; or it stays for the next ones, if somebody reads or writes what he
- * has freed.
+ * A chunk without allocations goes back whole; or it stays for the next ones, if somebody reads or
+ * writes what was freed.
  */
 static void give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link)
 {

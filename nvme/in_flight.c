@@ -3,10 +3,10 @@
  * Which memory the commands in flight read and write. Nothing is counted per I/O for it: the submission queue
  * entries of commands in flight are still there and say it.
  *
- * The queue pairs' threads go on meanwhile. A slot's key is stored after its entry, so what was read between two
- * looks at the same key belongs to that command. Of a transfer of several commands all memory counts until it has
- * ended: what was not sent yet will be. A caller who follows the rule, and has no I/O in this memory, is
- * never refused wrongly: no command has it in its data pointer.
+ * The queue pairs' threads go on meanwhile. A slot's key is stored after its entry, so what was read
+ * between two looks at the same key belongs to that command. Of a transfer of several commands all
+ * memory counts until it has ended: what was not sent yet will be. A caller who follows the rule, and
+ * has no I/O in this memory, is never refused wrongly: no command has it in its data pointer.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +52,10 @@ struct command {
 	struct nnvme_data d;
 };
 
-/* Whether what was read of @c since may be another's. A slow key stays when the entry becomes another's. */
+/*
+ * Whether what was read of @c may be another's by now. A slow key stays the same when the entry
+ * becomes another's.
+ */
 static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -139,7 +142,8 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 	}
 }
 
-static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
+static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot,
+			const struct command *c)
 {
 	const struct nnvme_data *d = &c->d;
 	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(qp->ctrl, (uint32_t)(d->head >> 32));

@@ -32,8 +32,8 @@ struct nnvme_split {
 };
 
 /*
- * All memory of a transfer, unlike what is left of it: constant while that is in flight, for other threads to look
- * at. Whoever reads it between two looks at the same odd number has read one and the same transfer.
+ * All memory of a transfer, unlike what is left of it: constant while that is in flight, for other
+ * threads to look at. What was read between two looks at the same odd number belongs together.
  */
 struct extent {
 	unsigned number;	/* odd: in flight */
