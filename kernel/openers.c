@@ -11,6 +11,8 @@
 
 #include "kernel/sys.h"
 
+#define PAUSE_MS 20
+
 int nnvme_nodes_add(struct nnvme_nodes *nodes, const char *name, mode_t type, const char *number)
 {
 	struct nnvme_node node = { .type = type }, *more;
@@ -52,7 +54,8 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 		return nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
 	for (size_t i = 0; i < nodes->count; i++) {
 		n = strlen(nodes->list[i].name);
-		if (!strncmp(path, nodes->list[i].name, n) && (!path[n] || path[n] == ' '))
+		/* Behind it "(deleted)", and a blank that may be escaped. */
+		if (!strncmp(path, nodes->list[i].name, n) && strchr(" \\", path[n]))
 			return &nodes->list[i];
 	}
 	return NULL;
@@ -63,10 +66,12 @@ struct scan {
 	const struct nnvme_nodes *nodes;
 	const int *ours;
 	int nr_ours;
+	unsigned patience;	/* how many more pauses there are to be */
 	int pid;		/* whose turn it is */
 	bool nameless;		/* he has a device of VFIO's that is not known by a node */
 	bool other_group;	/* which may be of this group */
 	bool unseen;		/* there are processes that we may not look at */
+	int silent;		/* one whose io_uring doesn't say which files it has, or 0 */
 	const char *how;	/* "open" or "mapped"; NULL: nothing is found */
 	char what[64];		/* which */
 };
@@ -99,26 +104,83 @@ static void look_at_path(struct scan *s, const char *link, const char *how)
 	}
 }
 
+/* Linux says all about a ring or nothing since 6.17, and has no line for an empty place since 6.14. */
+static bool says_all_or_nothing(void)
+{
+	unsigned major = 0, minor = 0;
+	char release[64];
+
+	nnvme_sys_read(release, sizeof(release), "/proc/sys/kernel/osrelease");
+	sscanf(release, "%u.%u", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 17);
+}
+
+/*
+ * The lines about files in a ring's text (io_uring/fdinfo.c): "UserFiles:\t2", and then one for each.
+ * NULL when the kernel did not show them, because the ring was busy.
+ */
+static const char *find_files(const char *text)
+{
+	const char *line = strstr(text, "UserFiles:");
+	unsigned places, index;
+
+	if (!line || sscanf(line, "UserFiles: %u", &places) != 1)
+		return NULL;
+	line += strcspn(line, "\n");
+	line += *line == '\n';
+	return !places || sscanf(line, "%u:", &index) == 1 || says_all_or_nothing() ? line : NULL;
+}
+
+/* "    0: /dev/nvme0n1"; before Linux 6.14 "    0: nvme0n1", wherever that is. */
+static const struct nnvme_node *node_of_file(const struct nnvme_nodes *nodes, const char *line)
+{
+	char path[256] = "";
+
+	if (sscanf(line, "%*u: %255[^\n]", path) != 1 || *path == '/')
+		return *path ? nnvme_nodes_find_path(nodes, path) : NULL;
+	for (size_t i = 0; i < nodes->count; i++)
+		if (!strcmp(path, strrchr(nodes->list[i].name, '/') + 1))
+			return &nodes->list[i];
+	return NULL;
+}
+
+static void look_at_files(struct scan *s, const char *line)
+{
+	unsigned index;
+
+	while (!s->how && sscanf(line, "%u:", &index) == 1) {
+		const struct nnvme_node *node = node_of_file(s->nodes, line);
+
+		if (node) {
+			s->how = "open in an io_uring";
+			strcpy(s->what, node->name);
+		}
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+}
+
 /* Files that are registered with an io_uring stay open when their descriptors are closed. */
 static int look_at_ring(struct scan *s, const char *dir, const char *name)
 {
-	const struct nnvme_node *node;
-	char *text, path[256];
-	int rc = nnvme_sys_read_all(&text, "%sinfo/%s", dir, name);
+	const char *files = NULL;
+	char *text;
+	int rc;
 
-	if (rc)
-		return rc;
-	for (char *line = text; line && !s->how; line = strchr(line, '\n')) {
-		line += *line == '\n';	/* "    0: /dev/nvme0n1" (io_uring/fdinfo.c) */
-		node = sscanf(line, "%*u: %255[^\n]", path) == 1 && *path == '/' ?
-		       nnvme_nodes_find_path(s->nodes, path) : NULL;
-		if (!node)
-			continue;
-		s->how = "open in an io_uring";
-		strcpy(s->what, node->name);
+	for (;;) {
+		rc = nnvme_sys_read_all(&text, "%sinfo/%s", dir, name);
+		files = rc ? NULL : find_files(text);
+		if (files)
+			look_at_files(s, files);
+		free(text);
+		if (rc || files || !s->patience)
+			break;
+		s->patience--;
+		nnvme_sys.pause(PAUSE_MS);
 	}
-	free(text);
-	return 0;
+	if (!rc && !files)
+		s->silent = s->pid;
+	return rc;
 }
 
 /* One descriptor or mapping: a link in a directory of procfs. 0 or -errno. */
@@ -225,6 +287,8 @@ static int look_at_all(struct scan *s)
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, "/proc"), rc = n < 0 ? n : 0;
 
+	s->unseen = false;
+	s->silent = 0;
 	for (int i = 0; i < n && !rc && !s->how; i++) {
 		const char *name = names[i]->d_name;
 
@@ -237,21 +301,62 @@ static int look_at_all(struct scan *s)
 	return rc ? rc : s->unseen && !s->how ? -EACCES : 0;
 }
 
-int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
-			    struct nnvme_err *err)
+/* Somebody is found: wait for as long as there is patience. 0, and s->how says whether he still has it. */
+static int wait_for_end(struct scan *s)
 {
-	struct scan s = { .nodes = nodes, .ours = ours, .nr_ours = count };
-	char comm[32];
-	int rc = look_at_all(&s);
+	int rc = 0;
 
-	if (!s.how)
-		return rc;
-	if (s.pid == getpid())
+	while (!rc && s->how && s->patience) {
+		s->patience--;
+		nnvme_sys.pause(PAUSE_MS);
+		s->how = NULL;
+		rc = look_at_process(s);
+	}
+	return rc;
+}
+
+/* Only of disks, and what belongs to them: nobody registers VFIO's nodes with an io_uring. */
+static bool has_disk(const struct nnvme_nodes *nodes)
+{
+	for (size_t i = 0; i < nodes->count; i++)
+		if (nodes->list[i].type == S_IFBLK)
+			return true;
+	return false;
+}
+
+static int refuse(const struct scan *s, struct nnvme_err *err)
+{
+	const char *bdf = s->nodes->bdf;
+	int pid = s->how ? s->pid : s->silent;
+	char comm[32];
+
+	if (pid == getpid() && s->how)
 		return nnvme_fail(err, -EBUSY, "%s is in use: this program itself has %s %s; close it "
-				  "first", nodes->bdf, s.what, s.how);
-	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", s.pid);
-	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first",
-			  nodes->bdf, s.pid, comm, s.what, s.how);
+				  "first", bdf, s->what, s->how);
+	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", pid);
+	if (!s->how)
+		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: an io_uring of process %d (%s) does "
+				  "not say which files it has; try again, or end that first", bdf, pid, comm);
+	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first", bdf, pid,
+			  comm, s->what, s->how);
+}
+
+int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
+			    unsigned patience_ms, struct nnvme_err *err)
+{
+	struct scan s = {
+		.nodes = nodes, .ours = ours, .nr_ours = count, .patience = patience_ms / PAUSE_MS,
+	};
+	bool found;
+	int rc;
+
+	do {	/* whoever came meanwhile may be one of those who have had their turn */
+		rc = look_at_all(&s);
+		found = s.how;
+		if (found)
+			rc = wait_for_end(&s);
+	} while (!rc && found && !s.how);
+	return s.how || (!rc && s.silent && has_disk(nodes)) ? refuse(&s, err) : rc;
 }
 
 int nnvme_nodes_opener(const struct nnvme_nodes *nodes, char comm[32])

@@ -45,13 +45,13 @@ const struct nnvme_node *nnvme_nodes_find(const struct nnvme_nodes *nodes, mode_
 const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, const char *path);
 
 /*
- * -EBUSY, with who it is in @err, while a process has one of @nodes open or mapped. This process's
- * own descriptors @ours don't count. 0 nobody; -EACCES nobody whom this user may look at, and there
- * are others (root sees all); another -errno when it couldn't be found out. @err is written with
- * -EBUSY only.
+ * -EBUSY, with who it is in @err, while a process has one of @nodes open or mapped, and after
+ * @patience_ms still has. This process's own descriptors @ours don't count. 0 nobody; -EACCES nobody
+ * whom this user may look at, and there are others (root sees all); another -errno when it couldn't
+ * be found out. @err is written with -EBUSY only.
  */
 int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
-			    struct nnvme_err *err);
+			    unsigned patience_ms, struct nnvme_err *err);
 
 /* The same to find him: his process ID (0: nobody, or not to be seen) and his name. */
 int nnvme_nodes_opener(const struct nnvme_nodes *nodes, char comm[32]);

@@ -283,12 +283,7 @@ static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, s
 	if (rc && rc != -ENOENT)	/* a kernel without these */
 		return rc;
 	/* udev looks at a disk that has just come: give it half a second. */
-	for (int tries = 0; tries < 25; tries++) {
-		rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, err);
-		if (rc != -EBUSY)
-			break;
-		nnvme_sys.pause(20);
-	}
+	rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, 500, err);
 	return rc == -EACCES || rc == -EPERM ?
 	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be looked at; "
 			  "run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
@@ -439,7 +434,7 @@ int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, bool strict, struct
 	int rc = nnvme_pci_nodes(info, &nodes);
 
 	if (!rc) {
-		rc = nnvme_nodes_refuse_open(&nodes, NULL, 0, err);
+		rc = nnvme_nodes_refuse_open(&nodes, NULL, 0, 0, err);
 		nnvme_nodes_free(&nodes);
 	}
 	if (rc == -EBUSY)

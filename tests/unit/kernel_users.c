@@ -276,17 +276,52 @@ static void open_in_this_program(void **state)
 	assert_unused();
 }
 
-/* The descriptor is closed, and the file registered. */
-static void open_in_a_ring(void **state)
+/* The descriptor is closed, and the file registered. What the kernel says of that: io_uring/fdinfo.c. */
+static void ring_says(const char *text)
 {
 	fake_link("anon_inode:[io_uring]", "/proc/77/fd/4");
 	fake_file("uring\n", "/proc/77/comm");
-	fake_file("pos:\t0\nSqThread:\t-1\nUserFiles:\t2\n    0: /dev/null\n    1: /dev/nvme1n1\n"
-		  "UserBufs:\t0\n", "/proc/77/fdinfo/4");
+	fake_file(text, "/proc/77/fdinfo/4");
+}
+
+static void open_in_a_ring(void **state)
+{
+	ring_says("pos:\t0\nSqThread:\t-1\nUserFiles:\t2\n    0: /dev/null\n    1: /dev/nvme1n1\n"
+		  "UserBufs:\t0\n");
 	assert_unused();
-	fake_file("UserFiles:\t2\n    0: /dev/null\n    1: /dev/nvme0n1\nUserBufs:\t0\n",
-		  "/proc/77/fdinfo/4");
+	ring_says("UserFiles:\t2\n    0: /dev/null\n    1: /dev/nvme0n1\nUserBufs:\t0\n");
 	assert_used("process 77 (uring) has /dev/nvme0n1 open in an io_uring", "end that");
+	ring_says("UserFiles:\t1\n    0: /dev/ng0n1\\040(deleted)\nUserBufs:\t0\n");
+	assert_used("process 77 (uring) has /dev/ng0n1 open in an io_uring", "end that");
+}
+
+/* Before Linux 6.14 without the directory, and with a line for an empty place. */
+static void open_in_an_older_ring(void **state)
+{
+	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n10\nUserBufs:\t1\n    0: 0x7f00/4096\n");
+	assert_unused();
+	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n1\nUserBufs:\t0\n");
+	assert_used("process 77 (uring) has /dev/nvme0n1 open in an io_uring", "end that");
+}
+
+/* The kernel leaves the files out while the ring is locked; from Linux 6.17 on all of it. */
+static void ring_is_busy(void **state)
+{
+	ring_says("pos:\t0\nUserFiles:\t0\nUserBufs:\t0\n");
+	assert_unused();
+	ring_says("pos:\t0\nUserFiles:\t2\nUserBufs:\t0\nPollList:\n");
+	assert_used("an io_uring of process 77 (uring) does not say", "try again");
+	fake_file("7.3.4\n", "/proc/sys/kernel/osrelease");
+	assert_unused();
+	ring_says("pos:\t0\nflags:\t02000002\n");
+	assert_used("an io_uring of process 77 (uring) does not say", "try again");
+	fake.pauses = 0;
+	fake.until_pause = 3;
+	fake.at_pause = "/proc/77";
+	assert_unused();
+	fake_bind_vfio(FAKE_NOIOMMU);
+	ring_says("pos:\t0\nflags:\t02000002\n");
+	assert_unused();	/* no disk that it could have */
 }
 
 /* udev looks at a new disk for a moment. */
@@ -297,6 +332,23 @@ static void udev_has_it_open(void **state)
 	fake.at_pause = "/proc/77";
 	assert_unused();
 	assert_int_equal(fake.pauses, 3);
+}
+
+/* While one is waited for, all the others are not asked again. */
+static void waiting_is_cheap(void **state)
+{
+	for (int pid = 10; pid < 30; pid++)
+		for (int fd = 0; fd < 10; fd++)
+			fake_link("/dev/null", "/proc/%d/fd/%d", pid, fd);
+	fake.calls = 0;
+	assert_unused();
+	long calls = fake.calls;
+
+	opened_by_77("/dev/nvme0n1");
+	fake.calls = 0;
+	assert_used("process 77 (dd) has /dev/nvme0n1 open", "end that");
+	assert_in_range(fake.pauses, 20, 30);
+	assert_in_range(fake.calls, 1, 2 * calls);
 }
 
 static void resource_mapped(void **state)
@@ -425,7 +477,9 @@ int main(void)
 		TEST(each_call_fails), TEST(disk_open), TEST(disk_open_by_another_name),
 		TEST(partition_open), TEST(generic_nodes_open), TEST(multipath_nodes_open),
 		TEST(disk_mapped), TEST(open_in_a_thread), TEST(open_in_this_program),
-		TEST(open_in_a_ring), TEST(udev_has_it_open), TEST(resource_mapped), TEST(uio_open), TEST(loop_over_it),
+		TEST(open_in_a_ring), TEST(open_in_an_older_ring), TEST(ring_is_busy),
+		TEST(udev_has_it_open), TEST(waiting_is_cheap), TEST(resource_mapped), TEST(uio_open),
+		TEST(loop_over_it),
 		TEST(loop_without_a_node), TEST(nvmet_offers_it), TEST(scsi_target_has_it),
 		TEST(no_node), TEST(in_a_container), TEST(processes_hidden),
 		TEST(each_call_fails_before_a_program),
