@@ -270,8 +270,8 @@ static int check_block_users(struct search *s, const struct nnvme_nodes *nodes)
 	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, user.what);
 }
 
-/* Processes that open disks as everybody may. Those of other containers are not to be seen. */
-static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
+/* Processes of other containers are not to be seen. */
+static int check_sight(const char *bdf, struct nnvme_err *err)
 {
 	char space[32];
 	int rc = nnvme_sys_link(space, sizeof(space), "/proc/self/ns/pid");
@@ -280,7 +280,15 @@ static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, s
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
 				  "container can be seen (a PID namespace); run it outside of that, or "
 				  "with the machine's (--pid=host)", bdf);
-	if (rc && rc != -ENOENT)	/* a kernel without these */
+	return rc == -ENOENT ? 0 : rc;	/* a kernel without these */
+}
+
+/* Processes that open disks as everybody may. */
+static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
+{
+	int rc = check_sight(bdf, err);
+
+	if (rc)
 		return rc;
 	/* udev looks at a disk that has just come: give it half a second. */
 	rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, 500, err);
@@ -431,8 +439,10 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err)
 int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, bool strict, struct nnvme_err *err)
 {
 	struct nnvme_nodes nodes;
-	int rc = nnvme_pci_nodes(info, &nodes);
+	int rc = strict ? check_sight(info->bdf, err) : 0;
 
+	if (!rc)
+		rc = nnvme_pci_nodes(info, &nodes);
 	if (!rc) {
 		rc = nnvme_nodes_refuse_open(&nodes, NULL, 0, 0, err);
 		nnvme_nodes_free(&nodes);

@@ -351,6 +351,18 @@ static void unbind_what_is_mapped(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
 }
 
+/* Who has it may be outside: the kernel would wait for his end, and with it this program. */
+static void unbind_in_a_container(void **state)
+{
+	struct nnvme_err err;
+
+	fake_bind_vfio(FAKE_IOMMU);
+	fake_link("pid:[4026532000]", "/proc/self/ns/pid");
+	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err, "--pid=host");
+	assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, &err), 0);
+}
+
 /* What came out of a group's node has no name of its own; the group's may be closed. */
 static void unbind_nameless(void **state)
 {
@@ -556,7 +568,8 @@ int main(void)
 		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
 		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
 		TEST(opened_in_between), TEST(live_on_uio), TEST(unbind_what_is_mapped),
-		TEST(unbind_nameless), TEST(not_to_the_kernels_driver), TEST(used_at_once),
+		TEST(unbind_in_a_container), TEST(unbind_nameless), TEST(not_to_the_kernels_driver),
+		TEST(used_at_once),
 		TEST(modprobe_is_missing), TEST(both_reasons), TEST(no_driver_takes_it),
 		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_note),
 		TEST(keeps_the_note_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
