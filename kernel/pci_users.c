@@ -372,6 +372,20 @@ static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct n
 	return rc;
 }
 
+/* What a controller's virtual functions do ends with a reset of it, and vfio-pci does not take it then. */
+static int check_functions(const char *bdf, struct nnvme_err *err)
+{
+	char count[16];
+	int rc = nnvme_sys_read(count, sizeof(count), NNVME_PCI_DEVICES "/%s/sriov_numvfs", bdf);
+
+	if (rc == -ENOENT || !strcmp(count, "0"))
+		return 0;
+	if (rc < 0)
+		return rc;
+	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which need it; take them "
+			  "down first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
+}
+
 /* Written over by whoever knows better. */
 static void not_known(const char *bdf, struct nnvme_err *err)
 {
@@ -394,7 +408,9 @@ int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme
 	if (rc)
 		return rc;
 	not_known(info.bdf, err);
-	rc = nnvme_pci_nodes(&info, &claim->nodes);
+	rc = check_functions(info.bdf, err);
+	if (!rc)
+		rc = nnvme_pci_nodes(&info, &claim->nodes);
 	if (!rc)
 		rc = check_named(claim, true, err);
 	if (!rc)

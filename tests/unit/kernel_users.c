@@ -429,6 +429,15 @@ static void scsi_target_has_it(void **state)
 	assert_used("backstore fileio_0/disk has /dev/nvme0n1", "targetcli");
 }
 
+/* Its virtual functions are others' controllers. */
+static void has_virtual_functions(void **state)
+{
+	fake_file("0\n", "/sys/bus/pci/devices/%s/sriov_numvfs", FAKE_NOIOMMU);
+	assert_unused();
+	fake_file("2\n", "/sys/bus/pci/devices/%s/sriov_numvfs", FAKE_NOIOMMU);
+	assert_used("it has 2 virtual functions", "echo 0 > ");
+}
+
 /* --- where it can't be told --- */
 
 static void no_node(void **state)
@@ -481,6 +490,7 @@ int main(void)
 		TEST(udev_has_it_open), TEST(waiting_is_cheap), TEST(resource_mapped), TEST(uio_open),
 		TEST(loop_over_it),
 		TEST(loop_without_a_node), TEST(nvmet_offers_it), TEST(scsi_target_has_it),
+		TEST(has_virtual_functions),
 		TEST(no_node), TEST(in_a_container), TEST(processes_hidden),
 		TEST(each_call_fails_before_a_program),
 	};
