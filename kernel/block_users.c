@@ -123,18 +123,31 @@ static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_us
 	return 1;
 }
 
-/* A backstore of LIO's kind fileio, which does not claim a disk; iblock does. */
+/*
+ * What the info of one of LIO's backstores calls its disk: a path for fileio, which does not claim it,
+ * the disk's name for iblock, which need not.
+ */
+static const struct nnvme_node *node_of_backstore(const struct nnvme_nodes *nodes, const char *info)
+{
+	const char *file = strstr(info, "File: "), *device = strstr(info, "iBlock device: ");
+	char path[256] = "/dev/";
+
+	if ((file && sscanf(file, "File: %255s", path) == 1) ||
+	    (device && sscanf(device, "iBlock device: %250s", path + strlen("/dev/")) == 1))
+		return nnvme_nodes_find_path(nodes, path);
+	return NULL;
+}
+
 static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, const char *name,
 			     struct nnvme_block_user *user)
 {
 	const struct nnvme_node *node;
-	char info[1024], path[256], *file;
+	char info[1024];
 	int rc = nnvme_sys_read(info, sizeof(info), LIO "/%s/%s/info", hba, name);
 
 	if (rc < 0)
 		return is_nothing(rc) ? 0 : rc;
-	file = strstr(info, "File: ");
-	node = file && sscanf(file, "File: %255s", path) == 1 ? nnvme_nodes_find_path(nodes, path) : NULL;
+	node = node_of_backstore(nodes, info);
 	if (!node)
 		return 0;
 	strcpy(user->node, node->name);
@@ -160,7 +173,7 @@ static int look_at_hbas(const struct nnvme_nodes *nodes, struct nnvme_block_user
 	int n = nnvme_sys_list(&names, LIO), rc = n < 0 && !is_nothing(n) ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++)
-		if (!strncmp(names[i]->d_name, "fileio_", 7))
+		if (!strncmp(names[i]->d_name, "fileio_", 7) || !strncmp(names[i]->d_name, "iblock_", 7))
 			rc = look_at_hba(nodes, names[i]->d_name, user);
 	nnvme_sys_list_free(names, n);
 	return rc;

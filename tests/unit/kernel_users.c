@@ -427,6 +427,11 @@ static void scsi_target_has_it(void **state)
 	fake_file("TCM FILEIO ID: 0        File: /dev/nvme0n1  Size: 1 Mode: O_DSYNC Async: 0\n",
 		  "/sys/kernel/config/target/core/fileio_0/disk/info");
 	assert_used("backstore fileio_0/disk has /dev/nvme0n1", "targetcli");
+	fake_remove("/sys/kernel/config/target/core/fileio_0");
+	fake_file("Status: ACTIVATED\n        iBlock device: nvme0n1  UDEV PATH: /x  readonly: 0\n"
+		  "        Major: 259 Minor: 0  CLAIMED: IBLOCK\n",
+		  "/sys/kernel/config/target/core/iblock_1/disk/info");
+	assert_used("backstore iblock_1/disk has /dev/nvme0n1", "targetcli");
 }
 
 /* Its virtual functions are others' controllers. */
