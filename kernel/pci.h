@@ -71,8 +71,9 @@ int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *
  * device stacked on one of its disks (holders/), a loop device or a storage target over one, anybody
  * who has one exclusively, and any process that has it open or mapped by one of its nodes (disks,
  * partitions, ngXnY, nvmeX, UIO's, VFIO's, sysfs's resource files). Multipath disks and what is
- * stacked on them count. -EBUSY too when that can't be told because a disk's node is not in /dev or
- * the machine's processes are not to be seen, as in a container; -EPERM not root.
+ * stacked on them count, and virtual functions. -EBUSY too when that can't be told because a disk's
+ * node is not in /dev or the machine's processes are not to be seen, as in a container; -EPERM not
+ * root.
  */
 int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
 
@@ -88,8 +89,9 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
  * finished. Takes as long as both drivers need, a second or so.
  *
  * Otherwise the device keeps the driver that it had, or has it back, and @err says why: -EBUSY
- * in use, as nnvme_pci_in_use() says, or for 10 s another program was changing it; -EPERM not root, or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this
- * kernel can't; -ENODEV no such device or not NVMe; what the kernel said else.
+ * in use, as nnvme_pci_in_use() says, or for 10 s another program was changing it; -EPERM not root,
+ * or noiommu mode is off and @flags doesn't turn it on; -EOPNOTSUPP this kernel can't, or without an
+ * IOMMU this machine can't; -ENODEV no such device or not NVMe; what the kernel said else.
  */
 int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err);
 

@@ -13,6 +13,7 @@
 #include "kernel/note.h"
 #include "kernel/pci_former.h"
 #include "kernel/pci_private.h"
+#include "kernel/phys_addr.h"
 #include "kernel/sys.h"
 
 #define VFIO "vfio-pci"
@@ -171,10 +172,11 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 			 struct nnvme_err *err)
 {
 	int on = info->iommu ? 1 : nnvme_noiommu_switch();
+	int rc = info->iommu ? 0 : nnvme_phys_addr_check(info->bdf, err);
 
 	*turn_on = false;
-	if (on == 1)
-		return 0;
+	if (rc || on == 1)
+		return rc;
 	if (on == -ENOENT)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: it has no IOMMU and this "
 				  "kernel's VFIO has no noiommu mode; build it with "

@@ -67,6 +67,14 @@ static void noiommu_with_the_flag(void **state)
 	assert_string_equal(fake_text(STATE), "");
 }
 
+/* Programs could not open it then. */
+static void noiommu_with_encrypted_memory(void **state)
+{
+	fake_file("processor\t: 0\nflags\t\t: fpu sme\n", "/proc/cpuinfo");
+	refuses(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, -EOPNOTSUPP, "mem_encrypt=off");
+	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
+}
+
 static void noiommu_on_already(void **state)
 {
 	fake_file("Y\n", SWITCH);
@@ -561,7 +569,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(bind_behind_iommu), TEST(noiommu_needs_the_switch), TEST(noiommu_with_the_flag),
-		TEST(noiommu_on_already), TEST(former_driver_and_override), TEST(had_no_driver),
+		TEST(noiommu_with_encrypted_memory), TEST(noiommu_on_already),
+		TEST(former_driver_and_override), TEST(had_no_driver),
 		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
 		TEST(vfio_refuses), TEST(kernel_without), TEST(kernel_with_containers),
 		TEST(loads_the_module), TEST(rebind),
