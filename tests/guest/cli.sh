@@ -98,6 +98,14 @@ for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
 	wait $holder 2>/dev/null
 	: >/tmp/hold
 done
+/tests/device ring "/dev/$d" >/tmp/hold &
+holder=$!
+until_true grep -q registered /tmp/hold
+refuses 'bind: a disk is in an io_uring and closed' "process $holder (device) has /dev/$d open in an io_uring" \
+	noiommu-nvme bind --unsafe-noiommu "$n"
+kill $holder
+wait $holder 2>/dev/null
+: >/tmp/hold
 mv "/dev/$d" "/dev/away"
 refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b" \
 	noiommu-nvme bind --unsafe-noiommu "$n"

@@ -10,12 +10,15 @@
  *	check	everything that a device can do, as TAP
  *
  * device map FILE: map a page of a file of any kind, close it, say so, stay until killed.
+ * device ring FILE: register it with an io_uring, and the same.
  */
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/device.h"
@@ -201,6 +204,23 @@ static int map_file(const char *file)
 	return 0;
 }
 
+static int ring_file(const char *file)
+{
+	struct io_uring_params params = { 0 };
+	int ring = (int)syscall(SYS_io_uring_setup, 4, &params);
+	int fds[] = { -1, open(file, O_RDWR | O_CLOEXEC) };
+
+	if (ring < 0 || fds[1] < 0 ||
+	    syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, fds, 2)) {
+		perror(file);
+		return 1;
+	}
+	close(fds[1]);
+	puts("registered");
+	pause();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "auto", "noiommu", "iommu" };
@@ -215,6 +235,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "map"))
 		return map_file(argv[2]);
+	if (!strcmp(argv[1], "ring"))
+		return ring_file(argv[2]);
 	if (argc == 4)
 		for (mode = 2; mode > 0 && strcmp(argv[3], modes[mode]) != 0; mode--)
 			;
