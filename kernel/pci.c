@@ -57,7 +57,7 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 	const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
 	struct dirent **names;
 	char device[64] = "", after;
-	unsigned x, y;
+	unsigned x, y, field[4];
 	int n;
 
 	bdf[0] = 0;
@@ -76,8 +76,10 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 				snprintf(device, sizeof(device), "nvme%u", x);
 		nnvme_sys_list_free(names, n);
 	}
-	if (*device)
-		nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device);
+	/* That of a controller behind a network is no such address. */
+	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device) < 0 ||
+			!parse_with(bdf, ':', true, field)))
+		bdf[0] = 0;
 }
 
 static int not_an_address(const char *text, struct nnvme_err *err)

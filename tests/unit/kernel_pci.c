@@ -73,6 +73,9 @@ static void bdf_of_a_node(void **state)
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme1n1", bdf, &err), -EINVAL, &err,
 			"that of its controller is " FAKE_IOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme9n1", bdf, &err), -EINVAL, &err, "write it like");
+	fake_link("../../nvme8", "/sys/class/block/nvme8n1/device");
+	fake_file("traddr=192.168.0.1,trsvcid=4420\n", "/sys/class/nvme/nvme8/address");
+	fake_assert_err(nnvme_bdf_parse("/dev/nvme8n1", bdf, &err), -EINVAL, &err, "write it like");
 	assert_int_equal(fake.fds, 0);
 }
 
@@ -213,7 +216,8 @@ static void info_each_call_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node), TEST(long_driver),
+		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node),
+		TEST(long_driver),
 		TEST(error_is_one_line), TEST(info_without_iommu), TEST(info_with_iommu),
 		TEST(info_stand_in_group), TEST(info_errors), TEST(info_sums_namespaces),
 		TEST(list_controllers), TEST(info_each_call_fails),
