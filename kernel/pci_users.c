@@ -399,7 +399,15 @@ static int set_code(int rc, struct nnvme_err *err)
 	return rc;
 }
 
-int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err)
+static void let_go_of_disks(struct nnvme_pci_claim *claim)
+{
+	for (int i = 0; i < claim->count; i++)
+		nnvme_sys_close(&claim->fds[i]);
+	claim->count = 0;
+}
+
+/* With @hold the disks stay claimed. Without, they don't even for as long as processes are looked at. */
+static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc = nnvme_pci_info(bdf, &info, err);
@@ -415,11 +423,18 @@ int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme
 		rc = check_named(claim, true, err);
 	if (!rc)
 		rc = claim_disks(info.bdf, claim, err);
+	if (!hold)
+		let_go_of_disks(claim);
 	if (!rc)
 		rc = check_openers(info.bdf, claim, err);
 	if (rc)
 		nnvme_pci_release(claim);
 	return set_code(rc, err);
+}
+
+int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err)
+{
+	return claim_device(bdf, true, claim, err);
 }
 
 int nnvme_pci_claim_check(const struct nnvme_pci_claim *claim, struct nnvme_err *err)
@@ -435,8 +450,7 @@ int nnvme_pci_claim_check(const struct nnvme_pci_claim *claim, struct nnvme_err 
 
 void nnvme_pci_release(struct nnvme_pci_claim *claim)
 {
-	for (int i = 0; i < claim->count; i++)
-		nnvme_sys_close(&claim->fds[i]);
+	let_go_of_disks(claim);
 	free(claim->fds);
 	nnvme_nodes_free(&claim->nodes);
 	*claim = (struct nnvme_pci_claim){ 0 };
@@ -445,7 +459,7 @@ void nnvme_pci_release(struct nnvme_pci_claim *claim)
 int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_pci_claim claim;
-	int rc = nnvme_pci_claim(bdf, &claim, err);
+	int rc = claim_device(bdf, false, &claim, err);
 
 	if (!rc)
 		nnvme_pci_release(&claim);

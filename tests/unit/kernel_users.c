@@ -334,6 +334,28 @@ static void udev_has_it_open(void **state)
 	assert_int_equal(fake.pauses, 3);
 }
 
+static int fds_meanwhile;
+
+static void count_fds(unsigned ms)
+{
+	fds_meanwhile = fake.fds;
+	fake.pauses++;
+}
+
+/* Looking takes its time, and whoever only asks keeps nobody from a mount by that. */
+static void asking_claims_for_a_moment(void **state)
+{
+	struct nnvme_pci_claim claim;
+
+	nnvme_sys.pause = count_fds;
+	opened_by_77("/dev/nvme0n1");
+	assert_int_equal(nnvme_pci_in_use(FAKE_NOIOMMU, NULL), -EBUSY);
+	assert_true(fake.pauses > 0);
+	assert_int_equal(fds_meanwhile, 0);
+	assert_int_equal(nnvme_pci_claim(FAKE_NOIOMMU, &claim, NULL), -EBUSY);
+	assert_int_equal(fds_meanwhile, 1);
+}
+
 /* While one is waited for, all the others are not asked again. */
 static void waiting_is_cheap(void **state)
 {
@@ -492,7 +514,8 @@ int main(void)
 		TEST(partition_open), TEST(generic_nodes_open), TEST(multipath_nodes_open),
 		TEST(disk_mapped), TEST(open_in_a_thread), TEST(open_in_this_program),
 		TEST(open_in_a_ring), TEST(open_in_an_older_ring), TEST(ring_is_busy),
-		TEST(udev_has_it_open), TEST(waiting_is_cheap), TEST(resource_mapped), TEST(uio_open),
+		TEST(udev_has_it_open), TEST(asking_claims_for_a_moment), TEST(waiting_is_cheap),
+		TEST(resource_mapped), TEST(uio_open),
 		TEST(loop_over_it),
 		TEST(loop_without_a_node), TEST(nvmet_offers_it), TEST(scsi_target_has_it),
 		TEST(has_virtual_functions),
