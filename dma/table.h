@@ -29,7 +29,7 @@
  *
  * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages exist.
  * What has no leaf has one of zeroes that all share. It costs the same few instructions for one region
- * or ten thousand. Memory: 32 bytes per registered page of 4 KiB (0.8 %), and 1 MiB for the leaves' addresses.
+ * or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves' addresses.
  * What a MiB of address space needs once is kept until close, so that no reader ever finds it used for
  * something else.
  *
@@ -83,7 +83,7 @@ struct nnvme_table {
 #define NNVME_ENTRY_PAGES_SHIFT 52
 #define NNVME_ENTRY_BYTES_SHIFT (NNVME_ENTRY_PAGES_SHIFT - NNVME_PAGE_SHIFT)
 
-/* So many words behind a page's entry, its leaf has the bus address of the list entry after the page's own. */
+/* So many words behind a page's entry, its leaf has where on the bus the list entry after its own is. */
 #define NNVME_LEAF_LISTS (((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_PAGE_SHIFT)) + NNVME_LIST_ENTRIES)
 
 /* The two data pointer fields of a command (Base 2.x, Common Command Format). */

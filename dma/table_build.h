@@ -40,13 +40,14 @@ struct nnvme_piece {
 };
 
 /*
- * Whether one of @n pieces, sorted by page, has one of the @pages pages at @va; these may be hidden. Memory that is
- * registered at several addresses has the same numbers on the bus without an IOMMU, and counts at each.
+ * Whether one of @n pieces, sorted by page, has one of the @pages pages at @va; these may be hidden.
+ * Memory that is registered at several addresses has the same numbers on the bus without an IOMMU,
+ * and counts at each.
  */
 bool nnvme_table_meets(const struct nnvme_table *table, uintptr_t va, size_t pages,
 		       const struct nnvme_piece *piece, size_t n);
 
-/* A granule's list page as the processor sees it, NNVME_LIST_ENTRIES long, and its bus address; NULL: none. */
+/* A granule's list page as the processor sees it, NNVME_LIST_ENTRIES long, and on the bus; or NULL. */
 const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus);
 
 /* The bus address of the page that holds @va, or 0 when that is not registered (any more). */

@@ -11,9 +11,9 @@
 #include "nvme/private.h"
 
 /*
- * All pages are there from the start, for each command in flight: a request must not wait for whoever holds the
- * pool, and a transfer that goes on must find what it needs. The set that was given back last is taken first: the
- * processor may still have it.
+ * All pages are there from the start, for each command in flight: a request must not wait for
+ * whoever holds the pool, and a transfer that goes on must find what it needs. The set that was
+ * given back last is taken first: the processor may still have it.
  */
 struct nnvme_lists {
 	unsigned sets, pages;		/* pages: of each set */

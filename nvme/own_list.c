@@ -12,7 +12,7 @@ int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_
 	qp->own = calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_own_list));
 	if (!qp->own)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", slots);
-	/* None where lists have to begin a page. A page at a time: ordinary ones may have no more in one piece. */
+	/* None where lists have to begin a page. Ordinary memory may have no more than a page in one piece. */
 	for (unsigned i = 0; i < slots && !qp->ctrl->opts.own_lists; i += SLOTS_A_PAGE) {
 		nnvme_bus_t bus;
 		char *va = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE, &bus, err);

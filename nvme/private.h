@@ -253,7 +253,7 @@ void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag
 /* Its command has ended. */
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place);
 
-/* The data pointer of a command whose queue entry is another's now, or that has a spare slot; head 0: none. */
+/* The data pointer of a command whose entry is another's now, or that has a spare slot; head 0: none. */
 struct nnvme_data {
 	uint64_t head, prp1, prp2;
 	uint32_t cdw12;

@@ -131,7 +131,7 @@ static uint64_t bus_of(size_t page)
 	return fake_bus(&fake, (uintptr_t)memory + page * PAGE);
 }
 
-/* What the device is told of a page: its address, or of one that was taken away meanwhile the page for such. */
+/* What the device is told of a page: its address; or of one that was taken away, the page for such. */
 static void check_page(const struct interleaving *i, size_t page, uint64_t told)
 {
 	assert_int_not_equal(told, 0);
@@ -225,7 +225,7 @@ static void one_change_at_every_instruction(void **state)
 				every_point(start, b, r, REGIONS);
 }
 
-/* A run of pages that jumps, grows at either end, shrinks, comes back: the bounds of no two times may be mixed. */
+/* A run of pages that jumps, grows at either end, shrinks, comes back: no two times may be mixed. */
 static void two_changes_at_every_pair_of_instructions(void **state)
 {
 	static const struct {

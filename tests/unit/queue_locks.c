@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * No request waits for anything: each kind is submitted and completed while another thread, here this one, has
- * all locks of the library, as it has for seconds while it registers memory. And none allocates.
+ * No request waits for anything: each kind is submitted and completed while another thread, here
+ * this one, has all locks of the library, as it has for seconds while it registers memory. And
+ * none allocates.
  */
 #include <malloc.h>
 #include <unistd.h>
@@ -112,7 +113,7 @@ static void aligned_lists_take_no_lock(void **state)
 	each_kind_under_all_locks("size=64m,mdts=9,run=1", true);
 }
 
-/* A list for each command in flight; only copies of segments may run out: then the request is told to poll first. */
+/* A list for each command in flight; only copies of segments may run out: then "poll first" is the answer. */
 static void each_command_in_flight_has_its_list(void **state)
 {
 	struct iovec iov[200];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that a command in flight reads or writes is not given back: by no kind of request, wherever in its data
- * pointer the memory stands, however long the command has been under way. Other memory is.
+ * Memory that a command in flight reads or writes is not given back: by no kind of request,
+ * wherever in its data pointer the memory stands, however long the command has been under way.
+ * Other memory is.
  */
 #include <pthread.h>
 #include <sys/mman.h>

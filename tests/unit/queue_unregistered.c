@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Requests for memory that is not registered, while another thread registers and unregisters beside it, at every
- * instruction of nnvme_read() and its kin: refused, and the controller gets nothing.
+ * Requests for memory that is not registered, while another thread registers and unregisters
+ * beside it, at every instruction of nnvme_read() and its kin: refused, and the controller gets
+ * nothing.
  */
 #include <sys/mman.h>
 

@@ -12,8 +12,9 @@
  *	while (step_run(&s))	(add() ran before instruction s.at[0], counted from 0)
  *		s.at[0]++;
  *
- * A processor runs the instructions of a thread as if in order, and what another thread sees of them on x86-64 is
- * in order too, but for stores that are seen late: nothing here shows that. On other machines use threads.
+ * A processor runs the instructions of a thread as if in order, and what another thread sees of
+ * them on x86-64 is in order too, but for stores that are seen late: nothing here shows that. On
+ * other machines use threads.
  *
  * How: the processor's trap flag; each instruction ends in SIGTRAP, whose handler is the other thread. Not
  * for functions that block or are not to be interrupted by a signal. One at a time in a process.
