@@ -239,11 +239,13 @@ static inline void nnvme_batch_store(const struct nnvme_batch *b)
 static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 						   const struct nnvme_ns *ns)
 {
-	struct nnvme_batch b = {
-		.qp = qp, .table = qp->table, .fast_end = ns->fast_end,
-		.fast_blocks = NNVME_LOAD(&ns->fast_blocks), .block_shift = ns->block_shift,
-	};
+	struct nnvme_batch b;	/* no initialiser: g++ -Wextra misses the fields that the load sets */
 
+	b.qp = qp;
+	b.table = qp->table;
+	b.fast_end = ns->fast_end;
+	b.fast_blocks = NNVME_LOAD(&ns->fast_blocks);
+	b.block_shift = ns->block_shift;
 	qp->batch_ns = ns;
 	nnvme_batch_load(&b);
 	return b;
