@@ -61,7 +61,8 @@ struct nnvme_lists;
 struct nnvme_own_list;
 
 /*
- * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant then.
+ * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant from then on, but for
+ * fast_blocks.
  */
 struct nnvme_ns {
 	uint64_t blocks;	/* its size in logical blocks (NSZE) */
@@ -478,7 +479,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
  * that it had completed. When it could not be stopped, they don't come back: it may still execute
  * them.
  *
- * The controller's word is not taken for anything: a CID counts only if its slot is in flight
+ * Completions are untrusted: a CID counts only if its slot is in flight
  * under that very CID, lap included. Everything else is counted in bad_completions and dropped.
  */
 static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completion *out,
