@@ -20,7 +20,7 @@ static void usage(FILE *to)
 	      "through noiommu-nvme, and leaves results.json, results.csv and report.html. All is put back as\n"
 	      "it was.\n"
 	      "\n"
-	      "  --device BDF       the controller; all on it must be unused\n"
+	      "  --device BDF       the controller; nothing may use it or its disks\n"
 	      "  --twin BDF         another one of the same kind: one has an IOMMU in front, the other has none\n"
 	      "  --rows PATTERN,... which rows; all by default\n"
 	      "  --columns PATTERN,...  which columns; three by default; all: all that read\n"
@@ -167,7 +167,8 @@ int main(int argc, char **argv)
 			continue;
 		if (argc == 2)
 			return plain[i].run(stdout);
-		fprintf(stderr, "noiommu-nvme-bench: %s takes nothing more, and there is %s\n", verb, argv[2]);
+		fprintf(stderr, "noiommu-nvme-bench: %s takes no argument %s; "
+			"see noiommu-nvme-bench --help\n", verb, argv[2]);
 		return 2;
 	}
 	if (!strcmp(verb, "merge"))

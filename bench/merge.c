@@ -40,7 +40,7 @@ int bench_counts_read(struct bench_counts *counts, const char *path, struct nnvm
 
 	*counts = (struct bench_counts){};
 	if (!file)
-		return nnvme_fail(err, -errno, "%.150s: %s", path, strerror(errno));
+		return nnvme_fail(err, -errno, "%.150s: cannot be read: %s", path, strerror(errno));
 	counts->pair = calloc(BENCH_MARK_MAX + 1, sizeof(*counts->pair));
 	if (!counts->pair)
 		ret = nnvme_fail(err, -ENOMEM, "no memory for the counts in %.150s", path);

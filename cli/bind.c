@@ -29,7 +29,7 @@ static int parse(bool bind, int argc, char **argv, struct arguments *args)
 		else if (argv[i][0] == '-')
 			return cli_misuse("%s has no option %s", command, argv[i]);
 		else if (args->bdf)
-			return cli_misuse("%s takes one address", command);
+			return cli_misuse("%s takes one address, and not %s", command, argv[i]);
 		else
 			args->bdf = argv[i];
 	}

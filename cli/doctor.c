@@ -200,7 +200,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	look_at_group(f, info);
 	if (!*info->vfio_dev && strcmp(info->driver, "vfio-pci") != 0)
 		look_at_users(f, info);
-	/* The last word has the library. */
+	/* The library decides. */
 	if (!nnvme_pci_can_open(info->bdf, NNVME_MODE_AUTO, &err))
 		finding_add(f, "open", FINDING_OK, "programs can open it");
 	else
@@ -266,7 +266,7 @@ int cli_doctor(int argc, char **argv)
 		else if (argv[i][0] == '-')
 			return cli_misuse("doctor has no option %s", argv[i]);
 		else if (bdf)
-			return cli_misuse("doctor takes one address");
+			return cli_misuse("doctor takes one address, and not %s", argv[i]);
 		else
 			bdf = argv[i];
 	}

@@ -75,8 +75,10 @@ int cli_isolation(int argc, char **argv)
 
 	if (argc && argv[0][0] == '-')
 		return cli_misuse("isolation has no option %s", argv[0]);
-	if (argc != 1)
-		return cli_misuse("isolation takes one address");
+	if (!argc)
+		return cli_misuse("isolation needs an address");
+	if (argc > 1)
+		return cli_misuse("isolation takes one address, and not %s", argv[1]);
 	if (nnvme_ctrl_open(argv[0], &options, &ctrl, &err)) {
 		cli_error("%s", err.text);
 		return 1;

@@ -15,7 +15,7 @@ static const char help[] =
 	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
 	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
 	"                      device, or a mistake of the program, from any of the machine's memory\n"
-	"    --driver DRIVER   another driver of VFIO's than vfio-pci\n"
+	"    --driver DRIVER   another of VFIO's drivers than vfio-pci\n"
 	"  unbind BDF        give it back to the driver that it had\n"
 	"  domain BDF        how the kernel's drivers reach memory through its IOMMU\n"
 	"    TYPE              another way: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"

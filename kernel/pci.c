@@ -102,8 +102,8 @@ int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err
 		return nnvme_fail(err, -EINVAL,
 				  "no PCI address given; write it like 0000:41:00.0");
 	if (looks_cut(text))
-		return nnvme_fail(err, -EINVAL, "\"%s\" is no PCI address but looks like one cut "
-				  "at its colons; write 0000\\:41\\:00.0 or 0000.41.00.0", text);
+		return nnvme_fail(err, -EINVAL, "\"%s\" is not a PCI address; fio splits file names "
+				  "at colons: write 0000\\:41\\:00.0 or 0000.41.00.0", text);
 	if (!parse_with(text, ':', true, f) && !parse_with(text, ':', false, f) &&
 	    !parse_with(text, '.', true, f) && !parse_with(text, '.', false, f))
 		return not_an_address(text, err);

@@ -157,7 +157,7 @@ static void info_errors(void **state)
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_pci_info("0000:99:00.0", &info, &err), -ENODEV, &err, "0000:99:00.0");
-	fake_assert_err(nnvme_pci_info("99", &info, &err), -EINVAL, &err, "cut");
+	fake_assert_err(nnvme_pci_info("99", &info, &err), -EINVAL, &err, "0000.41.00.0");
 }
 
 static void info_sums_namespaces(void **state)
