@@ -127,7 +127,7 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
  * The active namespace @nsid, or the next one after @nsid in ascending order (start with 0). The
  * result lives as long as the controller. NULL with the reason in @err: -ENODEV no such namespace;
  * -EOPNOTSUPP it has a format that is not supported (metadata); -EIO it could not be identified when the
- * controller was opened. nnvme_ns_next() also returns none of the latter two.
+ * controller was opened. nnvme_ns_next() skips the latter two.
  */
 const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err);
 const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
@@ -146,9 +146,10 @@ int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_e
  * Undo one nnvme_register() whole. -ENOENT: not what was registered. -EBUSY: it is registered as
  * before, because a command in flight reads or writes it (or, without an IOMMU, other memory with
  * the same pages), or because the controller could not be stopped (see the top): keep it. No other
- * thread may submit I/O there meanwhile: what is being submitted can't be seen. -ENOMEM. Any other
- * error is the kernel's: no I/O can use the memory any more, but it stays pinned, until this is
- * repeated with success or the controller is closed.
+ * thread may submit I/O there meanwhile: what is being submitted can't be seen. -ENOMEM: it is
+ * registered as before, for want of memory to look for such commands. Any other error is the
+ * kernel's: no I/O can use the memory any more, but it stays pinned, until this is repeated with
+ * success or the controller is closed.
  */
 int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
@@ -157,7 +158,8 @@ int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme
  * NULL with the reason in @err when there is none, usually no free huge pages.
  *
  * nnvme_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
- * memory, or because the controller could not be stopped (see the top). -ENOMEM.
+ * memory, or because the controller could not be stopped (see the top); or -ENOMEM: nothing was
+ * done either, for want of memory to look for such commands.
  */
 void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
 int nnvme_free(struct nnvme_ctrl *ctrl, void *va);
