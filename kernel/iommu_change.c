@@ -307,13 +307,13 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 	int rc, pid;
 
 	nnvme_iommu_note_name(group, name);
-	/* Who looks whether somebody has it has it for a moment himself. */
+	/* A status reader takes the same lock briefly, so wait a little. */
 	rc = nnvme_lock_file(name, 200, fd, &pid);
 	if (!rc)
 		return 0;
 	if (rc != -EWOULDBLOCK)
-		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot lock (" NNVME_LOCKS ") IOMMU "
-				  "group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot lock IOMMU group %s of %s in "
+				  NNVME_LOCKS ": %s%s", group->number, group->bdf, strerror(-rc),
 				  rc == -EACCES ? "; run as root" : "");
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);

@@ -273,7 +273,7 @@ static int look_at_process(struct scan *s)
 	/* What came out of a VFIO group has no name: it is ours to care for unless another group is. */
 	if (!rc && !s->how && s->nameless && !s->other_group) {
 		s->how = "open";
-		snprintf(s->what, sizeof(s->what), "a device of VFIO's, which may be this one,");
+		snprintf(s->what, sizeof(s->what), "a VFIO device, which may be this one,");
 	}
 	if (rc != -EACCES && rc != -EPERM)
 		return rc;

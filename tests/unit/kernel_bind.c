@@ -108,7 +108,7 @@ static void refuses_what_it_should(void **state)
 {
 	refuses("0000:99:00.0", 0, -ENODEV, "0000:99:00.0");
 	refuses(FAKE_OTHER, 0, -ENODEV, "class 0x020000");
-	refuses("41", 0, -EINVAL, "cut");
+	refuses("41", 0, -EINVAL, "0000.41.00.0");
 	refuses(FAKE_NOIOMMU, 2, -EINVAL, "flags");
 	fake_file("30 22 259:0 / /mnt/data rw - ext4 /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
 	refuses(FAKE_NOIOMMU, 1, -EBUSY, "/dev/nvme0n1 is mounted on /mnt/data");
@@ -382,8 +382,8 @@ static void unbind_nameless(void **state)
 	fake_bind_vfio(FAKE_IOMMU);
 	fake_link("anon_inode:[vfio-device]", "/proc/77/map_files/7f01-7f02");
 	fake_file("vm\n", "/proc/77/comm");
-	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err, "process 77 (vm) has a device of "
-			"VFIO's, which may be this one");
+	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err, "process 77 (vm) has a "
+			"VFIO device, which may be this one");
 	fake_link("/dev/vfio/6", "/proc/77/fd/5");	/* it is another's */
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
 }
