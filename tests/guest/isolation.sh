@@ -76,7 +76,7 @@ echo Y >$unsafe
 
 refuses 'without CAP_SYS_ADMIN' 'CAP_SYS_ADMIN' capsh --drop=cap_sys_admin --shell=/bin/sh -- -c "noiommu-nvme isolation $i"
 check 'after that it works again' verdict 0 'isolated (interrupts not isolated)' "$i"
-refuses 'no address' 'one address' noiommu-nvme isolation
+refuses 'no address' 'needs an address' noiommu-nvme isolation
 for bdf in "$n" "$i" "$a" "$b" "$small"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
 check 'not a byte was written' [ "$before" = "$(sum "$i")" ]
 echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode

@@ -204,14 +204,14 @@ static void every_point(unsigned start, size_t b, unsigned one, unsigned two)
 	for (unsigned r = 0; r < REGIONS; r++)
 		if (start & 1u << r)
 			toggle(&i, r);
-	for (s.at[0] = 0; more; s.at[0]++) {
+	for (s.at[0] = 0; more; s.at[0] += STEP_STRIDE) {
 		more = false;
-		for (s.at[1] = s.at[0]; run(&i, &s) && s.between[1]; s.at[1] += 3)
+		for (s.at[1] = s.at[0]; run(&i, &s) && s.between[1]; s.at[1] += 3 * STEP_STRIDE)
 			more = true;
 		more |= s.ran && !s.between[1];
 		points++;
 	}
-	assert_true(points > 20);	/* it was stepped */
+	assert_true(points * STEP_STRIDE > 20);	/* it was stepped */
 	for (unsigned r = 0; r < REGIONS; r++)
 		if (i.now & 1u << r)
 			toggle(&i, r);

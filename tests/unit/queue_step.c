@@ -12,13 +12,6 @@
 #define PAGE 4096u
 #define PAGES 22u
 
-/* With the sanitizers' instructions between them, what could go wrong takes more of them. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STRIDE 29u
-#else
-#define STRIDE 1u
-#endif
-
 struct moment {
 	struct rig r;
 	uint8_t *mem;
@@ -107,7 +100,7 @@ static void an_entry_that_is_written_over(void **state)
 	for (unsigned pages = 1; pages <= 3; pages += 2) {	/* a plain key, a slow one */
 		bool more = true;
 
-		for (s.at[0] = 0; more; s.at[0] += pages == 1 ? 11 * STRIDE : STRIDE) {
+		for (s.at[0] = 0; more; s.at[0] += pages == 1 ? 11 * STEP_STRIDE : STEP_STRIDE) {
 			hold_one(&m, pages);
 			more = step_run(&s);
 			assert_int_equal(m.result, 1);
@@ -144,7 +137,7 @@ static void a_list_that_is_written_over(void **state)
 	bool more = true;
 
 	up(&m, "size=64m,mode=iommu,mqes=1,sgls=1", 1);
-	for (s.at[0] = 0; more; s.at[0] += 13 * STRIDE) {
+	for (s.at[0] = 0; more; s.at[0] += 13 * STEP_STRIDE) {
 		read_scattered(&m);
 		nnvme_ring(m.r.qp);
 		model_drain(m.r.m);
@@ -172,7 +165,7 @@ static void a_transfer_between_its_commands(void **state)
 	bool more = true;
 
 	up(&m, "size=64m,mdts=1,mqes=1", 1);
-	for (s.at[0] = 0; more; s.at[0] += STRIDE) {
+	for (s.at[0] = 0; more; s.at[0] += STEP_STRIDE) {
 		read_pages(&m, 18, 4);
 		nnvme_ring(m.r.qp);
 		model_drain(m.r.m);

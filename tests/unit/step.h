@@ -35,6 +35,13 @@
 #define STEP_MISSING ((const char *)NULL)
 #endif
 
+/* From one point to the next that is worth trying: the sanitizers' instructions are many, and each is a trap. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STEP_STRIDE 29u
+#else
+#define STEP_STRIDE 1u
+#endif
+
 #define STEP_MOST 2	/* functions between */
 
 struct step {
