@@ -217,12 +217,34 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 /*
  * shadow.c: create() offers the controller shadow doorbells where it and the user want them,
- * attach() sets up a queue pair's. head() says there how far the completion queue was read; true when the
- * controller wants the doorbell as well.
+ * attach() sets up a queue pair's. Posting is inline: it comes twice a batch.
  */
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
-bool nnvme_shadow_head(struct nnvme_qpair *qp, uint32_t head);
+
+/* Whether going from @old to @new passes the value that the controller wants to be told of. */
+static inline bool nnvme_shadow_passes(uint32_t event, uint32_t new, uint32_t old)
+{
+	/* Rings are shorter than 2^16 and turn before it; then this errs on the side of telling. */
+	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+}
+
+/*
+ * Post a position; true when the controller wants the doorbell as well. @old is what was posted
+ * last, by our own book: the page is the device's to write as well.
+ */
+static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t old,
+				     uint32_t new)
+{
+	/* release: the queue entries are seen before the tail that announces them */
+	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);
+	/*
+	 * A full fence: if the controller's last look at the shadow came before this store, its wish must be
+	 * seen here. Loads pass earlier stores on x86-64 as well, so it is an mfence there and a dmb on arm64.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return nnvme_shadow_passes(*event, new, old);
+}
 
 /* reap.c: before a sleep: tell the controller how far the completion queue was read, by the doorbell. */
 void nnvme_tell_head_now(struct nnvme_qpair *qp);

@@ -125,10 +125,17 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 	next = (const struct nnvme_cqe *)((const char *)qp->cqe + qp->cq_step);
 	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
-	/* The doorbell is behind from here on, even where a lap later it has the same value. */
-	qp->cq_told = NULL;
-	if (!qp->shadow.cq || nnvme_shadow_head(qp, head))
-		ring_cq(qp, head);
+	if (qp->shadow.cq) {
+		uint32_t old = qp->shadow.cq_head;
+
+		qp->shadow.cq_head = head;
+		if (!nnvme_shadow_post(qp->shadow.cq, qp->shadow.cq_event, old, head)) {
+			/* The doorbell is behind now, even where a lap later it has the same value. */
+			qp->cq_told = NULL;
+			return n;
+		}
+	}
+	ring_cq(qp, head);
 	return n;
 }
 

@@ -65,33 +65,13 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 	qp->ring_slow = 0;
 }
 
-/* Whether going from @old to @new passes the value that the controller wants to be told of. */
-static bool passes(uint32_t event, uint32_t new, uint32_t old)
-{
-	/* Rings are shorter than 2^16 and turn before it; then this errs on the side of telling. */
-	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
-}
-
-/* @old is what was posted last, by our own book: the page is the device's to write as well. */
-static bool post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t old, uint32_t new)
-{
-	/* release: the queue entries are seen before the tail that announces them */
-	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);
-	/*
-	 * A full fence: if the controller's last look at the shadow came before this store, its wish must be seen
-	 * here. Loads pass earlier stores on x86-64 as well, so it is an mfence there and a dmb on arm64.
-	 */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return passes(*event, new, old);
-}
-
 static __attribute__((noinline)) void turn_and_ring(struct nnvme_qpair *qp)
 {
 	uint32_t old = qp->rung;
 
 	nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!qp->shadow.sq || post(qp->shadow.sq, qp->shadow.sq_event, old / 8, 0))
+	if (!qp->shadow.sq || nnvme_shadow_post(qp->shadow.sq, qp->shadow.sq_event, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
@@ -104,14 +84,6 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		return;
 	}
 	qp->rung = tail;
-	if (post(qp->shadow.sq, qp->shadow.sq_event, old / 8, tail / 8))
+	if (nnvme_shadow_post(qp->shadow.sq, qp->shadow.sq_event, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
-}
-
-bool nnvme_shadow_head(struct nnvme_qpair *qp, uint32_t head)
-{
-	uint32_t old = qp->shadow.cq_head;
-
-	qp->shadow.cq_head = head;
-	return post(qp->shadow.cq, qp->shadow.cq_event, old, head);
 }

@@ -35,7 +35,7 @@
 #define STEP_MISSING ((const char *)NULL)
 #endif
 
-/* From one point to the next that is worth trying: the sanitizers' instructions are many, and each is a trap. */
+/* From one point to the next worth trying: the sanitizers' instructions are many, and each is a trap. */
 #if defined(__SANITIZE_ADDRESS__)
 #define STEP_STRIDE 29u
 #else
