@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/clock.h"
+#include "clock.h"
 
 #include <time.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/counters.h"
+#include "counters.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 /* --- interrupts --- */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/disturbance.h"
+#include "disturbance.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 #define PATIENCE_MS 10000	/* for an answer */
 #define LINE 4096

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/fio.h"
+#include "fio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/disturbance.h"
+#include "disturbance.h"
 
 #define MOST_WORDS 40
 #define LOOK_MS 100		/* between two looks at fio's threads */

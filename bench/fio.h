@@ -9,9 +9,9 @@
 
 #include <stddef.h>
 
-#include "bench/results.h"
-#include "bench/row.h"
-#include "kernel/err.h"
+#include "results.h"
+#include "row.h"
+#include "noiommu_nvme/err.h"
 
 struct bench_fio_job {
 	const struct bench_row *row;

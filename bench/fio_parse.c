@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* fio's JSON (3.x): what a job reports, reads and writes as one. */
-#include "bench/fio.h"
+#include "fio.h"
 
 #include <errno.h>
 #include <json-c/json.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/generator.h"
+#include "generator.h"
 
 void bench_generator_init(struct bench_generator *g, const struct bench_workload *work, uint64_t bytes)
 {

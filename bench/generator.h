@@ -7,8 +7,8 @@
  * same sequence on every path of the same size. No division per I/O.
  */
 
-#include "bench/load.h"
-#include "bench/random.h"
+#include "load.h"
+#include "random.h"
 
 struct bench_generator {
 	uint64_t state;

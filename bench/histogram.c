@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/histogram.h"
+#include "histogram.h"
 
 #include <math.h>
 #include <string.h>

@@ -9,13 +9,13 @@
  * the instructions, the same for all paths: about 75 instructions an I/O in batches of 32, 220 at depth 1,
  * clock included (callgrind, x86-64, on a path that does nothing).
  */
-#include "bench/load.h"
+#include "load.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/generator.h"
+#include "generator.h"
 
 #define IDLE UINT64_MAX			/* since[] of a slot that is not in flight */
 #define LOOKS 4096			/* empty reaps between two looks at the clock */

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/histogram.h"
-#include "bench/path.h"
+#include "histogram.h"
+#include "path.h"
 
 struct bench_workload {
 	uint32_t bytes;		/* of an I/O; a multiple of the logical block */

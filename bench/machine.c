@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/machine.h"
+#include "machine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include <cpuid.h>
 #endif
 
-#include "bench/place_note.h"
-#include "bench/sysfs.h"
+#include "place_note.h"
+#include "sysfs.h"
 
 /* --- the machine --- */
 

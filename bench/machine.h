@@ -4,8 +4,8 @@
 
 /* What the figures were measured on: facts for results.json. What can't be found out is left out. */
 
-#include "bench/place.h"
-#include "bench/results.h"
+#include "place.h"
+#include "results.h"
 
 /* An emulated processor: QEMU without KVM, which says so itself. */
 bool bench_machine_is_emulated(void);

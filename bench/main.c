@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/merge.h"
-#include "bench/report/report.h"
-#include "bench/run.h"
-#include "bench/selftest.h"
+#include "merge.h"
+#include "report/report.h"
+#include "run.h"
+#include "selftest.h"
 
 static void usage(FILE *to)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/measure.h"
+#include "measure.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/counters.h"
-#include "bench/disturbance.h"
-#include "bench/fio.h"
-#include "bench/generator.h"
-#include "bench/mark.h"
+#include "counters.h"
+#include "disturbance.h"
+#include "fio.h"
+#include "generator.h"
+#include "mark.h"
 
 #define PATIENCE 10		/* seconds for the load to end when it was asked to */
 

@@ -9,9 +9,9 @@
 
 #include <signal.h>
 
-#include "bench/place.h"
-#include "bench/results.h"
-#include "bench/row.h"
+#include "place.h"
+#include "results.h"
+#include "row.h"
 
 struct bench_task {
 	const struct bench_row *row;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/merge.h"
+#include "merge.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/mark.h"
+#include "mark.h"
 
 static int read_line(struct bench_counts *counts, const char *line, const char *path, unsigned number,
 		     struct nnvme_err *err)

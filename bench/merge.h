@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bench/results.h"
-#include "kernel/err.h"
+#include "results.h"
+#include "noiommu_nvme/err.h"
 
 /* What was counted between a pair of marks (bench/mark.h). */
 struct bench_count {

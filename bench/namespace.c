@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "bench/namespace.h"
+#include "namespace.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 /*
  * "nvme0n1", or where several paths lead to it "nvme0c1n1", whose disk is the subsystem's. The character

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Where sysfs has the facts: Linux, Documentation/ABI/stable/sysfs-block. */
-#include "bench/path_private.h"
+#include "path_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/options.h"
+#include "options.h"
 
 #include <errno.h>
 #include <fnmatch.h>

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bench/row.h"
-#include "kernel/err.h"
-#include "kernel/pci.h"
+#include "row.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/pci.h"
 
 #define BENCH_MAX_ROWS 64
 #define BENCH_MAX_COLUMNS 64

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/output.h"
+#include "output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 struct bench_output {
 	FILE *file;		/* to be written to, between begin and end */

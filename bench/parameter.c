@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "bench/parameter.h"
+#include "parameter.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 void bench_parameter_read(struct bench_parameter *p, const char *path)
 {

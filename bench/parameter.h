@@ -4,7 +4,7 @@
 
 /* A number or a switch of the kernel's that a run changes for its time. */
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 struct bench_parameter {
 	char was[24];	/* as found; "" where the kernel has none */

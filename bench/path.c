@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "bench/path_private.h"
+#include "path_private.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "bench/random.h"
+#include "random.h"
 
 int bench_shape_check(const char *what, const struct bench_shape *shape, struct nnvme_err *err)
 {

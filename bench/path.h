@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bench/clock.h"
-#include "kernel/bus.h"
-#include "kernel/err.h"
+#include "clock.h"
+#include "noiommu_nvme/bus.h"
+#include "noiommu_nvme/err.h"
 
 struct bench_io {
 	uint64_t offset;	/* bytes */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* This driver, through its public interface alone. */
-#include "bench/path_private.h"
+#include "path_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "nvme/ctrl.h"
-#include "nvme/wait.h"
+#include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/wait.h"
 
 #define CHECK_EVERY (1u << 20)	/* empty reaps between two looks at whether the controller is alive */
 #define SLEEP_MS 1000		/* at most: a signal may have come before the sleep began */

@@ -3,14 +3,14 @@
  * NVMe commands as they are, through io_uring (IORING_OP_URING_CMD, Linux 5.19; with registered buffers and
  * polled, 6.1): the entry of 128 bytes holds the command, the completion of 32 the status.
  */
-#include "bench/path_uring.h"
+#include "path_uring.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <libnvme.h>
 #include <string.h>
 
-#include "nvme/ctrl.h"
+#include "noiommu_nvme/ctrl.h"
 
 static uint32_t prepare_command(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io)
 {

@@ -4,7 +4,7 @@
 
 /* What the implementations of paths share. */
 
-#include "bench/path.h"
+#include "path.h"
 
 /* Buffers begin at a page, so that an I/O of a page's size is one page on every path. */
 #define BENCH_PAGE 4096u

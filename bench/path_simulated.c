@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "bench/path_simulated.h"
+#include "path_simulated.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bench/path_private.h"
-#include "bench/random.h"
+#include "path_private.h"
+#include "random.h"
 
 #define IDLE UINT64_MAX
 #define POLL_NS 100	/* what an empty reap takes where it spins */

@@ -5,7 +5,7 @@
  * kernel may make one command of neighbours in a batch, as it does for any program: sequential I/Os smaller
  * than a command can be more than the commands that the device saw, and fail together.
  */
-#include "bench/path_uring.h"
+#include "path_uring.h"
 
 #include <errno.h>
 #include <fcntl.h>

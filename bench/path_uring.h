@@ -6,7 +6,7 @@
 
 #include <liburing.h>
 
-#include "bench/path_private.h"
+#include "path_private.h"
 
 struct uring_path {
 	struct bench_path path;

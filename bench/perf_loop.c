@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <valgrind/callgrind.h>
 
-#include "nvme/ctrl.h"
+#include "noiommu_nvme/ctrl.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/place.h"
+#include "place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/place_note.h"
-#include "bench/sysfs.h"
+#include "place_note.h"
+#include "sysfs.h"
 
 #define DEVICES "/sys/bus/pci/devices"
 #define TRIES 100		/* of 100 ms: for a disk to appear, for a program to have gone */

@@ -14,12 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bench/namespace.h"
-#include "bench/parameter.h"
-#include "bench/row.h"
-#include "kernel/err.h"
-#include "kernel/iommu_group.h"
-#include "kernel/pci.h"
+#include "namespace.h"
+#include "parameter.h"
+#include "row.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/iommu_group.h"
+#include "noiommu_nvme/pci.h"
 
 struct bench_device {
 	char bdf[NNVME_BDF_SIZE];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/place_note.h"
+#include "place_note.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 /* The load of a run that was killed may have it a moment longer. */
 static int lock(int note)

@@ -7,7 +7,7 @@
  * this machine.
  */
 
-#include "bench/place.h"
+#include "place.h"
 
 #define BENCH_NOTES "/run/noiommu-nvme"
 #define BENCH_NOTE BENCH_NOTES "/bench"

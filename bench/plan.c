@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/plan.h"
+#include "plan.h"
 
 #include <errno.h>
 #include <stdlib.h>

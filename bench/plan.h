@@ -9,7 +9,7 @@
  * that a drift over the run favours no row, and the first place of a round is the last of the one before.
  */
 
-#include "bench/row.h"
+#include "row.h"
 
 struct bench_step {
 	unsigned round;		/* from 0 */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/quiet.h"
+#include "quiet.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 
 /* Rounds that were disturbed are measured again. */
 
-#include "bench/measure.h"
+#include "measure.h"
 
 #define BENCH_TRIES 3	/* of a round of a cell, at most */
 

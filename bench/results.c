@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/results.h"
+#include "results.h"
 
 #include <errno.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/statistics.h"
+#include "statistics.h"
 
 const struct bench_metric_info bench_metrics[BENCH_METRICS] = {
 	[BENCH_IOPS] = { "iops", "I/Os per second", "IOPS", true },

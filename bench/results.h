@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 enum bench_metric {
 	BENCH_IOPS,

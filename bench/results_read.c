@@ -4,7 +4,7 @@
  * and range were looked at. Members that this version does not know are left alone; figures are not read
  * but summed up again from the rounds, so that they can't say anything else than those.
  */
-#include "bench/results.h"
+#include "results.h"
 
 #include <errno.h>
 #include <fcntl.h>

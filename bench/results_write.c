@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Results to JSON and CSV. */
-#include "bench/results.h"
+#include "results.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/output.h"
+#include "output.h"
 
 /* The shortest decimal that reads back as the same value: 0.2 and not 0.20000000000000001. */
 static void number_text(double value, char text[32])

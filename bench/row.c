@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/row.h"
+#include "row.h"
 
 #include <string.h>
 

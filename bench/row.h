@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bench/load.h"
-#include "bench/path.h"
-#include "kernel/iommu_group.h"
+#include "load.h"
+#include "path.h"
+#include "noiommu_nvme/iommu_group.h"
 
 struct bench_row {
 	const char *name;	/* "kernel-identity-plain", "ours-noiommu", "ours-iommu-hybrid" */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/run.h"
+#include "run.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,14 +9,14 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "bench/machine.h"
-#include "bench/mark.h"
-#include "bench/measure.h"
-#include "bench/place.h"
-#include "bench/plan.h"
-#include "bench/quiet.h"
-#include "bench/report/report.h"
-#include "bench/results.h"
+#include "machine.h"
+#include "mark.h"
+#include "measure.h"
+#include "place.h"
+#include "plan.h"
+#include "quiet.h"
+#include "report/report.h"
+#include "results.h"
 
 struct run {
 	const struct bench_options *options;

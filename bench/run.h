@@ -2,7 +2,7 @@
 #ifndef NNVME_BENCH_RUN_H
 #define NNVME_BENCH_RUN_H
 
-#include "bench/options.h"
+#include "options.h"
 
 /*
  * A whole run: look at the machine, go through the plan, put all back, leave results.json and results.csv

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "bench/selftest.h"
+#include "selftest.h"
 
 #include <math.h>
 #include <stdbool.h>
 
-#include "bench/load.h"
-#include "bench/path_simulated.h"
-#include "bench/random.h"
-#include "bench/statistics.h"
+#include "load.h"
+#include "path_simulated.h"
+#include "random.h"
+#include "statistics.h"
 
 #define PAIRS 1000
 #define MAX_ROUNDS 5

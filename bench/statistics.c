@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/statistics.h"
+#include "statistics.h"
 
 #include <math.h>
 #include <stdlib.h>

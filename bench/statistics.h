@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bench/results.h"
+#include "results.h"
 
 /* NANs are left out; all NAN when none is left. */
 struct bench_figure bench_figure_of(const double *values, size_t count);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/sysfs.h"
+#include "sysfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

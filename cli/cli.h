@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "nvme/noiommu_nvme.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 /*
  * The commands of noiommu-nvme. Each gets the arguments after its name and returns the exit status:

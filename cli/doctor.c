@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/finding.h"
+#include "cli.h"
+#include "finding.h"
 
 #define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 

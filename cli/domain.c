@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "nvme/noiommu_nvme.h"
+#include "cli.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 struct arguments {
 	const char *bdf, *type;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cli/finding.h"
+#include "finding.h"
 
 #include <errno.h>
 #include <json-c/json.h>

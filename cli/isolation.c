@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "nvme/noiommu_nvme.h"
+#include "cli.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 /* Exit statuses of their own, so that scripts need not read. */
 static int status_of(enum nnvme_verdict verdict)

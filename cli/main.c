@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "nvme/noiommu_nvme.h"
+#include "cli.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 
-#include "cli/cli.h"
-#include "nvme/noiommu_nvme.h"
+#include "cli.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 static void line(const char *what, enum nnvme_have have, const char *comment)
 {

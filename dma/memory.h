@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 /* A piece of it. */
 struct nnvme_memory {

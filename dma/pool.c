@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dma/table.h"
+#include "noiommu_nvme/table.h"
 
 #define CHUNK_SIZE ((size_t)2 << 20)
 

@@ -13,7 +13,7 @@
 #include <pthread.h>
 
 #include "dma/pool.h"
-#include "dma/table.h"
+#include "noiommu_nvme/table.h"
 
 /* [va, va + len) registered. */
 struct nnvme_region {

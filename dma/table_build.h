@@ -9,7 +9,7 @@
  */
 
 #include "dma/pool.h"
-#include "dma/table.h"
+#include "noiommu_nvme/table.h"
 
 /* An empty table over all user addresses; only what is touched costs memory. */
 struct nnvme_table *nnvme_table_create(struct nnvme_err *err);

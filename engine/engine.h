@@ -12,8 +12,8 @@
 
 #include "fio.h"
 
-#include "nvme/ctrl.h"
-#include "nvme/qpair.h"
+#include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/qpair.h"
 
 /* Before every line that the engine writes. */
 #define NNVME_FIO_SAYS "libnoiommu_nvme: "

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "registry.h"
 
 /* Jobs between init and cleanup. */

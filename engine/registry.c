@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "registry.h"
 
 struct nnvme_open {

@@ -9,7 +9,7 @@
  * Thread rule: any thread, any time.
  */
 
-#include "nvme/ctrl.h"
+#include "noiommu_nvme/ctrl.h"
 
 /*
  * The controller at @bdf, as nnvme_bdf_parse() spells it: two spellings would be two controllers. It is

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include "engine.h"
-#include "nvme/wait.h"
+#include "noiommu_nvme/wait.h"
 
 /* Empty rounds of polling between two looks at the controller: tens of milliseconds. */
 #define NNVME_FIO_PATIENCE (1u << 20)

@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/bus.h"
-#include "kernel/err.h"
-#include "kernel/reach.h"
+#include "noiommu_nvme/bus.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/dma_limits.h"
 
 struct nnvme_device;
 

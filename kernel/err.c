@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>

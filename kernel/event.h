@@ -9,7 +9,7 @@
  * Private to the library; not installed.
  */
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 /* A file descriptor, close-on-exec, never blocking; close it with nnvme_sys_close(). Or -errno. */
 int nnvme_event_open(struct nnvme_err *err);

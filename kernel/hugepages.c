@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/hugepages.h"
+#include "noiommu_nvme/hugepages.h"
 
 #include <errno.h>
 #include <stdio.h>

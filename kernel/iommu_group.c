@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What a device's IOMMU group is, and whether somebody is changing it. */
-#include "kernel/iommu_group.h"
+#include "noiommu_nvme/iommu_group.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 /* What the iommu_*.c files share. Private to the library; not installed. */
 
-#include "kernel/iommu_group.h"
+#include "noiommu_nvme/iommu_group.h"
 
 #define NNVME_IOMMU_GROUPS "/sys/kernel/iommu_groups"
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/reach.h"
+#include "noiommu_nvme/dma_limits.h"
 
 /* A new descriptor, or -errno. */
 int nnvme_iommufd_open(void);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/reach.h"
+#include "noiommu_nvme/dma_limits.h"
 
 struct nnvme_iova_space {
 	const struct nnvme_range *ranges;	/* ascending; not ours */

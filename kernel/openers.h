@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "kernel/err.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/pci.h"
 
 /* One way to a device. */
 struct nnvme_node {

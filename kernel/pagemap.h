@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 /*
  * The physical address behind @va, true for as long as the page is pinned. -EPERM without

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#include "kernel/err.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/pci.h"
 
 /* sysfs shows a driver_override of up to a page; one that is absent as this. */
 #define NNVME_OVERRIDE_SIZE 4097

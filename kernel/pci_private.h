@@ -5,7 +5,7 @@
 /* What the pci_*.c files and the VFIO device share. Private to the library; not installed. */
 
 #include "kernel/openers.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 
 #define NNVME_PCI_DEVICES "/sys/bus/pci/devices"
 #define NNVME_BLOCKS "/sys/class/block"

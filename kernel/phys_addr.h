@@ -9,7 +9,7 @@
  * Private to the library; not installed.
  */
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 /*
  * 0 when devices take physical addresses, as far as can be seen from here; -EOPNOTSUPP and why

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/probe.h"
+#include "noiommu_nvme/probe.h"
 
 #include <errno.h>
 #include <linux/capability.h>

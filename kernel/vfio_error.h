@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/bus.h"
-#include "kernel/err.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/bus.h"
+#include "noiommu_nvme/err.h"
+#include "noiommu_nvme/pci.h"
 
 /*
  * Before anything is opened: is @name an NVMe controller, bound to vfio-pci, with a node, and can

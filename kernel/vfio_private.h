@@ -12,7 +12,7 @@
 
 #include "kernel/device.h"
 #include "kernel/iova.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "kernel/vfio_cdev.h"
 
 struct nnvme_vfio {

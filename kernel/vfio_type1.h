@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/reach.h"
+#include "noiommu_nvme/dma_limits.h"
 
 /* 0, or -EOPNOTSUPP when the container speaks another language or has no such driver. */
 int nnvme_type1_usable(int container);

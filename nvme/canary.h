@@ -10,7 +10,7 @@
  * Private to the library.
  */
 
-#include "nvme/isolation.h"
+#include "noiommu_nvme/isolation.h"
 #include "nvme/private.h"
 
 struct nnvme_canary {

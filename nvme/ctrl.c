@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "nvme/private.h"
 
 #define DEFAULT_QPAIRS 64

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "nvme/isolation.h"
+#include "noiommu_nvme/isolation.h"
 
 #include <errno.h>
 #include <stdio.h>

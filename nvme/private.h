@@ -13,8 +13,8 @@
 
 #include "dma/space.h"
 #include "kernel/device.h"
-#include "nvme/ctrl.h"
-#include "nvme/qpair.h"
+#include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/qpair.h"
 
 /* Of one Dataset Management command: its Number of Ranges has 8 bits, counting from 0. */
 #define NNVME_DSM_RANGES 256

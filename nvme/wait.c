@@ -22,7 +22,7 @@
 
 #include "kernel/event.h"
 #include "nvme/private.h"
-#include "nvme/wait.h"
+#include "noiommu_nvme/wait.h"
 
 #define SLICE_MS 1000	/* of a sleep; then it is seen whether the controller lives and interrupts */
 #define NS_PER_MS 1000000u

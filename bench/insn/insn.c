@@ -20,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/insn/qemu.h"
-#include "bench/mark.h"
+#include "qemu.h"
+#include "mark.h"
 
 enum counter { USER, KERNEL, SQ, CQ, COUNTERS };
 

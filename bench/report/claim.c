@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/claim.h"
+#include "claim.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "bench/report/number.h"
+#include "number.h"
 
 #define MOST_ROUNDS 256	/* more are left out of a sum */
 

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "bench/report/matrix.h"
-#include "bench/statistics.h"
+#include "matrix.h"
+#include "statistics.h"
 
 /* What is compared. CPU time and instructions are user and kernel together. */
 enum bench_subject {

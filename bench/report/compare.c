@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/report/claim.h"
-#include "bench/report/html.h"
-#include "bench/report/number.h"
-#include "bench/report/page.h"
+#include "claim.h"
+#include "html.h"
+#include "number.h"
+#include "page.h"
 
 #define MOST_CHANCE 0.05	/* of equal runs that are told apart */
 

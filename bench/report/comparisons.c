@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/comparisons.h"
+#include "comparisons.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/report/claim.h"
-#include "bench/report/html.h"
-#include "bench/report/pair.h"
+#include "claim.h"
+#include "html.h"
+#include "pair.h"
 
 /* What is compared of which pairs, and what that is called. */
 static const struct subject {

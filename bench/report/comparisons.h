@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "bench/report/claim.h"
-#include "bench/report/pair.h"
+#include "claim.h"
+#include "pair.h"
 
 /*
  * The claims of one topic and column, an element of @tag for the pairs of a title: "identity against DMA:

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/findings.h"
+#include "findings.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "bench/report/claim.h"
-#include "bench/report/comparisons.h"
-#include "bench/report/html.h"
-#include "bench/report/number.h"
+#include "claim.h"
+#include "comparisons.h"
+#include "html.h"
+#include "number.h"
 
 /* The row of the kernel's driver with the most IOPS, in any domain or in one; -1 none. */
 static int fastest(const struct bench_matrix *m, size_t column, int group)

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "bench/report/matrix.h"
+#include "matrix.h"
 
 void bench_findings(FILE *page, const struct bench_matrix *m);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/gnuplot.h"
+#include "gnuplot.h"
 
 #include <errno.h>
 #include <spawn.h>

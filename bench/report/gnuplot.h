@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 /*
  * *drawing is the caller's to free. -ENOPKG there is no gnuplot that works: @err has the package's name, or

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/html.h"
+#include "html.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

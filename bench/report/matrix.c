@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/matrix.h"
+#include "matrix.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/row.h"
+#include "row.h"
 
 #define MOST 64	/* rows, and columns: three times what there is */
 

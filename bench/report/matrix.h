@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "bench/results.h"
+#include "results.h"
 
 /* What stands between the device and memory, and whose driver it is: what a colour means. */
 enum bench_group {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/number.h"
+#include "number.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 
 /* Numbers for people: three digits that matter, and the whole of what is larger. */
 
-#include "bench/results.h"
+#include "results.h"
 
 struct bench_number {
 	char text[32];

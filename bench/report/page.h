@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "bench/report/matrix.h"
+#include "matrix.h"
 
 void bench_page_begin(FILE *page, const char *title);
 void bench_page_end(FILE *page);

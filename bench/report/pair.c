@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/pair.h"
+#include "pair.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "bench/report/matrix.h"
+#include "matrix.h"
 
 enum bench_topic {
 	BENCH_TOPIC_DOMAINS,	/* the kernel's driver under two domain types */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/plot.h"
+#include "plot.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bench/report/gnuplot.h"
-#include "bench/report/html.h"
+#include "gnuplot.h"
+#include "html.h"
 
 #define NARROW "(max-width: 719px)"
 #define DARK "(prefers-color-scheme: dark)"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "bench/report/matrix.h"
+#include "matrix.h"
 
 enum bench_plot_kind {
 	BENCH_PLOT_RATIOS,		/* with their intervals, at two depths, whatever columns are asked for */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/plot_axis.h"
+#include "plot_axis.h"
 
 #include <math.h>
 

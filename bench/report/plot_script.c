@@ -7,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/report/claim.h"
-#include "bench/report/pair.h"
-#include "bench/report/plot.h"
-#include "bench/report/plot_axis.h"
+#include "claim.h"
+#include "pair.h"
+#include "plot.h"
+#include "plot_axis.h"
 
 #define ROW_HEIGHT 17.0		/* pixels; all lengths are */
 #define TITLE_HEIGHT 30.0

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "bench/report/report.h"
+#include "report.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/output.h"
-#include "bench/report/comparisons.h"
-#include "bench/report/findings.h"
-#include "bench/report/html.h"
-#include "bench/report/page.h"
-#include "bench/report/pair.h"
-#include "bench/report/plot.h"
+#include "output.h"
+#include "comparisons.h"
+#include "findings.h"
+#include "html.h"
+#include "page.h"
+#include "pair.h"
+#include "plot.h"
 #include "report_style.h"	/* from report.css */
 
 #define PANELS 4	/* columns in one plot; the rest is in further ones, folded */

@@ -4,7 +4,7 @@
 
 /* The page that people look at: one file, with all that it shows inside. */
 
-#include "bench/results.h"
+#include "results.h"
 
 /*
  * Write DIR/report.html of one run, or with @b of two side by side. Both must be summed up

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/report/html.h"
-#include "bench/report/number.h"
-#include "bench/report/page.h"
+#include "html.h"
+#include "number.h"
+#include "page.h"
 
 #define OPEN 4	/* tables that are unfolded; the columns of the first plot */
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "model.h"
-#include "nvme/wire.h"
+#include "noiommu_nvme/wire.h"
 
 #define MODEL_PAGE 4096u
 #define MODEL_TEXTS 32

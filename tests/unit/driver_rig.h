@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nvme/ctrl.h"
+#include "noiommu_nvme/ctrl.h"
 #include "tests/model/model.h"
 
 #define RIG_NAME "0000:0a:00.0"

@@ -6,7 +6,7 @@
 #include "driver_rig.h"
 
 #include "kernel/sys.h"
-#include "nvme/isolation.h"
+#include "noiommu_nvme/isolation.h"
 #include "nvme/private.h"
 
 #define READS_BEFORE 6		/* neighbours 3, canaries 2, the page that is let go 1 */

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "kernel_fake.h"
 
 #define STATE "/run/noiommu-nvme/" FAKE_NOIOMMU

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/err.h"
+#include "noiommu_nvme/err.h"
 
 #define FAKE_NOIOMMU "0000:41:00.0"
 #define FAKE_IOMMU "0000:00:10.0"

@@ -8,7 +8,7 @@
 
 #include <linux/capability.h>
 
-#include "kernel/iommu_group.h"
+#include "noiommu_nvme/iommu_group.h"
 #include "kernel/sys.h"
 #include "kernel_fake.h"
 

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel/iommu_group.h"
+#include "noiommu_nvme/iommu_group.h"
 #include "kernel_fake.h"
 
 #define TYPE "/sys/kernel/iommu_groups/5/type"

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kernel/iommu_group.h"
+#include "noiommu_nvme/iommu_group.h"
 #include "kernel/lock.h"
 #include "kernel/sys.h"
 #include "kernel_fake.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernel/hugepages.h"
-#include "kernel/probe.h"
+#include "noiommu_nvme/hugepages.h"
+#include "noiommu_nvme/probe.h"
 #include "kernel/uapi/iommufd.h"
 #include "kernel_fake.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 #include "kernel_fake.h"

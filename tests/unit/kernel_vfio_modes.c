@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 #include "kernel/uapi/iommufd.h"
 #include "kernel/uapi/vfio_cdev.h"
 #include "device_rig.h"

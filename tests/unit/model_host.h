@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nvme/wire.h"
+#include "noiommu_nvme/wire.h"
 #include "tests/model/model.h"
 
 #define PAGE 4096u

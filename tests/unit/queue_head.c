@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* When the controller is told how far the completion queue was read: seldom, and never too late. */
 #include "driver_rig.h"
-#include "nvme/wait.h"
+#include "noiommu_nvme/wait.h"
 
 #define RUNS 1280
 

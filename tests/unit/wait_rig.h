@@ -8,7 +8,7 @@
  */
 #include "driver_rig.h"
 #include "kernel/sys.h"
-#include "nvme/wait.h"
+#include "noiommu_nvme/wait.h"
 
 #define FOR_EVER (-1)
 /* ms, of a wait that ends by time and is to come to a sleep before, on a busy machine too */

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "kernel/device.h"
-#include "kernel/pci.h"
+#include "noiommu_nvme/pci.h"
 
 static void tap(bool good, const char *name)
 {

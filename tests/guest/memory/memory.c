@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nvme/noiommu_nvme.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 #define GIB ((size_t)1 << 30)
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nvme/noiommu_nvme.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 #define MIB ((size_t)1 << 20)
 #define PAGE ((size_t)4096)

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nvme/noiommu_nvme.h"
+#include "noiommu_nvme/noiommu_nvme.h"
 
 #define DEPTH 32
 #define COUNT 20000

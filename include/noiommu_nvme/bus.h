@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_BUS_H
-#define NNVME_KERNEL_BUS_H
+#ifndef NNVME_BUS_H
+#define NNVME_BUS_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_IOMMU_GROUP_H
-#define NNVME_KERNEL_IOMMU_GROUP_H
+#ifndef NNVME_IOMMU_GROUP_H
+#define NNVME_IOMMU_GROUP_H
 
 /*
  * The default domain of a device's IOMMU group: how the kernel's own drivers reach memory through

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_REACH_H
-#define NNVME_KERNEL_REACH_H
+#ifndef NNVME_DMA_LIMITS_H
+#define NNVME_DMA_LIMITS_H
 
 /* What an opened device can be made to address, and what keeps it to that. */
 

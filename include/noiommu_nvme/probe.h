@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_PROBE_H
-#define NNVME_KERNEL_PROBE_H
+#ifndef NNVME_PROBE_H
+#define NNVME_PROBE_H
 
 /*
  * What the running kernel, and the calling process, have of what this library needs. Asks, changes

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_NVME_QPAIR_H
-#define NNVME_NVME_QPAIR_H
+#ifndef NNVME_QPAIR_H
+#define NNVME_QPAIR_H
 
 /*
  * A queue pair: one submission and one completion queue, and the commands between
@@ -45,8 +45,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "../dma/table.h"
-#include "../kernel/err.h"
+#include "table.h"
+#include "err.h"
 #include "wire.h"
 
 #ifdef __cplusplus

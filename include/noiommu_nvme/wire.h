@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_NVME_WIRE_H
-#define NNVME_NVME_WIRE_H
+#ifndef NNVME_WIRE_H
+#define NNVME_WIRE_H
 
 /*
  * What travels through the queues, byte for byte: submission and completion queue

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_DMA_TABLE_H
-#define NNVME_DMA_TABLE_H
+#ifndef NNVME_TABLE_H
+#define NNVME_TABLE_H
 
 /*
  * The bus-address table: from any virtual address in registered memory to what
@@ -46,7 +46,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../kernel/bus.h"
+#include "bus.h"
 
 #ifdef __cplusplus
 extern "C" {

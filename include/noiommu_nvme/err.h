@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_ERR_H
-#define NNVME_KERNEL_ERR_H
+#ifndef NNVME_ERR_H
+#define NNVME_ERR_H
 
 /*
  * How a cold function fails: it returns -errno and says in one line what went

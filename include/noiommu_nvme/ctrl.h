@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_NVME_CTRL_H
-#define NNVME_NVME_CTRL_H
+#ifndef NNVME_CTRL_H
+#define NNVME_CTRL_H
 
 /*
  * A controller: open it, give it memory, make queue pairs, close it.
@@ -24,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../kernel/bus.h"
-#include "../kernel/err.h"
+#include "bus.h"
+#include "err.h"
 #include "qpair.h"
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_NVME_WAIT_H
-#define NNVME_NVME_WAIT_H
+#ifndef NNVME_WAIT_H
+#define NNVME_WAIT_H
 
 /*
  * Waiting for completions: by polling, by sleeping until the controller interrupts, or by the one and

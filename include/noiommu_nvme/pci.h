@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_PCI_H
-#define NNVME_KERNEL_PCI_H
+#ifndef NNVME_PCI_H
+#define NNVME_PCI_H
 
 /*
  * NVMe controllers as the PCI bus knows them: their addresses, who drives them, who uses their

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_HUGEPAGES_H
-#define NNVME_KERNEL_HUGEPAGES_H
+#ifndef NNVME_HUGEPAGES_H
+#define NNVME_HUGEPAGES_H
 
 /* The machine's pools of huge pages. Thread rule: any thread, any time. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_NVME_ISOLATION_H
-#define NNVME_NVME_ISOLATION_H
+#ifndef NNVME_ISOLATION_H
+#define NNVME_ISOLATION_H
 
 /*
  * What keeps a controller from memory that was not given to it, with proof.
@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../kernel/bus.h"
-#include "../kernel/err.h"
-#include "../kernel/reach.h"
+#include "bus.h"
+#include "err.h"
+#include "dma_limits.h"
 
 #ifdef __cplusplus
 extern "C" {
