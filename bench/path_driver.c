@@ -158,7 +158,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 		ret = make_queue(p, bdf, err);
 	if (ret)
 		return ret;
-	p->path.buffers = nnvme_alloc(p->ctrl, p->path.stride * p->path.shape.depth, err);
+	p->path.buffers = nnvme_mem_alloc(p->ctrl, p->path.stride * p->path.shape.depth, err);
 	if (!p->path.buffers)
 		return err ? err->code : -ENOMEM;
 	if (p->path.shape.writes)

@@ -31,7 +31,7 @@
 /* The command line, as name=value. */
 struct shape {
 	unsigned long depth, bytes, offset, rounds, queues;
-	unsigned long regions;		/* 0: buffers from nnvme_alloc() */
+	unsigned long regions;		/* 0: buffers from nnvme_mem_alloc() */
 	unsigned long shadow;		/* 0: no shadow doorbells */
 	unsigned long each_poll;	/* 1: the CQ doorbell with each poll */
 	unsigned long segments;		/* of a vectored read, @bytes each; 0: it is a plain one */
@@ -226,7 +226,7 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 
 	nnvme_ctrl_info(l->ctrl, &before);
 	for (size_t i = 0; i < l->shape.regions; i++)
-		if (nnvme_register(l->ctrl, va + i * len, len, err))
+		if (nnvme_mem_register(l->ctrl, va + i * len, len, err))
 			return -1;
 	nnvme_ctrl_info(l->ctrl, &after);
 	printf("registered_mib %zu regions %lu seconds %.3f bus_addr_calls %llu overhead_mib %.1f\n", all >> 20,
@@ -244,7 +244,7 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
 {
 	size_t n = l->shape.segments, apart = l->shape.bytes + l->shape.offset + 4096;
-	char *p = nnvme_alloc(l->ctrl, n * apart, err);
+	char *p = nnvme_mem_alloc(l->ctrl, n * apart, err);
 
 	*iov = calloc(n, sizeof(**iov));
 	for (size_t i = 0; p && *iov && i < n; i++)
@@ -272,7 +272,7 @@ static int place(struct loop *l, struct nnvme_err *err)
 	if (l->shape.regions)
 		return place_in_regions(l, err);
 	for (unsigned i = 0; i < l->depth; i++) {
-		char *p = nnvme_alloc(l->ctrl, l->shape.bytes + l->shape.offset, err);
+		char *p = nnvme_mem_alloc(l->ctrl, l->shape.bytes + l->shape.offset, err);
 
 		if (!p)
 			return -1;
@@ -336,7 +336,7 @@ static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 	struct nnvme_options options = {
 		.log = RUNNING_ON_VALGRIND ? NULL : listen,
 		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
-		.tell_each_poll = l->shape.each_poll,
+		.quirks = l->shape.each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0,
 	};
 
 	step_end = now();

@@ -12,7 +12,7 @@ static int status_of(enum nnvme_verdict verdict)
 	return verdict == NNVME_BYPASS_POSSIBLE ? 3 : verdict == NNVME_UNPROTECTED ? 4 : 0;
 }
 
-static void print_reach(const struct nnvme_reach *reach)
+static void print_dma_limits(const struct nnvme_dma_limits *limits)
 {
 	static const char *const coherency[] = {
 		"not enforced: what the device asks not to be snooped in the CPU's caches is not",
@@ -24,15 +24,15 @@ static void print_reach(const struct nnvme_reach *reach)
 		"unknown: the administrator has waived the check (allow_unsafe_interrupts)",
 	};
 
-	for (size_t i = 0; i < reach->nr_ranges; i++)
+	for (size_t i = 0; i < limits->nr_iova_ranges; i++)
 		printf("%-11s 0x%" PRIx64 " to 0x%" PRIx64 "\n", i ? "" : "aperture",
-		       reach->ranges[i].first, reach->ranges[i].last);
-	if (!reach->nr_ranges)
+		       limits->iova_ranges[i].first, limits->iova_ranges[i].last);
+	if (!limits->nr_iova_ranges)
 		printf("%-11s none: it reaches all of memory\n", "aperture");
-	printf("%-11s %" PRIu64 " bytes\n", "alignment", reach->alignment);
-	if (reach->nr_ranges)
-		printf("%-11s %s\n", "coherency", coherency[reach->coherency_enforced]);
-	printf("%-11s %s\n", "interrupts", interrupts[reach->interrupts_isolated]);
+	printf("%-11s %" PRIu64 " bytes\n", "alignment", limits->alignment);
+	if (limits->nr_iova_ranges)
+		printf("%-11s %s\n", "coherency", coherency[limits->coherency_enforced]);
+	printf("%-11s %s\n", "interrupts", interrupts[limits->interrupts_isolated]);
 }
 
 static void print_attempts(const struct nnvme_isolation *r)
@@ -59,7 +59,7 @@ static int report(struct nnvme_ctrl *ctrl)
 		return 1;
 	}
 	printf("%-11s %s\n", "mode", r.mode_reason);
-	print_reach(&r.reach);
+	print_dma_limits(&r.limits);
 	print_attempts(&r);
 	printf("%-11s %s\n%-11s %s\n", "because", r.reason, "verdict", nnvme_verdict_text(r.verdict));
 	return status_of(r.verdict);

@@ -41,7 +41,7 @@ int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_
 void nnvme_space_destroy(struct nnvme_space *space);
 
 /*
- * See nnvme_register(), nnvme_unregister(). What could not be unmapped stays a region, which no
+ * See nnvme_mem_register(), nnvme_mem_unregister(). What could not be unmapped stays a region, which no
  * I/O may use any more: removing it again only tries to unmap it again.
  */
 int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);

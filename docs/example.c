@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (nnvme_ctrl_open(argv[1], NULL, &ctrl, &err) ||
-	    nnvme_register(ctrl, buf, len, &err) ||	/* pinned, its bus addresses known */
+	    nnvme_mem_register(ctrl, buf, len, &err) ||	/* pinned, its bus addresses known */
 	    nnvme_qpair_create(ctrl, 16, &qp, &err))	/* 16 commands in flight at most */
 		fprintf(stderr, "%s\n", err.text);
 	else

@@ -307,7 +307,7 @@ static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
 		struct nnvme_fio_file *file = job->file[job->reach];
 
 		if (!file->shared)
-			rc = nnvme_register(file->ctrl, job->buffer, job->buffer_len, err);
+			rc = nnvme_mem_register(file->ctrl, job->buffer, job->buffer_len, err);
 		if (rc)
 			return rc;
 	}
@@ -323,11 +323,11 @@ static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 		struct nnvme_fio_file *file = job->file[job->reach];
 
 		if (!file->shared &&
-		    nnvme_unregister(file->ctrl, job->buffer, job->buffer_len, NULL) == -EBUSY)
+		    nnvme_mem_unregister(file->ctrl, job->buffer, job->buffer_len, NULL) == -EBUSY)
 			rc = -EBUSY;
 	}
 	if (!rc)
-		rc = nnvme_free(job->file[0]->ctrl, job->buffer);
+		rc = nnvme_mem_free(job->file[0]->ctrl, job->buffer);
 	if (rc)
 		log_err(NNVME_FIO_SAYS "%zu bytes of buffers are kept: a controller could not be "
 			"stopped and may still write to them\n", job->buffer_len);
@@ -341,7 +341,7 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
 	struct nnvme_err err = {0};
 
 	job->buffer_len = NNVME_FIO_ROUND(len);
-	job->buffer = nnvme_alloc(job->file[0]->ctrl, job->buffer_len, &err);
+	job->buffer = nnvme_mem_alloc(job->file[0]->ctrl, job->buffer_len, &err);
 	if (job->buffer && !nnvme_fio_share(job, &err)) {
 		td->orig_buffer = job->buffer;
 		return 0;

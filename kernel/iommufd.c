@@ -54,11 +54,11 @@ int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len)
 	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_UNMAP, &arg);
 }
 
-int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_range **ranges, size_t *nr_ranges,
+int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges,
 		      uint64_t *alignment)
 {
 	struct nnvme_uapi_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = ioas };
-	struct nnvme_range *list = NULL, *more;
+	struct nnvme_iova_range *list = NULL, *more;
 	uint32_t room = 8;
 	int rc;
 
@@ -83,8 +83,8 @@ int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_range **ranges, s
 		free(list);
 		return rc;
 	}
-	*ranges = list;
-	*nr_ranges = arg.num_iovas;
+	*iova_ranges = list;
+	*nr_iova_ranges = arg.num_iovas;
 	*alignment = arg.out_iova_alignment;
 	return 0;
 }

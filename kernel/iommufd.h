@@ -26,9 +26,9 @@ int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len);
 
 /*
  * Where the kernel maps: what all attached devices' IOMMUs can, without what they keep for
- * themselves. Attaching one narrows it. Ascending; free() *ranges.
+ * themselves. Attaching one narrows it. Ascending; free() *iova_ranges.
  */
-int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_range **ranges, size_t *nr_ranges,
+int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges,
 		      uint64_t *alignment);
 
 /* Is what attached devices want unsnooped snooped nevertheless? 1, 0 or -errno. */

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool nnvme_iova_within(const struct nnvme_range *ranges, size_t nr_ranges, uint64_t iova,
+bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges, uint64_t iova,
 		       uint64_t len)
 {
-	for (size_t i = 0; i < nr_ranges; i++)
-		if (iova >= ranges[i].first && iova <= ranges[i].last)
-			return len && len - 1 <= ranges[i].last - iova;
+	for (size_t i = 0; i < nr_iova_ranges; i++)
+		if (iova >= iova_ranges[i].first && iova <= iova_ranges[i].last)
+			return len && len - 1 <= iova_ranges[i].last - iova;
 	return false;
 }
 
@@ -22,13 +22,13 @@ static bool align(uint64_t from, uint64_t last, uint64_t len, uint64_t alignment
 }
 
 /* The first gap of one range, between what is taken; *i: what would follow it. */
-static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_range *range,
+static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_iova_range *range,
 		     uint64_t len, uint64_t alignment, uint64_t *at, size_t *i)
 {
 	uint64_t from = range->first;
 
 	for (*i = 0; *i < s->nr_taken; ++*i) {
-		const struct nnvme_range *t = &s->taken[*i];
+		const struct nnvme_iova_range *t = &s->taken[*i];
 
 		if (t->last < from)
 			continue;
@@ -46,7 +46,7 @@ static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_range 
 static int make_room(struct nnvme_iova_space *s)
 {
 	size_t max = s->max_taken ? 2 * s->max_taken : 16;
-	struct nnvme_range *more;
+	struct nnvme_iova_range *more;
 
 	if (s->nr_taken < s->max_taken)
 		return 0;
@@ -64,15 +64,15 @@ int nnvme_iova_take(struct nnvme_iova_space *s, uint64_t len, uint64_t alignment
 
 	if (!len || make_room(s))
 		return len ? -ENOMEM : -EINVAL;
-	for (size_t i = 0; i < s->nr_ranges; i++) {
-		struct nnvme_range range = s->ranges[i];
+	for (size_t i = 0; i < s->nr_iova_ranges; i++) {
+		struct nnvme_iova_range range = s->iova_ranges[i];
 
 		if (!range.first)	/* 0 is how "not mapped" is written */
 			range.first = alignment;
 		if (range.first > range.last || !find_gap(s, &range, len, alignment, iova, &at))
 			continue;
 		memmove(&s->taken[at + 1], &s->taken[at], (s->nr_taken - at) * sizeof(*s->taken));
-		s->taken[at] = (struct nnvme_range){ *iova, *iova + len - 1 };
+		s->taken[at] = (struct nnvme_iova_range){ *iova, *iova + len - 1 };
 		s->nr_taken++;
 		return 0;
 	}
@@ -82,7 +82,7 @@ int nnvme_iova_take(struct nnvme_iova_space *s, uint64_t len, uint64_t alignment
 int nnvme_iova_give(struct nnvme_iova_space *s, uint64_t iova, uint64_t len)
 {
 	for (size_t i = 0; i < s->nr_taken; i++) {
-		struct nnvme_range *t = &s->taken[i];
+		struct nnvme_iova_range *t = &s->taken[i];
 
 		if (t->first != iova || t->last - t->first != len - 1)
 			continue;

@@ -15,14 +15,14 @@
 #include "noiommu_nvme/dma_limits.h"
 
 struct nnvme_iova_space {
-	const struct nnvme_range *ranges;	/* ascending; not ours */
-	size_t nr_ranges;
-	struct nnvme_range *taken;		/* ascending */
+	const struct nnvme_iova_range *iova_ranges;	/* ascending; not ours */
+	size_t nr_iova_ranges;
+	struct nnvme_iova_range *taken;		/* ascending */
 	size_t nr_taken, max_taken;
 };
 
 /* Whether [iova, iova + len) lies within one of the ranges. */
-bool nnvme_iova_within(const struct nnvme_range *ranges, size_t nr_ranges, uint64_t iova,
+bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges, uint64_t iova,
 		       uint64_t len);
 
 /*

@@ -67,11 +67,11 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	return 0;
 }
 
-static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
+static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 
-	nnvme_vfio_reach(d, nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU), r);
+	nnvme_vfio_dma_limits(d, nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU), r);
 	return 0;
 }
 
@@ -79,7 +79,7 @@ const struct nnvme_device_ops nnvme_container_way_ops = {
 	.map = map,
 	.unmap = unmap,
 	.bus_addr = bus_addr,
-	.reach = reach,
+	.dma_limits = dma_limits,
 	.bus_master = nnvme_vfio_bus_master,
 	.reset = nnvme_vfio_reset_op,
 	.vectors = nnvme_vfio_vectors,
@@ -130,13 +130,13 @@ int nnvme_container_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *
 	if (rc)
 		return rc;
 	/* With the group in it: a container alone has no limits. */
-	rc = nnvme_type1_ranges(d->container, &d->ranges, &d->nr_ranges, &d->alignment);
+	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
 		return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s%s",
 				  info->bdf, strerror(-rc),
 				  rc == -EOPNOTSUPP ? "; that needs Linux 5.4" : "");
-	d->iovas.ranges = d->ranges;
-	d->iovas.nr_ranges = d->nr_ranges;
+	d->iovas.iova_ranges = d->iova_ranges;
+	d->iovas.nr_iova_ranges = d->nr_iova_ranges;
 	return 0;
 }
 

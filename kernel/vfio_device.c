@@ -95,10 +95,10 @@ int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err)
 			  rc == -ENOTTY ? "it has no function-level reset" : strerror(-rc));
 }
 
-void nnvme_vfio_reach(const struct nnvme_vfio *d, int enforced, struct nnvme_reach *r)
+void nnvme_vfio_dma_limits(const struct nnvme_vfio *d, int enforced, struct nnvme_dma_limits *r)
 {
-	*r = (struct nnvme_reach){
-		.ranges = d->ranges, .nr_ranges = d->nr_ranges, .alignment = d->alignment,
+	*r = (struct nnvme_dma_limits){
+		.iova_ranges = d->iova_ranges, .nr_iova_ranges = d->nr_iova_ranges, .alignment = d->alignment,
 		.coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
 				      enforced ? NNVME_HAVE : NNVME_HAVE_NOT,
 		.interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE,
@@ -119,7 +119,7 @@ void nnvme_vfio_close(struct nnvme_device *dev)
 		nnvme_container_way_close(d);
 	else
 		nnvme_iommufd_way_close(d);
-	free(d->ranges);
+	free(d->iova_ranges);
 	free(d);
 }
 

@@ -17,7 +17,7 @@ static bool misplaced(const struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
 	/* Linux chooses from 4096 up (iopt_alloc_iova() in drivers/iommu/iommufd/io_pagetable.c). */
 	return !iova || (d->dev.mode == NNVME_MODE_IOMMU &&
-			 !nnvme_iova_within(d->ranges, d->nr_ranges, iova, len));
+			 !nnvme_iova_within(d->iova_ranges, d->nr_iova_ranges, iova, len));
 }
 
 static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
@@ -79,14 +79,14 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	return 0;
 }
 
-static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
+static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 
 	if (dev->mode == NNVME_MODE_NOIOMMU)
-		*r = (struct nnvme_reach){ .alignment = d->alignment };
+		*r = (struct nnvme_dma_limits){ .alignment = d->alignment };
 	else
-		nnvme_vfio_reach(d, nnvme_ioas_coherency_enforced(d->iommufd, d->ioas), r);
+		nnvme_vfio_dma_limits(d, nnvme_ioas_coherency_enforced(d->iommufd, d->ioas), r);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ const struct nnvme_device_ops nnvme_iommufd_way_ops = {
 	.map = map,
 	.unmap = unmap,
 	.bus_addr = bus_addr,
-	.reach = reach,
+	.dma_limits = dma_limits,
 	.bus_master = nnvme_vfio_bus_master,
 	.reset = nnvme_vfio_reset_op,
 	.vectors = nnvme_vfio_vectors,
@@ -127,9 +127,9 @@ static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 /* Only now: attaching takes away what this device's IOMMU can't map or keeps for itself. */
 static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 {
-	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->ranges, &d->nr_ranges, &d->alignment);
+	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 
-	if (!rc && !d->nr_ranges)
+	if (!rc && !d->nr_iova_ranges)
 		rc = -ENOSPC;
 	if (!rc)
 		return 0;

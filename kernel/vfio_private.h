@@ -19,8 +19,8 @@ struct nnvme_vfio {
 	struct nnvme_device dev;
 	int fd;				/* the device */
 	struct nnvme_vfio_region config;
-	struct nnvme_range *ranges;	/* IOVAs that can be mapped, as they were once attached */
-	size_t nr_ranges;
+	struct nnvme_iova_range *iova_ranges;	/* IOVAs that can be mapped, as they were once attached */
+	size_t nr_iova_ranges;
 	uint64_t alignment;
 	bool unsafe_interrupts;		/* the administrator has waived the kernel's check */
 
@@ -63,7 +63,7 @@ int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err);
 void nnvme_vfio_close(struct nnvme_device *dev);
 
 /* What a device behind an IOMMU reaches; @enforced as the way's own question was answered, or -errno. */
-void nnvme_vfio_reach(const struct nnvme_vfio *d, int enforced, struct nnvme_reach *r);
+void nnvme_vfio_dma_limits(const struct nnvme_vfio *d, int enforced, struct nnvme_dma_limits *r);
 
 /* vfio_interrupt.c: also in both. */
 unsigned nnvme_vfio_vectors(struct nnvme_device *dev);

@@ -62,8 +62,8 @@ int nnvme_type1_device(int group, const char *bdf)
 }
 
 /* The ranges out of the capability that has them, in an answer of @size bytes. */
-static int read_ranges(const char *answer, size_t size, uint32_t offset, struct nnvme_range **ranges,
-		       size_t *nr_ranges)
+static int read_ranges(const char *answer, size_t size, uint32_t offset, struct nnvme_iova_range **iova_ranges,
+		       size_t *nr_iova_ranges)
 {
 	struct vfio_iommu_type1_info_cap_iova_range cap;
 
@@ -81,17 +81,17 @@ static int read_ranges(const char *answer, size_t size, uint32_t offset, struct 
 		if (!cap.nr_iovas || (size - offset - sizeof(cap)) / one < cap.nr_iovas)
 			return -EIO;
 		/* Both are two 64-bit numbers, start and end. */
-		*ranges = calloc(cap.nr_iovas, one);
-		if (!*ranges)
+		*iova_ranges = calloc(cap.nr_iovas, one);
+		if (!*iova_ranges)
 			return -ENOMEM;
-		memcpy(*ranges, answer + offset + sizeof(cap), cap.nr_iovas * one);
-		*nr_ranges = cap.nr_iovas;
+		memcpy(*iova_ranges, answer + offset + sizeof(cap), cap.nr_iovas * one);
+		*nr_iova_ranges = cap.nr_iovas;
 		return 0;
 	}
 	return -EOPNOTSUPP;
 }
 
-int nnvme_type1_ranges(int container, struct nnvme_range **ranges, size_t *nr_ranges,
+int nnvme_type1_ranges(int container, struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges,
 		       uint64_t *alignment)
 {
 	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
@@ -112,7 +112,7 @@ int nnvme_type1_ranges(int container, struct nnvme_range **ranges, size_t *nr_ra
 	memcpy(&info, answer, sizeof(info));
 	if (!rc)
 		rc = info.flags & VFIO_IOMMU_INFO_CAPS ?
-		     read_ranges(answer, size, info.cap_offset, ranges, nr_ranges) : -EOPNOTSUPP;
+		     read_ranges(answer, size, info.cap_offset, iova_ranges, nr_iova_ranges) : -EOPNOTSUPP;
 	free(answer);
 	/* The smallest page is the lowest bit. */
 	*alignment = info.iova_pgsizes & -info.iova_pgsizes;

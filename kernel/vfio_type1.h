@@ -30,8 +30,8 @@ int nnvme_type1_leave(int group);
 /* A descriptor of one device of the group, or -errno. */
 int nnvme_type1_device(int group, const char *bdf);
 
-/* What can be mapped; free() *ranges. -EOPNOTSUPP where the kernel doesn't say (before 5.4). */
-int nnvme_type1_ranges(int container, struct nnvme_range **ranges, size_t *nr_ranges,
+/* What can be mapped; free() *iova_ranges. -EOPNOTSUPP where the kernel doesn't say (before 5.4). */
+int nnvme_type1_ranges(int container, struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges,
 		       uint64_t *alignment);
 
 int nnvme_type1_map(int container, void *va, size_t len, uint64_t iova);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Registered memory for the caller's buffers: nnvme_alloc() and nnvme_free(). */
+/* Registered memory for the caller's buffers: nnvme_mem_alloc() and nnvme_mem_free(). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static void *take(struct nnvme_buffer *b, size_t n)
 	return NULL;
 }
 
-void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
 {
 	size_t n = size / NNVME_PAGE_SIZE + !!(size % NNVME_PAGE_SIZE);
 	struct nnvme_buffer *b;
@@ -136,7 +136,7 @@ static int free_locked(struct nnvme_ctrl *ctrl, void *va)
 	return 0;
 }
 
-int nnvme_free(struct nnvme_ctrl *ctrl, void *va)
+int nnvme_mem_free(struct nnvme_ctrl *ctrl, void *va)
 {
 	int ret;
 

@@ -243,12 +243,12 @@ void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info
 		info->namespaces += !ctrl->ns[i].refusal[0];
 }
 
-int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
+int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
 {
 	return nnvme_space_add(ctrl->space, va, len, err);
 }
 
-int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
+int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)
 {
 	int ret;
 

@@ -151,7 +151,7 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	if (n->ns.max_blocks > MAX_BLOCKS)
 		n->ns.max_blocks = MAX_BLOCKS;
 	/* Two pages need no list; a block may be longer than that, then nothing is fast. */
-	n->ns.fast_blocks = ctrl->opts.own_lists ? NNVME_PAGE_SIZE >> lbaf->ds : n->ns.max_blocks;
+	n->ns.fast_blocks = ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS ? NNVME_PAGE_SIZE >> lbaf->ds : n->ns.max_blocks;
 	if (n->ns.fast_blocks > blocks)
 		n->ns.fast_blocks = (uint32_t)blocks;
 	/* From here on even the longest ends within the namespace: one comparison, not three. */

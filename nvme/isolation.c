@@ -98,7 +98,7 @@ static void judge(struct nnvme_isolation *r)
 			return;
 		}
 	}
-	r->verdict = r->reach.interrupts_isolated == NNVME_HAVE ? NNVME_ISOLATED :
+	r->verdict = r->limits.interrupts_isolated == NNVME_HAVE ? NNVME_ISOLATED :
 							     NNVME_ISOLATED_BUT_INTERRUPTS;
 	snprintf(r->reason, sizeof(r->reason), "the device reached none of what is not mapped%s",
 		 r->verdict == NNVME_ISOLATED ? "" : "; but the administrator allows devices whose "
@@ -136,7 +136,7 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, str
 	};
 	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
 	struct nnvme_qpair *qp;
-	int ret = ctrl->dev->ops->reach(ctrl->dev, &r.reach, err);
+	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r.limits, err);
 
 	if (ret)
 		return ret;

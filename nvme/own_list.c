@@ -13,7 +13,7 @@ int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_
 	if (!qp->own)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", slots);
 	/* None where lists have to begin a page. Ordinary memory may have no more than a page in one piece. */
-	for (unsigned i = 0; i < slots && !qp->ctrl->opts.own_lists; i += SLOTS_A_PAGE) {
+	for (unsigned i = 0; i < slots && !(qp->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS); i += SLOTS_A_PAGE) {
 		nnvme_bus_t bus;
 		char *va = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE, &bus, err);
 

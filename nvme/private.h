@@ -70,7 +70,7 @@ struct nnvme_ctrl {
 
 	struct nnvme_qpair **qpairs;	/* [0] is for queue 1 */
 	uint32_t max_qpairs;
-	struct nnvme_buffer *buffers;	/* nnvme_alloc() */
+	struct nnvme_buffer *buffers;	/* nnvme_mem_alloc() */
 	struct nnvme_ctrl *next;	/* of those that ctrl.c keeps */
 };
 
@@ -258,7 +258,7 @@ int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl);
 void nnvme_interrupts_attach(struct nnvme_qpair *qp);
 
-/* buffer.c: what is left of nnvme_alloc() at close, once the controller has stopped. */
+/* buffer.c: what is left of nnvme_mem_alloc() at close, once the controller has stopped. */
 void nnvme_buffers_destroy(struct nnvme_ctrl *ctrl);
 
 /* ctrl.c: nnvme_ctrl_open() on a device that is open. Takes the device, also on failure. */

@@ -73,7 +73,7 @@ static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
 	uint32_t n = cq_entries(qp), left = n - qp->depth;
 
-	if (!qp->id || qp->ctrl->opts.tell_each_poll)
+	if (!qp->id || qp->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
 		return 1;
 	return left < n / 2 ? left : n / 2;
 }

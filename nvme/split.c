@@ -168,7 +168,7 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
-	if (ret == -E2BIG || (!ret && more > 1 && qp->ctrl->opts.own_lists))
+	if (ret == -E2BIG || (!ret && more > 1 && (qp->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
 		ret = nnvme_lists_build(qp, (struct nnvme_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
 					len, prp, list);
 	return ret;

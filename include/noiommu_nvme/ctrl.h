@@ -12,7 +12,7 @@
  * back says -EBUSY, and nnvme_ctrl_close() may be tried again. The end of the process is safe:
  * the kernel resets the device before it unpins memory.
  *
- * A child of fork() has neither the registers nor the library's memory, that of nnvme_alloc()
+ * A child of fork() has neither the registers nor the library's memory, that of nnvme_mem_alloc()
  * included: it must not call the library for a controller that its parent opened. Memory of the
  * caller's own should be kept from children, too: madvise(MADV_DONTFORK) it.
  *
@@ -47,6 +47,14 @@ enum nnvme_shadow_doorbells {
 	NNVME_SHADOW_OFF,
 };
 
+/* What a controller may need that the specification does not ask for. */
+enum nnvme_quirk {
+	/* A PRP list per command, page-aligned: no list pointer into the middle of a page. */
+	NNVME_QUIRK_ALIGNED_LISTS = 1 << 0,
+	/* Ring the CQ doorbell with each nnvme_poll() that found any, not when half of the queue was taken. */
+	NNVME_QUIRK_CQ_DOORBELL_EACH_POLL = 1 << 1,
+};
+
 enum nnvme_log_level {
 	NNVME_LOG_ERROR, NNVME_LOG_WARNING, NNVME_LOG_INFO, NNVME_LOG_DEBUG,
 };
@@ -63,11 +71,8 @@ struct nnvme_options {
 	enum nnvme_mode mode;
 	enum nnvme_hugepages hugepages;
 	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
-	bool own_lists;		/* write a PRP list per command, page-aligned: for controllers that
-				 * want no list pointer into the middle of a page */
+	uint32_t quirks;	/* of enum nnvme_quirk, or'ed */
 	enum nnvme_shadow_doorbells shadow_doorbells;
-	bool tell_each_poll;	/* ring the CQ doorbell with each nnvme_poll() that found any: for controllers
-				 * that need it, and to compare. Otherwise when half of the queue was taken */
 	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
 				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
 	nnvme_log_fn *log;
@@ -140,10 +145,10 @@ const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
  * Do not remap registered memory or call madvise(MADV_DONTNEED) on it: the device would go on using the
  * page that was there before.
  */
-int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
+int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /*
- * Undo one nnvme_register() whole. -ENOENT: not what was registered. -EBUSY: it is registered as
+ * Undo one nnvme_mem_register() whole. -ENOENT: not what was registered. -EBUSY: it is registered as
  * before, because a command in flight reads or writes it (or, without an IOMMU, other memory with
  * the same pages), or because the controller could not be stopped (see the top): keep it. No other
  * thread may submit I/O there meanwhile: what is being submitted can't be seen. -ENOMEM: it is
@@ -151,18 +156,18 @@ int nnvme_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_e
  * kernel's: no I/O can use the memory any more, but it stays pinned, until this is repeated with
  * success or the controller is closed.
  */
-int nnvme_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
+int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /*
- * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_free() takes NULL too.
+ * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_mem_free() takes NULL too.
  * NULL with the reason in @err when there is none, usually no free huge pages.
  *
- * nnvme_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
+ * nnvme_mem_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
  * memory, or because the controller could not be stopped (see the top); or -ENOMEM: nothing was
  * done either, for want of memory to look for such commands.
  */
-void *nnvme_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
-int nnvme_free(struct nnvme_ctrl *ctrl, void *va);
+void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
+int nnvme_mem_free(struct nnvme_ctrl *ctrl, void *va);
 
 /*
  * Make an I/O queue pair for @depth commands in flight, 1 to max_depth. -EINVAL depth; -ENOSPC no more

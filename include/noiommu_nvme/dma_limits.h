@@ -10,14 +10,14 @@
 #include "probe.h"
 
 /* Both ends included. */
-struct nnvme_range {
+struct nnvme_iova_range {
 	uint64_t first, last;
 };
 
-struct nnvme_reach {
-	const struct nnvme_range *ranges;	/* where memory can be mapped for it, ascending;
+struct nnvme_dma_limits {
+	const struct nnvme_iova_range *iova_ranges;	/* where memory can be mapped for it, ascending;
 						 * none without an IOMMU */
-	size_t nr_ranges;
+	size_t nr_iova_ranges;
 	uint64_t alignment;		/* of what can be mapped, in bytes */
 	/* What the device asks not to be snooped in the CPU's caches is snooped all the same. */
 	enum nnvme_have coherency_enforced;

@@ -48,8 +48,8 @@ struct nnvme_isolation {
 	enum nnvme_verdict verdict;
 	char reason[240];	/* why that verdict, a sentence */
 	enum nnvme_mode mode;
-	const char *mode_reason;	/* lives as long as the controller, as do the ranges in reach */
-	struct nnvme_reach reach;
+	const char *mode_reason;	/* lives as long as the controller, as do the ranges in limits */
+	struct nnvme_dma_limits limits;
 	unsigned attempts;	/* made */
 	struct nnvme_attempt attempt[NNVME_ATTEMPTS];
 };
@@ -61,7 +61,7 @@ struct nnvme_isolation {
  *
  * 0 with the verdict in *result. -errno when there is none: -EPERM a capability is missing; -ENODEV
  * no namespace; -EIO or -ETIMEDOUT the controller failed or memory that is mapped does not work;
- * as nnvme_qpair_create() and nnvme_register() else.
+ * as nnvme_qpair_create() and nnvme_mem_register() else.
  */
 struct nnvme_ctrl;
 int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result,

@@ -472,7 +472,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 /*
  * Hand back up to @max finished commands in @out; returns how many, 0 when there are none
  * now. Never waits. Rings the CQ doorbell when half of that queue has been taken, or with each call
- * that found any: nnvme_options.tell_each_poll.
+ * that found any: NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
  *
  * When the controller was stopped (because it did not delete some queue pair, for one), all
  * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those

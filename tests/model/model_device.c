@@ -59,14 +59,14 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	return ret;
 }
 
-static int reach(struct nnvme_device *dev, struct nnvme_reach *r, struct nnvme_err *err)
+static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
 {
 	struct model *m = enter(dev);
 
-	*r = (struct nnvme_reach){ .alignment = MODEL_PAGE };
+	*r = (struct nnvme_dma_limits){ .alignment = MODEL_PAGE };
 	if (m->config.mode == NNVME_MODE_IOMMU)
-		*r = (struct nnvme_reach){
-			.ranges = &m->range, .nr_ranges = 1, .alignment = MODEL_PAGE,
+		*r = (struct nnvme_dma_limits){
+			.iova_ranges = &m->range, .nr_iova_ranges = 1, .alignment = MODEL_PAGE,
 			.coherency_enforced = NNVME_HAVE,
 			.interrupts_isolated = m->config.unsafe_interrupts ? NNVME_HAVE_UNKNOWN :
 									     NNVME_HAVE,
@@ -160,7 +160,7 @@ const struct nnvme_device_ops model_ops = {
 	.map = map,
 	.unmap = unmap,
 	.bus_addr = bus_addr,
-	.reach = reach,
+	.dma_limits = dma_limits,
 	.bus_master = bus_master,
 	.reset = reset,
 	.vectors = vectors,

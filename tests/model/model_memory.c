@@ -26,7 +26,7 @@ int model_memory_init(struct model *m)
 {
 	m->base = BUS_BASE;
 	m->slots = BUS_SLOTS;
-	m->range = (struct nnvme_range){ BUS_BASE, BUS_BASE + BUS_SLOTS * (uint64_t)MODEL_PAGE - 1 };
+	m->range = (struct nnvme_iova_range){ BUS_BASE, BUS_BASE + BUS_SLOTS * (uint64_t)MODEL_PAGE - 1 };
 	m->next_iova = FIRST_IOVA;
 	m->host = mmap(NULL, m->slots * sizeof(*m->host), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -128,7 +128,7 @@ struct model {
 	uint8_t **host;			/* by slot: bus address = base + slot * 4096 */
 	uint64_t base;
 	uint32_t slots, cursor;
-	struct nnvme_range range;	/* all slots */
+	struct nnvme_iova_range range;	/* all slots */
 	struct model_region *regions;
 	uint64_t next_iova;
 	uint64_t random;

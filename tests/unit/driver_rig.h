@@ -131,7 +131,7 @@ static inline void rig_down(struct rig *r)
 /* Zeroed registered memory. */
 static inline void *rig_alloc(struct rig *r, size_t size)
 {
-	void *va = nnvme_alloc(r->ctrl, size, &r->err);
+	void *va = nnvme_mem_alloc(r->ctrl, size, &r->err);
 
 	if (!va)
 		fail_msg("%s", r->err.text);

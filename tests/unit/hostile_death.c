@@ -91,7 +91,7 @@ static void commands_in_flight_die_with_their_queue(void **state)
 	while (model_held(r.m) < 16)
 		sched_yield();
 	nnvme_qpair_destroy(r.qp);
-	nnvme_free(r.ctrl, buf);
+	nnvme_mem_free(r.ctrl, buf);
 	model_release(r.m, MODEL_FIFO);
 	rig_queue(&r, 16);
 	buf = rig_alloc(&r, 4096);
@@ -360,7 +360,7 @@ static void what_cannot_be_stopped_keeps_its_memory(void **state)
 
 	rig_up(&r, "to=1", 4);
 	buf = rig_alloc(&r, 1 << 20);
-	assert_int_equal(nnvme_register(r.ctrl, own, 8192, &r.err), 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, own, 8192, &r.err), 0);
 	model_inject(r.m, &hold);
 	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, buf), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 8, own), 0);
@@ -371,9 +371,9 @@ static void what_cannot_be_stopped_keeps_its_memory(void **state)
 	make_unstoppable(&r);
 	assert_int_equal(nnvme_qpair_destroy(r.qp), -EBUSY);
 	assert_non_null(strstr(r.log, "not given back"));
-	assert_int_equal(nnvme_free(r.ctrl, buf), -EBUSY);
-	assert_ptr_not_equal(nnvme_alloc(r.ctrl, 4096, &r.err), buf);
-	assert_int_equal(nnvme_unregister(r.ctrl, own, 8192, &r.err), -EBUSY);
+	assert_int_equal(nnvme_mem_free(r.ctrl, buf), -EBUSY);
+	assert_ptr_not_equal(nnvme_mem_alloc(r.ctrl, 4096, &r.err), buf);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 8192, &r.err), -EBUSY);
 	assert_non_null(strstr(r.err.text, "may still write"));
 	assert_int_equal(nnvme_ctrl_close(r.ctrl), -EBUSY);
 	counts(&r, &c);

@@ -13,28 +13,28 @@
 #define PAGES 64
 #define LAST(page) ((page) * 4096ull + 4095)
 
-static const struct nnvme_range ranges[] = {
+static const struct nnvme_iova_range iova_ranges[] = {
 	{ 0, LAST(9) }, { 16 * 4096, LAST(30) }, { 40 * 4096, LAST(40) },
 };
 
-static const struct nnvme_range top = { -8192ull, UINT64_MAX };
+static const struct nnvme_iova_range top = { -8192ull, UINT64_MAX };
 
 static void within(void **state)
 {
-	assert_true(nnvme_iova_within(ranges, 3, 0, 40960));
-	assert_false(nnvme_iova_within(ranges, 3, 0, 40961));
-	assert_false(nnvme_iova_within(ranges, 3, 40960, 1));
-	assert_true(nnvme_iova_within(ranges, 3, LAST(30), 1));
-	assert_false(nnvme_iova_within(ranges, 3, LAST(30), 2));
-	assert_false(nnvme_iova_within(ranges, 3, 4096, 0));
-	assert_false(nnvme_iova_within(ranges, 3, 4096, UINT64_MAX));
+	assert_true(nnvme_iova_within(iova_ranges, 3, 0, 40960));
+	assert_false(nnvme_iova_within(iova_ranges, 3, 0, 40961));
+	assert_false(nnvme_iova_within(iova_ranges, 3, 40960, 1));
+	assert_true(nnvme_iova_within(iova_ranges, 3, LAST(30), 1));
+	assert_false(nnvme_iova_within(iova_ranges, 3, LAST(30), 2));
+	assert_false(nnvme_iova_within(iova_ranges, 3, 4096, 0));
+	assert_false(nnvme_iova_within(iova_ranges, 3, 4096, UINT64_MAX));
 	assert_true(nnvme_iova_within(&top, 1, -4096ull, 4096));
 	assert_false(nnvme_iova_within(&top, 1, -4096ull, 4097));
 }
 
 static void top_of_all(void **state)
 {
-	struct nnvme_iova_space s = { .ranges = &top, .nr_ranges = 1 };
+	struct nnvme_iova_space s = { .iova_ranges = &top, .nr_iova_ranges = 1 };
 	uint64_t a, b;
 
 	assert_int_equal(nnvme_iova_take(&s, 4096, 4096, &a), 0);
@@ -52,7 +52,7 @@ static void top_of_all(void **state)
 static uint64_t first_fit(const bool *used, uint64_t pages, uint64_t alignment)
 {
 	for (uint64_t at = alignment; at + pages <= PAGES; at += alignment) {
-		bool good = nnvme_iova_within(ranges, 3, at * 4096, pages * 4096);
+		bool good = nnvme_iova_within(iova_ranges, 3, at * 4096, pages * 4096);
 
 		for (uint64_t i = 0; i < pages && good; i++)
 			good = !used[at + i];
@@ -64,7 +64,7 @@ static uint64_t first_fit(const bool *used, uint64_t pages, uint64_t alignment)
 
 static void random_ones(void **state)
 {
-	struct nnvme_iova_space s = { .ranges = ranges, .nr_ranges = 3 };
+	struct nnvme_iova_space s = { .iova_ranges = iova_ranges, .nr_iova_ranges = 3 };
 	struct { uint64_t at, pages; } held[PAGES];
 	unsigned n = 0, seed = 1, full = 0;
 	bool used[PAGES] = { false };

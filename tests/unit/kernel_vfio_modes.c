@@ -125,21 +125,21 @@ static void within_ranges(void **state)
 
 static void check_reach(struct nnvme_device *dev)
 {
-	struct nnvme_reach r;
+	struct nnvme_dma_limits r;
 
-	assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
-	assert_int_equal(r.nr_ranges, 3);
-	assert_int_equal(r.ranges[0].last, 0xfedfffff);
-	assert_int_equal(r.ranges[2].first, 0xfffffffff000);
+	assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
+	assert_int_equal(r.nr_iova_ranges, 3);
+	assert_int_equal(r.iova_ranges[0].last, 0xfedfffff);
+	assert_int_equal(r.iova_ranges[2].first, 0xfffffffff000);
 	assert_int_equal(r.alignment, 4096);
 	assert_int_equal(r.coherency_enforced, NNVME_HAVE_NOT);
 	assert_int_equal(r.interrupts_isolated, NNVME_HAVE);
 	fake.enforced = 1;
-	assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
+	assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
 	assert_int_equal(r.coherency_enforced, NNVME_HAVE);
 	fake.fail_ioctl = VFIO_CHECK_EXTENSION;
 	fake.fail_errno = ENODEV;
-	assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
+	assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
 	assert_int_equal(r.coherency_enforced, NNVME_HAVE_UNKNOWN);
 	fake.fail_ioctl = 0;
 	dev->ops->close(dev);
@@ -150,7 +150,7 @@ static void check_interrupts(const char *module)
 {
 	static const char *const waived[] = { "Y\n", "1\n", NULL };
 	struct nnvme_device *dev;
-	struct nnvme_reach r;
+	struct nnvme_dma_limits r;
 
 	for (int i = 0; i < 3; i++) {
 		if (waived[i])
@@ -159,7 +159,7 @@ static void check_interrupts(const char *module)
 		else
 			fake_remove("/sys/module/%s", module);
 		dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
-		assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
+		assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
 		assert_int_equal(r.interrupts_isolated, NNVME_HAVE_UNKNOWN);
 		dev->ops->close(dev);
 	}
@@ -180,10 +180,10 @@ static void reach_container(void **state)
 static void reach_noiommu(void **state)
 {
 	struct nnvme_device *dev = must_open(FAKE_NOIOMMU, NNVME_MODE_AUTO);
-	struct nnvme_reach r;
+	struct nnvme_dma_limits r;
 
-	assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
-	assert_int_equal(r.nr_ranges, 0);
+	assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
+	assert_int_equal(r.nr_iova_ranges, 0);
 	assert_int_equal(r.coherency_enforced, NNVME_HAVE_NOT);
 	assert_int_equal(r.interrupts_isolated, NNVME_HAVE_NOT);
 	dev->ops->close(dev);
@@ -192,13 +192,13 @@ static void reach_noiommu(void **state)
 static void odd_ranges(void **state)
 {
 	struct nnvme_device *dev;
-	struct nnvme_reach r;
+	struct nnvme_dma_limits r;
 
 	fake.many_ranges = 1000;	/* more than room was made for at first */
 	dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
-	assert_int_equal(dev->ops->reach(dev, &r, NULL), 0);
-	assert_int_equal(r.nr_ranges, 1000);
-	assert_int_equal(r.ranges[999].first, 1ull << 50);
+	assert_int_equal(dev->ops->dma_limits(dev, &r, NULL), 0);
+	assert_int_equal(r.nr_iova_ranges, 1000);
+	assert_int_equal(r.iova_ranges[999].first, 1ull << 50);
 	dev->ops->close(dev);
 	fake.many_ranges = 0;
 	fake.no_ranges = true;

@@ -19,9 +19,9 @@ static void use_all(struct rig *r)
 	struct nnvme_qpair *qp;
 	struct nnvme_err err;
 
-	nnvme_free(r->ctrl, nnvme_alloc(r->ctrl, 4096, &err));
-	if (!nnvme_register(r->ctrl, own, sizeof(own), &err))
-		nnvme_unregister(r->ctrl, own, sizeof(own), &err);
+	nnvme_mem_free(r->ctrl, nnvme_mem_alloc(r->ctrl, 4096, &err));
+	if (!nnvme_mem_register(r->ctrl, own, sizeof(own), &err))
+		nnvme_mem_unregister(r->ctrl, own, sizeof(own), &err);
 	nnvme_ctrl_info(r->ctrl, &info);
 	nnvme_ctrl_check(r->ctrl, &err);
 	if (!nnvme_qpair_create(r->ctrl, 2, &qp, &err))

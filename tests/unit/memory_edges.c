@@ -35,7 +35,7 @@ static void down(struct edges *e)
 
 static void add(struct edges *e, size_t at, size_t len)
 {
-	if (nnvme_register(e->r.ctrl, e->mem + at, len, &e->r.err))
+	if (nnvme_mem_register(e->r.ctrl, e->mem + at, len, &e->r.err))
 		fail_msg("%s", e->r.err.text);
 }
 

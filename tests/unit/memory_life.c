@@ -16,7 +16,7 @@ static void a_failed_unmap_hands_out_no_unregistered_memory(void **state)
 	rig_up(&r, NULL, 4);
 	a = rig_alloc(&r, MIB);
 	model_fail_call(r.m, MODEL_UNMAP, 0, 1, -EIO);
-	nnvme_free(r.ctrl, a);
+	nnvme_mem_free(r.ctrl, a);
 	b = rig_alloc(&r, MIB);
 	assert_int_equal(rig_read(&r, b, 0, 8), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, a, 0, 8, a), -EFAULT);
@@ -32,17 +32,17 @@ static void a_failed_unregister_can_be_repeated(void **state)
 
 	rig_up(&r, NULL, 4);
 	nnvme_ctrl_info(r.ctrl, &before);
-	assert_int_equal(nnvme_register(r.ctrl, own, 4 * 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, own, 4 * 4096, &r.err), 0);
 	model_fail_call(r.m, MODEL_UNMAP, 0, 1, -EIO);
-	assert_int_equal(nnvme_unregister(r.ctrl, own, 4 * 4096, &r.err), -EIO);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 4 * 4096, &r.err), -EIO);
 	assert_non_null(strstr(r.err.text, "stay pinned"));
 	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 8, own), -EFAULT);
-	assert_int_equal(nnvme_register(r.ctrl, own, 4096, &r.err), -EEXIST);
-	assert_int_equal(nnvme_unregister(r.ctrl, own, 4 * 4096, &r.err), 0);
-	assert_int_equal(nnvme_unregister(r.ctrl, own, 4 * 4096, &r.err), -ENOENT);
+	assert_int_equal(nnvme_mem_register(r.ctrl, own, 4096, &r.err), -EEXIST);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 4 * 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 4 * 4096, &r.err), -ENOENT);
 	nnvme_ctrl_info(r.ctrl, &after);
 	assert_int_equal(after.registered, before.registered);
-	assert_int_equal(nnvme_register(r.ctrl, own, 4 * 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, own, 4 * 4096, &r.err), 0);
 	assert_int_equal(rig_read(&r, own, 0, 8), 0);
 	rig_down(&r);
 	free(own);

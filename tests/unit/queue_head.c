@@ -13,7 +13,7 @@ static uint64_t doorbells(const char *settings, unsigned depth, bool each_poll)
 	void *buf;
 
 	rig_model(&r, settings);
-	r.options.tell_each_poll = each_poll;
+	r.options.quirks = each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0;
 	assert_int_equal(rig_open(&r), 0);
 	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
 	rig_queue(&r, depth);

@@ -42,11 +42,11 @@ static void what_is_not_registered_is_refused(void **state)
 			 -EFAULT);
 	assert_int_equal(nnvme_read(r.qp, r.ns, (void *)(UINTPTR_MAX & ~(uintptr_t)3), 0, 1, NULL),
 			 -EFAULT);
-	assert_int_equal(nnvme_register(r.ctrl, own, 4 * 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, own, 4 * 4096, &r.err), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own - 512, 0, 2, NULL), -EFAULT);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own + 4 * 4096 - 512, 0, 2, NULL), -EFAULT);
 	assert_int_equal(rig_read(&r, own + 4 * 4096 - 512, 0, 1), 0);
-	assert_int_equal(nnvme_unregister(r.ctrl, own, 4 * 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 4 * 4096, &r.err), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 1, NULL), -EFAULT);
 	assert_int_equal(nnvme_room(r.qp), 8);
 	free(own);
@@ -70,10 +70,10 @@ static void allocated_memory_is_zero_and_registered(void **state)
 			assert_int_equal(a[k], 0);
 		memset(a, 0xff, size);
 		assert_int_equal(rig_write(&r, a, 0, 1 + (uint32_t)(size - 1) / 512), 0);
-		nnvme_free(r.ctrl, a);
+		nnvme_mem_free(r.ctrl, a);
 	}
-	nnvme_free(r.ctrl, b);
-	nnvme_free(r.ctrl, NULL);
+	nnvme_mem_free(r.ctrl, b);
+	nnvme_mem_free(r.ctrl, NULL);
 	rig_down(&r);
 }
 

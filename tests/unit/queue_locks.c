@@ -67,13 +67,13 @@ static int submit(struct rig *r, uint8_t *buf, unsigned kind)
 	return 1;
 }
 
-static void each_kind_under_all_locks(const char *settings, bool own_lists)
+static void each_kind_under_all_locks(const char *settings, uint32_t quirks)
 {
 	struct rig r;
 	uint8_t *buf;
 
 	rig_model(&r, settings);
-	r.options.own_lists = own_lists;
+	r.options.quirks = quirks;
 	if (rig_open(&r))
 		fail_msg("%s", r.err.text);
 	r.ns = nnvme_ns_get(r.ctrl, 1, &r.err);
@@ -95,22 +95,22 @@ static void each_kind_under_all_locks(const char *settings, bool own_lists)
 
 static void prps_take_no_lock(void **state)
 {
-	each_kind_under_all_locks("size=64m,mdts=9,run=1", false);
+	each_kind_under_all_locks("size=64m,mdts=9,run=1", 0);
 }
 
 static void short_commands_take_no_lock(void **state)
 {
-	each_kind_under_all_locks("size=64m,mdts=3,run=16", false);
+	each_kind_under_all_locks("size=64m,mdts=3,run=16", 0);
 }
 
 static void scatter_gather_lists_take_no_lock(void **state)
 {
-	each_kind_under_all_locks("size=64m,mdts=9,run=1,sgls=1", false);
+	each_kind_under_all_locks("size=64m,mdts=9,run=1,sgls=1", 0);
 }
 
 static void aligned_lists_take_no_lock(void **state)
 {
-	each_kind_under_all_locks("size=64m,mdts=9,run=1", true);
+	each_kind_under_all_locks("size=64m,mdts=9,run=1", NNVME_QUIRK_ALIGNED_LISTS);
 }
 
 /* A list for each command in flight; only copies of segments may run out: then "poll first" is the answer. */

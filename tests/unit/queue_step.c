@@ -24,7 +24,7 @@ struct moment {
 static void up(struct moment *m, const char *settings, unsigned depth)
 {
 	rig_model(&m->r, settings);
-	m->r.options.own_lists = true;
+	m->r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
 	assert_int_equal(rig_open(&m->r), 0);
 	m->r.ns = nnvme_ns_get(m->r.ctrl, 1, NULL);
 	rig_queue(&m->r, depth);
@@ -33,7 +33,7 @@ static void up(struct moment *m, const char *settings, unsigned depth)
 	/* What is asked about joins no memory before it: the search is short, and so is this test. */
 	for (unsigned i = 0; i < PAGES; i++)
 		if (i != 7 && i != 14)
-			assert_int_equal(nnvme_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
+			assert_int_equal(nnvme_mem_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
 	rig_step_by_hand(&m->r);
 }
 
@@ -199,14 +199,14 @@ static void unregister(void *arg)
 {
 	struct moment *m = arg;
 
-	m->result = nnvme_unregister(m->r.ctrl, at(m), PAGE, NULL);
+	m->result = nnvme_mem_unregister(m->r.ctrl, at(m), PAGE, NULL);
 }
 
 static void free_memory(void *arg)
 {
 	struct moment *m = arg;
 
-	m->result = nnvme_free(m->r.ctrl, m->mem);
+	m->result = nnvme_mem_free(m->r.ctrl, m->mem);
 }
 
 static void memory_of_a_controller_that_could_not_be_stopped(void **state)

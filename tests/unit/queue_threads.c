@@ -74,11 +74,11 @@ static void *churn(void *arg)
 			uint8_t *before = w->s->memory + (1 << 20) * i - 40 * PAGE;
 			uint8_t *after = w->s->memory + (1 << 20) * i + 20 * PAGE;
 
-			w->errors += !!nnvme_register(r->ctrl, before, 16 * PAGE, NULL);
-			w->errors += !!nnvme_register(r->ctrl, after, 100 * PAGE, NULL);
-			w->errors += nnvme_register(r->ctrl, after, PAGE, NULL) != -EEXIST;
-			w->errors += !!nnvme_unregister(r->ctrl, before, 16 * PAGE, NULL);
-			w->errors += !!nnvme_unregister(r->ctrl, after, 100 * PAGE, NULL);
+			w->errors += !!nnvme_mem_register(r->ctrl, before, 16 * PAGE, NULL);
+			w->errors += !!nnvme_mem_register(r->ctrl, after, 100 * PAGE, NULL);
+			w->errors += nnvme_mem_register(r->ctrl, after, PAGE, NULL) != -EEXIST;
+			w->errors += !!nnvme_mem_unregister(r->ctrl, before, 16 * PAGE, NULL);
+			w->errors += !!nnvme_mem_unregister(r->ctrl, after, 100 * PAGE, NULL);
 		}
 		w->rounds++;
 		sched_yield();
@@ -95,16 +95,16 @@ static void *allocate(void *arg)
 	uint32_t seed = 3;
 
 	while (!__atomic_load_n(&w->s->stop, __ATOMIC_RELAXED)) {
-		uint8_t *a = nnvme_alloc(r->ctrl, 1 + rig_random(&seed) % 100000, NULL);
-		uint8_t *b = nnvme_alloc(r->ctrl, 3 << 20, NULL);
+		uint8_t *a = nnvme_mem_alloc(r->ctrl, 1 + rig_random(&seed) % 100000, NULL);
+		uint8_t *b = nnvme_mem_alloc(r->ctrl, 3 << 20, NULL);
 
 		w->errors += !a || !b || a[0] || b[0];
 		if (a && b)
 			a[0] = b[0] = 1;
 		if (!nnvme_qpair_create(r->ctrl, 1 + rig_random(&seed) % 30, &qp, NULL))
 			nnvme_qpair_destroy(qp);
-		nnvme_free(r->ctrl, a);
-		nnvme_free(r->ctrl, b);
+		nnvme_mem_free(r->ctrl, a);
+		nnvme_mem_free(r->ctrl, b);
 		w->errors += !!nnvme_ctrl_check(r->ctrl, NULL);
 		nnvme_ctrl_info(r->ctrl, &info);
 		w->rounds++;
@@ -124,7 +124,7 @@ static void all_at_once(const char *settings)
 	assert_non_null(s.memory);
 	memset(s.memory, 0, 4 << 20);
 	for (unsigned i = 1; i <= 2; i++)
-		assert_int_equal(nnvme_register(s.r.ctrl, s.memory + (1 << 20) * i - 24 * PAGE, 44 * PAGE,
+		assert_int_equal(nnvme_mem_register(s.r.ctrl, s.memory + (1 << 20) * i - 24 * PAGE, 44 * PAGE,
 						&s.r.err), 0);
 	assert_int_equal(pthread_create(&thread[0], NULL, do_io, &w[0]), 0);
 	assert_int_equal(pthread_create(&thread[1], NULL, do_io, &w[1]), 0);
@@ -175,7 +175,7 @@ static void controllers_share_memory(void **state)
 		config.mode = i == 2 ? NNVME_MODE_IOMMU : NNVME_MODE_NOIOMMU;
 		assert_int_equal(model_create(&config, &m[i], NULL), 0);
 		assert_int_equal(nnvme_ctrl_open(name, &options, &ctrl[i], NULL), 0);
-		assert_int_equal(nnvme_register(ctrl[i], buf, 65536, NULL), 0);
+		assert_int_equal(nnvme_mem_register(ctrl[i], buf, 65536, NULL), 0);
 		assert_int_equal(nnvme_qpair_create(ctrl[i], 4, &qp[i], NULL), 0);
 	}
 	memset(buf, 0x3c, 65536);

@@ -28,7 +28,7 @@ static void up(struct unregister *u, const char *settings, unsigned depth)
 	u->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(u->mem != MAP_FAILED);
 	for (unsigned i = 0; i < PAGES; i++)
-		assert_int_equal(nnvme_register(u->r.ctrl, u->mem + i * PAGE, PAGE, NULL), 0);
+		assert_int_equal(nnvme_mem_register(u->r.ctrl, u->mem + i * PAGE, PAGE, NULL), 0);
 	rig_step_by_hand(&u->r);
 }
 
@@ -42,7 +42,7 @@ static void down(struct unregister *u)
 static int take(struct unregister *u, unsigned page)
 {
 	struct nnvme_err err = { 0 };
-	int ret = nnvme_unregister(u->r.ctrl, u->mem + page * PAGE, PAGE, &err);
+	int ret = nnvme_mem_unregister(u->r.ctrl, u->mem + page * PAGE, PAGE, &err);
 
 	if (ret == -EBUSY)
 		assert_non_null(strstr(err.text, "in flight"));
@@ -51,7 +51,7 @@ static int take(struct unregister *u, unsigned page)
 
 static void give(struct unregister *u, unsigned page)
 {
-	assert_int_equal(nnvme_register(u->r.ctrl, u->mem + page * PAGE, PAGE, NULL), 0);
+	assert_int_equal(nnvme_mem_register(u->r.ctrl, u->mem + page * PAGE, PAGE, NULL), 0);
 }
 
 /* Of @pages exactly those are refused that a command in flight uses. */
@@ -227,11 +227,11 @@ static void allocated_memory_too(void **state)
 	b = rig_alloc(&r, 5 * PAGE);
 	rig_step_by_hand(&r);
 	assert_int_equal(nnvme_read(r.qp, r.ns, a + 2 * PAGE, 0, 8, &r), 0);
-	assert_int_equal(nnvme_free(r.ctrl, a), -EBUSY);
-	assert_int_equal(nnvme_free(r.ctrl, b), 0);
-	assert_int_equal(nnvme_free(r.ctrl, a), -EBUSY);
+	assert_int_equal(nnvme_mem_free(r.ctrl, a), -EBUSY);
+	assert_int_equal(nnvme_mem_free(r.ctrl, b), 0);
+	assert_int_equal(nnvme_mem_free(r.ctrl, a), -EBUSY);
 	assert_int_equal(rig_wait(&r).status, 0);
-	assert_int_equal(nnvme_free(r.ctrl, a), 0);
+	assert_int_equal(nnvme_mem_free(r.ctrl, a), 0);
 	rig_down(&r);
 }
 
@@ -245,13 +245,13 @@ static void memory_that_is_used_after_it_was_freed(void **state)
 	a = rig_alloc(&r, PAGE);
 	b = rig_alloc(&r, PAGE);
 	rig_step_by_hand(&r);
-	assert_int_equal(nnvme_free(r.ctrl, a), 0);
+	assert_int_equal(nnvme_mem_free(r.ctrl, a), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, a, 0, 8, &r), 0);
-	assert_int_equal(nnvme_free(r.ctrl, b), 0);
+	assert_int_equal(nnvme_mem_free(r.ctrl, b), 0);
 	assert_int_equal(rig_wait(&r).status, 0);
 	c = rig_alloc(&r, PAGE);
 	assert_ptr_equal(c, a);
-	assert_int_equal(nnvme_free(r.ctrl, c), 0);
+	assert_int_equal(nnvme_mem_free(r.ctrl, c), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, a, 0, 8, &r), -EFAULT);
 	rig_down(&r);
 }

@@ -24,8 +24,8 @@ static void change(void *arg)
 {
 	struct stepped *s = arg;
 	uint8_t *va = s->mem + REGISTERED * PAGE;
-	int ret = s->there ? nnvme_unregister(s->r.ctrl, va, 100 * PAGE, NULL) :
-		nnvme_register(s->r.ctrl, va, 100 * PAGE, NULL);
+	int ret = s->there ? nnvme_mem_unregister(s->r.ctrl, va, 100 * PAGE, NULL) :
+		nnvme_mem_register(s->r.ctrl, va, 100 * PAGE, NULL);
 
 	assert_int_equal(ret, 0);
 	s->there = !s->there;

@@ -235,7 +235,7 @@ static void own_lists_are_aligned(void **state)
 	uint8_t *buf;
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=16");
-	r.options.own_lists = true;
+	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
 	assert_int_equal(rig_open(&r), 0);
 	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
 	rig_queue(&r, 16);
@@ -289,13 +289,13 @@ static void buffers_may_span_registrations(void **state)
 	assert_non_null(own);
 	memset(own, 0, 4 * MIB);
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(nnvme_register(r.ctrl, own + i * (MIB - 4096), MIB - 4096, &r.err), 0);
+		assert_int_equal(nnvme_mem_register(r.ctrl, own + i * (MIB - 4096), MIB - 4096, &r.err), 0);
 	rig_step_by_hand(&r);
 	fill(model_data(r.m, 1), 0, 16 * MIB);
 	assert_int_equal(rig_read(&r, own + 100, 1, 8000), 0);
 	compare(own + 100, 512, 8000 * 512);
 	/* a hole: nothing of the transfer is begun */
-	assert_int_equal(nnvme_unregister(r.ctrl, own + MIB - 4096, MIB - 4096, &r.err), 0);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, own + MIB - 4096, MIB - 4096, &r.err), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 8000, NULL), -EFAULT);
 	assert_int_equal(nnvme_in_flight(r.qp), 0);
 	assert_int_equal(rig_read(&r, own, 0, 100), 0);

@@ -369,7 +369,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 	uint8_t *buf;
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=1");
-	r.options.own_lists = true;
+	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
 	assert_int_equal(rig_open(&r), 0);
 	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
 	rig_queue(&r, 16);

@@ -81,14 +81,14 @@ static bool addresses_right(struct nnvme_device *d, char *va, uint64_t iova, siz
 /* Each mapping lies where the IOMMU can map. */
 static bool within_reach(struct nnvme_device *d, uint64_t iova, size_t len)
 {
-	struct nnvme_reach r;
+	struct nnvme_dma_limits r;
 
-	if (d->ops->reach(d, &r, NULL))
+	if (d->ops->dma_limits(d, &r, NULL))
 		return false;
-	for (size_t i = 0; i < r.nr_ranges; i++)
-		if (iova >= r.ranges[i].first && iova + (len - 1) <= r.ranges[i].last)
+	for (size_t i = 0; i < r.nr_iova_ranges; i++)
+		if (iova >= r.iova_ranges[i].first && iova + (len - 1) <= r.iova_ranges[i].last)
 			return true;
-	return d->mode == NNVME_MODE_NOIOMMU && !r.nr_ranges;
+	return d->mode == NNVME_MODE_NOIOMMU && !r.nr_iova_ranges;
 }
 
 /* As many as fill what lies below the interrupts' window: they go on above it. */
@@ -104,7 +104,7 @@ static void check_many(struct nnvme_device *d)
 		good = !d->ops->map(d, va, len, &iova[n], &err) && within_reach(d, iova[n], len);
 		beyond += good && iova[n] > 0xfee00000;
 	}
-	tap(good, "5000 mappings of 1 MiB, each within the ranges");
+	tap(good, "5000 mappings of 1 MiB, each within the IOVA ranges");
 	tap(beyond > 0, "some of them past the interrupts' window");
 	while (n--)
 		good = !d->ops->unmap(d, iova[n], len) && good;

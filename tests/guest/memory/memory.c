@@ -63,7 +63,7 @@ static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char 
 /* A child must not have the library's memory: a system call tells it without a crash. */
 static int check_child(struct nnvme_ctrl *ctrl)
 {
-	void *buf = nnvme_alloc(ctrl, 4096, NULL);
+	void *buf = nnvme_mem_alloc(ctrl, 4096, NULL);
 	int fd[2], status;
 	pid_t child;
 
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	if (nnvme_ctrl_open(argv[1], &options, &ctrl, &err))
 		goto fail;
 	nnvme_ctrl_info(ctrl, &before);
-	if (nnvme_register(ctrl, va, GIB, &err) || nnvme_qpair_create(ctrl, 4, &qp, &err))
+	if (nnvme_mem_register(ctrl, va, GIB, &err) || nnvme_qpair_create(ctrl, 4, &qp, &err))
 		goto fail;
 	nnvme_ctrl_info(ctrl, &after);
 	calls = after.bus_addr_calls - before.bus_addr_calls;

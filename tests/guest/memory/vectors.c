@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	t.ns = nnvme_ns_next(ctrl, 0);
-	t.buf = nnvme_alloc(ctrl, DISK, &err);
+	t.buf = nnvme_mem_alloc(ctrl, DISK, &err);
 	t.disk = malloc(DISK);
 	if (!t.ns || !t.buf || !t.disk || DISK / 4 >> t.ns->block_shift == 0)
 		return 1;

@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	b.ns = nnvme_ns_next(b.ctrl, 0);
-	b.buf = nnvme_alloc(b.ctrl, DEPTH * 4096, &err);
+	b.buf = nnvme_mem_alloc(b.ctrl, DEPTH * 4096, &err);
 	if (!b.ns || !b.buf)
 		return 1;
 	before = interrupts();
@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 	if (nnvme_ctrl_open(argv[1], &options, &b.ctrl, &err))
 		return 1;
 	b.ns = nnvme_ns_next(b.ctrl, 0);
-	b.buf = nnvme_alloc(b.ctrl, DEPTH * 4096, &err);
+	b.buf = nnvme_mem_alloc(b.ctrl, DEPTH * 4096, &err);
 	before = interrupts();
 	tap(b.ns && b.buf && reads(&b, 32, 2000, 0, "depth 32, without interrupts") && interrupts() == before,
 	    "without interrupts there are none");
