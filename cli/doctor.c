@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "finding.h"
 
-#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/patches/6.12, and CONFIG_VFIO_NOIOMMU"
+#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 
 /* Something that is there, is not there, or can't be found out. */
 static void have(struct findings *f, const char *name, enum nnvme_have have, const char *says,

@@ -12,7 +12,7 @@
 #include "kernel/phys_addr.h"
 #include "kernel/sys.h"
 
-#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12, " \
+#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, " \
 	"and CONFIG_VFIO_NOIOMMU"
 
 static bool is_noiommu(const struct nnvme_pci_info *info)
