@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci_private.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
 #define NVMET "/sys/kernel/config/nvmet/subsystems"

@@ -14,7 +14,9 @@
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
 #include "kernel/note.h"
-#include "kernel/pci_private.h"
+#include "kernel/pci_bind.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/sys.h"
 
 /* One change under way. */

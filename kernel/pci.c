@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/pci_disks.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 

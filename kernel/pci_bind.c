@@ -5,6 +5,8 @@
  * Documentation/ABI/testing/sysfs-bus-pci). What it had before is kept in a file, so that another
  * process can bring it back.
  */
+#include "kernel/pci_bind.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "kernel/lock.h"
 #include "kernel/note.h"
 #include "kernel/pci_former.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
 #include "kernel/sys.h"

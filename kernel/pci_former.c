@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernel/note.h"
-#include "kernel/pci_private.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
 #define NOTE_SIZE (NNVME_OVERRIDE_SIZE + 3 * NNVME_DRIVER_SIZE + 8)

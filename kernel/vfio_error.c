@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
+#include "kernel/pci_nodes.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
 #include "kernel/sys.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "noiommu_nvme/pci.h"
-#include "kernel/pci_private.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/sys.h"
 #include "kernel_fake.h"
 
