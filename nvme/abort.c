@@ -9,7 +9,7 @@
  *   where the thread that the queue pair belongs to ends its commands itself;
  * - each eventfd is raised.
  */
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "nvme/private.h"
 
 #define PHASE 0x10000u
@@ -73,7 +73,7 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 		if (ctrl->stopped)
 			post_notice(qp);
 		if (qp->event >= 0)
-			nnvme_event_raise(qp->event);
+			nnvme_eventfd_raise(qp->event);
 	}
 }
 

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "kernel/sys.h"
 #include "nvme/private.h"
 
@@ -28,7 +28,7 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 	if (!ctrl->eventfd)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u interrupts", count);
 	for (; ctrl->vectors < count; ctrl->vectors++) {
-		int fd = nnvme_event_open(err);
+		int fd = nnvme_eventfd_open(err);
 
 		if (fd < 0)
 			return fd;

@@ -20,7 +20,7 @@
  */
 #include <errno.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
 
@@ -39,7 +39,7 @@ int nnvme_arm(struct nnvme_qpair *qp)
 	if (qp->event < 0)
 		return -EOPNOTSUPP;
 	nnvme_ring(qp);
-	nnvme_event_clear(qp->event);
+	nnvme_eventfd_clear(qp->event);
 	nnvme_tell_head_now(qp);
 	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -88,7 +88,7 @@ static int sleep_some(struct nnvme_qpair *qp, uint64_t end)
 	left = now < end ? (end - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	if (!left)
 		return 0;
-	ret = nnvme_event_wait(qp->event, left < SLICE_MS ? (unsigned)left : SLICE_MS);
+	ret = nnvme_eventfd_wait(qp->event, left < SLICE_MS ? (unsigned)left : SLICE_MS);
 	/* At the end of a short sleep an interrupt may just be on its way. */
 	if (!ret && left >= SLICE_MS && nnvme_ready(qp))
 		note_silence(qp);
