@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/state_file.h"
 #include "kernel/pci_former.h"
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
@@ -115,7 +115,7 @@ static const char *override_for(const char *driver)
 	return *driver ? driver : NNVME_NO_OVERRIDE;
 }
 
-/* The new override is noted before it is written; without that a kill here is taken for other hands. */
+/* Recorded before it is written: otherwise a kill here looks like a change by somebody else. */
 static int give_back(const char *bdf, const struct nnvme_former *had, const char *verb,
 		     struct nnvme_err *err)
 {
@@ -284,15 +284,15 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 /* What is known about the time before a bind or a detach. */
 struct before {
 	struct nnvme_former had;	/* what to give the device back to, should this fail */
-	struct nnvme_former note;	/* what the note about it is to say */
-	bool noted;			/* there is one already, of an earlier run, and it still holds */
-	bool to_note;
+	struct nnvme_former saved;	/* what the state file is to hold */
+	bool valid;			/* an earlier run left one, and it still holds */
+	bool to_save;
 };
 
 /*
  * An earlier run that was cut short may have left the device with no driver or our override: then
- * what it had is what that run noted, not what it has. And a device that VFIO has keeps the note
- * about the driver before.
+ * what it had is what that run recorded, not what it has. And a device that VFIO has keeps the
+ * record of the driver before.
  */
 static int read_before(const struct nnvme_pci_info *info, const char *mark, struct before *b,
 		       struct nnvme_err *err)
@@ -304,44 +304,44 @@ static int read_before(const struct nnvme_pci_info *info, const char *mark, stru
 	if (rc)
 		return rc;
 	strcpy(now.driver, info->driver);
-	*b = (struct before){ .had = now, .note = now, .to_note = !vfio };
+	*b = (struct before){ .had = now, .saved = now, .to_save = !vfio };
 	rc = nnvme_former_read(info->bdf, &now, err);
 	if (rc && rc != -ENOENT)
 		return rc;
-	b->noted = !rc && nnvme_former_has_mark(&now, b->had.override);
-	if (b->noted || (!rc && vfio)) {
-		b->note = now;
-		b->to_note = true;
+	b->valid = !rc && nnvme_former_has_mark(&now, b->had.override);
+	if (b->valid || (!rc && vfio)) {
+		b->saved = now;
+		b->to_save = true;
 		/* An override of other hands is theirs to keep. */
-		if (!b->noted)
-			strcpy(b->note.override, b->had.override);
+		if (!b->valid)
+			strcpy(b->saved.override, b->had.override);
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%s", mark);
-	snprintf(b->note.mark[1], sizeof(b->note.mark[1]), "%.255s",
-		 b->noted && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%s", mark);
+	snprintf(b->saved.mark[1], sizeof(b->saved.mark[1]), "%.255s",
+		 b->valid && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
 	if (!vfio)
-		b->had = b->note;
+		b->had = b->saved;
 	return 0;
 }
 
 static int write_before(const char *bdf, const struct before *b, struct nnvme_err *err)
 {
-	int rc = b->to_note ? nnvme_former_write(bdf, &b->note) : 0;
+	int rc = b->to_save ? nnvme_former_write(bdf, &b->saved) : 0;
 
-	return rc ? denied(err, rc, "write to " NNVME_NOTES " about", bdf) : 0;
+	return rc ? denied(err, rc, "write to " NNVME_STATE_DIR " for", bdf) : 0;
 }
 
-/* After a bind that failed, with the device as it was: what an earlier bind noted holds again. */
+/* After a bind that failed, with the device as it was: an earlier bind's record holds again. */
 static void unwrite_before(const char *bdf, struct before *b, bool vfio)
 {
-	if (!b->to_note)
+	if (!b->to_save)
 		return;
 	if (!vfio) {
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 		return;
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%.255s", b->had.override);
-	nnvme_former_write(bdf, &b->note);
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%.255s", b->had.override);
+	nnvme_former_write(bdf, &b->saved);
 }
 
 static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, unsigned flags,
@@ -363,7 +363,7 @@ static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, u
 	rc = write_before(info->bdf, &b, err);
 	if (!rc) {
 		rc = bind_device(info, driver, &b.had, claim, &stuck, err);
-		/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
+		/* If it is stuck, nnvme_pci_unbind() needs the file to know what it had. */
 		if (rc && !stuck)
 			unwrite_before(info->bdf, &b, has_vfio(info));
 	}
@@ -455,7 +455,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		rc = marked ? set_override(info.bdf, had.override) : 0;
 		if (rc)
 			return denied(err, rc, "unbind", info.bdf);
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 		return 0;
 	}
 	rc = nnvme_pci_refuse_open(&info, true, err);
@@ -465,7 +465,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		strcpy(had.override, override);
 	rc = known ? give_back(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
 	if (!rc)
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 	return rc;
 }
 
@@ -474,7 +474,7 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_info info;
 	int lock, rc = nnvme_pci_nvme_info(bdf, &info, err);
 
-	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_NOTES "/%s", info.bdf)))
+	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_STATE_DIR "/%s", info.bdf)))
 		return rc;
 	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)
@@ -534,6 +534,6 @@ int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 	if (!rc && nnvme_former_has_mark(&had, override))
 		rc = give_back(bdf, &had, "give back", err);
 	if (!rc)
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 	return rc;
 }

@@ -13,8 +13,8 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err);
 
 /*
  * Take a device from its driver for a while, when nobody uses its disks, and give it back. What it
- * had is in the same note as nnvme_pci_bind()'s: nnvme_pci_unbind() gives it back, too. With its
- * lock in hand.
+ * had is in the same state file as nnvme_pci_bind()'s, so nnvme_pci_unbind() gives it back, too.
+ * Call with its lock held.
  */
 int nnvme_pci_detach(const char *bdf, struct nnvme_err *err);
 int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err);

@@ -112,7 +112,7 @@ refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b
 mv "/dev/away" "/dev/$d"
 mkdir -p /run/noiommu-nvme
 echo gibberish >"/run/noiommu-nvme/$n"
-refuses 'bind: a damaged note, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
+refuses 'bind: a damaged state file, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
 rm "/run/noiommu-nvme/$n"
 check 'after all that nvme has it still' is "$n" nvme
 check 'and the switch is still off' grep -q N $switch
@@ -157,7 +157,7 @@ check 'nvme has it back' is "$n" nvme
 check 'unbind again' noiommu-nvme unbind "$n"
 check 'unbind behind an IOMMU' noiommu-nvme unbind "$i"
 check 'nvme has that back, too' is "$i" nvme
-check 'no note is left' [ -z "$(ls /run/noiommu-nvme)" ]
+check 'no state file is left' [ -z "$(ls /run/noiommu-nvme)" ]
 check 'no driver_override is left' grep -q null "/sys/bus/pci/devices/$n/driver_override"
 check 'its disk works' dd if="/dev/$(disk "$n")" of=/dev/null bs=4k count=1
 

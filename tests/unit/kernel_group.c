@@ -13,7 +13,7 @@
 #include "kernel_fake.h"
 
 #define TYPE "/sys/kernel/iommu_groups/5/type"
-#define NOTE "/run/noiommu-nvme/group-5"
+#define STATE "/run/noiommu-nvme/group-5"
 #define SECOND "0000:00:10.1"
 #define MOUNTED(number, name) "30 22 " number " / /mnt/data rw - ext4 /dev/" name " rw\n"
 
@@ -27,7 +27,7 @@ static void assert_state(const char *type)
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
 	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU),
 			    "(null)\n");
-	assert_string_equal(fake_text(NOTE), "");
+	assert_string_equal(fake_text(STATE), "");
 	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "");
 	assert_int_equal(fake.fds, 0);
 }
@@ -210,7 +210,7 @@ static void bound_to_vfio(void **state)
 			"process 77 (fio)");
 	assert_string_equal(fake_text(TYPE), "identity\n");
 	fake_remove("/proc/77");
-	/* And what bind noted is still there. */
+	/* And bind's state file is still there. */
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
 	assert_state("identity");
 }
@@ -262,7 +262,7 @@ static void may_not(void **state)
 	fake.caps_missing = CAP_SYS_RAWIO;
 	refuses(NNVME_DOMAIN_IDENTITY, -EPERM, "has no CAP_SYS_RAWIO");
 	fake.caps_missing = -1;
-	fake.fail_open = NOTE;
+	fake.fail_open = STATE;
 	fake.open_errno = EACCES;
 	refuses(NNVME_DOMAIN_IDENTITY, -EPERM, "run as root");
 	fake.fail_open = "/driver_override";
@@ -486,18 +486,18 @@ static void left_by_another(void **state)
 {
 	struct nnvme_err err;
 
-	fake_file("DMA DMA-FQ 4711\n", NOTE);
+	fake_file("DMA DMA-FQ 4711\n", STATE);
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 1);
 	assert_state("DMA");
-	fake_file("identity DMA 4711\n", NOTE);
+	fake_file("identity DMA 4711\n", STATE);
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), 0);
 	assert_state("DMA");
 	assert_int_equal(fake.type_writes, 3);
-	fake_file("", NOTE);	/* its writer had not begun */
+	fake_file("", STATE);	/* its writer had not begun */
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 0);
-	fake_file("gibberish\n", NOTE);
+	fake_file("gibberish\n", STATE);
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "group 5");
-	fake_file("other DMA 4711\n", NOTE);
+	fake_file("other DMA 4711\n", STATE);
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err, "5");
 }
 
