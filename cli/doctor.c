@@ -151,14 +151,14 @@ static void look_at_hugepages(struct findings *f)
 	free(pools);
 }
 
-static void look_at_users(struct findings *f, const struct nnvme_pci_info *info)
+static void look_at_use(struct findings *f, const struct nnvme_pci_info *info)
 {
 	struct nnvme_err err;
 
 	if (!nnvme_pci_in_use(info->bdf, &err))
-		finding_add(f, "users", FINDING_OK, "nobody uses it");
+		finding_add(f, "in-use", FINDING_OK, "not in use");
 	else
-		finding_add(f, "users", FINDING_NOTE, "%s", err.text);
+		finding_add(f, "in-use", FINDING_NOTE, "%s", err.text);
 }
 
 static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
@@ -199,7 +199,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 		    *info->driver ? info->driver : "none", cli_mode(info));
 	look_at_group(f, info);
 	if (!*info->vfio_dev && strcmp(info->driver, "vfio-pci") != 0)
-		look_at_users(f, info);
+		look_at_use(f, info);
 	/* The library decides. */
 	if (!nnvme_pci_can_open(info->bdf, NNVME_MODE_AUTO, &err))
 		finding_add(f, "open", FINDING_OK, "programs can open it");

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/block_users.h"
+#include "kernel/block_in_use.h"
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
 #include "kernel/pci_nodes.h"
@@ -20,7 +20,7 @@
 /* The first PID namespace's number (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
 #define WHOLE_MACHINE "pid:[4026531836]"
 
-/* What a search for users carries along. */
+/* The state of a search for uses. */
 struct search {
 	const char *bdf;
 	char *mounts, *swaps;	/* the files' texts */
@@ -184,20 +184,20 @@ static int check_disks(struct search *s)
 }
 
 /* What lies on one of the nodes without having claimed it, and where that is mounted in turn. */
-static int check_block_users(struct search *s, const struct nnvme_nodes *nodes)
+static int check_block_in_use(struct search *s, const struct nnvme_nodes *nodes)
 {
-	struct nnvme_block_user user;
-	int rc = nnvme_block_user_find(nodes, &user);
+	struct nnvme_block_use use;
+	int rc = nnvme_block_in_use(nodes, &use);
 
 	if (rc <= 0)
 		return rc;
 	rc = 0;
-	if (*user.loop) {
+	if (*use.loop) {
 		rc = s->mounts ? 0 : read_tables(s);
 		if (!rc)
-			rc = check_block(s, user.loop, user.node + strlen("/dev/"), 8);
+			rc = check_block(s, use.loop, use.node + strlen("/dev/"), 8);
 	}
-	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, user.what);
+	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, use.what);
 }
 
 /* Processes of other containers are not to be seen. */
@@ -287,7 +287,7 @@ static int claim_disks(const char *bdf, struct nnvme_pci_claim *claim, struct nn
 	return rc;
 }
 
-/* The users that have a name; @disks: also those that a claim keeps away. */
+/* The uses that have a name; @disks: also those that a claim keeps away. */
 static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct nnvme_err *err)
 {
 	struct search s = { .bdf = claim->nodes.bdf, .err = err };
@@ -296,7 +296,7 @@ static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct n
 	if (!rc && disks)
 		rc = check_disks(&s);
 	if (!rc)
-		rc = check_block_users(&s, &claim->nodes);
+		rc = check_block_in_use(&s, &claim->nodes);
 	free(s.mounts);
 	free(s.swaps);
 	return rc;

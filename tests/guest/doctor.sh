@@ -60,11 +60,11 @@ check 'no group' device "$n" '^note  *group  *none'
 check 'a group and its type' device "$i" '^ok  *group  *IOMMU group [0-9]* of 1 device, type DMA'
 check 'a group of two' device "$a" '^ok  *group  *IOMMU group [0-9]* of 2 devices, type DMA'
 check 'model and size' device "$n" '^ok  *device .*QEMU NVMe Ctrl, 1.07 GB'
-check 'nobody uses it' device "$n" '^ok  *users '
+check 'nobody uses it' device "$n" '^ok  *in-use '
 swap=/dev/$(disk "$n")
 mkswap "$swap" >/dev/null 2>&1
 swapon "$swap"
-check 'who uses it, and the command that ends that' device "$n" "^note  *users .*swapoff $swap"
+check 'who uses it, and the command that ends that' device "$n" "^note  *in-use .*swapoff $swap"
 swapoff "$swap"
 # same NAME BDF: doctor's last word is the library's
 same() {

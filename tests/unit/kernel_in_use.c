@@ -523,5 +523,5 @@ int main(void)
 		TEST(each_call_fails_before_a_program),
 	};
 
-	return cmocka_run_group_tests_name("kernel_users", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kernel_in_use", tests, NULL, NULL);
 }
