@@ -46,7 +46,7 @@ int cli_bind(int argc, char **argv)
 
 	if (status)
 		return status;
-	cli_shield(&before);
+	cli_block_signals(&before);
 	if (cli_finish(args.bdf, false))
 		return 1;
 	if (nnvme_pci_bind_to(args.bdf, args.driver, args.unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
@@ -73,7 +73,7 @@ int cli_unbind(int argc, char **argv)
 
 	if (status)
 		return status;
-	cli_shield(&before);
+	cli_block_signals(&before);
 	if (cli_finish(args.bdf, false))
 		return 1;
 	if (nnvme_pci_unbind(args.bdf, &err) || nnvme_pci_info(args.bdf, &info, &err)) {

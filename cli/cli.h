@@ -29,8 +29,8 @@ void cli_size(uint64_t bytes, char text[64]);
  */
 int cli_finish(const char *bdf, bool always_say);
 
-/* From here on no signal ends this program half-way; what would have been let in is in *before. */
-void cli_shield(sigset_t *before);
+/* Block the signals that would end this program in the middle of a change; *before: the mask until now. */
+void cli_block_signals(sigset_t *before);
 
 /* Say on stderr, after the program's name and in one line, what went wrong. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

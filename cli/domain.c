@@ -130,7 +130,7 @@ int cli_finish(const char *bdf, bool always_say)
 	return 0;
 }
 
-void cli_shield(sigset_t *before)
+void cli_block_signals(sigset_t *before)
 {
 	sigset_t all;
 
@@ -212,7 +212,7 @@ int cli_domain(int argc, char **argv)
 		return show(args.bdf);
 	if (args.type && nnvme_domain_parse(args.type, &type, &err))
 		return cli_misuse("%s", err.text);
-	cli_shield(&mask);
+	cli_block_signals(&mask);
 	status = cli_finish(args.bdf, args.restore);
 	if (status || args.restore)
 		return status;
