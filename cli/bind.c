@@ -47,7 +47,7 @@ int cli_bind(int argc, char **argv)
 	if (status)
 		return status;
 	cli_block_signals(&before);
-	if (cli_finish(args.bdf, false))
+	if (cli_recover(args.bdf, false))
 		return 1;
 	if (nnvme_pci_bind_to(args.bdf, args.driver, args.unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 			      &err) ||
@@ -74,7 +74,7 @@ int cli_unbind(int argc, char **argv)
 	if (status)
 		return status;
 	cli_block_signals(&before);
-	if (cli_finish(args.bdf, false))
+	if (cli_recover(args.bdf, false))
 		return 1;
 	if (nnvme_pci_unbind(args.bdf, &err) || nnvme_pci_info(args.bdf, &info, &err)) {
 		cli_error("%s", err.text);

@@ -24,10 +24,10 @@ const char *cli_mode(const struct nnvme_pci_info *info);
 void cli_size(uint64_t bytes, char text[64]);
 
 /*
- * Undo what an earlier run left that was killed while it changed the device's domain, and say so;
- * with @always_say also that there is nothing. 0, or 1 when it could not be done.
+ * Recover from an earlier run that was killed while it changed the device's domain: undo what it left
+ * and report that; with @always_report also that there was nothing. 0, or 1 when that failed.
  */
-int cli_finish(const char *bdf, bool always_say);
+int cli_recover(const char *bdf, bool always_report);
 
 /* Block the signals that would end this program in the middle of a change; *before: the mask until now. */
 void cli_block_signals(sigset_t *before);

@@ -100,20 +100,20 @@ static int show(const char *bdf)
 	return 0;
 }
 
-int cli_finish(const char *bdf, bool always_say)
+int cli_recover(const char *bdf, bool always_report)
 {
 	struct nnvme_iommu_group g;
 	struct nnvme_err err;
 	bool unfinished, held;
 	int rc;
 
-	if (nnvme_iommu_group_read(bdf, &g, &err))	/* whoever comes next says why */
-		return always_say ? (cli_error("%s", err.text), 1) : 0;
+	if (nnvme_iommu_group_read(bdf, &g, &err))	/* the command itself reports why */
+		return always_report ? (cli_error("%s", err.text), 1) : 0;
 	unfinished = g.unfinished;
 	held = g.holder;
 	nnvme_iommu_group_free(&g);
-	if (!unfinished && !(held && always_say)) {
-		if (always_say)
+	if (!unfinished && !(held && always_report)) {
+		if (always_report)
 			printf("%s: there is nothing to restore\n", bdf);
 		return 0;
 	}
@@ -124,8 +124,8 @@ int cli_finish(const char *bdf, bool always_say)
 	}
 	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
 		return 0;
-	fprintf(always_say ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
-		"its type %s back\n", always_say ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
+	fprintf(always_report ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
+		"its type %s back\n", always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
 	nnvme_iommu_group_free(&g);
 	return 0;
 }
@@ -213,7 +213,7 @@ int cli_domain(int argc, char **argv)
 	if (args.type && nnvme_domain_parse(args.type, &type, &err))
 		return cli_misuse("%s", err.text);
 	cli_block_signals(&mask);
-	status = cli_finish(args.bdf, args.restore);
+	status = cli_recover(args.bdf, args.restore);
 	if (status || args.restore)
 		return status;
 	if (args.hold)
