@@ -25,15 +25,15 @@ static int parse(bool bind, int argc, char **argv, struct arguments *args)
 		else if (bind && !strncmp(argv[i], "--driver=", 9))
 			args->driver = argv[i] + 9;
 		else if (bind && !strcmp(argv[i], "--driver"))
-			return cli_misuse("--driver needs the name of a driver");
+			return cli_usage_error("--driver needs the name of a driver");
 		else if (argv[i][0] == '-')
-			return cli_misuse("%s has no option %s", command, argv[i]);
+			return cli_usage_error("%s has no option %s", command, argv[i]);
 		else if (args->bdf)
-			return cli_misuse("%s takes one address, and not %s", command, argv[i]);
+			return cli_usage_error("%s takes one address, and not %s", command, argv[i]);
 		else
 			args->bdf = argv[i];
 	}
-	return args->bdf ? 0 : cli_misuse("%s needs an address", command);
+	return args->bdf ? 0 : cli_usage_error("%s needs an address", command);
 }
 
 int cli_bind(int argc, char **argv)

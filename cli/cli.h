@@ -32,10 +32,10 @@ int cli_recover(const char *bdf, bool always_report);
 /* Block the signals that would end this program in the middle of a change; *before: the mask until now. */
 void cli_block_signals(sigset_t *before);
 
-/* Say on stderr, after the program's name and in one line, what went wrong. */
+/* Report on stderr, after the program's name and in one line, what went wrong. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Say that the command line is wrong and how to learn more; returns 2. */
-int cli_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Report that the command line is wrong and where to find help; returns 2. */
+int cli_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

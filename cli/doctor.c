@@ -264,9 +264,9 @@ int cli_doctor(int argc, char **argv)
 		if (!strcmp(argv[i], "--json"))
 			json = true;
 		else if (argv[i][0] == '-')
-			return cli_misuse("doctor has no option %s", argv[i]);
+			return cli_usage_error("doctor has no option %s", argv[i]);
 		else if (bdf)
-			return cli_misuse("doctor takes one address, and not %s", argv[i]);
+			return cli_usage_error("doctor takes one address, and not %s", argv[i]);
 		else
 			bdf = argv[i];
 	}

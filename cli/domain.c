@@ -29,22 +29,22 @@ static int parse(int argc, char **argv, struct arguments *args)
 		else if (!strcmp(argv[i], "--restore"))
 			args->restore = true;
 		else if (argv[i][0] == '-')
-			return cli_misuse("domain has no option %s", argv[i]);
+			return cli_usage_error("domain has no option %s", argv[i]);
 		else if (!args->bdf)
 			args->bdf = argv[i];
 		else if (!args->type)
 			args->type = argv[i];
 		else
-			return cli_misuse("domain takes one address and one type, and not %s", argv[i]);
+			return cli_usage_error("domain takes one address and one type, and not %s", argv[i]);
 	}
 	if (!args->bdf)
-		return cli_misuse("domain needs an address");
+		return cli_usage_error("domain needs an address");
 	if (args->restore && (args->type || args->hold))
-		return cli_misuse("--restore takes no type: it brings back what was before");
+		return cli_usage_error("--restore takes no type: it brings back what was before");
 	if (args->hold && (!args->type || !args->command || !*args->command))
-		return cli_misuse("--hold needs a type and a command: domain BDF TYPE --hold -- COMMAND");
+		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold -- COMMAND");
 	if (!args->hold && args->command)
-		return cli_misuse("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
+		return cli_usage_error("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
 	return 0;
 }
 
@@ -211,7 +211,7 @@ int cli_domain(int argc, char **argv)
 	if (!args.type && !args.restore)
 		return show(args.bdf);
 	if (args.type && nnvme_domain_parse(args.type, &type, &err))
-		return cli_misuse("%s", err.text);
+		return cli_usage_error("%s", err.text);
 	cli_block_signals(&mask);
 	status = cli_recover(args.bdf, args.restore);
 	if (status || args.restore)

@@ -74,11 +74,11 @@ int cli_isolation(int argc, char **argv)
 	int status;
 
 	if (argc && argv[0][0] == '-')
-		return cli_misuse("isolation has no option %s", argv[0]);
+		return cli_usage_error("isolation has no option %s", argv[0]);
 	if (!argc)
-		return cli_misuse("isolation needs an address");
+		return cli_usage_error("isolation needs an address");
 	if (argc > 1)
-		return cli_misuse("isolation takes one address, and not %s", argv[1]);
+		return cli_usage_error("isolation takes one address, and not %s", argv[1]);
 	if (nnvme_ctrl_open(argv[0], &options, &ctrl, &err)) {
 		cli_error("%s", err.text);
 		return 1;

@@ -92,7 +92,7 @@ int cli_list(int argc, char **argv)
 	size_t count;
 
 	if (argc)
-		return cli_misuse("list takes no argument %s", argv[0]);
+		return cli_usage_error("list takes no argument %s", argv[0]);
 	if (nnvme_pci_list(&info, &count, &err)) {
 		cli_error("%s", err.text);
 		return 1;

@@ -49,7 +49,7 @@ void cli_error(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-int cli_misuse(const char *fmt, ...)
+int cli_usage_error(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -75,7 +75,7 @@ static int run(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : NULL;
 
 	if (!name)
-		return cli_misuse("no command");
+		return cli_usage_error("no command");
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		fputs(help, stdout);
 		return 0;
@@ -93,7 +93,7 @@ static int run(int argc, char **argv)
 		}
 		return commands[i].run(argc - 2, argv + 2);
 	}
-	return cli_misuse("there is no command \"%s\"", name);
+	return cli_usage_error("there is no command \"%s\"", name);
 }
 
 int main(int argc, char **argv)

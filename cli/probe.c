@@ -16,7 +16,7 @@ int cli_probe(int argc, char **argv)
 	struct nnvme_probe p;
 
 	if (argc)
-		return cli_misuse("probe takes no argument %s", argv[0]);
+		return cli_usage_error("probe takes no argument %s", argv[0]);
 	nnvme_probe(&p);
 	printf("%-14s %s\n", "kernel", p.release);
 	line("iommufd", p.iommufd, "/dev/iommu (CONFIG_IOMMUFD)");
