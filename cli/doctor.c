@@ -15,7 +15,7 @@
 
 /* Something that is there, is not there, or can't be found out. */
 static void have(struct findings *f, const char *name, enum nnvme_have have, const char *says,
-		 const char *mend)
+		 const char *fix)
 {
 	static const enum finding_state state[] = {
 		[NNVME_HAVE_NOT] = FINDING_MISSING, [NNVME_HAVE] = FINDING_OK,
@@ -24,7 +24,7 @@ static void have(struct findings *f, const char *name, enum nnvme_have have, con
 	struct finding *one = finding_add(f, name, state[have], "%s", says);
 
 	if (have != NNVME_HAVE)
-		finding_mend(one, "%s", mend);
+		finding_fix(one, "%s", fix);
 }
 
 static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
@@ -45,7 +45,7 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 }
 
 /* What turns this machine's IOMMU on. */
-static const char *iommu_mend(const char *cpu_vendor)
+static const char *iommu_fix(const char *cpu_vendor)
 {
 	if (!strcmp(cpu_vendor, "GenuineIntel"))
 		return "VT-d on in the firmware, and intel_iommu=on on the kernel's command line";
@@ -68,7 +68,7 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 				  "nothing keeps from any memory" :
 				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
 		if (p->noiommu_on == NNVME_HAVE_NOT)
-			finding_mend(one, "only if a device has no IOMMU: noiommu-nvme bind "
+			finding_fix(one, "only if a device has no IOMMU: noiommu-nvme bind "
 				     "--unsafe-noiommu BDF");
 	}
 	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
@@ -78,7 +78,7 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
 			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
 	if (p->iommu != NNVME_HAVE)
-		finding_mend(one, "%s", iommu_mend(p->cpu_vendor));
+		finding_fix(one, "%s", iommu_fix(p->cpu_vendor));
 }
 
 static void look_at_user(struct findings *f, const struct nnvme_probe *p)
@@ -99,7 +99,7 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 			  p->ipc_lock == NNVME_HAVE ? ", without effect on who has CAP_IPC_LOCK" :
 			  " that this user may pin");
 	if (p->ipc_lock != NNVME_HAVE)
-		finding_mend(one, "ulimit -l unlimited");
+		finding_fix(one, "ulimit -l unlimited");
 }
 
 static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *pool, bool advise)
@@ -116,7 +116,7 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 			  "%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " kB free%s", pool->free,
 			  pool->total, kib, where);
 	if (advise)
-		finding_mend(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
+		finding_fix(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
 			     "kB/nr_hugepages; or hugepages=off", pool->total + (kib > 2048 ? 1 : 128), dir,
 			     kib);
 }
@@ -144,7 +144,7 @@ static void look_at_hugepages(struct findings *f)
 		return;
 	}
 	if (!count)
-		finding_mend(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
+		finding_fix(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
 			     "a kernel with CONFIG_HUGETLBFS; or hugepages=off");
 	for (size_t i = 0; i < count; i++)
 		look_at_pool(f, &pools[i], needs_pages(pools, count, i));
@@ -182,7 +182,7 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
 			  ", in the middle of a change that was cut short" : "");
 	if (group.unfinished && !group.holder)
-		finding_mend(one, "noiommu-nvme domain %s --restore", info->bdf);
+		finding_fix(one, "noiommu-nvme domain %s --restore", info->bdf);
 	nnvme_iommu_group_free(&group);
 }
 

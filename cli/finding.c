@@ -36,12 +36,12 @@ struct finding *finding_add(struct findings *f, const char *name, enum finding_s
 	return one;
 }
 
-void finding_mend(struct finding *f, const char *fmt, ...)
+void finding_fix(struct finding *f, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(f->mend, sizeof(f->mend), fmt, ap);
+	vsnprintf(f->fix, sizeof(f->fix), fmt, ap);
 	va_end(ap);
 }
 
@@ -57,8 +57,8 @@ void findings_print(const struct findings *f)
 			printf("%s\n", about);
 		}
 		printf("%-8s %-13s %s\n", word[one->state], one->name, one->says);
-		if (*one->mend)
-			printf("%-8s %-13s -> %s\n", "", "", one->mend);
+		if (*one->fix)
+			printf("%-8s %-13s -> %s\n", "", "", one->fix);
 	}
 }
 
@@ -78,7 +78,7 @@ static int add_one(struct json_object *array, const struct finding *one)
 
 	if (!object || add_text(object, "about", *one->about ? one->about : "machine") ||
 	    add_text(object, "name", one->name) || add_text(object, "state", word[one->state]) ||
-	    add_text(object, "says", one->says) || add_text(object, "mend", one->mend) ||
+	    add_text(object, "says", one->says) || add_text(object, "fix", one->fix) ||
 	    json_object_array_add(array, object)) {
 		json_object_put(object);
 		return -ENOMEM;

@@ -19,7 +19,7 @@ struct finding {
 	char name[24];
 	enum finding_state state;
 	char says[400];
-	char mend[200];		/* a command or a step; "" when nothing is to be done */
+	char fix[200];		/* a command or a step; "" when nothing is to be done */
 };
 
 struct findings {
@@ -32,7 +32,7 @@ struct findings {
 /* A new one; its texts may still be changed. Never NULL. */
 struct finding *finding_add(struct findings *f, const char *name, enum finding_state state,
 			    const char *says_fmt, ...) __attribute__((format(printf, 4, 5)));
-void finding_mend(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void finding_fix(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void findings_print(const struct findings *f);
 /* 0, or -ENOMEM. */

@@ -10,7 +10,7 @@
 static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
 	"\n"
-	"  doctor [BDF]      what works here, what is missing, and what mends it; --json for programs\n"
+	"  doctor [BDF]      what works here, what is missing, and how to fix it; --json for programs\n"
 	"  list              the NVMe controllers of this machine and who drives them\n"
 	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
 	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"

@@ -38,8 +38,8 @@ check 'memlock' found_in 'ulimit -l 512; capsh --drop=cap_ipc_lock --shell=/bin/
 	'^note  *memlock  *512 KiB' 'ulimit -l unlimited'
 check 'memlock without effect' found_in 'ulimit -l 512; noiommu-nvme doctor' '^ok  *memlock  *512 KiB, without effect'
 check 'no huge pages, and what reserves some' found '^note .*hugepages .*2048 kB' 'nr_hugepages'
-mend=$(noiommu-nvme doctor | grep -A1 '^note .*hugepages .*2048 kB' | sed -n 's/.*-> \(echo.*\); or.*/\1/p')
-check 'which does' sh -c "$mend"
+fix=$(noiommu-nvme doctor | grep -A1 '^note .*hugepages .*2048 kB' | sed -n 's/.*-> \(echo.*\); or.*/\1/p')
+check 'which does' sh -c "$fix"
 check 'huge pages by size and node' found '^ok  *hugepages .*[1-9] of [1-9][0-9]* pages of 2048 kB free'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'no larger ones are asked for while these are free' sh -c '
@@ -103,7 +103,7 @@ check 'json: as much as for people' sh -c '
 		"$(noiommu-nvme doctor | grep -c "^\(ok\|note\|missing\|unknown\) ")" ]'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'json: every finding has all members' sh -c '
-	for key in about name state says mend; do
+	for key in about name state says fix; do
 		[ "$(grep -c "\"$key\":" /tmp/json)" = "$(grep -c "\"state\":" /tmp/json)" ] || exit 1; done'
 json "$n"
 check 'json: a device by its address' grep -q "\"about\":\"$n\"" /tmp/json

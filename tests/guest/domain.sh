@@ -102,7 +102,7 @@ check 'and the driver is what it was' driver_is "$i" nvme
 check 'a group: shows who shares it' sh -c "noiommu-nvme domain $a | grep -q '$b (nvme), $balloon (virtio-pci)'"
 refuses 'a group: another driver' "$balloon, which is in it, is driven by virtio-pci" noiommu-nvme domain "$a" identity
 command=$(noiommu-nvme domain "$a" identity 2>&1 | sed 's/.*first: //')
-check 'a group: the command that mends it' sh -c "$command"
+check 'a group: the command that fixes it' sh -c "$command"
 check 'a group: both controllers are let go of and taken back' noiommu-nvme domain "$a" identity
 check 'a group: the type of both' type_is "$b" identity
 check 'a group: the driver of one' driver_is "$a" nvme
