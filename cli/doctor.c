@@ -14,14 +14,14 @@
 #define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 
 /* Something that is there, is not there, or can't be found out. */
-static void have(struct findings *f, const char *name, enum nnvme_have have, const char *says,
+static void have(struct findings *f, const char *name, enum nnvme_have have, const char *message,
 		 const char *fix)
 {
 	static const enum finding_state state[] = {
 		[NNVME_HAVE_NOT] = FINDING_MISSING, [NNVME_HAVE] = FINDING_OK,
 		[NNVME_HAVE_UNKNOWN] = FINDING_UNKNOWN,
 	};
-	struct finding *one = finding_add(f, name, state[have], "%s", says);
+	struct finding *one = finding_add(f, name, state[have], "%s", message);
 
 	if (have != NNVME_HAVE)
 		finding_fix(one, "%s", fix);

@@ -11,7 +11,7 @@
 static const char *const word[] = { "ok", "note", "missing", "unknown" };
 
 struct finding *finding_add(struct findings *f, const char *name, enum finding_state state,
-			    const char *says_fmt, ...)
+			    const char *message_fmt, ...)
 {
 	static struct finding nowhere;
 	struct finding *one = &nowhere, *more;
@@ -30,8 +30,8 @@ struct finding *finding_add(struct findings *f, const char *name, enum finding_s
 	*one = (struct finding){ .state = state };
 	snprintf(one->about, sizeof(one->about), "%s", f->about ? f->about : "");
 	snprintf(one->name, sizeof(one->name), "%s", name);
-	va_start(ap, says_fmt);
-	vsnprintf(one->says, sizeof(one->says), says_fmt, ap);
+	va_start(ap, message_fmt);
+	vsnprintf(one->message, sizeof(one->message), message_fmt, ap);
 	va_end(ap);
 	return one;
 }
@@ -56,7 +56,7 @@ void findings_print(const struct findings *f)
 			about = one->about;
 			printf("%s\n", about);
 		}
-		printf("%-8s %-13s %s\n", word[one->state], one->name, one->says);
+		printf("%-8s %-13s %s\n", word[one->state], one->name, one->message);
 		if (*one->fix)
 			printf("%-8s %-13s -> %s\n", "", "", one->fix);
 	}
@@ -78,7 +78,7 @@ static int add_one(struct json_object *array, const struct finding *one)
 
 	if (!object || add_text(object, "about", *one->about ? one->about : "machine") ||
 	    add_text(object, "name", one->name) || add_text(object, "state", word[one->state]) ||
-	    add_text(object, "says", one->says) || add_text(object, "fix", one->fix) ||
+	    add_text(object, "message", one->message) || add_text(object, "fix", one->fix) ||
 	    json_object_array_add(array, object)) {
 		json_object_put(object);
 		return -ENOMEM;

@@ -18,7 +18,7 @@ struct finding {
 	char about[24];		/* a device's address; "" for the machine */
 	char name[24];
 	enum finding_state state;
-	char says[400];
+	char message[400];
 	char fix[200];		/* a command or a step; "" when nothing is to be done */
 };
 
@@ -31,7 +31,7 @@ struct findings {
 
 /* A new one; its texts may still be changed. Never NULL. */
 struct finding *finding_add(struct findings *f, const char *name, enum finding_state state,
-			    const char *says_fmt, ...) __attribute__((format(printf, 4, 5)));
+			    const char *message_fmt, ...) __attribute__((format(printf, 4, 5)));
 void finding_fix(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void findings_print(const struct findings *f);
