@@ -191,7 +191,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	struct nnvme_err err;
 	char size[64];
 
-	f->about = info->bdf;
+	f->subject = info->bdf;
 	cli_size(info->size, size);
 	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
 		    *info->model ? info->model : "(its driver does not tell the model)", size);

@@ -28,7 +28,7 @@ struct finding *finding_add(struct findings *f, const char *name, enum finding_s
 	if (f->count < f->max)
 		one = &f->list[f->count++];
 	*one = (struct finding){ .state = state };
-	snprintf(one->about, sizeof(one->about), "%s", f->about ? f->about : "");
+	snprintf(one->subject, sizeof(one->subject), "%s", f->subject ? f->subject : "");
 	snprintf(one->name, sizeof(one->name), "%s", name);
 	va_start(ap, message_fmt);
 	vsnprintf(one->message, sizeof(one->message), message_fmt, ap);
@@ -47,14 +47,14 @@ void finding_fix(struct finding *f, const char *fmt, ...)
 
 void findings_print(const struct findings *f)
 {
-	const char *about = "";
+	const char *subject = "";
 
 	for (size_t i = 0; i < f->count; i++) {
 		const struct finding *one = &f->list[i];
 
-		if (strcmp(one->about, about) != 0) {
-			about = one->about;
-			printf("%s\n", about);
+		if (strcmp(one->subject, subject) != 0) {
+			subject = one->subject;
+			printf("%s\n", subject);
 		}
 		printf("%-8s %-13s %s\n", word[one->state], one->name, one->message);
 		if (*one->fix)
@@ -76,7 +76,7 @@ static int add_one(struct json_object *array, const struct finding *one)
 {
 	struct json_object *object = json_object_new_object();
 
-	if (!object || add_text(object, "about", *one->about ? one->about : "machine") ||
+	if (!object || add_text(object, "subject", *one->subject ? one->subject : "machine") ||
 	    add_text(object, "name", one->name) || add_text(object, "state", word[one->state]) ||
 	    add_text(object, "message", one->message) || add_text(object, "fix", one->fix) ||
 	    json_object_array_add(array, object)) {

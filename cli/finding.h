@@ -15,7 +15,7 @@ enum finding_state {
 };
 
 struct finding {
-	char about[24];		/* a device's address; "" for the machine */
+	char subject[24];		/* a device's address; "" for the machine */
 	char name[24];
 	enum finding_state state;
 	char message[400];
@@ -25,7 +25,7 @@ struct finding {
 struct findings {
 	struct finding *list;
 	size_t count, max;
-	const char *about;	/* of those added next; NULL: the machine */
+	const char *subject;	/* of those added next; NULL: the machine */
 	bool lost;		/* no memory for all of them */
 };
 

@@ -103,7 +103,7 @@ check 'json: as much as for people' sh -c '
 		"$(noiommu-nvme doctor | grep -c "^\(ok\|note\|missing\|unknown\) ")" ]'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'json: every finding has all members' sh -c '
-	for key in about name state message fix; do
+	for key in subject name state message fix; do
 		[ "$(grep -c "\"$key\":" /tmp/json)" = "$(grep -c "\"state\":" /tmp/json)" ] || exit 1; done'
 json "$n"
 check 'json: a device by its address' grep -q "\"about\":\"$n\"" /tmp/json
