@@ -106,7 +106,7 @@ check 'json: every finding has all members' sh -c '
 	for key in subject name state message fix; do
 		[ "$(grep -c "\"$key\":" /tmp/json)" = "$(grep -c "\"state\":" /tmp/json)" ] || exit 1; done'
 json "$n"
-check 'json: a device by its address' grep -q "\"about\":\"$n\"" /tmp/json
+check 'json: a device by its address' grep -q "\"subject\":\"$n\"" /tmp/json
 # shellcheck disable=SC2016 # for the shell that is started
 check 'json: it begins and ends as a list' sh -c '[ "$(head -n1 /tmp/json)$(tail -n1 /tmp/json)" = "[]" ]'
 refuses 'an unknown option' 'no option' noiommu-nvme doctor --frob
