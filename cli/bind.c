@@ -38,7 +38,7 @@ static int parse(bool bind, int argc, char **argv, struct arguments *args)
 
 int cli_bind(int argc, char **argv)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct arguments args;
 	struct nnvme_err err;
 	sigset_t before;
@@ -65,7 +65,7 @@ int cli_bind(int argc, char **argv)
 
 int cli_unbind(int argc, char **argv)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct arguments args;
 	struct nnvme_err err;
 	sigset_t before;

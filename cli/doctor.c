@@ -139,7 +139,7 @@ static void look_at_hugepages(struct findings *f)
 	struct nnvme_err err;
 	size_t count;
 
-	if (nnvme_hugepage_pools(&pools, &count, &err)) {
+	if (nnvme_hugepage_pools(&pools, &count, sizeof(*pools), &err)) {
 		finding_add(f, "hugepages", FINDING_UNKNOWN, "%s", err.text);
 		return;
 	}
@@ -163,7 +163,7 @@ static void look_at_use(struct findings *f, const struct nnvme_pci_info *info)
 
 static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group;
+	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
 	struct finding *one;
 	struct nnvme_err err;
 
@@ -192,7 +192,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	char size[64];
 
 	f->subject = info->bdf;
-	cli_size(info->size, size);
+	cli_size(info->capacity, size);
 	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
 		    *info->model ? info->model : "(its driver does not tell the model)", size);
 	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%.64s, mode %s",
@@ -209,7 +209,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 
 static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err *err)
 {
-	struct nnvme_pci_info *list, one;
+	struct nnvme_pci_info *list, one = { .size = sizeof(one) };
 	size_t count;
 	int rc;
 
@@ -219,7 +219,7 @@ static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err
 			look_at_device(f, &one);
 		return rc;
 	}
-	rc = nnvme_pci_list(&list, &count, err);
+	rc = nnvme_pci_list(&list, &count, sizeof(*list), err);
 	if (rc)
 		return rc;
 	if (!count)
@@ -233,11 +233,11 @@ static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err
 static int examine(const char *bdf, bool json)
 {
 	struct findings f = { .count = 0 };
-	struct nnvme_probe p;
+	struct nnvme_probe p = { .size = sizeof(p) };
 	struct nnvme_err err;
 	int rc;
 
-	nnvme_probe(&p);
+	nnvme_probe(&p, NULL);	/* only the size could be wrong */
 	look_at_kernel(&f, &p);
 	look_at_noiommu(&f, &p);
 	look_at_user(&f, &p);

@@ -68,7 +68,7 @@ static const char *explanation(enum nnvme_domain type)
 
 static int show(const char *bdf)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
 	if (nnvme_iommu_group_read(bdf, &g, &err)) {
@@ -102,7 +102,7 @@ static int show(const char *bdf)
 
 int cli_recover(const char *bdf, bool always_report)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 	bool unfinished, held;
 	int rc;
@@ -173,7 +173,7 @@ static int mind_child(pid_t child)
 
 static int hold(const struct arguments *args, enum nnvme_domain type, const sigset_t *mask)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	struct nnvme_err err;
 	int status = 1;
 	pid_t child;
@@ -199,7 +199,7 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 
 int cli_domain(int argc, char **argv)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	enum nnvme_domain type;
 	struct arguments args;
 	struct nnvme_err err;

@@ -49,7 +49,7 @@ void cli_size(uint64_t bytes, char text[64])
 
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = { .count = 0 };
+	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
 	char size[64];
 	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
 	const char *cell[COLUMNS] = {
@@ -63,7 +63,7 @@ static void fill(struct row *row, const struct nnvme_pci_info *info)
 	if (!*info->model)	/* only the kernel's driver knows better */
 		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
-	cli_size(info->size, size);
+	cli_size(info->capacity, size);
 	strcpy(row->cell[6], size);
 	if (grouped)
 		nnvme_iommu_group_free(&group);
@@ -93,7 +93,7 @@ int cli_list(int argc, char **argv)
 
 	if (argc)
 		return cli_usage_error("list takes no argument %s", argv[0]);
-	if (nnvme_pci_list(&info, &count, &err)) {
+	if (nnvme_pci_list(&info, &count, sizeof(*info), &err)) {
 		cli_error("%s", err.text);
 		return 1;
 	}

@@ -13,11 +13,11 @@ static void line(const char *what, enum nnvme_have have, const char *comment)
 
 int cli_probe(int argc, char **argv)
 {
-	struct nnvme_probe p;
+	struct nnvme_probe p = { .size = sizeof(p) };
 
 	if (argc)
 		return cli_usage_error("probe takes no argument %s", argv[0]);
-	nnvme_probe(&p);
+	nnvme_probe(&p, NULL);
 	printf("%-14s %s\n", "kernel", p.release);
 	line("iommufd", p.iommufd, "/dev/iommu (CONFIG_IOMMUFD)");
 	line("iommu", p.iommu, "the kernel drives one");

@@ -13,10 +13,12 @@
 
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
-#include "kernel/state_file.h"
 #include "kernel/pci_bind.h"
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
+#include "kernel/pci_private.h"
+#include "kernel/sized.h"
+#include "kernel/state_file.h"
 #include "kernel/sys.h"
 
 /* One change under way. */
@@ -90,7 +92,7 @@ static int check_member(const struct nnvme_iommu_group *group,
 	if (owns_no_dma(member->driver))
 		return 0;
 	if (!nnvme_bdf_parse(member->name, info.bdf, NULL)) {
-		rc = nnvme_pci_info(member->name, &info, err);
+		rc = nnvme_pci_read(member->name, &info, err);
 		if (rc)
 			return rc;
 		if (!strcmp(info.driver, "vfio-pci") || *info.vfio_dev)
@@ -327,7 +329,7 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
 		      struct nnvme_err *err)
 {
-	int rc = nnvme_iommu_group_read(bdf, group, err);
+	int rc = nnvme_iommu_group_load(bdf, group, err);
 
 	*lock = -1;
 	if (rc)
@@ -337,7 +339,7 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 		rc = lock_group(group, lock, err);
 	nnvme_iommu_group_free(group);
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, group, err);
+		rc = nnvme_iommu_group_load(bdf, group, err);
 	if (rc)
 		nnvme_sys_close(lock);
 	return rc;
@@ -408,8 +410,11 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 			   struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int rc;
+	int rc = nnvme_sized_check("struct nnvme_iommu_hold", hold->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_iommu_hold, bdf), err);
 
+	if (rc)
+		return rc;
 	hold->lock = -1;
 	rc = check_type(type, err);
 	if (rc)
@@ -421,7 +426,7 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	rc = undo_recorded(&group, err);
 	if (rc == 1) {	/* its devices have their drivers again */
 		nnvme_iommu_group_free(&group);
-		rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+		rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	}
 	if (!rc)
 		rc = begin(&group, type, err);
@@ -438,7 +443,7 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 
 	if (hold->lock < 0)
 		return 0;
-	rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+	rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	if (!rc) {
 		rc = undo_recorded(&group, err);
 		nnvme_iommu_group_free(&group);
@@ -450,12 +455,12 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	bool done;
 	int rc = check_type(type, err);
 
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, &group, err);
+		rc = nnvme_iommu_group_load(bdf, &group, err);
 	if (rc)
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);
@@ -473,7 +478,7 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int lock, rc = nnvme_iommu_group_read(bdf, &group, err);
+	int lock, rc = nnvme_iommu_group_load(bdf, &group, err);
 	bool nothing;
 
 	if (rc)

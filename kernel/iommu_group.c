@@ -9,6 +9,8 @@
 
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
+#include "kernel/pci_private.h"
+#include "kernel/sized.h"
 #include "kernel/state_file.h"
 #include "kernel/sys.h"
 
@@ -131,13 +133,13 @@ static int read_members(struct nnvme_iommu_group *group)
 	return n < 0 ? n : rc;
 }
 
-int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
+int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc;
 
 	memset(group, 0, sizeof(*group));
-	rc = nnvme_pci_info(bdf, &info, err);
+	rc = nnvme_pci_read(bdf, &info, err);
 	if (rc)
 		return rc;
 	strcpy(group->bdf, info.bdf);
@@ -161,8 +163,42 @@ int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, str
 			  NNVME_STATE_DIR ": %s", info.group, info.bdf, strerror(-rc));
 }
 
+static int check_sizes(const struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	int rc = nnvme_sized_check("struct nnvme_iommu_group", group->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_iommu_group, members), err);
+
+	return rc ? rc : nnvme_sized_check("struct nnvme_iommu_member", group->member_size,
+					   NNVME_SIZE_UP_TO(struct nnvme_iommu_member, driver), err);
+}
+
+int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	struct nnvme_iommu_group own;
+	int rc = check_sizes(group, err);
+
+	if (rc)
+		return rc;
+	group->members = NULL;
+	group->count = 0;
+	rc = nnvme_iommu_group_load(bdf, &own, err);
+	if (rc)
+		return rc;
+	own.member_size = group->member_size;
+	if (own.count) {
+		own.members = nnvme_sized_list(own.members, own.count, sizeof(*own.members),
+					       own.member_size);
+		if (!own.members)
+			return nnvme_fail(err, -ENOMEM, "out of memory");
+	}
+	nnvme_sized_out(group, group->size, &own, sizeof(own));
+	return 0;
+}
+
+/* Only what layout 1 has: the caller's structure may be smaller than ours. */
 void nnvme_iommu_group_free(struct nnvme_iommu_group *group)
 {
 	free(group->members);
-	memset(group, 0, sizeof(*group));
+	group->members = NULL;
+	group->count = 0;
 }

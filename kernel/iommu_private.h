@@ -19,6 +19,12 @@ struct nnvme_iommu_state {
 #define NNVME_GROUP_STATE_NAME 32
 void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME]);
 
+/*
+ * nnvme_iommu_group_read() into a structure of this library, whatever its sizes; also to be freed by
+ * nnvme_iommu_group_free().
+ */
+int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err);
+
 /* Read the type again into @group. 0 or -errno. */
 int nnvme_iommu_read_type(struct nnvme_iommu_group *group);
 

@@ -201,7 +201,7 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 static int check_bound(const char *bdf, const char *driver, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (rc || is_ready(&info, driver))
 		return rc;
@@ -225,7 +225,7 @@ static int take_back(const char *bdf, const struct nnvme_former *had, struct nnv
 {
 	struct nnvme_pci_claim claim = { .count = 0 };
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc && *info.driver && !has_vfio(&info) && strcmp(info.driver, had->driver) != 0)
 		rc = nnvme_pci_claim(bdf, &claim, err);
@@ -490,7 +490,7 @@ int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_claim claim;
 	struct nnvme_pci_info info;
 	struct before b;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc)
 		rc = read_before(&info, NO_DRIVER, &b, err);
@@ -513,7 +513,7 @@ bool nnvme_pci_is_halfway(const char *bdf)
 	struct nnvme_former had;
 	bool back;
 
-	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_info(bdf, &info, NULL) ||
+	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_read(bdf, &info, NULL) ||
 	    nnvme_override_read(bdf, override, NULL) || has_vfio(&info))
 		return false;
 	back = !strcmp(info.driver, had.driver);

@@ -15,6 +15,7 @@
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
 #include "kernel/pci_nodes.h"
+#include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
 /* The first PID namespace's number (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
@@ -340,7 +341,7 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	*claim = (struct nnvme_pci_claim){ 0 };
 	if (rc)

@@ -8,7 +8,10 @@
 
 #define NNVME_NOIOMMU_SWITCH "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
-/* Like nnvme_pci_info(), and -ENODEV when it is not an NVMe controller. */
+/* nnvme_pci_info() into a structure of this library, whatever its size field. */
+int nnvme_pci_read(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
+
+/* The same, and -ENODEV when it is not an NVMe controller. */
 int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
 
 /* Noiommu mode: 1 on, 0 off, -ENOENT VFIO isn't loaded or can't do it, or another -errno. */

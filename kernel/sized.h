@@ -9,7 +9,8 @@
  * its own, so that either may be the newer one. The rules are those of copy_struct_from_user() and
  * copy_struct_to_user() in Linux, include/linux/uaccess.h.
  *
- * Lists of such structures that the library allocates take the size of an entry as a parameter.
+ * A call that returns a list of such structures takes the caller's size of an entry as a parameter.
+ * What callers fill may have no padding at its end, because a later field could be put there.
  *
  * Private to the library; not installed.
  */
@@ -39,5 +40,11 @@ int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, c
  * @size.
  */
 void nnvme_sized_out(void *to, uint32_t size, const void *from, size_t from_size);
+
+/*
+ * A malloc()ed array of @count > 0 structures of the library's, @own, as an array of the caller's with
+ * entries of @size bytes, checked before; each gets its size. @own is gone. NULL: out of memory.
+ */
+void *nnvme_sized_list(void *own, size_t count, size_t own_size, uint32_t size);
 
 #endif

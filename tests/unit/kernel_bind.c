@@ -30,7 +30,7 @@ static void refuses(const char *bdf, unsigned flags, int code, const char *words
 
 static void bind_behind_iommu(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	assert_int_equal(nnvme_pci_bind("00:10.0", 0, NULL), 0);
 	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
@@ -165,7 +165,7 @@ static void kernel_without(void **state)
 /* No device nodes, but VFIO's containers: good enough behind an IOMMU, and for nothing else. */
 static void kernel_with_containers(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake.no_cdev = true;
 	fake_groups();
@@ -197,7 +197,7 @@ static void loads_the_module(void **state)
 /* Bound while noiommu mode was off: there is no noiommu node, and binding again makes one. */
 static void rebind(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake.no_noiommu_cdev = true;
 	fake_bind_vfio(FAKE_NOIOMMU);

@@ -51,7 +51,7 @@ static void second_controller(void)
 
 static void reads_the_group(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 
 	fake_pci_device(SECOND, "0x060400\n", "");
 	fake_group_add(SECOND);
@@ -83,7 +83,7 @@ static void reads_every_type(void **state)
 		{ "DMA-FQ\n", NNVME_DOMAIN_DMA_FQ }, { "unknown\n", NNVME_DOMAIN_OTHER },
 		{ "blocked\n", NNVME_DOMAIN_OTHER }, { "\n", NNVME_DOMAIN_OTHER },
 	};
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 
 	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
 		fake_file(is[i].text, TYPE);
@@ -109,7 +109,7 @@ static void names_of_types(void **state)
 
 static void cannot_be_read(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_iommu_group_read(FAKE_NOIOMMU, &g, &err), -EOPNOTSUPP, &err,
@@ -417,8 +417,8 @@ static void harmless_in_the_group(void **state)
 
 static void hold_and_release(void **state)
 {
-	struct nnvme_iommu_hold hold;
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -439,7 +439,7 @@ static void hold_and_release(void **state)
 
 static void hold_what_it_is(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 
 	fake_file(MOUNTED("259:1", "nvme1n1"), "/proc/self/mountinfo");
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &hold, NULL), 0);
@@ -452,8 +452,8 @@ static void hold_what_it_is(void **state)
 /* What ran under it left the disk mounted. */
 static void release_when_in_use(void **state)
 {
-	struct nnvme_iommu_hold hold;
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -471,7 +471,7 @@ static void release_when_in_use(void **state)
 
 static void hold_refused(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	struct nnvme_err err;
 
 	fake.type_errno = EINVAL;
@@ -503,6 +503,42 @@ static void left_by_another(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
+static void other_sizes(void **state)
+{
+	struct {
+		struct nnvme_iommu_group group;
+		char later[16];
+	} new;
+	const struct nnvme_iommu_member *second;
+	struct nnvme_iommu_hold hold = { .size = 4 };
+	struct nnvme_iommu_group g = { .size = sizeof(g) };
+	struct nnvme_err err;
+
+	fake_pci_device(SECOND, "0x060400\n", "");
+	fake_group_add(SECOND);
+	memset(&new, 'x', sizeof(new));
+	new.group.size = sizeof(new);
+	new.group.member_size = sizeof(struct nnvme_iommu_member) + 8;
+	assert_int_equal(nnvme_iommu_group_read(FAKE_IOMMU, &new.group, NULL), 0);
+	assert_int_equal(new.group.count, 2);
+	assert_int_equal(new.group.members[0].size, new.group.member_size);
+	second = (void *)((char *)new.group.members + new.group.member_size);
+	assert_string_equal(second->name, SECOND);
+	assert_int_equal(new.later[0], 0);
+	assert_int_equal(new.later[15], 0);
+	new.later[0] = 'x';
+	nnvme_iommu_group_free(&new.group);
+	assert_int_equal(new.later[0], 'x');
+	assert_int_equal(new.group.size, sizeof(new));	/* ready for the next */
+	fake_assert_err(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_member)");
+	g.size--;
+	fake_assert_err(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_group)");
+	fake_assert_err(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_DMA, &hold, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_hold)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +551,7 @@ int main(void)
 		TEST(others_in_the_group), TEST(harmless_in_the_group), TEST(hold_and_release),
 		TEST(hold_what_it_is), TEST(release_when_in_use), TEST(hold_refused),
 		TEST(left_by_another),
+		TEST(other_sizes),
 	};
 
 	return cmocka_run_group_tests_name("kernel_group", tests, NULL, NULL);

@@ -211,7 +211,7 @@ static void type_by_hand(void **state)
 
 static void changed_while_held(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, NULL), 0);
 	fake_file("DMA\n", TYPE);
@@ -222,7 +222,7 @@ static void changed_while_held(void **state)
 
 static void damaged_group(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
 	fake_file("gibberish\n", GROUP_STATE);
