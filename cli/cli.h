@@ -8,7 +8,7 @@
 #include "noiommu_nvme/noiommu_nvme.h"
 
 /*
- * The commands of noiommu-nvme. Each gets the arguments after its name and returns the exit status:
+ * The commands of noiommu-nvme. Each gets its name and the arguments after it, and returns the exit status:
  * 0, 1 when it could not be done, 2 when it was called wrongly; isolation has more.
  */
 int cli_list(int argc, char **argv);
@@ -17,7 +17,6 @@ int cli_unbind(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_domain(int argc, char **argv);
 int cli_isolation(int argc, char **argv);
-int cli_probe(int argc, char **argv);
 
 /* list.c: "kernel", "noiommu", "iommu", "uio", "other" or "-"; a number of bytes as disks are sold. */
 const char *cli_mode(const struct nnvme_pci_info *info);

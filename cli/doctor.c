@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "finding.h"
 
@@ -37,6 +38,9 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 	have(f, "vfio-cdev", p->vfio_cdev, "VFIO's device nodes", p->container == NNVME_HAVE ?
 	     "a kernel with CONFIG_VFIO_DEVICE_CDEV; behind an IOMMU the VFIO container will do" :
 	     "modprobe vfio-pci, or a kernel with CONFIG_VFIO_DEVICE_CDEV (Linux 6.6)");
+	finding_add(f, "container", p->container == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
+		    p->container == NNVME_HAVE ? "VFIO containers, for devices behind an IOMMU" :
+		    "no VFIO containers; only kernels without iommufd need them");
 	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
 	     OUR_KERNEL);
 	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
@@ -72,8 +76,8 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 				     "--unsafe-noiommu BDF");
 	}
 	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
-		    "the kernel is marked (TAINT_USER): a device was bound in noiommu mode since boot" :
-		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not marked by noiommu mode" :
+		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since boot" :
+		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not tainted by noiommu mode" :
 		    "unreadable");
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
 			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
@@ -257,18 +261,11 @@ static int examine(const char *bdf, bool json)
 
 int cli_doctor(int argc, char **argv)
 {
-	const char *bdf = NULL;
-	bool json = false;
+	int json = 0;
+	const struct option options[] = { { "json", no_argument, &json, 1 }, { 0 } };
+	const struct cli_syntax syntax = { options, 1, "takes one address", false };
+	struct cli_arguments arguments;
+	int status = cli_arguments_read(argc, argv, &syntax, &arguments);
 
-	for (int i = 0; i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			json = true;
-		else if (argv[i][0] == '-')
-			return cli_usage_error("doctor has no option %s", argv[i]);
-		else if (bdf)
-			return cli_usage_error("doctor takes one address, and not %s", argv[i]);
-		else
-			bdf = argv[i];
-	}
-	return examine(bdf, json);
+	return status ? status : examine(arguments.operand[0], json);
 }

@@ -8,44 +8,50 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
 struct arguments {
 	const char *bdf, *type;
-	bool hold, restore;
+	int hold, restore;
 	char **command;		/* after --; NULL when there is none */
 };
 
-/* 0 or an exit status. */
-static int parse(int argc, char **argv, struct arguments *args)
+static int check(const struct arguments *args)
 {
-	*args = (struct arguments){ 0 };
-	for (int i = 0; i < argc && !args->command; i++) {
-		if (!strcmp(argv[i], "--"))
-			args->command = argv + i + 1;
-		else if (!strcmp(argv[i], "--hold"))
-			args->hold = true;
-		else if (!strcmp(argv[i], "--restore"))
-			args->restore = true;
-		else if (argv[i][0] == '-')
-			return cli_usage_error("domain has no option %s", argv[i]);
-		else if (!args->bdf)
-			args->bdf = argv[i];
-		else if (!args->type)
-			args->type = argv[i];
-		else
-			return cli_usage_error("domain takes one address and one type, and not %s", argv[i]);
-	}
 	if (!args->bdf)
 		return cli_usage_error("domain needs an address");
 	if (args->restore && (args->type || args->hold))
 		return cli_usage_error("--restore takes no type: it brings back what was before");
 	if (args->hold && (!args->type || !args->command || !*args->command))
-		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold -- COMMAND");
+		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold -- "
+				       "COMMAND");
 	if (!args->hold && args->command)
 		return cli_usage_error("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
 	return 0;
+}
+
+/* 0 or an exit status. */
+static int parse(int argc, char **argv, struct arguments *args)
+{
+	const struct option options[] = {
+		{ "hold", no_argument, &args->hold, 1 },
+		{ "restore", no_argument, &args->restore, 1 },
+		{ 0 },
+	};
+	const struct cli_syntax syntax = { options, 2, "takes one address and one type", true };
+	struct cli_arguments arguments;
+	int status;
+
+	*args = (struct arguments){ 0 };
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (status)
+		return status;
+	args->bdf = arguments.operand[0];
+	args->type = arguments.operand[1];
+	args->command = arguments.command;
+	return check(args);
 }
 
 static const char *explanation(enum nnvme_domain type)

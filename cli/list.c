@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
@@ -86,16 +87,25 @@ static void print_rows(const struct row *rows, size_t count)
 
 int cli_list(int argc, char **argv)
 {
+	const struct option none[] = { { 0 } };
+	const struct cli_syntax syntax = { none, 0, "takes no arguments", false };
+	struct cli_arguments arguments;
 	struct nnvme_pci_info *info;
 	struct nnvme_err err;
 	struct row *rows;
 	size_t count;
+	int status;
 
-	if (argc)
-		return cli_usage_error("list takes no argument %s", argv[0]);
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (status)
+		return status;
 	if (nnvme_pci_list(&info, &count, sizeof(*info), &err)) {
 		cli_error("%s", err.text);
 		return 1;
+	}
+	if (!count) {
+		printf("no NVMe controllers\n");
+		return 0;
 	}
 	rows = calloc(count + 1, sizeof(*rows));
 	if (!rows) {

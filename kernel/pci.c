@@ -93,7 +93,7 @@ static int not_an_address(const char *text, struct nnvme_err *err)
 		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
 				  "%s", text, bdf);
 	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
-			  "0000:41:00.0 or 0000.41.00.0", text);
+			  "0000:41:00.0 or 0000.41.00.0 (noiommu-nvme list shows them)", text);
 }
 
 int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# noiommu-nvme in a real kernel: list, bind, unbind, probe, and what they must refuse; then the library's way
+# noiommu-nvme in a real kernel: list, bind, unbind, doctor, and what they must refuse; then the library's way
 # to a device that it has bound.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
@@ -19,12 +19,12 @@ status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *-  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *DMA[-FQ]*  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: says nothing of other devices' [ "$(noiommu-nvme list | wc -l)" = 5 ]
-check 'probe: device nodes without an IOMMU' sh -c 'noiommu-nvme probe | grep -q "^noiommu-cdev  *yes"'
-check 'probe: physical addresses' sh -c 'noiommu-nvme probe | grep -q "^get-pa  *yes"'
-check 'probe: devices take them' sh -c 'noiommu-nvme probe | grep -q "^phys-addr  *yes"'
-check 'probe: the switch is off' sh -c 'noiommu-nvme probe | grep -q "^noiommu-on  *no"'
-check 'probe: a capability that is missing' sh -c \
-	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme probe" | grep -q "^CAP_SYS_RAWIO  *no"'
+check 'doctor: device nodes without an IOMMU' sh -c 'noiommu-nvme doctor | grep -q "^ok  *noiommu-cdev "'
+check 'doctor: physical addresses' sh -c 'noiommu-nvme doctor | grep -q "^ok  *get-pa "'
+check 'doctor: devices take them' sh -c 'noiommu-nvme doctor | grep -q "^ok  *phys-addr "'
+check 'doctor: the switch is off' sh -c 'noiommu-nvme doctor | grep -q "^note  *noiommu .*off"'
+check 'doctor: a capability that is missing' sh -c \
+	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme doctor" | grep -q "^missing  *CAP_SYS_RAWIO"'
 check '--help' sh -c 'noiommu-nvme --help | grep -q unsafe-noiommu'
 check '--version' sh -c 'noiommu-nvme --version | grep -q "^noiommu-nvme [0-9]"'
 check 'usage errors have their own status' status 2 noiommu-nvme frob

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared
-# alone: the kernel must not be marked yet
+# alone: the kernel must not be tainted yet
 # What doctor and list say, each finding in both of its states, and that what doctor says of a device is what the
 # library says.
 # shellcheck source=tests/guest/lib.sh
@@ -29,7 +29,7 @@ check 'device nodes' found '^ok  *vfio-cdev '
 check 'device nodes without an IOMMU' found '^ok  *noiommu-cdev '
 check 'physical addresses' found '^ok  *get-pa '
 check 'the switch is off, and who turns it on' found '^note  *noiommu .*off' 'bind --unsafe-noiommu'
-check 'no taint' found '^note  *taint .*not marked'
+check 'no taint' found '^note  *taint .*not tainted'
 check 'an IOMMU' found '^ok  *iommu '
 check 'CAP_SYS_RAWIO' found '^ok  *CAP_SYS_RAWIO'
 check 'CAP_SYS_RAWIO is missing' found_in \
@@ -78,7 +78,7 @@ check 'bind' noiommu-nvme bind --unsafe-noiommu "$n"
 check 'programs can open it' device "$n" '^ok  *open '
 check 'mode noiommu' device "$n" '^ok  *driver  *vfio-pci, mode noiommu'
 check 'the switch is on' found '^note  *noiommu .*on: '
-check 'taint' found '^note  *taint .*is marked'
+check 'taint' found '^note  *taint .*is tainted'
 /tests/device hold "$n" >/tmp/hold &
 holder=$!
 until_true grep -q open /tmp/hold
