@@ -82,11 +82,16 @@ struct nnvme_ns {
 	struct nnvme_ctrl *ctrl;
 };
 
+/* C11 has structures without a name in unions without one; C++ has them as an extension. */
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 /* A finished command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
-		struct {
+		__extension__ struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
 			uint32_t result;	/* DW0 of a command that failed, else 0 */
@@ -94,6 +99,9 @@ struct nnvme_completion {
 		uint64_t status_result;		/* all three, in one store */
 	};
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 /*
  * A command slot. While a command is in flight that needs nothing but its tag handed back, the key
