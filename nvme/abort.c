@@ -40,7 +40,7 @@ void nnvme_halt(struct nnvme_ctrl *ctrl)
 		__atomic_store_n(&ctrl->ns[n].ns.fast_blocks, 0, __ATOMIC_RELAXED);
 	while ((qp = next_qpair(ctrl, &i))) {
 		__atomic_store_n(&qp->sq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
-		__atomic_store_n(&qp->cq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
+		__atomic_store_n(&nnvme_qp(qp)->cq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
 	}
 }
 
@@ -72,8 +72,8 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 	while ((qp = next_qpair(ctrl, &i))) {
 		if (ctrl->stopped)
 			post_notice(qp);
-		if (qp->event >= 0)
-			nnvme_event_raise(qp->event);
+		if (nnvme_qp(qp)->event >= 0)
+			nnvme_event_raise(nnvme_qp(qp)->event);
 	}
 }
 

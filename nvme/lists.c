@@ -28,7 +28,7 @@ struct nnvme_lists {
 /* List pages that the longest command takes, which begins anywhere in a page. */
 static unsigned choose_pages(const struct nnvme_qpair *qp)
 {
-	size_t entries = qp->ctrl->max_transfer / NNVME_PAGE_SIZE + 1;
+	size_t entries = nnvme_qp(qp)->ctrl->max_transfer / NNVME_PAGE_SIZE + 1;
 	size_t pages = (entries + NNVME_LIST_ENTRIES - 2) / (NNVME_LIST_ENTRIES - 1);
 
 	return pages < NNVME_LIST_PAGES ? (unsigned)pages : NNVME_LIST_PAGES;
@@ -36,19 +36,19 @@ static unsigned choose_pages(const struct nnvme_qpair *qp)
 
 int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
-	unsigned sets = qp->id ? qp->depth : 0;		/* admin commands need none */
+	unsigned sets = nnvme_qp(qp)->id ? qp->depth : 0;		/* admin commands need none */
 	struct nnvme_lists *l = calloc(1, sizeof(*l) + sets * sizeof(l->set[0]));
 
 	if (!l)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", sets);
-	qp->lists = l;
+	nnvme_qp(qp)->lists = l;
 	l->pages = choose_pages(qp);
 	for (unsigned i = 0; i < sets; i++) {
 		l->set[i].next = l->free;
 		l->free = (uint16_t)(i + 1);
 		l->sets = i + 1;
 		for (unsigned j = 0; j < l->pages; j++) {
-			l->set[i].va[j] = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE,
+			l->set[i].va[j] = nnvme_space_get(nnvme_qp(qp)->ctrl->space, NNVME_PAGE_SIZE,
 							  &l->set[i].bus[j], err);
 			if (!l->set[i].va[j])
 				return -ENOMEM;
@@ -59,18 +59,18 @@ int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err)
 
 void nnvme_lists_destroy(struct nnvme_qpair *qp)
 {
-	struct nnvme_lists *l = qp->lists;
+	struct nnvme_lists *l = nnvme_qp(qp)->lists;
 
 	for (unsigned i = 0; l && i < l->sets; i++)
 		for (unsigned j = 0; j < l->pages; j++)
 			if (l->set[i].va[j])
-				nnvme_space_put(qp->ctrl->space, l->set[i].va[j], NNVME_PAGE_SIZE);
+				nnvme_space_put(nnvme_qp(qp)->ctrl->space, l->set[i].va[j], NNVME_PAGE_SIZE);
 	free(l);
 }
 
 int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus)
 {
-	struct nnvme_lists *lists = qp->lists;
+	struct nnvme_lists *lists = nnvme_qp(qp)->lists;
 	struct nnvme_list_set *l;
 
 	l = &lists->set[lists->free - 1];
@@ -83,15 +83,15 @@ int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_
 
 const void *nnvme_lists_va(const struct nnvme_qpair *qp, uint16_t set, unsigned page)
 {
-	return page < qp->lists->pages ? qp->lists->set[set - 1].va[page] : NULL;
+	return page < nnvme_qp(qp)->lists->pages ? nnvme_qp(qp)->lists->set[set - 1].va[page] : NULL;
 }
 
 void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set)
 {
 	if (!set)
 		return;
-	qp->lists->set[set - 1].next = qp->lists->free;
-	qp->lists->free = set;
+	nnvme_qp(qp)->lists->set[set - 1].next = nnvme_qp(qp)->lists->free;
+	nnvme_qp(qp)->lists->free = set;
 }
 
 /*
@@ -107,7 +107,7 @@ static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_c
 		size_t step = len < NNVME_PAGE_SIZE ? len : NNVME_PAGE_SIZE;
 
 		if (entry == last && len > NNVME_PAGE_SIZE) {
-			if (++i == qp->lists->pages)
+			if (++i == nnvme_qp(qp)->lists->pages)
 				return -E2BIG;
 			*entry = l->bus[i].v;
 			entry = l->va[i];
@@ -141,7 +141,7 @@ int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
 	prp->prp2 = bus.v;
 	if (len > first) {
 		nnvme_cursor_skip(&c, first);
-		ret = fill(qp, &qp->lists->set[*set - 1], c, len - first);
+		ret = fill(qp, &nnvme_qp(qp)->lists->set[*set - 1], c, len - first);
 	}
 	if (ret) {
 		nnvme_lists_put(qp, *set);

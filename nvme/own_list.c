@@ -9,18 +9,18 @@
 
 int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_err *err)
 {
-	qp->own = calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_own_list));
-	if (!qp->own)
+	nnvme_qp(qp)->own = calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_own_list));
+	if (!nnvme_qp(qp)->own)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", slots);
 	/* None where lists have to begin a page. Ordinary memory may have no more than a page in one piece. */
-	for (unsigned i = 0; i < slots && !(qp->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS); i += SLOTS_A_PAGE) {
+	for (unsigned i = 0; i < slots && !(nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS); i += SLOTS_A_PAGE) {
 		nnvme_bus_t bus;
-		char *va = nnvme_space_get(qp->ctrl->space, NNVME_PAGE_SIZE, &bus, err);
+		char *va = nnvme_space_get(nnvme_qp(qp)->ctrl->space, NNVME_PAGE_SIZE, &bus, err);
 
 		if (!va)
 			return -ENOMEM;
 		for (unsigned j = 0; j < SLOTS_A_PAGE; j++)
-			qp->own[i + j] = (struct nnvme_own_list){
+			nnvme_qp(qp)->own[i + j] = (struct nnvme_own_list){
 				va + j * NNVME_OWN_BYTES, bus.v + j * NNVME_OWN_BYTES,
 			};
 	}
@@ -29,10 +29,10 @@ int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_
 
 void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots)
 {
-	for (unsigned i = 0; qp->own && i < slots; i += SLOTS_A_PAGE)
-		if (qp->own[i].va)
-			nnvme_space_put(qp->ctrl->space, qp->own[i].va, NNVME_PAGE_SIZE);
-	free(qp->own);
+	for (unsigned i = 0; nnvme_qp(qp)->own && i < slots; i += SLOTS_A_PAGE)
+		if (nnvme_qp(qp)->own[i].va)
+			nnvme_space_put(nnvme_qp(qp)->ctrl->space, nnvme_qp(qp)->own[i].va, NNVME_PAGE_SIZE);
+	free(nnvme_qp(qp)->own);
 }
 
 struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp)
@@ -42,5 +42,5 @@ struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp)
 	/* The slot's last command is still in flight: it will be a spare slot. */
 	if (((struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail))->key >= 0)
 		return NULL;
-	return qp->own[qp->tail / 8].va ? &qp->own[qp->tail / 8] : NULL;
+	return nnvme_qp(qp)->own[qp->tail / 8].va ? &nnvme_qp(qp)->own[qp->tail / 8] : NULL;
 }

@@ -74,6 +74,51 @@ struct nnvme_ctrl {
 	struct nnvme_ctrl *next;	/* of those that ctrl.c keeps */
 };
 
+/* What a command needs besides its tag, by slot. A slow key leads here; all zero while the slot is free. */
+struct nnvme_slot {
+	/*
+	 * The data pointer of a command whose entry is another's now, or that has a spare slot; head 0:
+	 * none.
+	 */
+	uint64_t head, prp1, prp2;
+	uint32_t cdw12;
+	uint16_t list;			/* its list pages: set number + 1, or 0 */
+	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
+	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
+};
+
+/* Of a queue pair, what is not on the hot path. It lies right behind the public part. */
+struct nnvme_qpair_private {
+	/* the CQ doorbell's last value; NULL: only the shadow was written since */
+	const struct nnvme_cqe *cq_told;
+	volatile uint32_t *cq_doorbell;
+	uint32_t cq_step;		/* bytes from one telling to the next */
+	uint32_t nr_spare;
+	uint64_t bad_completions;	/* entries that named no command in flight */
+	uint16_t *spare;		/* stack of spare slots, places */
+	uint8_t *spare_lap;		/* of each spare slot, from the ring's end on */
+	struct nnvme_slot *slot;	/* of each slot */
+	struct nnvme_ctrl *ctrl;
+	uint16_t id;
+	uint16_t vector;
+	int event;			/* what its interrupt raises, or -1 */
+	uint64_t silent;		/* sleeps that ended with completions, yet without an interrupt */
+	nnvme_bus_t sq_bus, cq_bus;
+	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
+	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
+	struct nnvme_splits *splits;	/* transfers that take several commands */
+	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
+		volatile uint32_t *sq, *cq;
+		volatile uint32_t *sq_event, *cq_event;
+		uint32_t cq_head;		/* posted last */
+	} shadow;
+};
+
+static inline struct nnvme_qpair_private *nnvme_qp(const struct nnvme_qpair *qp)
+{
+	return (struct nnvme_qpair_private *)((uintptr_t)qp + sizeof(*qp));
+}
+
 /*
  * log.c. Locks are taken by nnvme_lock(), so that no line gets to the listener under one: what is said then
  * follows in nnvme_unlock().
@@ -274,12 +319,6 @@ void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag
 
 /* Its command has ended. */
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place);
-
-/* The data pointer of a command whose entry is another's now, or that has a spare slot; head 0: none. */
-struct nnvme_data {
-	uint64_t head, prp1, prp2;
-	uint32_t cdw12;
-};
 
 /*
  * in_flight.c: 1 when a command in flight, or one that its transfer still needs, may read or write

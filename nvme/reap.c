@@ -38,22 +38,25 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 {
 	uint32_t cid = dw3 & 0xffff, place = cid & NNVME_CID_SLOT;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * place);
-	uint16_t split = req->split, status = (uint16_t)(dw3 >> 17);
+	uint16_t split, status = (uint16_t)(dw3 >> 17);
+	const struct nnvme_slot *slot;
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
-		if (qp->ctrl->stopped)
+		if (nnvme_qp(qp)->ctrl->stopped)
 			nnvme_abort_in_flight(qp, cqe + 1);
-		else if (!qp->bad_completions++)
-			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
+		else if (!nnvme_qp(qp)->bad_completions++)
+			nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
 				  "which is not in flight; ignored, and so will be any further ones",
-				  qp->id, cid);
+				  nnvme_qp(qp)->id, cid);
 		return false;
 	}
 	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
 	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = status, .result = status || !qp->id ? cqe->result : 0,
+		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
 	};
-	nnvme_lists_put(qp, req->list);
+	slot = &nnvme_qp(qp)->slot[place / 8];	/* not before: slots beyond those in use have none */
+	split = slot->split;
+	nnvme_lists_put(qp, slot->list);
 	nnvme_slot_free(qp, place);
 	make_room(qp, 1);
 	return split ? nnvme_split_ended(qp, split, out) : true;
@@ -104,8 +107,8 @@ static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
 #elif defined(__aarch64__)
 	__asm__ volatile("dmb osh" ::: "memory");
 #endif
-	qp->cq_told = qp->cqe;
-	*__atomic_load_n(&qp->cq_doorbell, __ATOMIC_RELAXED) = head;
+	nnvme_qp(qp)->cq_told = qp->cqe;
+	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
 	qp->cq_rings++;
 }
 
@@ -122,16 +125,16 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + qp->cq_step);
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_step);
 	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
-	if (qp->shadow.cq) {
-		uint32_t old = qp->shadow.cq_head;
+	if (nnvme_qp(qp)->shadow.cq) {
+		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
 
-		qp->shadow.cq_head = head;
-		if (!nnvme_shadow_post(qp->shadow.cq, qp->shadow.cq_event, old, head)) {
+		nnvme_qp(qp)->shadow.cq_head = head;
+		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_event, old, head)) {
 			/* The doorbell is behind now, even where a lap later it has the same value. */
-			qp->cq_told = NULL;
+			nnvme_qp(qp)->cq_told = NULL;
 			return n;
 		}
 	}
@@ -144,10 +147,10 @@ void nnvme_tell_head_now(struct nnvme_qpair *qp)
 	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
 
 	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
-	if (qp->cq_told == qp->cqe)
+	if (nnvme_qp(qp)->cq_told == qp->cqe)
 		return;
-	if (qp->shadow.cq)
-		*qp->shadow.cq = qp->shadow.cq_head = head;
+	if (nnvme_qp(qp)->shadow.cq)
+		*nnvme_qp(qp)->shadow.cq = nnvme_qp(qp)->shadow.cq_head = head;
 	ring_cq(qp, head);
 }
 

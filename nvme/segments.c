@@ -117,7 +117,7 @@ uint32_t nnvme_segments_reach(const struct nnvme_qpair *qp, const struct nnvme_n
 	if (c.skip >= c.iov->iov_len)
 		nnvme_cursor_skip(&c, 0);	/* empty ones in front */
 	len = prp_reach(c, want);
-	if (len < want && qp->ctrl->can_sgl)
+	if (len < want && nnvme_qp(qp)->ctrl->can_sgl)
 		len = write_sgls(qp, c, want, NULL, MAX_SGLS, &count);
 	return (uint32_t)(len >> ns->block_shift);
 }

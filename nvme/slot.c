@@ -14,7 +14,7 @@ static struct nnvme_sqe *entry_at(const struct nnvme_qpair *qp, uint32_t place)
 /* What in_flight.c can't read in the queue is kept until the slot is free: a slow key leads there. */
 static void keep(struct nnvme_qpair *qp, uint32_t place, const struct nnvme_sqe *sqe)
 {
-	struct nnvme_data *d = &qp->kept[place / 8];
+	struct nnvme_slot *d = &nnvme_qp(qp)->slot[place / 8];
 
 	__atomic_store_n(&d->prp1, sqe->prp1, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->prp2, sqe->prp2, __ATOMIC_RELAXED);
@@ -30,7 +30,7 @@ static void set_key(struct nnvme_req *req, int32_t key)
 /* The entry at the tail is written over while its command still is in flight. */
 static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 {
-	if (!qp->kept[qp->tail / 8].head)
+	if (!nnvme_qp(qp)->slot[qp->tail / 8].head)
 		keep(qp, qp->tail, entry_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
@@ -40,8 +40,9 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 /* A spare slot: there are as many as commands in flight, so one is free. They count their own laps. */
 static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 {
-	uint32_t place = qp->spare[--qp->nr_spare];
-	uint8_t *lap = &qp->spare_lap[(place - qp->end) / 8];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	uint32_t place = p->spare[--p->nr_spare];
+	uint8_t *lap = &p->spare_lap[(place - qp->end) / 8];
 
 	*lap = (*lap + 1) & NNVME_CID_LAP;
 	*cid = place + *lap;
@@ -69,18 +70,18 @@ static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint
 void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow)
 {
+	uint32_t place, cid;
+	struct nnvme_slot *slot;
 	struct nnvme_req *req;
 	struct nnvme_sqe *sqe;
-	uint32_t cid;
 
 	if (qp->tail == qp->stop)
 		nnvme_turn(qp);
-	req = slot_at(qp, qp->tail);
-	sqe = entry_at(qp, qp->tail);
-	cid = qp->tail + qp->lap;
+	place = qp->tail;
+	req = slot_at(qp, place);
+	sqe = entry_at(qp, place);
+	cid = place + qp->lap;
 	if (req->key >= 0) {
-		uint32_t place;
-
 		keep_displaced(qp, req);
 		place = take_spare(qp, &cid);
 		req = slot_at(qp, place);
@@ -89,20 +90,22 @@ void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag
 	}
 	req->tag = tag;
 	write_entry(sqe, cmd, cid);
-	__atomic_store_n(&req->list, list, __ATOMIC_RELAXED);
-	req->split = split;
+	slot = &nnvme_qp(qp)->slot[place / 8];
+	__atomic_store_n(&slot->list, list, __ATOMIC_RELAXED);
+	slot->split = split;
 	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
 	qp->tail += 8;
 }
 
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place)
 {
-	struct nnvme_req *req = slot_at(qp, place);
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_slot *slot = &p->slot[place / 8];
 
-	set_key(req, NNVME_KEY_FREE);
-	__atomic_store_n(&req->list, 0, __ATOMIC_RELAXED);
-	req->split = 0;
-	__atomic_store_n(&qp->kept[place / 8].head, 0, __ATOMIC_RELAXED);
+	set_key(slot_at(qp, place), NNVME_KEY_FREE);
+	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
+	slot->split = 0;
+	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);
 	if (place >= qp->end)
-		qp->spare[qp->nr_spare++] = (uint16_t)place;
+		p->spare[p->nr_spare++] = (uint16_t)place;
 }

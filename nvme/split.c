@@ -143,7 +143,7 @@ static bool extent_meets(const struct extent *e, uintptr_t va, size_t len)
 bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 {
 	for (unsigned i = 1; i <= qp->depth; i++) {
-		const struct extent *e = &qp->splits->extent[i];
+		const struct extent *e = &nnvme_qp(qp)->splits->extent[i];
 		unsigned number = __atomic_load_n(&e->number, __ATOMIC_ACQUIRE);
 
 		if (number % 2 == 0 || !extent_meets(e, va, len))
@@ -158,7 +158,7 @@ bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 /* 0, or why no command can be submitted now. */
 static int check_room(const struct nnvme_qpair *qp)
 {
-	return qp->ctrl->halted ? -EIO : nnvme_room(qp) ? 0 : -EAGAIN;
+	return nnvme_qp(qp)->ctrl->halted ? -EIO : nnvme_room(qp) ? 0 : -EAGAIN;
 }
 
 /* The data pointers for one command. */
@@ -168,7 +168,7 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
-	if (ret == -E2BIG || (!ret && more > 1 && (qp->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
+	if (ret == -E2BIG || (!ret && more > 1 && (nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
 		ret = nnvme_lists_build(qp, (struct nnvme_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
 					len, prp, list);
 	return ret;
@@ -204,7 +204,7 @@ static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t
 	if (ret)
 		return ret;
 	cmd.prp1 = bus.v;
-	cmd.cdw10 = fill_ranges(qp->ctrl, va, s->lba, &blocks) - 1;
+	cmd.cdw10 = fill_ranges(nnvme_qp(qp)->ctrl, va, s->lba, &blocks) - 1;
 	nnvme_submit(qp, &cmd, s->tag, list, split, false);
 	s->in_flight++;
 	s->lba += blocks;
@@ -262,19 +262,19 @@ static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t s
 
 static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 {
-	uint16_t n = qp->splits->free;	/* there are as many as slots, and a slot is free */
-	struct nnvme_split *s = &qp->splits->split[n];
+	uint16_t n = nnvme_qp(qp)->splits->free;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
 	uint16_t next = s->next;
 	int ret;
 
 	*s = *whole;
-	begin_extent(&qp->splits->extent[n], whole);
+	begin_extent(&nnvme_qp(qp)->splits->extent[n], whole);
 	ret = submit_some(qp, s, n);
 	if (!ret) {
-		qp->splits->free = next;
+		nnvme_qp(qp)->splits->free = next;
 		return 0;
 	}
-	end_extent(&qp->splits->extent[n]);
+	end_extent(&nnvme_qp(qp)->splits->extent[n]);
 	s->next = next;
 	return ret;
 }
@@ -337,7 +337,7 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 /* Later commands are built when earlier ones complete: the segments are kept. */
 static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	struct nnvme_splits *splits = qp->splits;
+	struct nnvme_splits *splits = nnvme_qp(qp)->splits;
 	int ret;
 
 	whole->iov = splits->free_iov;
@@ -426,7 +426,7 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
-	struct nnvme_split *s = &qp->splits->split[n];
+	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
 
 	s->in_flight--;
 	if (out->status && !s->status) {
@@ -445,9 +445,9 @@ bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completi
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
-	end_extent(&qp->splits->extent[n]);
-	put_iov(qp->splits, s->iov);
-	s->next = qp->splits->free;
-	qp->splits->free = n;
+	end_extent(&nnvme_qp(qp)->splits->extent[n]);
+	put_iov(nnvme_qp(qp)->splits, s->iov);
+	s->next = nnvme_qp(qp)->splits->free;
+	nnvme_qp(qp)->splits->free = n;
 	return true;
 }

@@ -174,7 +174,7 @@ static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns
 
 	if (__builtin_expect(!bytes, 0)) {
 		bytes = point_at_runs(qp, iov, n, sqe, &to);
-		if (!bytes && qp->ctrl->can_sgl)
+		if (!bytes && nnvme_qp(qp)->ctrl->can_sgl)
 			bytes = point_at_pieces(qp, iov, n, sqe, &to);
 	}
 	blocks = (uint32_t)(bytes >> ns->block_shift);
@@ -213,7 +213,7 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 		nnvme_lists_put(qp, set);
 		return false;
 	}
-	__atomic_store_n(&req->list, set, __ATOMIC_RELAXED);
+	__atomic_store_n(&nnvme_qp(qp)->slot[qp->tail / 8].list, set, __ATOMIC_RELAXED);
 	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->lap));
 	return true;
 }
@@ -237,7 +237,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	size_t tail = qp->tail;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
 	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
-	const struct nnvme_own_list *own = (const void *)((char *)qp->own + 2 * tail);
+	const struct nnvme_own_list *own = (const void *)((char *)nnvme_qp(qp)->own + 2 * tail);
 	uint32_t blocks = 0;
 
 	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))

@@ -55,10 +55,6 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct nnvme_ctrl;
-struct nnvme_splits;
-struct nnvme_data;
-struct nnvme_lists;
-struct nnvme_own_list;
 
 /*
  * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant from then on, but for
@@ -103,8 +99,7 @@ struct nnvme_completion {
 struct nnvme_req {
 	void *tag;
 	int32_t key;
-	uint16_t list;		/* the slot's own list pages: set number + 1, or 0 */
-	uint16_t split;		/* the transfer this is a piece of: its number + 1, or 0 */
+	uint32_t reserved;
 };
 
 #define NNVME_KEY_FREE (-1)
@@ -128,10 +123,10 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
  * Places in the submission queue are counted in steps of 8: as they stand in a CID, and a scale
  * away from the entry (times 8 is 64 bytes) and the slot (times 2 is 16 bytes).
  *
- * Lines touched per command: the first two of these, one SQ entry, the namespace's, the bus-address
- * entry's, and a quarter of a slot's line and of a CQ line. The third is for what happens once in
- * many commands. No line is shared with another queue pair, nor, to keep the CPU from fetching a neighbour
- * along, is a pair of lines.
+ * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and a
+ * quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
+ * library, behind them. No line is shared with another queue pair, nor, to keep the CPU from fetching a
+ * neighbour along, is a pair of lines.
  */
 struct nnvme_qpair {
 	/* submission */
@@ -146,6 +141,7 @@ struct nnvme_qpair {
 	uint32_t rung;			/* the tail that the controller knows */
 	uint32_t ring_slow;		/* from this place on nnvme_ring() is out of line */
 	uint32_t beyond;		/* commands that fit after the turn at the ring's end */
+	uint32_t reserved;
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
@@ -155,31 +151,6 @@ struct nnvme_qpair {
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_ns *batch_ns;
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
-
-	/* now and then */
-	/* the CQ doorbell's last value; NULL: only the shadow was written since */
-	const struct nnvme_cqe *cq_told __attribute__((aligned(64)));
-	volatile uint32_t *cq_doorbell;
-	uint32_t cq_step;		/* bytes from one telling to the next */
-	uint32_t nr_spare;
-	uint64_t bad_completions;	/* entries that named no command in flight */
-	uint16_t *spare;		/* stack of spare slots, places */
-	uint8_t *spare_lap;		/* of each spare slot, from the ring's end on */
-	uint16_t id;
-	nnvme_bus_t sq_bus, cq_bus;
-	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
-	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
-	struct nnvme_data *kept;	/* of each slot: slot.c */
-	struct nnvme_splits *splits;	/* transfers that take several commands */
-	struct nnvme_ctrl *ctrl;
-	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
-		volatile uint32_t *sq, *cq;
-		volatile uint32_t *sq_event, *cq_event;
-		uint32_t cq_head;		/* posted last */
-	} shadow;
-	int event;			/* what its interrupt raises, or -1 */
-	uint16_t vector;
-	uint64_t silent;		/* sleeps that ended with completions, yet without an interrupt */
 };
 
 /* Commands that can be submitted now. */

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 static void *tag_of(unsigned i)
 {
@@ -37,7 +38,7 @@ static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 		assert_int_equal(nnvme_in_flight(r->qp), submitted - back);
 	}
 	assert_int_equal(nnvme_room(r->qp), depth);
-	assert_int_equal(r->qp->bad_completions, 0);
+	assert_int_equal(nnvme_qp(r->qp)->bad_completions, 0);
 }
 
 static void try_depths(const char *settings, const unsigned *depths, unsigned n)

@@ -5,6 +5,7 @@
  * as it does of a CID that is in use twice).
  */
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 #define TAGS 4096
 #define BLOCKS 64
@@ -168,7 +169,7 @@ static void storm(const char *settings, unsigned depth, unsigned turns, bool bat
 		reap(&s);
 	}
 	assert_int_equal(nnvme_room(s.r.qp), depth);
-	assert_int_equal(s.r.qp->bad_completions, 0);
+	assert_int_equal(nnvme_qp(s.r.qp)->bad_completions, 0);
 	assert_true(s.submitted > 100);
 	rig_down(&s.r);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "noiommu_nvme/noiommu_nvme.h"
+#include "nvme/private.h"
 
 #define DEPTH 32
 #define COUNT 20000
@@ -108,7 +109,7 @@ static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_
 	}
 end:
 	to = effort();
-	silent = qp->silent;
+	silent = nnvme_qp(qp)->silent;
 	printf("# %s: %u reads, %u waits, %lu sleeps, %lu interrupts, %llu us of CPU time, %llu silent\n",
 	       what, back, waits, to.sleeps - from.sleeps, interrupts() - before,
 	       (unsigned long long)(to.ns - from.ns) / 1000, (unsigned long long)silent);
@@ -163,7 +164,7 @@ static bool own_loop(const struct bench *b)
 			good = epoll_wait(set, &event, 1, TIMEOUT_MS) == 1;
 	}
 	for (int i = 0; i < 2; i++) {
-		good = good && !qp[i]->silent;
+		good = good && !nnvme_qp(qp[i])->silent;
 		nnvme_qpair_destroy(qp[i]);
 	}
 	close(set);
