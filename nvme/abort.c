@@ -91,7 +91,7 @@ void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 		int32_t key = req[slot].key;
 		uint32_t cid = (uint32_t)key & 0xffff;
 
-		if (key == NNVME_KEY_FREE)
+		if (key < 0)
 			continue;
 		if (key >= 0x10000)
 			cid ^= NNVME_CID_SLOT;	/* nnvme_key_slow() */

@@ -72,7 +72,7 @@ static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct comman
 
 	do {
 		c->key = __atomic_load_n(&req->key, __ATOMIC_ACQUIRE);
-		if (c->key == NNVME_KEY_FREE)
+		if (c->key < 0)
 			return false;
 		d->list = __atomic_load_n(&kept->list, __ATOMIC_RELAXED);
 		d->head = __atomic_load_n(&kept->head, __ATOMIC_ACQUIRE);

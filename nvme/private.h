@@ -311,10 +311,11 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 
 /*
- * slot.c: submit one command that is not on the inline path; the caller has seen that there is room. Its
- * completion gives @list back and goes on with transfer @split (0: none); @slow: or hands back a result.
+ * slot.c: submit one command that is not on the inline path, all of @cmd but its CID; the caller has seen
+ * that there is room. Its completion gives @list back and goes on with transfer @split (0: none);
+ * @slow: or hands back a result. Returns the index of its slot.
  */
-void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow);
 
 /* Its command has ended. */

@@ -56,6 +56,8 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	};
 	slot = &nnvme_qp(qp)->slot[place / 8];	/* not before: slots beyond those in use have none */
 	split = slot->split;
+	if (slot->result)
+		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
 	nnvme_lists_put(qp, slot->list);
 	nnvme_slot_free(qp, place);
 	make_room(qp, 1);

@@ -67,7 +67,13 @@ static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint
 	sqe->cdw15 = c.cdw15;
 }
 
-void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+/* Whether the inline path can take the entry over: it writes all fields but these, which have to be zero. */
+static bool is_plain(const struct nnvme_sqe *sqe)
+{
+	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
+}
+
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow)
 {
 	uint32_t place, cid;
@@ -88,6 +94,8 @@ void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag
 		keep(qp, place, cmd);
 		slow = true;	/* so that it comes back to the stack */
 	}
+	if (!is_plain(cmd))
+		slow = true;	/* so that nnvme_slot_free() sees the entry */
 	req->tag = tag;
 	write_entry(sqe, cmd, cid);
 	slot = &nnvme_qp(qp)->slot[place / 8];
@@ -95,14 +103,18 @@ void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag
 	slot->split = split;
 	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
 	qp->tail += 8;
+	return place / 8;
 }
 
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_slot *slot = &p->slot[place / 8];
+	bool plain = place >= qp->end || is_plain(entry_at(qp, place));
 
-	set_key(slot_at(qp, place), NNVME_KEY_FREE);
+	/* The entry may be another command's: it is not touched, and its next user goes through write_entry(). */
+	set_key(slot_at(qp, place), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	slot->result = NULL;
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
 	slot->split = 0;
 	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);

@@ -103,6 +103,8 @@ struct nnvme_req {
 };
 
 #define NNVME_KEY_FREE (-1)
+/* Free, but the entry has fields set that the inline path relies on being zero: out of line, then. */
+#define NNVME_KEY_DIRTY (-2)
 
 /*
  * A CID is 13 bits of slot and 3 bits of lap. All 8192 slots that a CID can name exist as
@@ -224,8 +226,8 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 }
 
 /*
- * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue, and stay so:
- * nothing here or out of line writes them. The key is stored after it: in_flight.c reads both.
+ * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue whose slot is
+ * NNVME_KEY_FREE, and stay so. The key is stored after it: in_flight.c reads both.
  */
 static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 				     uint64_t lba, uint32_t blocks)
