@@ -96,7 +96,7 @@ struct nnvme_qpair_private {
 	uint32_t nr_spare;
 	uint64_t bad_completions;	/* entries that named no command in flight */
 	uint16_t *spare;		/* stack of spare slots, places */
-	uint8_t *spare_lap;		/* of each spare slot, from the ring's end on */
+	uint8_t *spare_generation;		/* of each spare slot, from the ring's end on */
 	struct nnvme_slot *slot;	/* of each slot */
 	struct nnvme_ctrl *ctrl;
 	uint16_t id;

@@ -125,10 +125,10 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 
 	qp->req = slots == MAP_FAILED ? NULL : slots;
 	nnvme_qp(qp)->spare = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare));
-	nnvme_qp(qp)->spare_lap = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare_lap));
+	nnvme_qp(qp)->spare_generation = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare_generation));
 	nnvme_qp(qp)->slot = calloc(entries(qp) + qp->depth, sizeof(*nnvme_qp(qp)->slot));
 	nnvme_qp(qp)->splits = nnvme_splits_create(qp->depth);
-	if (!qp->req || !nnvme_qp(qp)->spare || !nnvme_qp(qp)->spare_lap || !nnvme_qp(qp)->slot || !nnvme_qp(qp)->splits)
+	if (!qp->req || !nnvme_qp(qp)->spare || !nnvme_qp(qp)->spare_generation || !nnvme_qp(qp)->slot || !nnvme_qp(qp)->splits)
 		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
 	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
@@ -183,7 +183,7 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 		put_queues(qp);
 	nnvme_splits_destroy(nnvme_qp(qp)->splits);
 	free(nnvme_qp(qp)->spare);
-	free(nnvme_qp(qp)->spare_lap);
+	free(nnvme_qp(qp)->spare_generation);
 	free(nnvme_qp(qp)->slot);
 	if (qp->req)
 		munmap(qp->req, SLOT_BYTES);

@@ -21,7 +21,7 @@ bool nnvme_turn(struct nnvme_qpair *qp)
 		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
 
 		qp->tail = 0;
-		qp->lap = (qp->lap + 1) & NNVME_CID_LAP;
+		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
 		qp->stop = n;
 		qp->beyond = 0;
 	}
@@ -135,7 +135,7 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 
 		nnvme_qp(qp)->shadow.cq_head = head;
 		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_event, old, head)) {
-			/* The doorbell is behind now, even where a lap later it has the same value. */
+			/* The doorbell is behind now, even where a round later it has the same value. */
 			nnvme_qp(qp)->cq_told = NULL;
 			return n;
 		}

@@ -37,15 +37,15 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
 }
 
-/* A spare slot: there are as many as commands in flight, so one is free. They count their own laps. */
+/* A spare slot: there are as many as commands in flight, so one is free. They have generations of their own. */
 static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t place = p->spare[--p->nr_spare];
-	uint8_t *lap = &p->spare_lap[(place - qp->end) / 8];
+	uint8_t *generation = &p->spare_generation[(place - qp->end) / 8];
 
-	*lap = (*lap + 1) & NNVME_CID_LAP;
-	*cid = place + *lap;
+	*generation = (*generation + 1) & NNVME_CID_GENERATION;
+	*cid = place + *generation;
 	return place;
 }
 
@@ -86,7 +86,7 @@ uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void 
 	place = qp->tail;
 	req = slot_at(qp, place);
 	sqe = entry_at(qp, place);
-	cid = place + qp->lap;
+	cid = place + qp->generation;
 	if (req->key >= 0) {
 		keep_displaced(qp, req);
 		place = take_spare(qp, &cid);

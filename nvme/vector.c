@@ -214,7 +214,7 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 		return false;
 	}
 	__atomic_store_n(&nnvme_qp(qp)->slot[qp->tail / 8].list, set, __ATOMIC_RELAXED);
-	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->lap));
+	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->generation));
 	return true;
 }
 
@@ -246,13 +246,13 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		return nnvme_rwv_slow(qp, ns, opcode, iov, iovcnt, lba, tag);
 	/* Nobody looks at a free slot, or beyond the tail: what is written there need not be undone. */
 	req->tag = tag;
-	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->lap) << 16 | opcode;
+	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->generation) << 16 | opcode;
 	sqe->slba = lba;
 	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && own->va)
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
 			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
 	if (__builtin_expect(blocks, 1)) {
-		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->lap));
+		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->generation));
 		return 0;
 	}
 	if (by_set(qp, ns, iov, (unsigned)iovcnt, req, sqe))

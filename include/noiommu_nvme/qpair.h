@@ -26,11 +26,11 @@
  * Per command there is no lock, no division, no allocation, no system call and no
  * clock.
  *
- * How a command is found again: the slot of a command is the place of its submission queue
- * entry, and its CID is that place and the lap over the ring, so a late completion of an
- * earlier command does not pass for one of a newer. The ring is twice as long as the
- * depth, so a slot has usually ended when its turn comes; where not, the command takes
- * a spare slot, out of line.
+ * How a command is found again: a command's slot has the same index as its submission queue
+ * entry. Its CID is that index and a generation, which counts rounds of the ring, so a late
+ * completion of an earlier command does not pass for one of a newer. The ring is twice as long
+ * as the depth, so a slot is usually free again when the ring comes round to it; where not,
+ * the command takes a spare slot, out of line.
  *
  * Thread rule: a queue pair belongs to one thread at a time. Different queue pairs of
  * one controller are independent.
@@ -107,11 +107,11 @@ struct nnvme_req {
 #define NNVME_KEY_DIRTY (-2)
 
 /*
- * A CID is 13 bits of slot and 3 bits of lap. All 8192 slots that a CID can name exist as
+ * A CID is 13 bits of slot and 3 bits of generation. All 8192 slots that a CID can name exist as
  * memory, so that none that a controller sends leads outside; those that are not in use have a
  * key that no CID of theirs equals.
  */
-#define NNVME_CID_LAP 7u
+#define NNVME_CID_GENERATION 7u
 #define NNVME_CID_SLOT 0xfff8u
 #define NNVME_SLOTS 8192
 
@@ -138,7 +138,7 @@ struct nnvme_qpair {
 	volatile uint32_t *sq_doorbell;
 	uint32_t tail;			/* place of the next entry */
 	uint32_t stop;			/* not beyond this place without nnvme_turn() */
-	uint32_t lap;			/* low bits of CIDs now */
+	uint32_t generation;		/* low bits of CIDs now */
 	uint32_t end;			/* of the ring */
 	uint32_t rung;			/* the tail that the controller knows */
 	uint32_t ring_slow;		/* from this place on nnvme_ring() is out of line */
@@ -197,8 +197,8 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 
 	b->sqe = (struct nnvme_sqe *)(qp->sq + 8 * (size_t)qp->tail);
 	b->req = (struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail);
-	b->cid = qp->tail + qp->lap;
-	b->stop = qp->stop + qp->lap;
+	b->cid = qp->tail + qp->generation;
+	b->stop = qp->stop + qp->generation;
 	head = qp->batch_ns->head | b->cid << 16;
 	b->read = head | NNVME_OP_READ;
 	b->write = head | NNVME_OP_WRITE;
@@ -206,7 +206,7 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 
 static inline void nnvme_batch_store(const struct nnvme_batch *b)
 {
-	b->qp->tail = b->cid & ~NNVME_CID_LAP;
+	b->qp->tail = b->cid & ~NNVME_CID_GENERATION;
 }
 
 /* Until nnvme_batch_end() nothing else may be done with @qp, but for further batch calls. */
@@ -296,7 +296,7 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;
-	cid = (uint32_t)tail + qp->lap;
+	cid = (uint32_t)tail + qp->generation;
 	req->tag = tag;
 	nnvme_write_entry(sqe, ns->head | cid << 16 | opcode, lba, blocks);
 	__atomic_store_n(&req->key, (int32_t)cid, __ATOMIC_RELEASE);
@@ -453,7 +453,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
  * them.
  *
  * Completions are untrusted: a CID counts only if its slot is in flight
- * under that very CID, lap included. Everything else is counted in bad_completions and dropped.
+ * under that very CID, its generation included. Everything else is counted in bad_completions and dropped.
  */
 static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completion *out,
 				  unsigned max)
