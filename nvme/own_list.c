@@ -37,7 +37,7 @@ void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots)
 
 struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp)
 {
-	if (qp->tail == qp->stop && !nnvme_turn(qp))
+	if (qp->tail == qp->stop && !nnvme_sq_wrap(qp))
 		return NULL;
 	/* The slot's last command is still in flight: it will be a spare slot. */
 	if (((struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail))->key >= 0)

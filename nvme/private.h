@@ -95,7 +95,7 @@ struct nnvme_qpair_private {
 	uint32_t cq_step;		/* bytes from one telling to the next */
 	uint32_t nr_spare;
 	uint64_t bad_completions;	/* entries that named no command in flight */
-	uint16_t *spare;		/* stack of spare slots, places */
+	uint16_t *spare;		/* stack of spare slots, by index */
 	uint8_t *spare_generation;		/* of each spare slot, from the ring's end on */
 	struct nnvme_slot *slot;	/* of each slot */
 	struct nnvme_ctrl *ctrl;
@@ -270,7 +270,7 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp);
 /* Whether going from @old to @new passes the value that the controller wants to be told of. */
 static inline bool nnvme_shadow_passes(uint32_t event, uint32_t new, uint32_t old)
 {
-	/* Rings are shorter than 2^16 and turn before it; then this errs on the side of telling. */
+	/* Rings are shorter than 2^16 and wrap before it; then this errs on the side of ringing. */
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
@@ -312,7 +312,7 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 
 /*
  * slot.c: submit one command that is not on the inline path, all of @cmd but its CID; the caller has seen
- * that there is room. Its completion gives @list back and goes on with transfer @split (0: none);
+ * that there is space. Its completion gives @list back and goes on with transfer @split (0: none);
  * @slow: or hands back a result. Returns the index of its slot.
  */
 uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,

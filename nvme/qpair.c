@@ -52,7 +52,7 @@ static size_t cq_bytes(const struct nnvme_qpair *qp)
 
 /*
  * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
- * tail is rarely still in use, and the ring turns less often.
+ * tail is rarely still in use, and the ring wraps less often.
  */
 static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {

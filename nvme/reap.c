@@ -3,8 +3,8 @@
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
 
-/* Commands that were handed back make room for as many. */
-static inline void make_room(struct nnvme_qpair *qp, uint32_t n)
+/* Commands that were handed back leave space for as many. */
+static inline void add_space(struct nnvme_qpair *qp, uint32_t n)
 {
 	uint32_t stop = qp->stop + 8 * n;
 
@@ -15,7 +15,7 @@ static inline void make_room(struct nnvme_qpair *qp, uint32_t n)
 	qp->stop = stop;
 }
 
-bool nnvme_turn(struct nnvme_qpair *qp)
+bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 {
 	if (qp->tail == qp->end) {
 		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
@@ -36,8 +36,8 @@ bool nnvme_turn(struct nnvme_qpair *qp)
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
 {
-	uint32_t cid = dw3 & 0xffff, place = cid & NNVME_CID_SLOT;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * place);
+	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
+	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * index);
 	uint16_t split, status = (uint16_t)(dw3 >> 17);
 	const struct nnvme_slot *slot;
 
@@ -54,13 +54,13 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	*out = (struct nnvme_completion){
 		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
 	};
-	slot = &nnvme_qp(qp)->slot[place / 8];	/* not before: slots beyond those in use have none */
+	slot = &nnvme_qp(qp)->slot[index / 8];	/* not before: slots beyond those in use have none */
 	split = slot->split;
 	if (slot->result)
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
 	nnvme_lists_put(qp, slot->list);
-	nnvme_slot_free(qp, place);
-	make_room(qp, 1);
+	nnvme_slot_free(qp, index);
+	add_space(qp, 1);
 	return split ? nnvme_split_ended(qp, split, out) : true;
 }
 
@@ -180,7 +180,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)
 {
-	make_room(qp, n);
+	add_space(qp, n);
 	while (n < max) {
 		const struct nnvme_cqe *from = cqe;
 		uint32_t dw3;
@@ -190,7 +190,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
-		make_room(qp, (uint32_t)(cqe - from));
+		add_space(qp, (uint32_t)(cqe - from));
 		n += (unsigned)(cqe - from);
 		if (n == max || cqe == qp->cq_end)
 			continue;
@@ -212,6 +212,6 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (!n)
 		return 0;
-	make_room(qp, n);
+	add_space(qp, n);
 	return advance(qp, cqe, n);
 }

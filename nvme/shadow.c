@@ -43,7 +43,7 @@ int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 /*
  * Both pages mirror the doorbell registers (PCIe transport). The admin queue keeps its doorbells, and so do
- * queues whose place would lie behind the page.
+ * queues whose doorbells would lie behind the page.
  */
 void nnvme_shadow_attach(struct nnvme_qpair *qp)
 {
@@ -65,11 +65,11 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 	qp->ring_slow = 0;
 }
 
-static __attribute__((noinline)) void turn_and_ring(struct nnvme_qpair *qp)
+static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 {
 	uint32_t old = qp->rung;
 
-	nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
+	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
 	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_event, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
@@ -80,7 +80,7 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
-		turn_and_ring(qp);
+		wrap_and_ring(qp);
 		return;
 	}
 	qp->rung = tail;

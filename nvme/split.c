@@ -156,9 +156,9 @@ bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 }
 
 /* 0, or why no command can be submitted now. */
-static int check_room(const struct nnvme_qpair *qp)
+static int check_space(const struct nnvme_qpair *qp)
 {
-	return nnvme_qp(qp)->ctrl->halted ? -EIO : nnvme_room(qp) ? 0 : -EAGAIN;
+	return nnvme_qp(qp)->ctrl->halted ? -EIO : nnvme_sq_space_left(qp) ? 0 : -EAGAIN;
 }
 
 /* The data pointers for one command. */
@@ -218,7 +218,7 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	uint32_t blocks = (uint32_t)(s->blocks < s->max ? s->blocks : s->max);
 	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 	uint16_t list = 0;
 	size_t len;
 
@@ -250,7 +250,7 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	return 0;
 }
 
-/* Submit what is left as far as there is room. Fails only when nothing at all is in flight. */
+/* Submit what is left as far as there is space. Fails only when nothing at all is in flight. */
 static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	int ret = 0;
@@ -281,7 +281,7 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 
 static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 
 	if (ret)
 		return ret;
@@ -373,7 +373,7 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 	if (!ret)
 		ret = nnvme_segments_check(qp, iov, (unsigned)iovcnt);
 	if (!ret)
-		ret = check_room(qp);
+		ret = check_space(qp);
 	if (ret)
 		return ret;
 	/* As with plain ones: a transfer is not begun that can't be ended. */
@@ -385,7 +385,7 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 {
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 
 	if (!ret)
 		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag,

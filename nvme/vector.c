@@ -14,10 +14,10 @@
 #define NOINLINE __attribute__((noinline))
 
 /* Where the list goes: the slot's own, or a page of a set. */
-struct place {
+struct list_space {
 	uint64_t *va;
 	uint64_t bus;
-	unsigned room;		/* words */
+	unsigned words;
 };
 
 /*
@@ -79,14 +79,14 @@ static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *io
 
 /* The same of segments that join at page borders, however many pages each has. */
 static NOINLINE size_t point_at_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
-				     struct nnvme_sqe *sqe, const struct place *to)
+				     struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
 	uint64_t *list = to->va, bus;
 	size_t bytes = 0;
 
 	for (unsigned i = 0; i < n && list; i++) {
-		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->room);
+		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->words);
 		bytes += iov[i].iov_len;
 	}
 	bus = nnvme_table_page(qp->table, va).v;
@@ -132,14 +132,14 @@ static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_
  * reserved bytes that are 0.
  */
 static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
-				       struct nnvme_sqe *sqe, const struct place *to)
+				       struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	const struct iovec *stop = iov + n;
 	uint64_t *list = to->va;
 	uintptr_t bits = 0;
 	size_t bytes = 0;
 
-	if (2 * (size_t)n > to->room)
+	if (2 * (size_t)n > to->words)
 		return 0;
 	for (; iov != stop; iov++) {
 		uintptr_t va = (uintptr_t)iov->iov_base;
@@ -155,7 +155,7 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 			continue;
 		}
 		/* those that follow need a descriptor each at least */
-		list = add_pieces(qp->table, va, len, list, to->va + to->room - 2 * (stop - iov - 1));
+		list = add_pieces(qp->table, va, len, list, to->va + to->words - 2 * (stop - iov - 1));
 		if (!list)
 			return 0;
 	}
@@ -167,7 +167,7 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 
 /* Set the data pointer by a list at @to; the blocks, or 0 when that is for nnvme_rwv_slow(). */
 static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
-			     unsigned n, struct nnvme_sqe *sqe, struct place to)
+			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
 {
 	size_t bytes = point_at_pages(qp, iov, n, sqe, to.va, to.bus);
 	uint32_t blocks;
@@ -197,7 +197,7 @@ static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct 
 static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
 {
-	struct place to = { .room = NNVME_LIST_ENTRIES };
+	struct list_space to = { .words = NNVME_LIST_ENTRIES };
 	uint32_t blocks;
 	nnvme_bus_t bus;
 	uint16_t set;
@@ -250,7 +250,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	sqe->slba = lba;
 	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && own->va)
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
-			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
+			       (struct list_space){ own->va, own->bus, NNVME_OWN_PRPS });
 	if (__builtin_expect(blocks, 1)) {
 		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->generation));
 		return 0;

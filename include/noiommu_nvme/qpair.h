@@ -70,7 +70,7 @@ struct nnvme_ns {
 	 */
 	uint32_t fast_blocks;
 	uint64_t fast_end;
-	uint64_t head;		/* NSID at its place in the first eight bytes of an entry */
+	uint64_t head;		/* NSID, where it stands in the first eight bytes of an entry */
 	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
 	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
@@ -122,8 +122,8 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
 }
 
 /*
- * Places in the submission queue are counted in steps of 8: as they stand in a CID, and a scale
- * away from the entry (times 8 is 64 bytes) and the slot (times 2 is 16 bytes).
+ * Slot indices are counted in steps of 8: so they stand in a CID, and the processor's scaled
+ * addressing leads from them to the entry (times 8 is 64 bytes) and to the slot (times 2 is 16).
  *
  * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and a
  * quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
@@ -136,27 +136,27 @@ struct nnvme_qpair {
 	char *req;			/* struct nnvme_req */
 	const struct nnvme_table *table;
 	volatile uint32_t *sq_doorbell;
-	uint32_t tail;			/* place of the next entry */
-	uint32_t stop;			/* not beyond this place without nnvme_turn() */
+	uint32_t tail;			/* index of the next entry */
+	uint32_t stop;			/* the tail goes no further without nnvme_sq_wrap() */
 	uint32_t generation;		/* low bits of CIDs now */
 	uint32_t end;			/* of the ring */
 	uint32_t rung;			/* the tail that the controller knows */
-	uint32_t ring_slow;		/* from this place on nnvme_ring() is out of line */
-	uint32_t beyond;		/* commands that fit after the turn at the ring's end */
+	uint32_t ring_slow;		/* from this tail on nnvme_ring() is out of line */
+	uint32_t beyond;		/* commands that fit after the wrap */
 	uint32_t reserved;
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
 	const struct nnvme_cqe *cq_tell;	/* when that gets here, the controller is told */
 	const struct nnvme_cqe *cq, *cq_end;
-	uint32_t phase;			/* of a new entry, at its place in dw3 */
+	uint32_t phase;			/* of a new entry, at its bit in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_ns *batch_ns;
 	uint64_t sq_rings, cq_rings;	/* doorbell writes */
 };
 
 /* Commands that can be submitted now. */
-static inline unsigned nnvme_room(const struct nnvme_qpair *qp)
+static inline unsigned nnvme_sq_space_left(const struct nnvme_qpair *qp)
 {
 	return (qp->stop - qp->tail) / 8 + qp->beyond;
 }
@@ -164,11 +164,11 @@ static inline unsigned nnvme_room(const struct nnvme_qpair *qp)
 /* Commands submitted and not yet handed back. */
 static inline unsigned nnvme_in_flight(const struct nnvme_qpair *qp)
 {
-	return qp->depth - nnvme_room(qp);
+	return qp->depth - nnvme_sq_space_left(qp);
 }
 
-/* At qp->stop: go on at the ring's start if there is room there. False: the queue is full. */
-bool nnvme_turn(struct nnvme_qpair *qp);
+/* The tail is at qp->stop: at the ring's end go on at its start. False: the queue is full. */
+bool nnvme_sq_wrap(struct nnvme_qpair *qp);
 
 /* Whatever the inline path finds unusual, errors included; results as nnvme_read(). */
 int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,

@@ -156,7 +156,7 @@ static void unknown_cids_are_dropped(void **state)
 		assert_int_equal(model_post(r.m, 1, 1, cids[i], 0), 0);
 		assert_int_equal(collect(&r), 0);
 		assert_int_equal(nnvme_qp(r.qp)->bad_completions, i + 1);
-		assert_int_equal(nnvme_room(r.qp), DEPTH);
+		assert_int_equal(nnvme_sq_space_left(r.qp), DEPTH);
 	}
 	submit(&r, buf, DEPTH);
 	assert_int_equal(collect(&r), 0x1fffffffe);
@@ -174,7 +174,7 @@ static void slots_past_the_depth_are_never_in_flight(void **state)
 		assert_int_equal(model_post(r.m, 1, 1, (uint16_t)cid, 0), 0);
 		assert_int_equal(collect(&r), 0);
 	}
-	assert_int_equal(nnvme_room(r.qp), 5);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 5);
 	rig_down(&r);
 }
 
@@ -191,7 +191,7 @@ static void a_command_completed_under_a_wrong_cid_stays_in_flight(void **state)
 	assert_int_equal(collect(&r), 0x1fe & ~(1u << 4));
 	assert_int_equal(nnvme_in_flight(r.qp), 1);
 	submit(&r, buf, DEPTH - 1);
-	assert_int_equal(nnvme_room(r.qp), 0);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 0);
 	assert_int_equal(collect(&r), 0xfffffffe);
 	rig_down(&r);
 }
