@@ -103,9 +103,9 @@ static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus, uint16_t list)
 {
 	if (list)
-		return nnvme_lists_va(qp, list, 0);
-	if (8 * slot < qp->end && nnvme_qp(qp)->own[slot].va && nnvme_qp(qp)->own[slot].bus == bus)
-		return nnvme_qp(qp)->own[slot].va;
+		return nnvme_prp_pool_va(qp, list, 0);
+	if (8 * slot < qp->end && nnvme_qp(qp)->slot_list[slot].va && nnvme_qp(qp)->slot_list[slot].bus == bus)
+		return nnvme_qp(qp)->slot_list[slot].va;
 	return NULL;
 }
 
@@ -117,7 +117,7 @@ static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint6
 
 	for (size_t i = 0; more; i++) {
 		if (i == NNVME_LIST_ENTRIES - 1 && more > 1) {
-			entry = list ? nnvme_lists_va(qp, list, ++page) : NULL;
+			entry = list ? nnvme_prp_pool_va(qp, list, ++page) : NULL;
 			if (!entry)
 				return;
 			i = 0;

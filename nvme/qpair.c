@@ -160,8 +160,8 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
 		goto fail;
-	if (alloc_slots(qp, err) || nnvme_lists_create(qp, err) ||
-	    nnvme_own_lists_create(qp, id ? entries(qp) : 0, err))
+	if (alloc_slots(qp, err) || nnvme_prp_pool_create(qp, err) ||
+	    nnvme_slot_lists_create(qp, id ? entries(qp) : 0, err))
 		goto fail;
 	nnvme_shadow_attach(qp);
 	nnvme_interrupts_attach(qp);
@@ -177,8 +177,8 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
 	if (!qp)
 		return;
-	nnvme_lists_destroy(qp);
-	nnvme_own_lists_destroy(qp, nnvme_qp(qp)->id ? entries(qp) : 0);
+	nnvme_prp_pool_destroy(qp);
+	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
 	nnvme_splits_destroy(nnvme_qp(qp)->splits);

@@ -58,7 +58,7 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	split = slot->split;
 	if (slot->result)
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
-	nnvme_lists_put(qp, slot->list);
+	nnvme_prp_pool_put(qp, slot->list);
 	nnvme_slot_free(qp, index);
 	add_space(qp, 1);
 	return split ? nnvme_split_ended(qp, split, out) : true;

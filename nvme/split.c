@@ -19,7 +19,7 @@ struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
 	uintptr_t va;		/* what is left: from here (0: a command without data, or of segments) */
-	struct nnvme_cursor at;	/* what is left of segments */
+	struct nnvme_iov_cursor at;	/* what is left of segments */
 	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;
@@ -112,7 +112,7 @@ static void end_extent(struct extent *e)
 }
 
 /* Other threads may still look at those of an earlier transfer there. */
-static void copy_segments(struct iovec *to, const struct iovec *from, unsigned n)
+static void copy_iov(struct iovec *to, const struct iovec *from, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		__atomic_store_n(&to[i].iov_base, from[i].iov_base, __ATOMIC_RELAXED);
@@ -169,7 +169,7 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
 	if (ret == -E2BIG || (!ret && more > 1 && (nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
-		ret = nnvme_lists_build(qp, (struct nnvme_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
+		ret = nnvme_prp_build(qp, (struct nnvme_iov_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
 					len, prp, list);
 	return ret;
 }
@@ -199,7 +199,7 @@ static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t
 	nnvme_bus_t bus;
 	uint16_t list;
 	void *va;
-	int ret = nnvme_lists_get(qp, &list, &va, &bus);
+	int ret = nnvme_prp_pool_get(qp, &list, &va, &bus);
 
 	if (ret)
 		return ret;
@@ -227,10 +227,10 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	if (s->opcode == NNVME_OP_DSM)
 		return submit_ranges(qp, s, split);
 	if (s->at.n)
-		blocks = nnvme_segments_reach(qp, s->ns, s->at, blocks);
+		blocks = nnvme_map_blocks(qp, s->ns, s->at, blocks);
 	len = (size_t)blocks << s->ns->block_shift;
 	if (s->at.n) {
-		ret = nnvme_segments_point(qp, s->ns, s->at, blocks, &cmd, &list);
+		ret = nnvme_map_iov(qp, s->ns, s->at, blocks, &cmd, &list);
 	} else if (s->va) {
 		ret = point_at(qp, s->va, len, &prp, &list);
 		cmd.prp1 = prp.prp1;
@@ -246,7 +246,7 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	if (s->va)
 		s->va += len;
 	if (s->at.n)
-		nnvme_cursor_skip(&s->at, len);
+		nnvme_iov_skip(&s->at, len);
 	return 0;
 }
 
@@ -323,19 +323,19 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 
 	while (whole.blocks) {
 		uint32_t most = (uint32_t)(whole.blocks < whole.max ? whole.blocks : whole.max);
-		uint32_t blocks = nnvme_segments_reach(qp, whole.ns, whole.at, most);
+		uint32_t blocks = nnvme_map_blocks(qp, whole.ns, whole.at, most);
 
 		if (!blocks)
 			return 0;
 		whole.blocks -= blocks;
-		nnvme_cursor_skip(&whole.at, (size_t)blocks << whole.ns->block_shift);
+		nnvme_iov_skip(&whole.at, (size_t)blocks << whole.ns->block_shift);
 		n++;
 	}
 	return n;
 }
 
 /* Later commands are built when earlier ones complete: the segments are kept. */
-static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
+static int submit_iov(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
 	struct nnvme_splits *splits = nnvme_qp(qp)->splits;
 	int ret;
@@ -344,7 +344,7 @@ static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
 	if (!whole->iov)
 		return -EAGAIN;
 	splits->free_iov = whole->iov->iov_base;
-	copy_segments(whole->iov, whole->at.iov, whole->at.n);
+	copy_iov(whole->iov, whole->at.iov, whole->at.n);
 	whole->at.iov = whole->iov;
 	ret = submit_split(qp, whole);
 	if (ret)
@@ -364,14 +364,14 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 	if (iovcnt < 1 || iovcnt > NNVME_IOV_MAX)
 		return -EINVAL;
-	ret = nnvme_segments_sum(iov, (unsigned)iovcnt, &bytes);
+	ret = nnvme_iov_sum(iov, (unsigned)iovcnt, &bytes);
 	whole.blocks = bytes >> ns->block_shift;
 	if (!ret && whole.blocks << ns->block_shift != bytes)
 		ret = -EINVAL;
 	if (!ret)
 		ret = check_blocks(ns, lba, whole.blocks);
 	if (!ret)
-		ret = nnvme_segments_check(qp, iov, (unsigned)iovcnt);
+		ret = nnvme_iov_check(qp, iov, (unsigned)iovcnt);
 	if (!ret)
 		ret = check_space(qp);
 	if (ret)
@@ -380,7 +380,7 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 	commands = count_commands(qp, whole);
 	if (!commands)
 		return -EOPNOTSUPP;
-	return commands == 1 ? submit_one(qp, &whole, 0) : submit_segments(qp, &whole);
+	return commands == 1 ? submit_one(qp, &whole, 0) : submit_iov(qp, &whole);
 }
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectored requests as they mostly are: no longer than one command may be, and their list is written in one
- * walk over the segments. Everything else is sorted out in split.c and segments.c.
+ * walk over the segments. Everything else is sorted out in request.c and split.c.
  *
  * Per segment of one page: its address and length, the granule, its bounds, one entry copied. Up to 64
  * entries go into the slot's own list, and then nothing is given back when the command completes: its
@@ -203,14 +203,14 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 	uint16_t set;
 	void *va;
 
-	if (n > NNVME_LIST_ENTRIES || nnvme_lists_get(qp, &set, &va, &bus))
+	if (n > NNVME_LIST_ENTRIES || nnvme_prp_pool_get(qp, &set, &va, &bus))
 		return false;
 	to.va = va;
 	to.bus = bus.v;
 	sqe->flags = 0;		/* the attempt with the slot's list may have left it */
 	blocks = point(qp, ns, iov, n, sqe, to);
 	if (!blocks) {
-		nnvme_lists_put(qp, set);
+		nnvme_prp_pool_put(qp, set);
 		return false;
 	}
 	__atomic_store_n(&nnvme_qp(qp)->slot[qp->tail / 8].list, set, __ATOMIC_RELAXED);
@@ -237,7 +237,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	size_t tail = qp->tail;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
 	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
-	const struct nnvme_own_list *own = (const void *)((char *)nnvme_qp(qp)->own + 2 * tail);
+	const struct nnvme_slot_list *own = (const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
 	uint32_t blocks = 0;
 
 	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))
@@ -248,9 +248,9 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	req->tag = tag;
 	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->generation) << 16 | opcode;
 	sqe->slba = lba;
-	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && own->va)
+	if ((unsigned)iovcnt <= NNVME_SLOT_LIST_PRPS && own->va)
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
-			       (struct list_space){ own->va, own->bus, NNVME_OWN_PRPS });
+			       (struct list_space){ own->va, own->bus, NNVME_SLOT_LIST_PRPS });
 	if (__builtin_expect(blocks, 1)) {
 		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->generation));
 		return 0;
