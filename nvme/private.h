@@ -94,7 +94,6 @@ struct nnvme_qpair_private {
 	volatile uint32_t *cq_doorbell;
 	uint32_t cq_step;		/* bytes from one telling to the next */
 	uint32_t nr_spare;
-	uint64_t bad_completions;	/* entries that named no command in flight */
 	uint16_t *spare;		/* stack of spare slots, by index */
 	uint8_t *spare_generation;		/* of each spare slot, from the ring's end on */
 	struct nnvme_slot *slot;	/* of each slot */
@@ -102,7 +101,8 @@ struct nnvme_qpair_private {
 	uint16_t id;
 	uint16_t vector;
 	int event;			/* what its interrupt raises, or -1 */
-	uint64_t silent;		/* sleeps that ended with completions, yet without an interrupt */
+	/* stats.h */
+	uint64_t cq_rings, bad_completions, missed_interrupts, sq_wraps, spare_slots, split_transfers;
 	nnvme_bus_t sq_bus, cq_bus;
 	struct nnvme_prp_pool *prp_pool;	/* for transfers that the table's list pages can't describe */
 	struct nnvme_slot_list *slot_list;	/* of each slot: for the segments of vectored commands */

@@ -323,7 +323,7 @@ int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
 	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
 	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", nnvme_qp(qp)->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)qp->cq_rings);
+		  (unsigned long long)qp->sq_rings, (unsigned long long)nnvme_qp(qp)->cq_rings);
 	if (!take_back(qp))
 		return -EBUSY;
 	ctrl->qpairs[nnvme_qp(qp)->id - 1] = NULL;

@@ -24,8 +24,18 @@ bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
 		qp->stop = n;
 		qp->beyond = 0;
+		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
 	}
 	return qp->tail != qp->stop;
+}
+
+/* Said once: a controller could fill a log with them. */
+static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
+{
+	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
+	if (nnvme_qp(qp)->bad_completions == 1)
+		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, which is "
+			  "not in flight; ignored, and so will be any further ones", nnvme_qp(qp)->id, cid);
 }
 
 /*
@@ -44,10 +54,8 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
 		if (nnvme_qp(qp)->ctrl->stopped)
 			nnvme_abort_in_flight(qp, cqe + 1);
-		else if (!nnvme_qp(qp)->bad_completions++)
-			nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
-				  "which is not in flight; ignored, and so will be any further ones",
-				  nnvme_qp(qp)->id, cid);
+		else
+			note_bad(qp, cid);
 		return false;
 	}
 	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
@@ -111,7 +119,7 @@ static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
 #endif
 	nnvme_qp(qp)->cq_told = qp->cqe;
 	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
-	qp->cq_rings++;
+	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
 }
 
 /*

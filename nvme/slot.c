@@ -46,6 +46,7 @@ static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 
 	*generation = (*generation + 1) & NNVME_CID_GENERATION;
 	*cid = index + *generation;
+	NNVME_COUNT(nnvme_qp(qp)->spare_slots);
 	return index;
 }
 

@@ -272,6 +272,7 @@ static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 	ret = submit_some(qp, s, n);
 	if (!ret) {
 		nnvme_qp(qp)->splits->free = next;
+		NNVME_COUNT(nnvme_qp(qp)->split_transfers);
 		return 0;
 	}
 	end_extent(&nnvme_qp(qp)->splits->extent[n]);

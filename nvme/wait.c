@@ -71,7 +71,8 @@ static bool spin(const struct nnvme_qpair *qp, uint64_t end)
 
 static void note_silence(struct nnvme_qpair *qp)
 {
-	if (!nnvme_qp(qp)->silent++)
+	NNVME_COUNT(nnvme_qp(qp)->missed_interrupts);
+	if (nnvme_qp(qp)->missed_interrupts == 1)
 		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_WARNING, "queue %u: a command was completed and no "
 			  "interrupt came (vector %u) while it was waited for", nnvme_qp(qp)->id, nnvme_qp(qp)->vector);
 }

@@ -152,7 +152,8 @@ struct nnvme_qpair {
 	uint32_t phase;			/* of a new entry, at its bit in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_ns *batch_ns;
-	uint64_t sq_rings, cq_rings;	/* doorbell writes */
+	uint64_t sq_rings;		/* SQ doorbell writes */
+	uint64_t reserved2;
 };
 
 /* Commands that can be submitted now. */
@@ -403,7 +404,7 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 #error "which barrier orders normal stores before a device store here?"
 #endif
 	*__atomic_load_n(&qp->sq_doorbell, __ATOMIC_RELAXED) = tail;
-	qp->sq_rings++;
+	NNVME_COUNT(qp->sq_rings);
 }
 
 /* At the ring's end, and for shadow doorbells always. */

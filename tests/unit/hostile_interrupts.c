@@ -26,7 +26,7 @@ static void silence_is_found_out(void **state)
 		assert_int_equal(moment.sleeps, 1);
 		assert_int_equal(moment.woken, 0);
 		take(&r, buf);
-		assert_int_equal(nnvme_qp(r.qp)->silent, i);
+		assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, i);
 	}
 	assert_non_null(strstr(r.log, "no interrupt came"));
 	/* said once */

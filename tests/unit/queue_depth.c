@@ -156,7 +156,7 @@ static void a_batch_is_one_doorbell(void **state)
 		assert_int_equal(b.sq_doorbells, batch);
 		assert_int_equal(b.cq_doorbells, batch / 2);	/* half of twice as many entries: queue_head */
 		assert_int_equal(r.qp->sq_rings, batch);
-		assert_int_equal(r.qp->cq_rings, batch / 2);
+		assert_int_equal(nnvme_qp(r.qp)->cq_rings, batch / 2);
 	}
 	rig_down(&r);
 }

@@ -43,7 +43,7 @@ static void comes_at(void (**when)(struct rig *r), const char *settings, unsigne
 		assert_int_equal(moment.sleeps, sleeps);
 		assert_int_equal(moment.woken, sleeps);
 	}
-	assert_int_equal(nnvme_qp(r.qp)->silent, 0);
+	assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, 0);
 	wait_down(&r);
 }
 
@@ -100,7 +100,7 @@ static void one_at_a_time(const char *settings)
 		assert_true(n > 0);
 		back += n;
 	}
-	assert_int_equal(nnvme_qp(r.qp)->silent, 0);
+	assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, 0);
 	wait_down(&r);
 }
 
@@ -338,7 +338,7 @@ static void queues_come_and_go(void **state)
 		take(&r, buf);
 		assert_int_equal(nnvme_wait(r.qp, 0, 1), 0);
 	}
-	assert_int_equal(nnvme_qp(r.qp)->silent, 0);
+	assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, 0);
 	wait_down(&r);
 	assert_int_equal(open_files(), files);
 }
@@ -410,7 +410,7 @@ static void run_many(const char *settings, unsigned depth, unsigned count, uint6
 		back += n;
 	}
 	assert_int_equal(nnvme_in_flight(r.qp), 0);
-	assert_int_equal(nnvme_qp(r.qp)->silent, 0);
+	assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, 0);
 	assert_true(interrupts(&r) > 0);
 	wait_down(&r);
 }
