@@ -80,11 +80,11 @@ void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
 
 void nnvme_interrupts_attach(struct nnvme_qpair *qp)
 {
-	const struct nnvme_ctrl *ctrl = qp->ctrl;
+	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
-	qp->event = -1;
-	if (!ctrl->eventfd || !qp->id)
+	nnvme_qp(qp)->event = -1;
+	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
 		return;
-	qp->vector = ctrl->vectors > 1 ? qp->id : 0;
-	qp->event = ctrl->eventfd[qp->vector];
+	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
+	nnvme_qp(qp)->event = ctrl->eventfd[nnvme_qp(qp)->vector];
 }
