@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/stats.h"
 #include "noiommu_nvme/wait.h"
 
 #define CHECK_EVERY (1u << 20)	/* empty reaps between two looks at whether the controller is alive */
@@ -44,7 +45,6 @@ static int driver_submit(struct bench_path *path, const struct bench_io *ios, un
 			p->refused[p->nr_refused++] = (struct bench_done){ .slot = io->slot, .error = -ret };
 	}
 	nnvme_batch_end(&b);
-	path->sq_rings = p->qp->sq_rings;
 	return 0;
 }
 
@@ -89,8 +89,16 @@ static int driver_reap(struct bench_path *path, struct bench_done *done, unsigne
 		done[i].slot = (uint32_t)(uintptr_t)p->done[i].tag;
 		done[i].error = p->done[i].status ? nnvme_status_errno(p->done[i].status) : 0;
 	}
-	path->cq_rings = p->qp->cq_rings;
 	return (int)n;
+}
+
+static void driver_count(struct bench_path *path)
+{
+	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
+
+	nnvme_qpair_stats(((struct driver_path *)path)->qp, &stats);
+	path->sq_rings = stats.sq_doorbells;
+	path->cq_rings = stats.cq_doorbells;
 }
 
 static void driver_close(struct bench_path *path)
@@ -108,7 +116,7 @@ static void driver_close(struct bench_path *path)
 }
 
 static const struct bench_path_ops driver_ops = {
-	.submit = driver_submit, .reap = driver_reap, .close = driver_close,
+	.submit = driver_submit, .reap = driver_reap, .count = driver_count, .close = driver_close,
 };
 
 /* A queue pair with room for every command that the I/Os in flight are cut into. */

@@ -21,6 +21,7 @@
 #include <valgrind/callgrind.h>
 
 #include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/stats.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024
@@ -400,6 +401,7 @@ static int read_shape(struct loop *l, char **args)
 int main(int argc, char **argv)
 {
 	static struct loop l;
+	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
 	struct nnvme_err err = { 0 };
 	unsigned rounds;
 
@@ -431,8 +433,9 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < rounds; i++)
 		measured_empty(&l);
 	CALLGRIND_DUMP_STATS;
+	nnvme_qpair_stats(l.qp[0], &stats);
 	printf("commands %u sq_rings %llu cq_rings %llu sum %llx\n", rounds * l.depth,
-	       (unsigned long long)l.qp[0]->sq_rings, (unsigned long long)l.qp[0]->cq_rings,
+	       (unsigned long long)stats.sq_doorbells, (unsigned long long)stats.cq_doorbells,
 	       (unsigned long long)l.sum);
 	return nnvme_ctrl_close(l.ctrl) ? 1 : 0;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
@@ -69,23 +70,27 @@ int cli_isolation(int argc, char **argv)
 {
 	/* Ordinary pages: nobody should have to reserve others for this. */
 	struct nnvme_options options = { .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1 };
+	const struct option none[] = { { 0 } };
+	const struct cli_syntax syntax = { none, 1, "takes one address", false };
+	struct cli_arguments arguments;
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_err err;
+	const char *bdf;
 	int status;
 
-	if (argc && argv[0][0] == '-')
-		return cli_misuse("isolation has no option %s", argv[0]);
-	if (!argc)
-		return cli_misuse("isolation needs an address");
-	if (argc > 1)
-		return cli_misuse("isolation takes one address, and not %s", argv[1]);
-	if (nnvme_ctrl_open(argv[0], &options, &ctrl, &err)) {
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (!status && !arguments.operand[0])
+		status = cli_usage_error("isolation needs an address");
+	if (status)
+		return status;
+	bdf = arguments.operand[0];
+	if (nnvme_ctrl_open(bdf, &options, &ctrl, &err)) {
 		cli_error("%s", err.text);
 		return 1;
 	}
 	status = report(ctrl);
 	if (nnvme_ctrl_close(ctrl)) {
-		cli_error("%s could not be stopped; the kernel resets it at the end of this command", argv[0]);
+		cli_error("%s could not be stopped; the kernel resets it at the end of this command", bdf);
 		return 1;
 	}
 	return status;

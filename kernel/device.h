@@ -6,7 +6,7 @@
  * The seam: one PCI function whose registers we hold and which may address
  * what we map. Everything above (dma/, nvme/) sees a device through this and
  * cannot tell how its addresses came about. Implementations: VFIO
- * (vfio_device.c) and the software controller of tests/model.
+ * (vfio_open.c) and the software controller of tests/model.
  *
  * Private to the library; not installed.
  */

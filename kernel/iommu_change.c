@@ -2,7 +2,7 @@
 /*
  * Changing the default domain of an IOMMU group. The kernel does it while no driver owns the DMA of
  * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers' driver
- * lets go of them for the time. Each step is noted before it is made.
+ * lets go of them for the time. Each step is recorded before it is made.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -13,8 +13,12 @@
 
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/pci_bind.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
+#include "kernel/sized.h"
+#include "kernel/state_file.h"
 #include "kernel/sys.h"
 
 /* One change under way. */
@@ -28,30 +32,30 @@ struct change {
 
 static void forget(const struct nnvme_iommu_group *group)
 {
-	char name[NNVME_GROUP_NOTE];
+	char name[NNVME_GROUP_STATE_NAME];
 
-	nnvme_iommu_note_name(group, name);
-	nnvme_note_remove(name);
+	nnvme_iommu_state_name(group, name);
+	nnvme_state_file_remove(name);
 }
 
 /* What it had, and what it is to have: by that is known later whether other hands have changed it. */
 static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was, const char *to,
 		    struct nnvme_err *err)
 {
-	char name[NNVME_GROUP_NOTE], text[64];
+	char name[NNVME_GROUP_STATE_NAME], text[64];
 	int rc;
 
-	nnvme_iommu_note_name(group, name);
+	nnvme_iommu_state_name(group, name);
 	snprintf(text, sizeof(text), "%s %s %d\n", nnvme_domain_name(was), to, (int)getpid());
-	rc = nnvme_note_write(name, text);
+	rc = nnvme_state_file_write(name, text);
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_NOTES " about "
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " for "
 			  "IOMMU group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
 			  rc == -EACCES ? "; run as root" : "");
 }
 
-/* Which type "auto" gave is only known to who asked for it: it is noted, for the next time. */
+/* Only who asked for "auto" knows what it gave: it is recorded for the next time. */
 static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain type)
 {
 	char name[32], text[16];
@@ -59,7 +63,7 @@ static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain ty
 	if (type != NNVME_DOMAIN_AUTO)
 		return group->type == type;
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	return nnvme_note_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
+	return nnvme_state_file_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
 }
 
 static void remember_auto(const struct nnvme_iommu_group *group)
@@ -67,7 +71,7 @@ static void remember_auto(const struct nnvme_iommu_group *group)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	nnvme_note_write(name, group->type_text);	/* without it, the next time is a real one */
+	nnvme_state_file_write(name, group->type_text);	/* without it, the next time is a real one */
 }
 
 /* --- what must be so --- */
@@ -88,7 +92,7 @@ static int check_member(const struct nnvme_iommu_group *group,
 	if (owns_no_dma(member->driver))
 		return 0;
 	if (!nnvme_bdf_parse(member->name, info.bdf, NULL)) {
-		rc = nnvme_pci_info(member->name, &info, err);
+		rc = nnvme_pci_read(member->name, &info, err);
 		if (rc)
 			return rc;
 		if (!strcmp(info.driver, "vfio-pci") || *info.vfio_dev)
@@ -299,14 +303,14 @@ static int change_type(struct nnvme_iommu_group *group, enum nnvme_domain type, 
 	return rc;
 }
 
-/* --- locks and notes --- */
+/* --- locks and state files --- */
 
 static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnvme_err *err)
 {
-	char name[NNVME_GROUP_NOTE], by[40] = "";
+	char name[NNVME_GROUP_STATE_NAME], by[40] = "";
 	int rc, pid;
 
-	nnvme_iommu_note_name(group, name);
+	nnvme_iommu_state_name(group, name);
 	/* A status reader takes the same lock briefly, so wait a little. */
 	rc = nnvme_lock_file(name, 200, fd, &pid);
 	if (!rc)
@@ -325,7 +329,7 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
 		      struct nnvme_err *err)
 {
-	int rc = nnvme_iommu_group_read(bdf, group, err);
+	int rc = nnvme_iommu_group_load(bdf, group, err);
 
 	*lock = -1;
 	if (rc)
@@ -335,43 +339,43 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 		rc = lock_group(group, lock, err);
 	nnvme_iommu_group_free(group);
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, group, err);
+		rc = nnvme_iommu_group_load(bdf, group, err);
 	if (rc)
 		nnvme_sys_close(lock);
 	return rc;
 }
 
-static int note_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
+static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
 {
 	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read the note " NNVME_NOTES "/group-%s about %s; "
+		return nnvme_fail(err, -EPERM, "cannot read " NNVME_STATE_DIR "/group-%s of %s; "
 				  "run as root", group->number, group->bdf);
 	if (rc != -EBADMSG)
-		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s",
+		return nnvme_fail(err, rc, "cannot read " NNVME_STATE_DIR "/group-%s of %s: %s",
 				  group->number, group->bdf, strerror(-rc));
-	return nnvme_fail(err, rc, "the file " NNVME_NOTES "/group-%s, which says what type IOMMU group %s "
-			  "of %s had, is damaged; remove it (rm " NNVME_NOTES "/group-%s) and set the type "
+	return nnvme_fail(err, rc, "the file " NNVME_STATE_DIR "/group-%s, which says what type IOMMU group %s "
+			  "of %s had, is damaged; remove it (rm " NNVME_STATE_DIR "/group-%s) and set the type "
 			  "that you want", group->number, group->number, group->bdf, group->number);
 }
 
 /* Is the type still the one that a change gave, or was giving, the group? */
-static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_note *note)
+static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_state *state)
 {
-	return !strcmp(group->type_text, note->to) || !strcmp(note->to, "auto") ||
+	return !strcmp(group->type_text, state->to) || !strcmp(state->to, "auto") ||
 	       /* What becomes of DMA-FQ where flushes can't be deferred (drivers/iommu/dma-iommu.c). */
-	       (group->type == NNVME_DOMAIN_DMA && !strcmp(note->to, "DMA-FQ"));
+	       (group->type == NNVME_DOMAIN_DMA && !strcmp(state->to, "DMA-FQ"));
 }
 
-/* Undo what the note tells of, with the lock in hand: 1, or 0 when it tells of nothing. */
-static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
+/* Undo what the state file records, with the lock held: 1, or 0 when it records nothing. */
+static int undo_recorded(struct nnvme_iommu_group *group, struct nnvme_err *err)
 {
-	struct nnvme_iommu_note note;
-	int rc = nnvme_iommu_note_read(group, &note);
+	struct nnvme_iommu_state state;
+	int rc = nnvme_iommu_state_read(group, &state);
 
 	if (rc)
-		return rc == -ENOENT ? 0 : note_unreadable(group, rc, err);
+		return rc == -ENOENT ? 0 : state_unreadable(group, rc, err);
 	/* A type of other hands stays; its devices have their drivers back all the same. */
-	rc = change_type(group, is_still(group, &note) ? note.was : group->type, NULL, err);
+	rc = change_type(group, is_still(group, &state) ? state.was : group->type, NULL, err);
 	if (rc)
 		return rc;
 	forget(group);
@@ -389,7 +393,7 @@ static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct
 	rc = change_type(group, type, &stuck, err);
 	if (rc && !stuck)
 		forget(group);
-	/* What the kernel made of it; as good as the first note, should it not be writable now. */
+	/* What the kernel made of it; should that not be writable now, the first record will do. */
 	if ((stuck && !nnvme_iommu_read_type(group)) || (!rc && type == NNVME_DOMAIN_AUTO))
 		remember(group, was, group->type_text, NULL);
 	return rc;
@@ -406,8 +410,11 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 			   struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int rc;
+	int rc = nnvme_sized_check("struct nnvme_iommu_hold", hold->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_iommu_hold, bdf), err);
 
+	if (rc)
+		return rc;
 	hold->lock = -1;
 	rc = check_type(type, err);
 	if (rc)
@@ -416,10 +423,10 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	if (rc)
 		return rc;
 	strcpy(hold->bdf, group.bdf);
-	rc = undo_noted(&group, err);
+	rc = undo_recorded(&group, err);
 	if (rc == 1) {	/* its devices have their drivers again */
 		nnvme_iommu_group_free(&group);
-		rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+		rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	}
 	if (!rc)
 		rc = begin(&group, type, err);
@@ -436,9 +443,9 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 
 	if (hold->lock < 0)
 		return 0;
-	rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+	rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	if (!rc) {
-		rc = undo_noted(&group, err);
+		rc = undo_recorded(&group, err);
 		nnvme_iommu_group_free(&group);
 	}
 	nnvme_sys_close(&hold->lock);
@@ -448,12 +455,12 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	bool done;
 	int rc = check_type(type, err);
 
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, &group, err);
+		rc = nnvme_iommu_group_load(bdf, &group, err);
 	if (rc)
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);
@@ -471,7 +478,7 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int lock, rc = nnvme_iommu_group_read(bdf, &group, err);
+	int lock, rc = nnvme_iommu_group_load(bdf, &group, err);
 	bool nothing;
 
 	if (rc)
@@ -483,7 +490,7 @@ int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
 	rc = open_group(bdf, &group, &lock, err);
 	if (rc)
 		return rc;
-	rc = undo_noted(&group, err);
+	rc = undo_recorded(&group, err);
 	nnvme_sys_close(&lock);
 	nnvme_iommu_group_free(&group);
 	return rc;

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/pci_disks.h"
 #include "kernel/pci_private.h"
+#include "kernel/sized.h"
 #include "kernel/sys.h"
 
 /* One hexadecimal field of at most @digits digits and at most @max; moves *text behind it. */
@@ -91,7 +93,7 @@ static int not_an_address(const char *text, struct nnvme_err *err)
 		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
 				  "%s", text, bdf);
 	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
-			  "0000:41:00.0 or 0000.41.00.0", text);
+			  "0000:41:00.0 or 0000.41.00.0 (noiommu-nvme list shows them)", text);
 }
 
 int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err)
@@ -181,11 +183,17 @@ static void read_nvme(struct nnvme_pci_info *info)
 	nnvme_sys_list_free(names, n);
 	n = nnvme_pci_disks(info->bdf, &disks);
 	for (int i = 0; i < n; i++)
-		info->size += nnvme_block_size(disks[i]);
+		info->capacity += nnvme_block_size(disks[i]);
 	free(disks);
 }
 
-int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+static int check_size(uint32_t size, struct nnvme_err *err)
+{
+	return nnvme_sized_check("struct nnvme_pci_info", size,
+				 NNVME_SIZE_UP_TO(struct nnvme_pci_info, model), err);
+}
+
+int nnvme_pci_read(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc;
 
@@ -214,9 +222,21 @@ int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 	return 0;
 }
 
+int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	struct nnvme_pci_info own;
+	int rc = check_size(info->size, err);
+
+	if (!rc)
+		rc = nnvme_pci_read(bdf, &own, err);
+	if (!rc)
+		nnvme_sized_out(info, info->size, &own, sizeof(own));
+	return rc;
+}
+
 int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
 {
-	int rc = nnvme_pci_info(bdf, info, err);
+	int rc = nnvme_pci_read(bdf, info, err);
 
 	if (!rc && info->class_code != NNVME_PCI_CLASS)
 		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class 0x%06x, "
@@ -232,38 +252,51 @@ static int by_bdf(const void *a, const void *b)
 	return strcmp(x->bdf, y->bdf);
 }
 
-int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err)
+/* The NVMe controllers among the devices @names, sorted. */
+static int read_controllers(struct dirent **names, int n, struct nnvme_pci_info **list, size_t *count)
 {
+	struct nnvme_pci_info *more;
+
+	for (int i = 0; i < n; i++) {
+		if (read_number(names[i]->d_name, "class") != NNVME_PCI_CLASS)
+			continue;
+		more = realloc(*list, (*count + 1) * sizeof(**list));
+		if (!more)
+			return -ENOMEM;
+		*list = more;
+		if (!nnvme_pci_read(names[i]->d_name, &more[*count], NULL))
+			++*count;
+	}
+	if (*count)
+		qsort(*list, *count, sizeof(**list), by_bdf);
+	return 0;
+}
+
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size, struct nnvme_err *err)
+{
+	struct nnvme_pci_info *own = NULL;
 	struct dirent **names;
-	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES);
+	int n, rc = check_size(size, err);
 
 	*list = NULL;
 	*count = 0;
+	if (rc)
+		return rc;
+	n = nnvme_sys_list(&names, NNVME_PCI_DEVICES);
 	if (n == -ENOENT)	/* a machine without PCI */
 		return 0;
 	if (n < 0)
 		return nnvme_fail(err, n, "cannot read " NNVME_PCI_DEVICES ": %s", strerror(-n));
-	for (int i = 0; i < n; i++) {
-		struct nnvme_pci_info *more;
-
-		if (read_number(names[i]->d_name, "class") != NNVME_PCI_CLASS)
-			continue;
-		more = realloc(*list, (*count + 1) * sizeof(**list));
-		if (!more) {
-			free(*list);
-			*list = NULL;
-			*count = 0;
-			nnvme_sys_list_free(names, n);
-			return nnvme_fail(err, -ENOMEM, "out of memory");
-		}
-		*list = more;
-		if (!nnvme_pci_info(names[i]->d_name, &more[*count], NULL))
-			++*count;
-	}
+	rc = read_controllers(names, n, &own, count);
 	nnvme_sys_list_free(names, n);
-	if (*count)
-		qsort(*list, *count, sizeof(**list), by_bdf);
-	return 0;
+	if (rc || !*count)
+		free(own);
+	else
+		*list = nnvme_sized_list(own, *count, sizeof(*own), size);
+	if (!rc && (*list || !*count))
+		return 0;
+	*count = 0;
+	return nnvme_fail(err, -ENOMEM, "out of memory");
 }
 
 int nnvme_noiommu_switch(void)

@@ -5,13 +5,17 @@
  * Documentation/ABI/testing/sysfs-bus-pci). What it had before is kept in a file, so that another
  * process can bring it back.
  */
+#include "kernel/pci_bind.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/state_file.h"
 #include "kernel/pci_former.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
 #include "kernel/sys.h"
@@ -111,7 +115,7 @@ static const char *override_for(const char *driver)
 	return *driver ? driver : NNVME_NO_OVERRIDE;
 }
 
-/* The new override is noted before it is written; without that a kill here is taken for other hands. */
+/* Recorded before it is written: otherwise a kill here looks like a change by somebody else. */
 static int give_back(const char *bdf, const struct nnvme_former *had, const char *verb,
 		     struct nnvme_err *err)
 {
@@ -197,7 +201,7 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 static int check_bound(const char *bdf, const char *driver, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (rc || is_ready(&info, driver))
 		return rc;
@@ -210,7 +214,7 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 				  "(Linux 6.6) or CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
-			  "kernel/patches/6.12", bdf);
+			  "kernel/module/patches/6.12", bdf);
 }
 
 /*
@@ -221,7 +225,7 @@ static int take_back(const char *bdf, const struct nnvme_former *had, struct nnv
 {
 	struct nnvme_pci_claim claim = { .count = 0 };
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc && *info.driver && !has_vfio(&info) && strcmp(info.driver, had->driver) != 0)
 		rc = nnvme_pci_claim(bdf, &claim, err);
@@ -280,15 +284,15 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 /* What is known about the time before a bind or a detach. */
 struct before {
 	struct nnvme_former had;	/* what to give the device back to, should this fail */
-	struct nnvme_former note;	/* what the note about it is to say */
-	bool noted;			/* there is one already, of an earlier run, and it still holds */
-	bool to_note;
+	struct nnvme_former saved;	/* what the state file is to hold */
+	bool valid;			/* an earlier run left one, and it still holds */
+	bool to_save;
 };
 
 /*
  * An earlier run that was cut short may have left the device with no driver or our override: then
- * what it had is what that run noted, not what it has. And a device that VFIO has keeps the note
- * about the driver before.
+ * what it had is what that run recorded, not what it has. And a device that VFIO has keeps the
+ * record of the driver before.
  */
 static int read_before(const struct nnvme_pci_info *info, const char *mark, struct before *b,
 		       struct nnvme_err *err)
@@ -300,44 +304,44 @@ static int read_before(const struct nnvme_pci_info *info, const char *mark, stru
 	if (rc)
 		return rc;
 	strcpy(now.driver, info->driver);
-	*b = (struct before){ .had = now, .note = now, .to_note = !vfio };
+	*b = (struct before){ .had = now, .saved = now, .to_save = !vfio };
 	rc = nnvme_former_read(info->bdf, &now, err);
 	if (rc && rc != -ENOENT)
 		return rc;
-	b->noted = !rc && nnvme_former_has_mark(&now, b->had.override);
-	if (b->noted || (!rc && vfio)) {
-		b->note = now;
-		b->to_note = true;
+	b->valid = !rc && nnvme_former_has_mark(&now, b->had.override);
+	if (b->valid || (!rc && vfio)) {
+		b->saved = now;
+		b->to_save = true;
 		/* An override of other hands is theirs to keep. */
-		if (!b->noted)
-			strcpy(b->note.override, b->had.override);
+		if (!b->valid)
+			strcpy(b->saved.override, b->had.override);
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%s", mark);
-	snprintf(b->note.mark[1], sizeof(b->note.mark[1]), "%.255s",
-		 b->noted && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%s", mark);
+	snprintf(b->saved.mark[1], sizeof(b->saved.mark[1]), "%.255s",
+		 b->valid && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
 	if (!vfio)
-		b->had = b->note;
+		b->had = b->saved;
 	return 0;
 }
 
 static int write_before(const char *bdf, const struct before *b, struct nnvme_err *err)
 {
-	int rc = b->to_note ? nnvme_former_write(bdf, &b->note) : 0;
+	int rc = b->to_save ? nnvme_former_write(bdf, &b->saved) : 0;
 
-	return rc ? denied(err, rc, "write to " NNVME_NOTES " about", bdf) : 0;
+	return rc ? denied(err, rc, "write to " NNVME_STATE_DIR " for", bdf) : 0;
 }
 
-/* After a bind that failed, with the device as it was: what an earlier bind noted holds again. */
+/* After a bind that failed, with the device as it was: an earlier bind's record holds again. */
 static void unwrite_before(const char *bdf, struct before *b, bool vfio)
 {
-	if (!b->to_note)
+	if (!b->to_save)
 		return;
 	if (!vfio) {
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 		return;
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%.255s", b->had.override);
-	nnvme_former_write(bdf, &b->note);
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%.255s", b->had.override);
+	nnvme_former_write(bdf, &b->saved);
 }
 
 static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, unsigned flags,
@@ -359,7 +363,7 @@ static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, u
 	rc = write_before(info->bdf, &b, err);
 	if (!rc) {
 		rc = bind_device(info, driver, &b.had, claim, &stuck, err);
-		/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
+		/* If it is stuck, nnvme_pci_unbind() needs the file to know what it had. */
 		if (rc && !stuck)
 			unwrite_before(info->bdf, &b, has_vfio(info));
 	}
@@ -451,7 +455,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		rc = marked ? set_override(info.bdf, had.override) : 0;
 		if (rc)
 			return denied(err, rc, "unbind", info.bdf);
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 		return 0;
 	}
 	rc = nnvme_pci_refuse_open(&info, true, err);
@@ -461,7 +465,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		strcpy(had.override, override);
 	rc = known ? give_back(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
 	if (!rc)
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 	return rc;
 }
 
@@ -470,7 +474,7 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_info info;
 	int lock, rc = nnvme_pci_nvme_info(bdf, &info, err);
 
-	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_NOTES "/%s", info.bdf)))
+	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_STATE_DIR "/%s", info.bdf)))
 		return rc;
 	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)
@@ -486,7 +490,7 @@ int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_claim claim;
 	struct nnvme_pci_info info;
 	struct before b;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc)
 		rc = read_before(&info, NO_DRIVER, &b, err);
@@ -509,7 +513,7 @@ bool nnvme_pci_is_halfway(const char *bdf)
 	struct nnvme_former had;
 	bool back;
 
-	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_info(bdf, &info, NULL) ||
+	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_read(bdf, &info, NULL) ||
 	    nnvme_override_read(bdf, override, NULL) || has_vfio(&info))
 		return false;
 	back = !strcmp(info.driver, had.driver);
@@ -530,6 +534,6 @@ int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 	if (!rc && nnvme_former_has_mark(&had, override))
 		rc = give_back(bdf, &had, "give back", err);
 	if (!rc)
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 	return rc;
 }

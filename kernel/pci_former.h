@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_PCI_FORMER_H
 
 /*
- * What a device had before it was taken from its driver, in a note, and how to tell whether it still
- * is as we left it. Private to the library; not installed.
+ * What a device had before it was taken from its driver, in a state file, and how to tell whether
+ * it still is as we left it. Private to the library; not installed.
  */
 
 #include <stdbool.h>

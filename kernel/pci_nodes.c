@@ -3,12 +3,14 @@
  * All nodes by which programs can have a controller: its disks and their partitions, the character
  * devices nvmeX and ngXnY of the nvme driver, UIO's, VFIO's.
  */
+#include "kernel/pci_nodes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci_private.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
 /* The node whose number is in the file @dir/@name/dev; without that file there is none. */

@@ -10,6 +10,7 @@
 #include "kernel/iommufd.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
+#include "kernel/sized.h"
 #include "kernel/sys.h"
 
 static enum nnvme_have have(int answer)
@@ -102,23 +103,27 @@ static void probe_noiommu_cdev(struct nnvme_probe *p)
 	nnvme_sys_list_free(names, n);
 }
 
-void nnvme_probe(struct nnvme_probe *probe)
+int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err)
 {
-	struct nnvme_err err;
-	int rc;
+	struct nnvme_probe p = { 0 };
+	int rc = nnvme_sized_check("struct nnvme_probe", probe->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_probe, memlock), err);
 
-	memset(probe, 0, sizeof(*probe));
-	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
-	probe_iommufd(probe);
-	probe_iommu(probe);
-	probe_cpu(probe);
-	probe_vfio(probe);
-	probe_taint(probe);
-	probe_noiommu_cdev(probe);
-	rc = nnvme_phys_addr_check("a device", &err);
-	probe->phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
-	probe->sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
-	probe->sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
-	probe->ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));
-	probe->memlock = nnvme_sys.memlock();
+	if (rc)
+		return rc;
+	nnvme_sys_read(p.release, sizeof(p.release), "/proc/sys/kernel/osrelease");
+	probe_iommufd(&p);
+	probe_iommu(&p);
+	probe_cpu(&p);
+	probe_vfio(&p);
+	probe_taint(&p);
+	probe_noiommu_cdev(&p);
+	rc = nnvme_phys_addr_check("a device", NULL);
+	p.phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
+	p.sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
+	p.sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
+	p.ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));
+	p.memlock = nnvme_sys.memlock();
+	nnvme_sized_out(probe, probe->size, &p, sizeof(p));
+	return 0;
 }

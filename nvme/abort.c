@@ -9,7 +9,7 @@
  *   where the thread that the queue pair belongs to ends its commands itself;
  * - each eventfd is raised.
  */
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "nvme/private.h"
 
 #define PHASE 0x10000u
@@ -40,7 +40,7 @@ void nnvme_halt(struct nnvme_ctrl *ctrl)
 		__atomic_store_n(&ctrl->ns[n].ns.fast_blocks, 0, __ATOMIC_RELAXED);
 	while ((qp = next_qpair(ctrl, &i))) {
 		__atomic_store_n(&qp->sq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
-		__atomic_store_n(&qp->cq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
+		__atomic_store_n(&nnvme_qp(qp)->cq_doorbell, &ctrl->nowhere, __ATOMIC_RELAXED);
 	}
 }
 
@@ -72,8 +72,8 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 	while ((qp = next_qpair(ctrl, &i))) {
 		if (ctrl->stopped)
 			post_notice(qp);
-		if (qp->event >= 0)
-			nnvme_event_raise(qp->event);
+		if (nnvme_qp(qp)->event >= 0)
+			nnvme_eventfd_raise(nnvme_qp(qp)->event);
 	}
 }
 
@@ -91,7 +91,7 @@ void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 		int32_t key = req[slot].key;
 		uint32_t cid = (uint32_t)key & 0xffff;
 
-		if (key == NNVME_KEY_FREE)
+		if (key < 0)
 			continue;
 		if (key >= 0x10000)
 			cid ^= NNVME_CID_SLOT;	/* nnvme_key_slow() */

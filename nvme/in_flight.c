@@ -48,8 +48,7 @@ static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t slot)
 struct command {
 	int32_t key;
 	bool kept;		/* its entry in the queue is another's */
-	uint16_t list;
-	struct nnvme_data d;
+	struct nnvme_slot d;
 };
 
 /*
@@ -60,22 +59,22 @@ static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct co
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return __atomic_load_n(&slot_at(qp, slot)->key, __ATOMIC_RELAXED) != c->key ||
-	       (!c->kept && __atomic_load_n(&qp->kept[slot].head, __ATOMIC_RELAXED));
+	       (!c->kept && __atomic_load_n(&nnvme_qp(qp)->slot[slot].head, __ATOMIC_RELAXED));
 }
 
 /* The command in @slot; false: none is in flight there. */
 static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct command *c)
 {
 	const struct nnvme_sqe *sqe = (const struct nnvme_sqe *)qp->sq + slot;
-	const struct nnvme_data *kept = &qp->kept[slot];
+	const struct nnvme_slot *kept = &nnvme_qp(qp)->slot[slot];
 	const struct nnvme_req *req = slot_at(qp, slot);
-	struct nnvme_data *d = &c->d;
+	struct nnvme_slot *d = &c->d;
 
 	do {
 		c->key = __atomic_load_n(&req->key, __ATOMIC_ACQUIRE);
-		if (c->key == NNVME_KEY_FREE)
+		if (c->key < 0)
 			return false;
-		c->list = __atomic_load_n(&req->list, __ATOMIC_RELAXED);
+		d->list = __atomic_load_n(&kept->list, __ATOMIC_RELAXED);
 		d->head = __atomic_load_n(&kept->head, __ATOMIC_ACQUIRE);
 		c->kept = d->head;
 		if (c->kept) {
@@ -104,9 +103,9 @@ static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus, uint16_t list)
 {
 	if (list)
-		return nnvme_lists_va(qp, list, 0);
-	if (8 * slot < qp->end && qp->own[slot].va && qp->own[slot].bus == bus)
-		return qp->own[slot].va;
+		return nnvme_prp_pool_va(qp, list, 0);
+	if (8 * slot < qp->end && nnvme_qp(qp)->slot_list[slot].va && nnvme_qp(qp)->slot_list[slot].bus == bus)
+		return nnvme_qp(qp)->slot_list[slot].va;
 	return NULL;
 }
 
@@ -118,7 +117,7 @@ static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint6
 
 	for (size_t i = 0; more; i++) {
 		if (i == NNVME_LIST_ENTRIES - 1 && more > 1) {
-			entry = list ? nnvme_lists_va(qp, list, ++page) : NULL;
+			entry = list ? nnvme_prp_pool_va(qp, list, ++page) : NULL;
 			if (!entry)
 				return;
 			i = 0;
@@ -145,8 +144,8 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot,
 			const struct command *c)
 {
-	const struct nnvme_data *d = &c->d;
-	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(qp->ctrl, (uint32_t)(d->head >> 32));
+	const struct nnvme_slot *d = &c->d;
+	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(nnvme_qp(qp)->ctrl, (uint32_t)(d->head >> 32));
 	size_t more = (d->prp1 % PAGE + len - 1) / PAGE;
 	uint8_t opcode = (uint8_t)d->head, flags = (uint8_t)(d->head >> 8);
 	const uint64_t *entry;
@@ -154,20 +153,20 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 	if (opcode != NNVME_OP_READ && opcode != NNVME_OP_WRITE)
 		return;		/* no data, or only ranges in a list page */
 	if (flags & NNVME_PSDT_SGL) {
-		entry = private_list(qp, slot, d->prp1, c->list);
+		entry = private_list(qp, slot, d->prp1, d->list);
 		if (d->prp2 >> 56 == NNVME_SGL_DATA)
 			add_sgls(p, (const uint64_t[]){ d->prp1, d->prp2 }, 1);
 		else if (entry)
 			add_sgls(p, entry, (uint32_t)d->prp2 / sizeof(struct nnvme_sgl));
 		return;
 	}
-	entry = more > 1 ? private_list(qp, slot, d->prp2, c->list) : NULL;
+	entry = more > 1 ? private_list(qp, slot, d->prp2, d->list) : NULL;
 	/* A list of the table describes what follows in virtual memory. */
 	add(p, d->prp1, more > 1 && !entry ? more + 1 : 1);
 	if (more == 1)
 		add(p, d->prp2, 1);
 	else if (entry)
-		add_prps(p, qp, entry, c->list, more);
+		add_prps(p, qp, entry, d->list, more);
 }
 
 /* Its list may become another command's while it is read: then once more. */

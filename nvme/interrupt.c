@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "kernel/sys.h"
 #include "nvme/private.h"
 
@@ -28,7 +28,7 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 	if (!ctrl->eventfd)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u interrupts", count);
 	for (; ctrl->vectors < count; ctrl->vectors++) {
-		int fd = nnvme_event_open(err);
+		int fd = nnvme_eventfd_open(err);
 
 		if (fd < 0)
 			return fd;
@@ -80,11 +80,11 @@ void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
 
 void nnvme_interrupts_attach(struct nnvme_qpair *qp)
 {
-	const struct nnvme_ctrl *ctrl = qp->ctrl;
+	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
-	qp->event = -1;
-	if (!ctrl->eventfd || !qp->id)
+	nnvme_qp(qp)->event = -1;
+	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
 		return;
-	qp->vector = ctrl->vectors > 1 ? qp->id : 0;
-	qp->event = ctrl->eventfd[qp->vector];
+	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
+	nnvme_qp(qp)->event = ctrl->eventfd[nnvme_qp(qp)->vector];
 }

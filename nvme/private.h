@@ -74,6 +74,51 @@ struct nnvme_ctrl {
 	struct nnvme_ctrl *next;	/* of those that ctrl.c keeps */
 };
 
+/* What a command needs besides its tag, by slot. A slow key leads here; all zero while the slot is free. */
+struct nnvme_slot {
+	/*
+	 * The data pointer of a command whose entry is another's now, or that has a spare slot; head 0:
+	 * none.
+	 */
+	uint64_t head, prp1, prp2;
+	uint32_t cdw12;
+	uint16_t list;			/* its list pages: set number + 1, or 0 */
+	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
+	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
+};
+
+/* Of a queue pair, what is not on the hot path. It lies right behind the public part. */
+struct nnvme_qpair_private {
+	/* the CQ doorbell's last value; NULL: only the shadow was written since */
+	const struct nnvme_cqe *cq_told;
+	volatile uint32_t *cq_doorbell;
+	uint32_t cq_step;		/* bytes from one telling to the next */
+	uint32_t nr_spare;
+	uint16_t *spare;		/* stack of spare slots, by index */
+	uint8_t *spare_generation;		/* of each spare slot, from the ring's end on */
+	struct nnvme_slot *slot;	/* of each slot */
+	struct nnvme_ctrl *ctrl;
+	uint16_t id;
+	uint16_t vector;
+	int event;			/* what its interrupt raises, or -1 */
+	/* stats.h */
+	uint64_t cq_rings, bad_completions, missed_interrupts, sq_wraps, spare_slots, split_transfers;
+	nnvme_bus_t sq_bus, cq_bus;
+	struct nnvme_prp_pool *prp_pool;	/* for transfers that the table's list pages can't describe */
+	struct nnvme_slot_list *slot_list;	/* of each slot: for the segments of vectored commands */
+	struct nnvme_splits *splits;	/* transfers that take several commands */
+	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
+		volatile uint32_t *sq, *cq;
+		volatile uint32_t *sq_event, *cq_event;
+		uint32_t cq_head;		/* posted last */
+	} shadow;
+};
+
+static inline struct nnvme_qpair_private *nnvme_qp(const struct nnvme_qpair *qp)
+{
+	return (struct nnvme_qpair_private *)((uintptr_t)qp + sizeof(*qp));
+}
+
 /*
  * log.c. Locks are taken by nnvme_lock(), so that no line gets to the listener under one: what is said then
  * follows in nnvme_unlock().
@@ -146,30 +191,30 @@ uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl);
 int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp);
 
 /* segments.c: how far a walk through segments has come; as a value, it costs nothing to look ahead. */
-struct nnvme_cursor {
+struct nnvme_iov_cursor {
 	const struct iovec *iov;	/* the current one */
 	size_t skip;			/* bytes of it that are behind */
 	unsigned n;			/* with the current one; 0: at the end */
 };
 
 /* 0 and the lengths' sum; -EINVAL not aligned or too much. */
-int nnvme_segments_sum(const struct iovec *iov, unsigned n, uint64_t *sum);
+int nnvme_iov_sum(const struct iovec *iov, unsigned n, uint64_t *sum);
 
 /* 0 when all of them are registered, else -EFAULT. */
-int nnvme_segments_check(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n);
+int nnvme_iov_check(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n);
 
 /* How many blocks from @c one command can carry, @most or fewer; 0: not even one. */
-uint32_t nnvme_segments_reach(const struct nnvme_qpair *qp, const struct nnvme_ns *ns,
-			      struct nnvme_cursor c, uint32_t most);
+uint32_t nnvme_map_blocks(const struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			      struct nnvme_iov_cursor c, uint32_t most);
 
-/* Set the data pointer of @cmd to @blocks blocks, no more than reach() said. As nnvme_lists_get(). */
-int nnvme_segments_point(struct nnvme_qpair *qp, const struct nnvme_ns *ns, struct nnvme_cursor c,
+/* Set the data pointer of @cmd to @blocks blocks, no more than reach() said. As nnvme_prp_pool_get(). */
+int nnvme_map_iov(struct nnvme_qpair *qp, const struct nnvme_ns *ns, struct nnvme_iov_cursor c,
 			 uint32_t blocks, struct nnvme_sqe *cmd, uint16_t *set);
 
-void nnvme_cursor_skip(struct nnvme_cursor *c, size_t len);
+void nnvme_iov_skip(struct nnvme_iov_cursor *c, size_t len);
 
 /* Where it stands; not at the end. */
-static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
+static inline uintptr_t nnvme_iov_va(const struct nnvme_iov_cursor *c)
 {
 	return (uintptr_t)c->iov->iov_base + c->skip;
 }
@@ -182,30 +227,30 @@ static inline uintptr_t nnvme_cursor_va(const struct nnvme_cursor *c)
  * may leave something for destroy() also when it fails.
  */
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
-int nnvme_lists_create(struct nnvme_qpair *qp, struct nnvme_err *err);
-void nnvme_lists_destroy(struct nnvme_qpair *qp);
-const void *nnvme_lists_va(const struct nnvme_qpair *qp, uint16_t set, unsigned page);
-int nnvme_lists_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
-void nnvme_lists_put(struct nnvme_qpair *qp, uint16_t set);
-int nnvme_lists_build(struct nnvme_qpair *qp, struct nnvme_cursor c, size_t len,
+int nnvme_prp_pool_create(struct nnvme_qpair *qp, struct nnvme_err *err);
+void nnvme_prp_pool_destroy(struct nnvme_qpair *qp);
+const void *nnvme_prp_pool_va(const struct nnvme_qpair *qp, uint16_t set, unsigned page);
+int nnvme_prp_pool_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
+void nnvme_prp_pool_put(struct nnvme_qpair *qp, uint16_t set);
+int nnvme_prp_build(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t len,
 		      struct nnvme_prp *prp, uint16_t *set);
 
 /*
  * own_list.c: a short list that belongs to a slot, free whenever the slot is: nothing is to be given back
  * when its command completes. Aligned to its size, 512 bytes.
  */
-#define NNVME_OWN_BYTES 512
-#define NNVME_OWN_PRPS (NNVME_OWN_BYTES / sizeof(uint64_t))
-#define NNVME_OWN_SGLS (NNVME_OWN_BYTES / sizeof(struct nnvme_sgl))
-struct nnvme_own_list {
+#define NNVME_SLOT_LIST_BYTES 512
+#define NNVME_SLOT_LIST_PRPS (NNVME_SLOT_LIST_BYTES / sizeof(uint64_t))
+#define NNVME_SLOT_LIST_SGLS (NNVME_SLOT_LIST_BYTES / sizeof(struct nnvme_sgl))
+struct nnvme_slot_list {
 	void *va;		/* NULL: none */
 	uint64_t bus;
 };
-int nnvme_own_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_err *err);
-void nnvme_own_lists_destroy(struct nnvme_qpair *qp, unsigned slots);
+int nnvme_slot_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme_err *err);
+void nnvme_slot_lists_destroy(struct nnvme_qpair *qp, unsigned slots);
 
 /* The list of the slot that nnvme_submit() will take next; NULL when there is none. */
-struct nnvme_own_list *nnvme_own_list(struct nnvme_qpair *qp);
+struct nnvme_slot_list *nnvme_slot_list(struct nnvme_qpair *qp);
 
 /* split.c: transfers of several commands, one array entry per slot of the queue pair. */
 struct nnvme_splits *nnvme_splits_create(unsigned depth);
@@ -225,7 +270,7 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp);
 /* Whether going from @old to @new passes the value that the controller wants to be told of. */
 static inline bool nnvme_shadow_passes(uint32_t event, uint32_t new, uint32_t old)
 {
-	/* Rings are shorter than 2^16 and turn before it; then this errs on the side of telling. */
+	/* Rings are shorter than 2^16 and wrap before it; then this errs on the side of ringing. */
 	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
@@ -266,20 +311,15 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 
 /*
- * slot.c: submit one command that is not on the inline path; the caller has seen that there is room. Its
- * completion gives @list back and goes on with transfer @split (0: none); @slow: or hands back a result.
+ * slot.c: submit one command that is not on the inline path, all of @cmd but its CID; the caller has seen
+ * that there is space. Its completion gives @list back and goes on with transfer @split (0: none);
+ * @slow: or hands back a result. Returns the index of its slot.
  */
-void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow);
 
 /* Its command has ended. */
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place);
-
-/* The data pointer of a command whose entry is another's now, or that has a spare slot; head 0: none. */
-struct nnvme_data {
-	uint64_t head, prp1, prp2;
-	uint32_t cdw12;
-};
 
 /*
  * in_flight.c: 1 when a command in flight, or one that its transfer still needs, may read or write

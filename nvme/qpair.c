@@ -10,7 +10,7 @@ _Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 6
 _Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
-_Static_assert(offsetof(struct nnvme_qpair, cq_told) == 128, "completion fields fill another");
+_Static_assert(sizeof(struct nnvme_qpair) == 128, "completion fields fill another, and no more is public");
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
 #define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
@@ -34,13 +34,13 @@ static size_t sq_bytes(const struct nnvme_qpair *qp)
 /* The admin queue may always have 64: MQES is not for it (Base 2.x, Admin Queue Attributes). */
 static uint32_t max_entries(const struct nnvme_qpair *qp)
 {
-	return qp->id ? (uint32_t)NVME_CAP_MQES(qp->ctrl->cap) + 1 : MIN_ENTRIES;
+	return nnvme_qp(qp)->id ? (uint32_t)NVME_CAP_MQES(nnvme_qp(qp)->ctrl->cap) + 1 : MIN_ENTRIES;
 }
 
 /* The longer an I/O completion queue, the less often the controller is told how far it was read. */
 static uint32_t cq_entries(const struct nnvme_qpair *qp)
 {
-	uint32_t n = qp->id ? 2 * entries(qp) : entries(qp);
+	uint32_t n = nnvme_qp(qp)->id ? 2 * entries(qp) : entries(qp);
 
 	return n < max_entries(qp) ? n : max_entries(qp);
 }
@@ -52,7 +52,7 @@ static size_t cq_bytes(const struct nnvme_qpair *qp)
 
 /*
  * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
- * tail is rarely still in use, and the ring turns less often.
+ * tail is rarely still in use, and the ring wraps less often.
  */
 static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {
@@ -73,39 +73,39 @@ static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
 	uint32_t n = cq_entries(qp), left = n - qp->depth;
 
-	if (!qp->id || qp->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
+	if (!nnvme_qp(qp)->id || nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
 		return 1;
 	return left < n / 2 ? left : n / 2;
 }
 
 static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 {
-	struct nnvme_space *space = qp->ctrl->space;
+	struct nnvme_space *space = nnvme_qp(qp)->ctrl->space;
 	uint32_t step;
 	void *cq;
 
 	qp->end = 8 * n;
 	step = choose_step(qp);
-	qp->sq = nnvme_space_get(space, sq_bytes(qp), &qp->sq_bus, err);
+	qp->sq = nnvme_space_get(space, sq_bytes(qp), &nnvme_qp(qp)->sq_bus, err);
 	if (!qp->sq)
 		return -ENOMEM;
-	cq = nnvme_space_get(space, cq_bytes(qp), &qp->cq_bus, err);
+	cq = nnvme_space_get(space, cq_bytes(qp), &nnvme_qp(qp)->cq_bus, err);
 	if (!cq) {
 		nnvme_space_put(space, qp->sq, sq_bytes(qp));
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = qp->cq_told = cq;
+	qp->cq = qp->cqe = nnvme_qp(qp)->cq_told = cq;
 	qp->cq_end = qp->cq + cq_entries(qp);
-	qp->cq_step = step * sizeof(*qp->cq);
+	nnvme_qp(qp)->cq_step = step * sizeof(*qp->cq);
 	qp->cq_tell = qp->cq + step;
 	return 0;
 }
 
 static void put_queues(struct nnvme_qpair *qp)
 {
-	nnvme_space_put(qp->ctrl->space, qp->sq, sq_bytes(qp));
-	nnvme_space_put(qp->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
+	nnvme_space_put(nnvme_qp(qp)->ctrl->space, qp->sq, sq_bytes(qp));
+	nnvme_space_put(nnvme_qp(qp)->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
 }
 
 /* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
@@ -124,17 +124,17 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 			   -1, 0);
 
 	qp->req = slots == MAP_FAILED ? NULL : slots;
-	qp->spare = calloc(qp->depth, sizeof(*qp->spare));
-	qp->spare_lap = calloc(qp->depth, sizeof(*qp->spare_lap));
-	qp->kept = calloc(entries(qp) + qp->depth, sizeof(*qp->kept));
-	qp->splits = nnvme_splits_create(qp->depth);
-	if (!qp->req || !qp->spare || !qp->spare_lap || !qp->kept || !qp->splits)
+	nnvme_qp(qp)->spare = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare));
+	nnvme_qp(qp)->spare_generation = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare_generation));
+	nnvme_qp(qp)->slot = calloc(entries(qp) + qp->depth, sizeof(*nnvme_qp(qp)->slot));
+	nnvme_qp(qp)->splits = nnvme_splits_create(qp->depth);
+	if (!qp->req || !nnvme_qp(qp)->spare || !nnvme_qp(qp)->spare_generation || !nnvme_qp(qp)->slot || !nnvme_qp(qp)->splits)
 		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
 	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
-	while (qp->nr_spare < qp->depth) {
-		qp->spare[qp->nr_spare] = (uint16_t)(qp->end + 8 * qp->nr_spare);
-		qp->nr_spare++;
+	while (nnvme_qp(qp)->nr_spare < qp->depth) {
+		nnvme_qp(qp)->spare[nnvme_qp(qp)->nr_spare] = (uint16_t)(qp->end + 8 * nnvme_qp(qp)->nr_spare);
+		nnvme_qp(qp)->nr_spare++;
 	}
 	return 0;
 }
@@ -142,25 +142,26 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **out, struct nnvme_err *err)
 {
-	struct nnvme_qpair *qp = aligned_alloc(128, (sizeof(*qp) + 127) & ~(size_t)127);
+	const size_t size = sizeof(struct nnvme_qpair) + sizeof(struct nnvme_qpair_private);
+	struct nnvme_qpair *qp = aligned_alloc(128, (size + 127) & ~(size_t)127);
 	volatile char *doorbells = (volatile char *)ctrl->dev->bar + 0x1000;
 
 	if (!qp)
 		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair");
-	memset(qp, 0, sizeof(*qp));
-	qp->ctrl = ctrl;
-	qp->id = id;
+	memset(qp, 0, size);
+	nnvme_qp(qp)->ctrl = ctrl;
+	nnvme_qp(qp)->id = id;
 	qp->depth = depth;
 	qp->stop = 8 * depth;
 	qp->phase = 0x10000;	/* memory is zero: the first entries written have phase 1 */
 	qp->table = ctrl->space->table;
 	/* PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one after */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
-	qp->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
+	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
 		goto fail;
-	if (alloc_slots(qp, err) || nnvme_lists_create(qp, err) ||
-	    nnvme_own_lists_create(qp, id ? entries(qp) : 0, err))
+	if (alloc_slots(qp, err) || nnvme_prp_pool_create(qp, err) ||
+	    nnvme_slot_lists_create(qp, id ? entries(qp) : 0, err))
 		goto fail;
 	nnvme_shadow_attach(qp);
 	nnvme_interrupts_attach(qp);
@@ -176,14 +177,14 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
 	if (!qp)
 		return;
-	nnvme_lists_destroy(qp);
-	nnvme_own_lists_destroy(qp, qp->id ? entries(qp) : 0);
+	nnvme_prp_pool_destroy(qp);
+	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
-	nnvme_splits_destroy(qp->splits);
-	free(qp->spare);
-	free(qp->spare_lap);
-	free(qp->kept);
+	nnvme_splits_destroy(nnvme_qp(qp)->splits);
+	free(nnvme_qp(qp)->spare);
+	free(nnvme_qp(qp)->spare_generation);
+	free(nnvme_qp(qp)->slot);
 	if (qp->req)
 		munmap(qp->req, SLOT_BYTES);
 	free(qp);
@@ -193,33 +194,33 @@ static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_cq,
-		.prp1 = qp->cq_bus.v,
-		.cdw10 = (cq_entries(qp) - 1) << 16 | qp->id,
+		.prp1 = nnvme_qp(qp)->cq_bus.v,
+		.cdw10 = (cq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
 		/* its vector, interrupts or none, physically contiguous */
-		.cdw11 = (uint32_t)qp->vector << 16 | (qp->event >= 0) << 1 | 1,
+		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->event >= 0) << 1 | 1,
 	};
 
-	return nnvme_admin(qp->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
+	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
 }
 
 static int create_sq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = qp->sq_bus.v,
-		.cdw10 = (entries(qp) - 1) << 16 | qp->id,
-		.cdw11 = (uint32_t)qp->id << 16 | 1,	/* its completion queue; contiguous */
+		.prp1 = nnvme_qp(qp)->sq_bus.v,
+		.cdw10 = (entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
+		.cdw11 = (uint32_t)nnvme_qp(qp)->id << 16 | 1,	/* its completion queue; contiguous */
 	};
 
-	return nnvme_admin(qp->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
+	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
 }
 
 static int delete_queue(struct nnvme_qpair *qp, uint8_t opcode, const char *what,
 			struct nnvme_err *err)
 {
-	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = qp->id };
+	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = nnvme_qp(qp)->id };
 
-	return nnvme_admin(qp->ctrl, &cmd, what, NULL, err);
+	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, what, NULL, err);
 }
 
 static int delete_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
@@ -236,7 +237,7 @@ static int create_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 		return ret;
 	ret = create_sq(qp, err);
 	if (ret && delete_cq(qp, NULL))
-		nnvme_stop(qp->ctrl);	/* it might still write to that queue */
+		nnvme_stop(nnvme_qp(qp)->ctrl);	/* it might still write to that queue */
 	return ret;
 }
 
@@ -305,7 +306,7 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
  */
 static bool take_back(struct nnvme_qpair *qp)
 {
-	struct nnvme_ctrl *ctrl = qp->ctrl;
+	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 	struct nnvme_err err;
 
 	if (!ctrl->dead) {
@@ -319,13 +320,13 @@ static bool take_back(struct nnvme_qpair *qp)
 
 int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
 {
-	struct nnvme_ctrl *ctrl = qp->ctrl;
+	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
-	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", qp->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)qp->cq_rings);
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", nnvme_qp(qp)->id,
+		  (unsigned long long)qp->sq_rings, (unsigned long long)nnvme_qp(qp)->cq_rings);
 	if (!take_back(qp))
 		return -EBUSY;
-	ctrl->qpairs[qp->id - 1] = NULL;
+	ctrl->qpairs[nnvme_qp(qp)->id - 1] = NULL;
 	nnvme_qpair_free(qp);
 	return 0;
 }
@@ -337,7 +338,7 @@ int nnvme_qpair_destroy(struct nnvme_qpair *qp)
 
 	if (!qp)
 		return 0;
-	ctrl = qp->ctrl;
+	ctrl = nnvme_qp(qp)->ctrl;
 	nnvme_lock(&ctrl->lock);
 	ret = nnvme_qpair_destroy_locked(qp);
 	nnvme_unlock(&ctrl->lock);

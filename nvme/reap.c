@@ -3,8 +3,8 @@
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
 
-/* Commands that were handed back make room for as many. */
-static inline void make_room(struct nnvme_qpair *qp, uint32_t n)
+/* Commands that were handed back leave space for as many. */
+static inline void add_space(struct nnvme_qpair *qp, uint32_t n)
 {
 	uint32_t stop = qp->stop + 8 * n;
 
@@ -15,17 +15,27 @@ static inline void make_room(struct nnvme_qpair *qp, uint32_t n)
 	qp->stop = stop;
 }
 
-bool nnvme_turn(struct nnvme_qpair *qp)
+bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 {
 	if (qp->tail == qp->end) {
 		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
 
 		qp->tail = 0;
-		qp->lap = (qp->lap + 1) & NNVME_CID_LAP;
+		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
 		qp->stop = n;
 		qp->beyond = 0;
+		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
 	}
 	return qp->tail != qp->stop;
+}
+
+/* Said once: a controller could fill a log with them. */
+static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
+{
+	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
+	if (nnvme_qp(qp)->bad_completions == 1)
+		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, which is "
+			  "not in flight; ignored, and so will be any further ones", nnvme_qp(qp)->id, cid);
 }
 
 /*
@@ -36,26 +46,29 @@ bool nnvme_turn(struct nnvme_qpair *qp)
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
 {
-	uint32_t cid = dw3 & 0xffff, place = cid & NNVME_CID_SLOT;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * place);
-	uint16_t split = req->split, status = (uint16_t)(dw3 >> 17);
+	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
+	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * index);
+	uint16_t split, status = (uint16_t)(dw3 >> 17);
+	const struct nnvme_slot *slot;
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
-		if (qp->ctrl->stopped)
+		if (nnvme_qp(qp)->ctrl->stopped)
 			nnvme_abort_in_flight(qp, cqe + 1);
-		else if (!qp->bad_completions++)
-			nnvme_log(qp->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
-				  "which is not in flight; ignored, and so will be any further ones",
-				  qp->id, cid);
+		else
+			note_bad(qp, cid);
 		return false;
 	}
 	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
 	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = status, .result = status || !qp->id ? cqe->result : 0,
+		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
 	};
-	nnvme_lists_put(qp, req->list);
-	nnvme_slot_free(qp, place);
-	make_room(qp, 1);
+	slot = &nnvme_qp(qp)->slot[index / 8];	/* not before: slots beyond those in use have none */
+	split = slot->split;
+	if (slot->result)
+		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
+	nnvme_prp_pool_put(qp, slot->list);
+	nnvme_slot_free(qp, index);
+	add_space(qp, 1);
 	return split ? nnvme_split_ended(qp, split, out) : true;
 }
 
@@ -104,9 +117,9 @@ static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
 #elif defined(__aarch64__)
 	__asm__ volatile("dmb osh" ::: "memory");
 #endif
-	qp->cq_told = qp->cqe;
-	*__atomic_load_n(&qp->cq_doorbell, __ATOMIC_RELAXED) = head;
-	qp->cq_rings++;
+	nnvme_qp(qp)->cq_told = qp->cqe;
+	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
+	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
 }
 
 /*
@@ -122,16 +135,16 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + qp->cq_step);
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_step);
 	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
-	if (qp->shadow.cq) {
-		uint32_t old = qp->shadow.cq_head;
+	if (nnvme_qp(qp)->shadow.cq) {
+		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
 
-		qp->shadow.cq_head = head;
-		if (!nnvme_shadow_post(qp->shadow.cq, qp->shadow.cq_event, old, head)) {
-			/* The doorbell is behind now, even where a lap later it has the same value. */
-			qp->cq_told = NULL;
+		nnvme_qp(qp)->shadow.cq_head = head;
+		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_event, old, head)) {
+			/* The doorbell is behind now, even where a round later it has the same value. */
+			nnvme_qp(qp)->cq_told = NULL;
 			return n;
 		}
 	}
@@ -144,10 +157,10 @@ void nnvme_tell_head_now(struct nnvme_qpair *qp)
 	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
 
 	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
-	if (qp->cq_told == qp->cqe)
+	if (nnvme_qp(qp)->cq_told == qp->cqe)
 		return;
-	if (qp->shadow.cq)
-		*qp->shadow.cq = qp->shadow.cq_head = head;
+	if (nnvme_qp(qp)->shadow.cq)
+		*nnvme_qp(qp)->shadow.cq = nnvme_qp(qp)->shadow.cq_head = head;
 	ring_cq(qp, head);
 }
 
@@ -175,7 +188,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)
 {
-	make_room(qp, n);
+	add_space(qp, n);
 	while (n < max) {
 		const struct nnvme_cqe *from = cqe;
 		uint32_t dw3;
@@ -185,7 +198,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
-		make_room(qp, (uint32_t)(cqe - from));
+		add_space(qp, (uint32_t)(cqe - from));
 		n += (unsigned)(cqe - from);
 		if (n == max || cqe == qp->cq_end)
 			continue;
@@ -207,6 +220,6 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (!n)
 		return 0;
-	make_room(qp, n);
+	add_space(qp, n);
 	return advance(qp, cqe, n);
 }

@@ -205,8 +205,8 @@ int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struc
 		      1u << NVME_CC_EN_SHIFT;
 
 	nnvme_reg32_set(ctrl, NVME_REG_AQA, last << 16 | last);
-	nnvme_reg64_set(ctrl, NVME_REG_ASQ, admin->sq_bus.v);
-	nnvme_reg64_set(ctrl, NVME_REG_ACQ, admin->cq_bus.v);
+	nnvme_reg64_set(ctrl, NVME_REG_ASQ, nnvme_qp(admin)->sq_bus.v);
+	nnvme_reg64_set(ctrl, NVME_REG_ACQ, nnvme_qp(admin)->cq_bus.v);
 	nnvme_reg32_set(ctrl, NVME_REG_CC, cc);
 	return wait_ready(ctrl, err);
 }

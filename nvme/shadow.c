@@ -43,35 +43,35 @@ int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 /*
  * Both pages mirror the doorbell registers (PCIe transport). The admin queue keeps its doorbells, and so do
- * queues whose place would lie behind the page.
+ * queues whose doorbells would lie behind the page.
  */
 void nnvme_shadow_attach(struct nnvme_qpair *qp)
 {
-	struct nnvme_ctrl *ctrl = qp->ctrl;
-	size_t sq = 2 * (size_t)qp->id * ctrl->doorbell_stride, cq = sq + ctrl->doorbell_stride;
+	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
+	size_t sq = 2 * (size_t)nnvme_qp(qp)->id * ctrl->doorbell_stride, cq = sq + ctrl->doorbell_stride;
 
 	qp->ring_slow = qp->end;
-	if (!ctrl->shadow || !qp->id || cq + 4 > NNVME_PAGE_SIZE)
+	if (!ctrl->shadow || !nnvme_qp(qp)->id || cq + 4 > NNVME_PAGE_SIZE)
 		return;
-	qp->shadow = (struct nnvme_shadow){
+	nnvme_qp(qp)->shadow = (struct nnvme_shadow){
 		.sq = (volatile uint32_t *)(ctrl->shadow + sq),
 		.cq = (volatile uint32_t *)(ctrl->shadow + cq),
 		.sq_event = (volatile uint32_t *)(ctrl->event + sq),
 		.cq_event = (volatile uint32_t *)(ctrl->event + cq),
 	};
 	/* What an earlier queue of this number left there. */
-	*qp->shadow.sq = *qp->shadow.cq = 0;
-	*qp->shadow.sq_event = *qp->shadow.cq_event = 0;
+	*nnvme_qp(qp)->shadow.sq = *nnvme_qp(qp)->shadow.cq = 0;
+	*nnvme_qp(qp)->shadow.sq_event = *nnvme_qp(qp)->shadow.cq_event = 0;
 	qp->ring_slow = 0;
 }
 
-static __attribute__((noinline)) void turn_and_ring(struct nnvme_qpair *qp)
+static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 {
 	uint32_t old = qp->rung;
 
-	nnvme_turn(qp);		/* the doorbell has no name for the ring's end */
+	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!qp->shadow.sq || nnvme_shadow_post(qp->shadow.sq, qp->shadow.sq_event, old / 8, 0))
+	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_event, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
@@ -80,10 +80,10 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
-		turn_and_ring(qp);
+		wrap_and_ring(qp);
 		return;
 	}
 	qp->rung = tail;
-	if (nnvme_shadow_post(qp->shadow.sq, qp->shadow.sq_event, old / 8, tail / 8))
+	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_event, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }

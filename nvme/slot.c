@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "nvme/private.h"
 
-static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t place)
+static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t index)
 {
-	return (struct nnvme_req *)(qp->req + 2 * (size_t)place);
+	return (struct nnvme_req *)(qp->req + 2 * (size_t)index);
 }
 
-static struct nnvme_sqe *entry_at(const struct nnvme_qpair *qp, uint32_t place)
+static struct nnvme_sqe *entry_at(const struct nnvme_qpair *qp, uint32_t index)
 {
-	return (struct nnvme_sqe *)(qp->sq + 8 * (size_t)place);
+	return (struct nnvme_sqe *)(qp->sq + 8 * (size_t)index);
 }
 
 /* What in_flight.c can't read in the queue is kept until the slot is free: a slow key leads there. */
-static void keep(struct nnvme_qpair *qp, uint32_t place, const struct nnvme_sqe *sqe)
+static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe *sqe)
 {
-	struct nnvme_data *d = &qp->kept[place / 8];
+	struct nnvme_slot *d = &nnvme_qp(qp)->slot[index / 8];
 
 	__atomic_store_n(&d->prp1, sqe->prp1, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->prp2, sqe->prp2, __ATOMIC_RELAXED);
@@ -30,22 +30,24 @@ static void set_key(struct nnvme_req *req, int32_t key)
 /* The entry at the tail is written over while its command still is in flight. */
 static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 {
-	if (!qp->kept[qp->tail / 8].head)
+	if (!nnvme_qp(qp)->slot[qp->tail / 8].head)
 		keep(qp, qp->tail, entry_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
 }
 
-/* A spare slot: there are as many as commands in flight, so one is free. They count their own laps. */
+/* A spare slot: there are as many as commands in flight, so one is free. They have generations of their own. */
 static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 {
-	uint32_t place = qp->spare[--qp->nr_spare];
-	uint8_t *lap = &qp->spare_lap[(place - qp->end) / 8];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	uint32_t index = p->spare[--p->nr_spare];
+	uint8_t *generation = &p->spare_generation[(index - qp->end) / 8];
 
-	*lap = (*lap + 1) & NNVME_CID_LAP;
-	*cid = place + *lap;
-	return place;
+	*generation = (*generation + 1) & NNVME_CID_GENERATION;
+	*cid = index + *generation;
+	NNVME_COUNT(nnvme_qp(qp)->spare_slots);
+	return index;
 }
 
 static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint32_t cid)
@@ -66,43 +68,57 @@ static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint
 	sqe->cdw15 = c.cdw15;
 }
 
-void nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
-		  uint16_t split, bool slow)
+/* Whether the inline path can take the entry over: it writes all fields but these, which have to be zero. */
+static bool is_plain(const struct nnvme_sqe *sqe)
 {
-	struct nnvme_req *req;
-	struct nnvme_sqe *sqe;
-	uint32_t cid;
-
-	if (qp->tail == qp->stop)
-		nnvme_turn(qp);
-	req = slot_at(qp, qp->tail);
-	sqe = entry_at(qp, qp->tail);
-	cid = qp->tail + qp->lap;
-	if (req->key >= 0) {
-		uint32_t place;
-
-		keep_displaced(qp, req);
-		place = take_spare(qp, &cid);
-		req = slot_at(qp, place);
-		keep(qp, place, cmd);
-		slow = true;	/* so that it comes back to the stack */
-	}
-	req->tag = tag;
-	write_entry(sqe, cmd, cid);
-	__atomic_store_n(&req->list, list, __ATOMIC_RELAXED);
-	req->split = split;
-	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
-	qp->tail += 8;
+	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
 }
 
-void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t place)
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow)
 {
-	struct nnvme_req *req = slot_at(qp, place);
+	uint32_t index, cid;
+	struct nnvme_slot *slot;
+	struct nnvme_req *req;
+	struct nnvme_sqe *sqe;
 
-	set_key(req, NNVME_KEY_FREE);
-	__atomic_store_n(&req->list, 0, __ATOMIC_RELAXED);
-	req->split = 0;
-	__atomic_store_n(&qp->kept[place / 8].head, 0, __ATOMIC_RELAXED);
-	if (place >= qp->end)
-		qp->spare[qp->nr_spare++] = (uint16_t)place;
+	if (qp->tail == qp->stop)
+		nnvme_sq_wrap(qp);
+	index = qp->tail;
+	req = slot_at(qp, index);
+	sqe = entry_at(qp, index);
+	cid = index + qp->generation;
+	if (req->key >= 0) {
+		keep_displaced(qp, req);
+		index = take_spare(qp, &cid);
+		req = slot_at(qp, index);
+		keep(qp, index, cmd);
+		slow = true;	/* so that it comes back to the stack */
+	}
+	if (!is_plain(cmd))
+		slow = true;	/* so that nnvme_slot_free() sees the entry */
+	req->tag = tag;
+	write_entry(sqe, cmd, cid);
+	slot = &nnvme_qp(qp)->slot[index / 8];
+	__atomic_store_n(&slot->list, list, __ATOMIC_RELAXED);
+	slot->split = split;
+	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
+	qp->tail += 8;
+	return index / 8;
+}
+
+void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
+{
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_slot *slot = &p->slot[index / 8];
+	bool plain = index >= qp->end || is_plain(entry_at(qp, index));
+
+	/* The entry may be another command's: it is not touched, and its next user goes through write_entry(). */
+	set_key(slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	slot->result = NULL;
+	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
+	slot->split = 0;
+	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);
+	if (index >= qp->end)
+		p->spare[p->nr_spare++] = (uint16_t)index;
 }

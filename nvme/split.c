@@ -19,7 +19,7 @@ struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
 	uintptr_t va;		/* what is left: from here (0: a command without data, or of segments) */
-	struct nnvme_cursor at;	/* what is left of segments */
+	struct nnvme_iov_cursor at;	/* what is left of segments */
 	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;
@@ -112,7 +112,7 @@ static void end_extent(struct extent *e)
 }
 
 /* Other threads may still look at those of an earlier transfer there. */
-static void copy_segments(struct iovec *to, const struct iovec *from, unsigned n)
+static void copy_iov(struct iovec *to, const struct iovec *from, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		__atomic_store_n(&to[i].iov_base, from[i].iov_base, __ATOMIC_RELAXED);
@@ -143,7 +143,7 @@ static bool extent_meets(const struct extent *e, uintptr_t va, size_t len)
 bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 {
 	for (unsigned i = 1; i <= qp->depth; i++) {
-		const struct extent *e = &qp->splits->extent[i];
+		const struct extent *e = &nnvme_qp(qp)->splits->extent[i];
 		unsigned number = __atomic_load_n(&e->number, __ATOMIC_ACQUIRE);
 
 		if (number % 2 == 0 || !extent_meets(e, va, len))
@@ -156,9 +156,9 @@ bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 }
 
 /* 0, or why no command can be submitted now. */
-static int check_room(const struct nnvme_qpair *qp)
+static int check_space(const struct nnvme_qpair *qp)
 {
-	return qp->ctrl->halted ? -EIO : nnvme_room(qp) ? 0 : -EAGAIN;
+	return nnvme_qp(qp)->ctrl->halted ? -EIO : nnvme_sq_space_left(qp) ? 0 : -EAGAIN;
 }
 
 /* The data pointers for one command. */
@@ -168,8 +168,8 @@ static int point_at(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnv
 	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
-	if (ret == -E2BIG || (!ret && more > 1 && (qp->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
-		ret = nnvme_lists_build(qp, (struct nnvme_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
+	if (ret == -E2BIG || (!ret && more > 1 && (nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
+		ret = nnvme_prp_build(qp, (struct nnvme_iov_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
 					len, prp, list);
 	return ret;
 }
@@ -199,12 +199,12 @@ static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t
 	nnvme_bus_t bus;
 	uint16_t list;
 	void *va;
-	int ret = nnvme_lists_get(qp, &list, &va, &bus);
+	int ret = nnvme_prp_pool_get(qp, &list, &va, &bus);
 
 	if (ret)
 		return ret;
 	cmd.prp1 = bus.v;
-	cmd.cdw10 = fill_ranges(qp->ctrl, va, s->lba, &blocks) - 1;
+	cmd.cdw10 = fill_ranges(nnvme_qp(qp)->ctrl, va, s->lba, &blocks) - 1;
 	nnvme_submit(qp, &cmd, s->tag, list, split, false);
 	s->in_flight++;
 	s->lba += blocks;
@@ -218,7 +218,7 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	uint32_t blocks = (uint32_t)(s->blocks < s->max ? s->blocks : s->max);
 	struct nnvme_sqe cmd = { .opcode = s->opcode, .nsid = s->ns->nsid, .slba = s->lba };
 	struct nnvme_prp prp = { 0 };
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 	uint16_t list = 0;
 	size_t len;
 
@@ -227,10 +227,10 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	if (s->opcode == NNVME_OP_DSM)
 		return submit_ranges(qp, s, split);
 	if (s->at.n)
-		blocks = nnvme_segments_reach(qp, s->ns, s->at, blocks);
+		blocks = nnvme_map_blocks(qp, s->ns, s->at, blocks);
 	len = (size_t)blocks << s->ns->block_shift;
 	if (s->at.n) {
-		ret = nnvme_segments_point(qp, s->ns, s->at, blocks, &cmd, &list);
+		ret = nnvme_map_iov(qp, s->ns, s->at, blocks, &cmd, &list);
 	} else if (s->va) {
 		ret = point_at(qp, s->va, len, &prp, &list);
 		cmd.prp1 = prp.prp1;
@@ -246,11 +246,11 @@ static int submit_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t sp
 	if (s->va)
 		s->va += len;
 	if (s->at.n)
-		nnvme_cursor_skip(&s->at, len);
+		nnvme_iov_skip(&s->at, len);
 	return 0;
 }
 
-/* Submit what is left as far as there is room. Fails only when nothing at all is in flight. */
+/* Submit what is left as far as there is space. Fails only when nothing at all is in flight. */
 static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	int ret = 0;
@@ -262,26 +262,27 @@ static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t s
 
 static int submit_split(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 {
-	uint16_t n = qp->splits->free;	/* there are as many as slots, and a slot is free */
-	struct nnvme_split *s = &qp->splits->split[n];
+	uint16_t n = nnvme_qp(qp)->splits->free;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
 	uint16_t next = s->next;
 	int ret;
 
 	*s = *whole;
-	begin_extent(&qp->splits->extent[n], whole);
+	begin_extent(&nnvme_qp(qp)->splits->extent[n], whole);
 	ret = submit_some(qp, s, n);
 	if (!ret) {
-		qp->splits->free = next;
+		nnvme_qp(qp)->splits->free = next;
+		NNVME_COUNT(nnvme_qp(qp)->split_transfers);
 		return 0;
 	}
-	end_extent(&qp->splits->extent[n]);
+	end_extent(&nnvme_qp(qp)->splits->extent[n]);
 	s->next = next;
 	return ret;
 }
 
 static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 
 	if (ret)
 		return ret;
@@ -323,28 +324,28 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 
 	while (whole.blocks) {
 		uint32_t most = (uint32_t)(whole.blocks < whole.max ? whole.blocks : whole.max);
-		uint32_t blocks = nnvme_segments_reach(qp, whole.ns, whole.at, most);
+		uint32_t blocks = nnvme_map_blocks(qp, whole.ns, whole.at, most);
 
 		if (!blocks)
 			return 0;
 		whole.blocks -= blocks;
-		nnvme_cursor_skip(&whole.at, (size_t)blocks << whole.ns->block_shift);
+		nnvme_iov_skip(&whole.at, (size_t)blocks << whole.ns->block_shift);
 		n++;
 	}
 	return n;
 }
 
 /* Later commands are built when earlier ones complete: the segments are kept. */
-static int submit_segments(struct nnvme_qpair *qp, struct nnvme_split *whole)
+static int submit_iov(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
-	struct nnvme_splits *splits = qp->splits;
+	struct nnvme_splits *splits = nnvme_qp(qp)->splits;
 	int ret;
 
 	whole->iov = splits->free_iov;
 	if (!whole->iov)
 		return -EAGAIN;
 	splits->free_iov = whole->iov->iov_base;
-	copy_segments(whole->iov, whole->at.iov, whole->at.n);
+	copy_iov(whole->iov, whole->at.iov, whole->at.n);
 	whole->at.iov = whole->iov;
 	ret = submit_split(qp, whole);
 	if (ret)
@@ -364,28 +365,28 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 
 	if (iovcnt < 1 || iovcnt > NNVME_IOV_MAX)
 		return -EINVAL;
-	ret = nnvme_segments_sum(iov, (unsigned)iovcnt, &bytes);
+	ret = nnvme_iov_sum(iov, (unsigned)iovcnt, &bytes);
 	whole.blocks = bytes >> ns->block_shift;
 	if (!ret && whole.blocks << ns->block_shift != bytes)
 		ret = -EINVAL;
 	if (!ret)
 		ret = check_blocks(ns, lba, whole.blocks);
 	if (!ret)
-		ret = nnvme_segments_check(qp, iov, (unsigned)iovcnt);
+		ret = nnvme_iov_check(qp, iov, (unsigned)iovcnt);
 	if (!ret)
-		ret = check_room(qp);
+		ret = check_space(qp);
 	if (ret)
 		return ret;
 	/* As with plain ones: a transfer is not begun that can't be ended. */
 	commands = count_commands(qp, whole);
 	if (!commands)
 		return -EOPNOTSUPP;
-	return commands == 1 ? submit_one(qp, &whole, 0) : submit_segments(qp, &whole);
+	return commands == 1 ? submit_one(qp, &whole, 0) : submit_iov(qp, &whole);
 }
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 {
-	int ret = check_room(qp);
+	int ret = check_space(qp);
 
 	if (!ret)
 		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag,
@@ -426,7 +427,7 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 
 bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
-	struct nnvme_split *s = &qp->splits->split[n];
+	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
 
 	s->in_flight--;
 	if (out->status && !s->status) {
@@ -445,9 +446,9 @@ bool nnvme_split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completi
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
-	end_extent(&qp->splits->extent[n]);
-	put_iov(qp->splits, s->iov);
-	s->next = qp->splits->free;
-	qp->splits->free = n;
+	end_extent(&nnvme_qp(qp)->splits->extent[n]);
+	put_iov(nnvme_qp(qp)->splits, s->iov);
+	s->next = nnvme_qp(qp)->splits->free;
+	nnvme_qp(qp)->splits->free = n;
 	return true;
 }

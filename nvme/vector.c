@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Vectored requests as they mostly are: no longer than one command may be, and their list is written in one
- * walk over the segments. Everything else is sorted out in split.c and segments.c.
+ * walk over the segments. Everything else is sorted out in request.c and split.c.
  *
  * Per segment of one page: its address and length, the granule, its bounds, one entry copied. Up to 64
  * entries go into the slot's own list, and then nothing is given back when the command completes: its
@@ -14,10 +14,10 @@
 #define NOINLINE __attribute__((noinline))
 
 /* Where the list goes: the slot's own, or a page of a set. */
-struct place {
+struct list_space {
 	uint64_t *va;
 	uint64_t bus;
-	unsigned room;		/* words */
+	unsigned words;
 };
 
 /*
@@ -79,14 +79,14 @@ static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *io
 
 /* The same of segments that join at page borders, however many pages each has. */
 static NOINLINE size_t point_at_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
-				     struct nnvme_sqe *sqe, const struct place *to)
+				     struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
 	uint64_t *list = to->va, bus;
 	size_t bytes = 0;
 
 	for (unsigned i = 0; i < n && list; i++) {
-		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->room);
+		list = add_run(qp->table, &iov[i], i == 0, i == n - 1, list, to->va + to->words);
 		bytes += iov[i].iov_len;
 	}
 	bus = nnvme_table_page(qp->table, va).v;
@@ -132,14 +132,14 @@ static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_
  * reserved bytes that are 0.
  */
 static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
-				       struct nnvme_sqe *sqe, const struct place *to)
+				       struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	const struct iovec *stop = iov + n;
 	uint64_t *list = to->va;
 	uintptr_t bits = 0;
 	size_t bytes = 0;
 
-	if (2 * (size_t)n > to->room)
+	if (2 * (size_t)n > to->words)
 		return 0;
 	for (; iov != stop; iov++) {
 		uintptr_t va = (uintptr_t)iov->iov_base;
@@ -155,7 +155,7 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 			continue;
 		}
 		/* those that follow need a descriptor each at least */
-		list = add_pieces(qp->table, va, len, list, to->va + to->room - 2 * (stop - iov - 1));
+		list = add_pieces(qp->table, va, len, list, to->va + to->words - 2 * (stop - iov - 1));
 		if (!list)
 			return 0;
 	}
@@ -167,14 +167,14 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 
 /* Set the data pointer by a list at @to; the blocks, or 0 when that is for nnvme_rwv_slow(). */
 static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
-			     unsigned n, struct nnvme_sqe *sqe, struct place to)
+			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
 {
 	size_t bytes = point_at_pages(qp, iov, n, sqe, to.va, to.bus);
 	uint32_t blocks;
 
 	if (__builtin_expect(!bytes, 0)) {
 		bytes = point_at_runs(qp, iov, n, sqe, &to);
-		if (!bytes && qp->ctrl->can_sgl)
+		if (!bytes && nnvme_qp(qp)->ctrl->can_sgl)
 			bytes = point_at_pieces(qp, iov, n, sqe, &to);
 	}
 	blocks = (uint32_t)(bytes >> ns->block_shift);
@@ -197,24 +197,24 @@ static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct 
 static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
 {
-	struct place to = { .room = NNVME_LIST_ENTRIES };
+	struct list_space to = { .words = NNVME_LIST_ENTRIES };
 	uint32_t blocks;
 	nnvme_bus_t bus;
 	uint16_t set;
 	void *va;
 
-	if (n > NNVME_LIST_ENTRIES || nnvme_lists_get(qp, &set, &va, &bus))
+	if (n > NNVME_LIST_ENTRIES || nnvme_prp_pool_get(qp, &set, &va, &bus))
 		return false;
 	to.va = va;
 	to.bus = bus.v;
 	sqe->flags = 0;		/* the attempt with the slot's list may have left it */
 	blocks = point(qp, ns, iov, n, sqe, to);
 	if (!blocks) {
-		nnvme_lists_put(qp, set);
+		nnvme_prp_pool_put(qp, set);
 		return false;
 	}
-	__atomic_store_n(&req->list, set, __ATOMIC_RELAXED);
-	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->lap));
+	__atomic_store_n(&nnvme_qp(qp)->slot[qp->tail / 8].list, set, __ATOMIC_RELAXED);
+	submit(qp, req, sqe, blocks, nnvme_key_slow(qp->tail + qp->generation));
 	return true;
 }
 
@@ -237,7 +237,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	size_t tail = qp->tail;
 	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
 	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
-	const struct nnvme_own_list *own = (const void *)((char *)qp->own + 2 * tail);
+	const struct nnvme_slot_list *own = (const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
 	uint32_t blocks = 0;
 
 	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))
@@ -246,13 +246,13 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		return nnvme_rwv_slow(qp, ns, opcode, iov, iovcnt, lba, tag);
 	/* Nobody looks at a free slot, or beyond the tail: what is written there need not be undone. */
 	req->tag = tag;
-	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->lap) << 16 | opcode;
+	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->generation) << 16 | opcode;
 	sqe->slba = lba;
-	if ((unsigned)iovcnt <= NNVME_OWN_PRPS && own->va)
+	if ((unsigned)iovcnt <= NNVME_SLOT_LIST_PRPS && own->va)
 		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
-			       (struct place){ own->va, own->bus, NNVME_OWN_PRPS });
+			       (struct list_space){ own->va, own->bus, NNVME_SLOT_LIST_PRPS });
 	if (__builtin_expect(blocks, 1)) {
-		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->lap));
+		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->generation));
 		return 0;
 	}
 	if (by_set(qp, ns, iov, (unsigned)iovcnt, req, sqe))

@@ -20,7 +20,7 @@
  */
 #include <errno.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
 
@@ -29,21 +29,21 @@
 
 int nnvme_qpair_fd(const struct nnvme_qpair *qp)
 {
-	return qp->event;
+	return nnvme_qp(qp)->event;
 }
 
 int nnvme_arm(struct nnvme_qpair *qp)
 {
 	int ret;
 
-	if (qp->event < 0)
+	if (nnvme_qp(qp)->event < 0)
 		return -EOPNOTSUPP;
 	nnvme_ring(qp);
-	nnvme_event_clear(qp->event);
+	nnvme_eventfd_clear(nnvme_qp(qp)->event);
 	nnvme_tell_head_now(qp);
 	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	ret = nnvme_ctrl_check(qp->ctrl, NULL);
+	ret = nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);
 	return nnvme_ready(qp) ? 1 : ret;
 }
 
@@ -71,9 +71,10 @@ static bool spin(const struct nnvme_qpair *qp, uint64_t end)
 
 static void note_silence(struct nnvme_qpair *qp)
 {
-	if (!qp->silent++)
-		nnvme_log(qp->ctrl, NNVME_LOG_WARNING, "queue %u: a command was completed and no "
-			  "interrupt came (vector %u) while it was waited for", qp->id, qp->vector);
+	NNVME_COUNT(nnvme_qp(qp)->missed_interrupts);
+	if (nnvme_qp(qp)->missed_interrupts == 1)
+		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_WARNING, "queue %u: a command was completed and no "
+			  "interrupt came (vector %u) while it was waited for", nnvme_qp(qp)->id, nnvme_qp(qp)->vector);
 }
 
 /* Some of the time until @end, asleep. 0 or -errno. */
@@ -88,7 +89,7 @@ static int sleep_some(struct nnvme_qpair *qp, uint64_t end)
 	left = now < end ? (end - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	if (!left)
 		return 0;
-	ret = nnvme_event_wait(qp->event, left < SLICE_MS ? (unsigned)left : SLICE_MS);
+	ret = nnvme_eventfd_wait(nnvme_qp(qp)->event, left < SLICE_MS ? (unsigned)left : SLICE_MS);
 	/* At the end of a short sleep an interrupt may just be on its way. */
 	if (!ret && left >= SLICE_MS && nnvme_ready(qp))
 		note_silence(qp);
@@ -102,7 +103,7 @@ static int spin_some(struct nnvme_qpair *qp, uint64_t end)
 
 	if (spin(qp, slice < end ? slice : end))
 		return 0;
-	return nnvme_ctrl_check(qp->ctrl, NULL);
+	return nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);
 }
 
 /* @a + @b, and never past the end of time. */
@@ -129,7 +130,7 @@ int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms)
 			return 1;
 		if (nnvme_now_ns() >= end)
 			return 0;
-		ret = qp->event < 0 || spin_ns == UINT64_MAX ? spin_some(qp, end) : sleep_some(qp, end);
+		ret = nnvme_qp(qp)->event < 0 || spin_ns == UINT64_MAX ? spin_some(qp, end) : sleep_some(qp, end);
 		if (ret)
 			return nnvme_ready(qp) ? 1 : ret;
 	}

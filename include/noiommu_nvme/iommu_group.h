@@ -32,22 +32,26 @@ enum nnvme_domain {
 };
 
 struct nnvme_iommu_member {
+	uint32_t size;		/* of this structure as the caller knows it */
+	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
 	char name[64];		/* a PCI address, on most machines */
 	char driver[NNVME_DRIVER_SIZE];	/* "" when none */
-	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
 };
 
 struct nnvme_iommu_group {
-	char bdf[NNVME_BDF_SIZE];	/* who was asked about */
+	uint32_t size, member_size;	/* set by the caller: NNVME_IOMMU_GROUP_INIT */
+	char bdf[NNVME_BDF_SIZE];	/* the device that was given */
 	char number[16];
+	char type_text[16];		/* the kernel's name for @type */
 	enum nnvme_domain type;
-	char type_text[16];		/* as the kernel says it */
 	bool unfinished;		/* a change was cut short: nnvme_iommu_group_restore() */
-	int holder;			/* the process that changes or holds it now, or 0; -1 a change that
-					   is under way or was cut short: only root is told */
+	int holder;			/* the process that changes or holds it now, or 0; -1 a change is being
+					   made or was cut short: which of these only root is told */
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };
+
+#define NNVME_IOMMU_GROUP_INIT { sizeof(struct nnvme_iommu_group), sizeof(struct nnvme_iommu_member) }
 
 /* "identity", "DMA", "DMA-FQ", "auto"; "other". */
 const char *nnvme_domain_name(enum nnvme_domain type);
@@ -57,7 +61,7 @@ int nnvme_domain_parse(const char *text, enum nnvme_domain *type, struct nnvme_e
 
 /*
  * The group of a PCI device, with nnvme_iommu_group_free() to give it back. -ENODEV no such device;
- * -EOPNOTSUPP it has no IOMMU behind it; needs no privilege.
+ * -EOPNOTSUPP it has no IOMMU behind it; -EINVAL a size is too small. Needs no privilege.
  */
 int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err);
 void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
@@ -77,8 +81,9 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 
 /* The same for a while: nobody else can change the group until it is released. */
 struct nnvme_iommu_hold {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_iommu_hold) */
+	int lock;		/* -1: nothing is held */
 	char bdf[NNVME_BDF_SIZE];
-	int lock;
 };
 int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
 			   struct nnvme_err *err);

@@ -40,25 +40,33 @@ extern "C" {
 int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err);
 
 struct nnvme_pci_info {
-	char bdf[NNVME_BDF_SIZE];
-	uint16_t vendor, device;
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_pci_info) */
 	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
+	uint64_t capacity;	/* bytes, all namespaces; 0 unless the kernel's driver has it */
+	uint16_t vendor, device;
+	bool iommu;		/* an IOMMU is behind it: VFIO's stand-in group does not count */
+	bool cdev;		/* /dev/vfio/devices/ has the node @vfio_dev */
+	bool container;		/* /dev/vfio/ has its group's node: for kernels without iommufd */
+	char bdf[NNVME_BDF_SIZE];
 	char driver[NNVME_DRIVER_SIZE];	/* "nvme", "vfio-pci", ...; "" when none */
 	char group[16];		/* number of its IOMMU group; "" when none */
-	bool iommu;		/* an IOMMU is behind it: VFIO's stand-in group does not count */
 	char vfio_dev[32];	/* its VFIO node, "noiommu-vfio0" or "vfio0"; "" when none */
-	bool cdev;		/* /dev/vfio/devices/ has that node */
-	bool container;		/* /dev/vfio/ has its group's node: the way without iommufd */
 	char uio[16];		/* its UIO node, "uio0", for other userspace drivers; "" when none */
 	char model[64];		/* "" unless the kernel's driver has it */
-	uint64_t size;		/* bytes, all namespaces; 0 unless the kernel's driver has it */
 };
 
-/* All of that about one PCI device, NVMe or not. -EINVAL no such address; -ENODEV no such device. */
+/*
+ * All of that for one PCI device, NVMe or not. -EINVAL not an address, or @info->size is too small;
+ * -ENODEV no such device.
+ */
 int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err);
 
-/* All NVMe controllers, ascending. *list is the caller's, free() it; NULL when *count is 0. */
-int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err);
+/*
+ * All NVMe controllers, ascending. @size is sizeof(**list). *list is the caller's, free() it; NULL
+ * when *count is 0.
+ */
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size,
+		   struct nnvme_err *err);
 
 /*
  * Whether nnvme_ctrl_open() can have it in that mode, as far as that shows without opening

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "err.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,26 +23,28 @@ enum nnvme_have {
 };
 
 struct nnvme_probe {
-	char release[65];		/* the kernel's, as uname -r says it */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_probe) */
 	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
 	enum nnvme_have iommu;		/* the kernel drives one */
-	enum nnvme_have container;	/* VFIO's way to IOMMUs without iommufd; CONFIG_VFIO_CONTAINER */
+	enum nnvme_have container;	/* VFIO containers, for IOMMUs without iommufd; CONFIG_VFIO_CONTAINER */
 	enum nnvme_have vfio_pci;	/* the driver vfio-pci is there */
 	enum nnvme_have vfio_cdev;	/* VFIO device nodes; CONFIG_VFIO_DEVICE_CDEV */
-	enum nnvme_have noiommu_mode;	/* there is a switch for it; CONFIG_VFIO_NOIOMMU */
+	enum nnvme_have noiommu_mode;	/* VFIO has noiommu mode; CONFIG_VFIO_NOIOMMU */
 	enum nnvme_have noiommu_on;	/* and it is on now */
 	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
 	enum nnvme_have get_pa;		/* iommufd tells physical addresses */
-	enum nnvme_have phys_addr;	/* and those are what devices take, so far as one can see */
+	enum nnvme_have phys_addr;	/* devices take physical addresses, as far as can be seen */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
-	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
-	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */
-	enum nnvme_have tainted;	/* a device was bound in noiommu mode since boot, or the like */
-	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" where there is no such thing */
+	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: to reserve huge pages and to bind */
+	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock does not limit it */
+	enum nnvme_have tainted;	/* TAINT_USER: a device was bound in noiommu mode since boot, or the like */
+	char release[65];		/* the kernel's, as in uname -r */
+	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" on other architectures */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 
-void nnvme_probe(struct nnvme_probe *probe);
+/* -EINVAL: @probe->size is too small. */
+int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# noiommu-nvme in a real kernel: list, bind, unbind, probe, and what they must refuse; then the library's way
+# noiommu-nvme in a real kernel: list, bind, unbind, doctor, and what they must refuse; then the library's way
 # to a device that it has bound.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
@@ -19,12 +19,12 @@ status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *-  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *DMA[-FQ]*  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: says nothing of other devices' [ "$(noiommu-nvme list | wc -l)" = 5 ]
-check 'probe: device nodes without an IOMMU' sh -c 'noiommu-nvme probe | grep -q "^noiommu-cdev  *yes"'
-check 'probe: physical addresses' sh -c 'noiommu-nvme probe | grep -q "^get-pa  *yes"'
-check 'probe: devices take them' sh -c 'noiommu-nvme probe | grep -q "^phys-addr  *yes"'
-check 'probe: the switch is off' sh -c 'noiommu-nvme probe | grep -q "^noiommu-on  *no"'
-check 'probe: a capability that is missing' sh -c \
-	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme probe" | grep -q "^CAP_SYS_RAWIO  *no"'
+check 'doctor: device nodes without an IOMMU' sh -c 'noiommu-nvme doctor | grep -q "^ok  *noiommu-cdev "'
+check 'doctor: physical addresses' sh -c 'noiommu-nvme doctor | grep -q "^ok  *get-pa "'
+check 'doctor: devices take them' sh -c 'noiommu-nvme doctor | grep -q "^ok  *phys-addr "'
+check 'doctor: the switch is off' sh -c 'noiommu-nvme doctor | grep -q "^note  *noiommu .*off"'
+check 'doctor: a capability that is missing' sh -c \
+	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme doctor" | grep -q "^missing  *CAP_SYS_RAWIO"'
 check '--help' sh -c 'noiommu-nvme --help | grep -q unsafe-noiommu'
 check '--version' sh -c 'noiommu-nvme --version | grep -q "^noiommu-nvme [0-9]"'
 check 'usage errors have their own status' status 2 noiommu-nvme frob
@@ -112,7 +112,7 @@ refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b
 mv "/dev/away" "/dev/$d"
 mkdir -p /run/noiommu-nvme
 echo gibberish >"/run/noiommu-nvme/$n"
-refuses 'bind: a damaged note, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
+refuses 'bind: a damaged state file, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
 rm "/run/noiommu-nvme/$n"
 check 'after all that nvme has it still' is "$n" nvme
 check 'and the switch is still off' grep -q N $switch
@@ -157,7 +157,7 @@ check 'nvme has it back' is "$n" nvme
 check 'unbind again' noiommu-nvme unbind "$n"
 check 'unbind behind an IOMMU' noiommu-nvme unbind "$i"
 check 'nvme has that back, too' is "$i" nvme
-check 'no note is left' [ -z "$(ls /run/noiommu-nvme)" ]
+check 'no state file is left' [ -z "$(ls /run/noiommu-nvme)" ]
 check 'no driver_override is left' grep -q null "/sys/bus/pci/devices/$n/driver_override"
 check 'its disk works' dd if="/dev/$(disk "$n")" of=/dev/null bs=4k count=1
 

@@ -5,7 +5,7 @@
 . /tests/lib.sh
 i=$NVME_IOMMU
 # shellcheck disable=SC2034 # for who reads this file
-note=/run/noiommu-nvme/group-$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
+state=/run/noiommu-nvme/group-$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
 
 type_is() { [ "$(cat "/sys/bus/pci/devices/$1/iommu_group/type")" = "$2" ]; }
 driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }

@@ -238,7 +238,7 @@ static void no_get_pa(void **state)
 
 	fake.fail_ioctl = NNVME_IOMMU_IOAS_NOIOMMU_GET_PA;
 	fake.fail_errno = ENOTTY;
-	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "kernel/patches/6.12");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "kernel/module/patches/6.12");
 	fake.fail_errno = EPERM;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EPERM, "CAP_SYS_RAWIO");
 	fake.fail_errno = EOPNOTSUPP;

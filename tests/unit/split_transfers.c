@@ -67,7 +67,7 @@ static void any_length_fits_any_depth(void **state)
 		assert_int_equal(rig_read(&r, buf + 512, 7, 8192), 0);	/* 4 MiB, 512 pieces */
 		compare(buf + 512, 7 * 512, 4 * MIB);
 		assert_int_equal(rig_commands(&r), 512);
-		assert_int_equal(nnvme_room(r.qp), depths[i]);
+		assert_int_equal(nnvme_sq_space_left(r.qp), depths[i]);
 		rig_down(&r);
 	}
 }
@@ -133,7 +133,7 @@ static void a_failed_piece_fails_the_whole(void **state)
 	model_inject(r.m, &fail);
 	assert_int_equal(rig_read(&r, buf, 0, 16 * 40), 0x281);
 	assert_true(rig_commands(&r) < 20);	/* the rest is not even tried */
-	assert_int_equal(nnvme_room(r.qp), 4);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 4);
 
 	/* another failure of another piece comes later */
 	model_inject_clear(r.m);

@@ -16,8 +16,8 @@
 #include "kernel/sys.h"
 #include "kernel_fake.h"
 
-#define BDF_NOTE "/run/noiommu-nvme/" FAKE_IOMMU
-#define GROUP_NOTE "/run/noiommu-nvme/group-5"
+#define BDF_STATE "/run/noiommu-nvme/" FAKE_IOMMU
+#define GROUP_STATE "/run/noiommu-nvme/group-5"
 #define TYPE "/sys/kernel/iommu_groups/5/type"
 #define OVERRIDE "/sys/bus/pci/devices/" FAKE_IOMMU "/driver_override"
 
@@ -49,7 +49,7 @@ static void given_to_another_driver(void **state)
 	by_hand("uio_pci_generic", "uio_pci_generic\n");
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
 	assert_is("uio_pci_generic", "uio_pci_generic\n");
-	assert_string_equal(fake_text(BDF_NOTE), "");
+	assert_string_equal(fake_text(BDF_STATE), "");
 }
 
 /* The same, but the driver is the one that it had. */
@@ -67,7 +67,7 @@ static void left_without_a_driver(void **state)
 	by_hand("", "pci-stub\n");
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
 	assert_is("", "pci-stub\n");
-	assert_string_equal(fake_text(BDF_NOTE), "");
+	assert_string_equal(fake_text(BDF_STATE), "");
 }
 
 /* It still has VFIO's driver: that goes, the newer override stays. */
@@ -118,44 +118,44 @@ static void detached_stays_so(void **state)
 	assert_is("nvme", "(null)\n");
 }
 
-/* A refusal leaves the note of an earlier run that was killed. */
-static void refusal_keeps_the_note(void **state)
+/* A refusal leaves the state file of an earlier run that was killed. */
+static void refusal_keeps_the_state_file(void **state)
 {
-	static const char note[] = "nvme\nmine\nvfio-pci\n";
+	static const char text[] = "nvme\nmine\nvfio-pci\n";
 	struct nnvme_err err;
 
-	fake_file(note, BDF_NOTE);
+	fake_file(text, BDF_STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	fake.fail_open = "/dev/nvme1n1";
 	fake.open_errno = EBUSY;
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBUSY, &err, "/dev/nvme1n1");
-	assert_string_equal(fake_text(BDF_NOTE), note);
+	assert_string_equal(fake_text(BDF_STATE), text);
 	fake.open_before = 1;	/* somebody came after the question */
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
 			"/dev/nvme1n1");
 	fake.fail_open = NULL;
 	assert_is("nvme", "mine");
-	assert_string_equal(fake_text(BDF_NOTE), "");
-	fake_file(note, BDF_NOTE);
+	assert_string_equal(fake_text(BDF_STATE), "");
+	fake_file(text, BDF_STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
 	assert_is("nvme", "mine");
 }
 
 /* So does a noiommu mode that can't be turned on. */
-static void mode_keeps_the_note(void **state)
+static void mode_keeps_the_state_file(void **state)
 {
-	static const char note[] = "nvme\nmine\nvfio-pci\n";
+	static const char text[] = "nvme\nmine\nvfio-pci\n";
 	struct nnvme_err err;
 
-	fake_file(note, "/run/noiommu-nvme/" FAKE_NOIOMMU);
+	fake_file(text, "/run/noiommu-nvme/" FAKE_NOIOMMU);
 	fake_file("vfio-pci\n", "/sys/bus/pci/devices/" FAKE_NOIOMMU "/driver_override");
 	fake.fail_open = "/enable_unsafe_noiommu_mode";
 	fake.open_errno = EACCES;
 	fake.open_before = 1;	/* it is read before */
 	fake_assert_err(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, &err), -EPERM, &err,
 			"turn noiommu mode on");
-	assert_string_equal(fake_text("/run/noiommu-nvme/" FAKE_NOIOMMU), note);
+	assert_string_equal(fake_text("/run/noiommu-nvme/" FAKE_NOIOMMU), text);
 }
 
 static void damaged(void **state)
@@ -167,12 +167,12 @@ static void damaged(void **state)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		fake_rebuild();
-		fake_file(texts[i], BDF_NOTE);
+		fake_file(texts[i], BDF_STATE);
 		if (!strcmp(texts[i], "\n\n\n"))	/* that counts as none */
 			continue;
-		fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBADMSG, &err, "rm " BDF_NOTE);
+		fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBADMSG, &err, "rm " BDF_STATE);
 		fake_bind_vfio(FAKE_IOMMU);
-		fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " BDF_NOTE);
+		fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " BDF_STATE);
 		assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
 		assert_int_equal(fake.fds, 0);
 	}
@@ -198,41 +198,41 @@ static void type_by_hand(void **state)
 {
 	struct nnvme_err err;
 
-	fake_file("DMA identity 4711\n", GROUP_NOTE);	/* it was DMA, was made identity, */
+	fake_file("DMA identity 4711\n", GROUP_STATE);	/* it was DMA, was made identity, */
 	fake_file("DMA-FQ\n", TYPE);			/* and is something else now */
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 1);
 	assert_string_equal(fake_text(TYPE), "DMA-FQ\n");
-	assert_string_equal(fake_text(GROUP_NOTE), "");
+	assert_string_equal(fake_text(GROUP_STATE), "");
 	assert_int_equal(fake.type_writes, 0);
-	fake_file("identity auto 4711\n", GROUP_NOTE);	/* not known what that gave */
+	fake_file("identity auto 4711\n", GROUP_STATE);	/* not known what that gave */
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 1);
 	assert_string_equal(fake_text(TYPE), "identity\n");
 }
 
 static void changed_while_held(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, NULL), 0);
 	fake_file("DMA\n", TYPE);
 	assert_int_equal(nnvme_iommu_group_release(&hold, NULL), 0);
 	assert_string_equal(fake_text(TYPE), "DMA\n");
-	assert_string_equal(fake_text(GROUP_NOTE), "");
+	assert_string_equal(fake_text(GROUP_STATE), "");
 }
 
 static void damaged_group(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
 	struct nnvme_err err;
 
-	fake_file("gibberish\n", GROUP_NOTE);
+	fake_file("gibberish\n", GROUP_STATE);
 	/* What can be said of the group is said all the same. */
 	assert_int_equal(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), 0);
 	assert_true(g.unfinished);
 	nnvme_iommu_group_free(&g);
-	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " GROUP_NOTE);
+	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " GROUP_STATE);
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err,
-			"rm " GROUP_NOTE);
+			"rm " GROUP_STATE);
 	assert_string_equal(fake_text(TYPE), "DMA-FQ\n");
 }
 
@@ -296,7 +296,7 @@ static void binds_exclude_each_other(void **state)
 	assert_string_equal(fake_text(OVERRIDE), "(null)\n");
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
 			"another program (process");
-	assert_string_equal(fake_text(GROUP_NOTE), "");
+	assert_string_equal(fake_text(GROUP_STATE), "");
 	nnvme_sys_close(&fd);
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
 	assert_int_equal(nnvme_lock_file(FAKE_IOMMU, 0, &fd, &holder), 0);
@@ -315,12 +315,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(given_to_another_driver), TEST(override_by_hand), TEST(left_without_a_driver),
 		TEST(newer_override), TEST(another_bind_by_hand), TEST(domain_leaves_it_alone),
-		TEST(detached_stays_so), TEST(refusal_keeps_the_note), TEST(mode_keeps_the_note), TEST(damaged),
+		TEST(detached_stays_so), TEST(refusal_keeps_the_state_file), TEST(mode_keeps_the_state_file), TEST(damaged),
 		TEST(long_override),
 		TEST(type_by_hand), TEST(changed_while_held), TEST(damaged_group),
 		TEST(type_locked_by_anybody), TEST(locks_are_roots), TEST(names_who_has_the_lock),
 		TEST(binds_exclude_each_other),
 	};
 
-	return cmocka_run_group_tests_name("kernel_notes", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kernel_state_files", tests, NULL, NULL);
 }

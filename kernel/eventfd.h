@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_EVENT_H
-#define NNVME_KERNEL_EVENT_H
+#ifndef NNVME_KERNEL_EVENTFD_H
+#define NNVME_KERNEL_EVENTFD_H
 
 /*
- * An event: an eventfd that an interrupt adds 1 to, and that a thread can sleep on. It counts, so an
+ * Eventfds that an interrupt adds 1 to, and that a thread can sleep on. They count, so an
  * interrupt that comes before the sleep ends it at once.
  *
  * Private to the library; not installed.
@@ -12,18 +12,18 @@
 #include "noiommu_nvme/err.h"
 
 /* A file descriptor, close-on-exec, never blocking; close it with nnvme_sys_close(). Or -errno. */
-int nnvme_event_open(struct nnvme_err *err);
+int nnvme_eventfd_open(struct nnvme_err *err);
 
 /* Add 1, as an interrupt does. */
-void nnvme_event_raise(int fd);
+void nnvme_eventfd_raise(int fd);
 
 /* Forget the interrupts so far. */
-void nnvme_event_clear(int fd);
+void nnvme_eventfd_clear(int fd);
 
 /*
  * Sleep until an interrupt comes, or has come (1), for at most @ms milliseconds (0). -EINTR: a signal.
  * Clears nothing.
  */
-int nnvme_event_wait(int fd, unsigned ms);
+int nnvme_eventfd_wait(int fd, unsigned ms);
 
 #endif

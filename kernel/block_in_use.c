@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/block_users.h"
+#include "kernel/block_in_use.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci_private.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
 #define NVMET "/sys/kernel/config/nvmet/subsystems"
@@ -30,7 +30,7 @@ static const struct nnvme_node *node_of_number(const struct nnvme_nodes *nodes, 
 
 /* 1 when @name is a loop device over one of the nodes. */
 static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
-			struct nnvme_block_user *user)
+			struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
 	struct loop_info64 info;
@@ -49,27 +49,27 @@ static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
 	node = rc ? nnvme_nodes_find_path(nodes, path) : node_of_number(nodes, info.lo_rdevice);
 	if (!node)
 		return 0;
-	snprintf(user->loop, sizeof(user->loop), "%s", name);
-	strcpy(user->node, node->name);
-	snprintf(user->what, sizeof(user->what), "/dev/%s lies on %s; losetup -d /dev/%s takes that down",
-		 user->loop, node->name, user->loop);
+	snprintf(use->loop, sizeof(use->loop), "%s", name);
+	strcpy(use->node, node->name);
+	snprintf(use->what, sizeof(use->what), "/dev/%s lies on %s; losetup -d /dev/%s takes that down",
+		 use->loop, node->name, use->loop);
 	return 1;
 }
 
-static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, NNVME_BLOCKS), rc = n < 0 && !is_nothing(n) ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++)
 		if (!strncmp(names[i]->d_name, "loop", 4))
-			rc = look_at_loop(nodes, names[i]->d_name, user);
+			rc = look_at_loop(nodes, names[i]->d_name, use);
 	nnvme_sys_list_free(names, n);
 	return rc;
 }
 
 /* A namespace of nvmet's, or a whole controller that it passes through: device_path and enable. */
-static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_user *user)
+static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
 	char path[512], enabled[8];
@@ -82,43 +82,43 @@ static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struc
 	node = rc && enabled[0] == '1' ? nnvme_nodes_find_path(nodes, path) : NULL;
 	if (!node)
 		return 0;
-	strcpy(user->node, node->name);
-	snprintf(user->what, sizeof(user->what), "nvmet offers %s; echo 0 > %.200s/enable takes that down",
+	strcpy(use->node, node->name);
+	snprintf(use->what, sizeof(use->what), "nvmet offers %s; echo 0 > %.200s/enable takes that down",
 		 node->name, dir);
 	return 1;
 }
 
 static int look_at_subsystem(const struct nnvme_nodes *nodes, const char *subsystem,
-			     struct nnvme_block_user *user)
+			     struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	char dir[400];
 	int n, rc;
 
 	snprintf(dir, sizeof(dir), NVMET "/%s/passthru", subsystem);
-	rc = look_at_nvmet(nodes, dir, user);
+	rc = look_at_nvmet(nodes, dir, use);
 	if (rc)
 		return rc;
 	n = nnvme_sys_list(&names, NVMET "/%s/namespaces", subsystem);
 	for (int i = 0; i < n && !rc; i++) {
 		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s", subsystem, names[i]->d_name);
-		rc = look_at_nvmet(nodes, dir, user);
+		rc = look_at_nvmet(nodes, dir, use);
 	}
 	nnvme_sys_list_free(names, n);
 	return n < 0 && !is_nothing(n) ? n : rc;
 }
 
-static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, NVMET), rc = n < 0 && !is_nothing(n) ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++)
-		rc = look_at_subsystem(nodes, names[i]->d_name, user);
+		rc = look_at_subsystem(nodes, names[i]->d_name, use);
 	nnvme_sys_list_free(names, n);
 	if (n != -ENOENT || !nnvme_sys_exists("/sys/module/nvmet"))
 		return rc;
-	snprintf(user->what, sizeof(user->what), "the NVMe target may offer it, and configfs, which tells, "
+	snprintf(use->what, sizeof(use->what), "the NVMe target may offer it, and configfs, which tells, "
 		 "is not mounted; mount -t configfs configfs /sys/kernel/config");
 	return 1;
 }
@@ -139,7 +139,7 @@ static const struct nnvme_node *node_of_backstore(const struct nnvme_nodes *node
 }
 
 static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, const char *name,
-			     struct nnvme_block_user *user)
+			     struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
 	char info[1024];
@@ -150,42 +150,42 @@ static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, c
 	node = node_of_backstore(nodes, info);
 	if (!node)
 		return 0;
-	strcpy(user->node, node->name);
-	snprintf(user->what, sizeof(user->what), "the SCSI target's backstore %.40s/%.100s has %s open; "
+	strcpy(use->node, node->name);
+	snprintf(use->what, sizeof(use->what), "the SCSI target's backstore %.40s/%.100s has %s open; "
 		 "delete that first (targetcli)", hba, name, node->name);
 	return 1;
 }
 
-static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba, struct nnvme_block_user *user)
+static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba, struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, LIO "/%s", hba), rc = 0;
 
 	for (int i = 0; i < n && !rc; i++)
-		rc = look_at_backstore(nodes, hba, names[i]->d_name, user);
+		rc = look_at_backstore(nodes, hba, names[i]->d_name, use);
 	nnvme_sys_list_free(names, n);
 	return n < 0 && !is_nothing(n) ? n : rc;
 }
 
-static int look_at_hbas(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+static int look_at_hbas(const struct nnvme_nodes *nodes, struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, LIO), rc = n < 0 && !is_nothing(n) ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++)
 		if (!strncmp(names[i]->d_name, "fileio_", 7) || !strncmp(names[i]->d_name, "iblock_", 7))
-			rc = look_at_hba(nodes, names[i]->d_name, user);
+			rc = look_at_hba(nodes, names[i]->d_name, use);
 	nnvme_sys_list_free(names, n);
 	return rc;
 }
 
-int nnvme_block_user_find(const struct nnvme_nodes *nodes, struct nnvme_block_user *user)
+int nnvme_block_in_use(const struct nnvme_nodes *nodes, struct nnvme_block_use *use)
 {
 	int rc;
 
-	memset(user, 0, sizeof(*user));
-	rc = look_at_loops(nodes, user);
+	memset(use, 0, sizeof(*use));
+	rc = look_at_loops(nodes, use);
 	if (!rc)
-		rc = look_at_nvmets(nodes, user);
-	return rc ? rc : look_at_hbas(nodes, user);
+		rc = look_at_nvmets(nodes, use);
+	return rc ? rc : look_at_hbas(nodes, use);
 }

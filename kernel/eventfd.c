@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 
 #include <errno.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "kernel/sys.h"
 
-int nnvme_event_open(struct nnvme_err *err)
+int nnvme_eventfd_open(struct nnvme_err *err)
 {
 	int fd = nnvme_sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
@@ -17,12 +17,12 @@ int nnvme_event_open(struct nnvme_err *err)
 			  errno == EMFILE ? " (raise ulimit -n)" : "");
 }
 
-void nnvme_event_raise(int fd)
+void nnvme_eventfd_raise(int fd)
 {
 	(void)!eventfd_write(fd, 1);	/* fails only where it is readable already */
 }
 
-void nnvme_event_clear(int fd)
+void nnvme_eventfd_clear(int fd)
 {
 	uint64_t count;
 
@@ -30,7 +30,7 @@ void nnvme_event_clear(int fd)
 	(void)!nnvme_sys.read(fd, &count, sizeof(count));
 }
 
-int nnvme_event_wait(int fd, unsigned ms)
+int nnvme_eventfd_wait(int fd, unsigned ms)
 {
 	struct timespec timeout = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 	struct pollfd poll = { .fd = fd, .events = POLLIN };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_KERNEL_BLOCK_USERS_H
-#define NNVME_KERNEL_BLOCK_USERS_H
+#ifndef NNVME_KERNEL_BLOCK_IN_USE_H
+#define NNVME_KERNEL_BLOCK_IN_USE_H
 
 /*
  * What the kernel itself does with a disk without claiming it: loop devices and storage targets
@@ -9,14 +9,14 @@
 
 #include "kernel/openers.h"
 
-/* A user: a loop device, by its name, or words that say what it is and what takes it down. */
-struct nnvme_block_user {
+/* A use of a node: a loop device, by its name, or a text with what it is and how to end it. */
+struct nnvme_block_use {
 	char loop[32];		/* "" when it isn't one */
 	char node[64];		/* which of the nodes it uses */
 	char what[320];
 };
 
-/* 1 and a user of one of @nodes, 0 when there is none, or -errno when that can't be told. */
-int nnvme_block_user_find(const struct nnvme_nodes *nodes, struct nnvme_block_user *user);
+/* 1 and a use of one of @nodes, 0 when there is none, or -errno when that can't be told. */
+int nnvme_block_in_use(const struct nnvme_nodes *nodes, struct nnvme_block_use *use);
 
 #endif

@@ -20,22 +20,17 @@ static bool misplaced(const struct nnvme_vfio *d, uint64_t iova, size_t len)
 			 !nnvme_iova_within(d->iova_ranges, d->nr_iova_ranges, iova, len));
 }
 
-static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
-	       struct nnvme_err *err)
+static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struct nnvme_err *err)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 	uint64_t at;
-	int rc = nnvme_vfio_check_pages(d, va, len, err);
+	int rc = nnvme_ioas_map(d->iommufd, d->ioas, va, len, &at);
 
 	if (rc)
-		return rc;
-	rc = nnvme_ioas_map(d->iommufd, d->ioas, va, len, &at);
-	if (rc)
-		return nnvme_vfio_map_failed(dev->name, rc, va, len, err);
+		return nnvme_vfio_map_failed(d->dev.name, rc, va, len, err);
 	if (misplaced(d, at, len)) {
 		nnvme_ioas_unmap(d->iommufd, d->ioas, at, len);
 		return nnvme_fail(err, -EIO, "the kernel mapped memory for %s at IOVA 0x%llx, %s",
-				  dev->name, (unsigned long long)at,
+				  d->dev.name, (unsigned long long)at,
 				  at ? "which its IOMMU can't map" :
 				       "which can't be told from no mapping");
 	}
@@ -43,65 +38,41 @@ static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
 	return 0;
 }
 
-static int unmap(struct nnvme_device *dev, uint64_t iova, size_t len)
+static int unmap(struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
-
 	return nnvme_ioas_unmap(d->iommufd, d->ioas, iova, len);
 }
 
-static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_bus_t *bus,
+static int bus_addr(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_t *bus,
 		    struct nnvme_err *err)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 	uint64_t run = *len, phys;
 	int rc;
 
-	/* Never ask for 0 bytes: the kernel takes that for "no limit" or for an error, by version. */
-	if (!*len)
-		return nnvme_fail(err, -EINVAL, "a bus address of 0 bytes was asked for");
-	if (dev->mode == NNVME_MODE_IOMMU) {
+	if (d->dev.mode == NNVME_MODE_IOMMU) {
 		bus->v = iova;
 		return 0;
 	}
+	/* Never for 0 bytes: the kernel takes that for "no limit" or for an error, by version. */
 	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, iova, &run, &phys);
 	if (rc)
-		return nnvme_vfio_get_pa_failed(dev->name, rc, iova, err);
+		return nnvme_vfio_get_pa_failed(d->dev.name, rc, iova, err);
 	if (run > *len)
 		run = *len;
 	if (!run || !phys || (phys ^ iova) % 4096 || phys + run < phys)
 		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s makes no "
 				  "sense: 0x%llx bytes at physical address 0x%llx",
-				  (unsigned long long)iova, dev->name, (unsigned long long)run,
+				  (unsigned long long)iova, d->dev.name, (unsigned long long)run,
 				  (unsigned long long)phys);
 	*len = run;
 	bus->v = phys;
 	return 0;
 }
 
-static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
+static int coherency_enforced(struct nnvme_vfio *d)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
-
-	if (dev->mode == NNVME_MODE_NOIOMMU)
-		*r = (struct nnvme_dma_limits){ .alignment = d->alignment };
-	else
-		nnvme_vfio_dma_limits(d, nnvme_ioas_coherency_enforced(d->iommufd, d->ioas), r);
-	return 0;
+	return nnvme_ioas_coherency_enforced(d->iommufd, d->ioas);
 }
-
-const struct nnvme_device_ops nnvme_iommufd_way_ops = {
-	.map = map,
-	.unmap = unmap,
-	.bus_addr = bus_addr,
-	.dma_limits = dma_limits,
-	.bus_master = nnvme_vfio_bus_master,
-	.reset = nnvme_vfio_reset_op,
-	.vectors = nnvme_vfio_vectors,
-	.interrupts_on = nnvme_vfio_interrupts_on,
-	.interrupts_off = nnvme_vfio_interrupts_off,
-	.close = nnvme_vfio_close,
-};
 
 /* The two descriptors, tied to each other. */
 static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
@@ -157,12 +128,11 @@ static int make_address_space(struct nnvme_vfio *d, struct nnvme_err *err)
 	return rc == -ENOENT || !rc ? 0 : nnvme_vfio_get_pa_failed(d->dev.name, rc, 4096, err);
 }
 
-int nnvme_iommufd_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
-			   struct nnvme_err *err)
+static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
+		       struct nnvme_err *err)
 {
 	int rc = open_nodes(d, info, err);
 
-	d->unsafe_interrupts = nnvme_vfio_unsafe_interrupts("iommufd");
 	return rc ? rc : make_address_space(d, err);
 }
 
@@ -170,7 +140,7 @@ int nnvme_iommufd_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *in
  * Detaching and destroying what closing would take down anyway, because a forked child that
  * inherited the descriptors would keep it.
  */
-void nnvme_iommufd_way_close(struct nnvme_vfio *d)
+static void close_device(struct nnvme_vfio *d)
 {
 	if (d->attached)
 		nnvme_vfio_detach(d->fd);
@@ -179,3 +149,13 @@ void nnvme_iommufd_way_close(struct nnvme_vfio *d)
 	nnvme_sys_close(&d->fd);
 	nnvme_sys_close(&d->iommufd);
 }
+
+const struct nnvme_vfio_backend nnvme_backend_iommufd = {
+	.open = open_device,
+	.close = close_device,
+	.map = map,
+	.unmap = unmap,
+	.bus_addr = bus_addr,
+	.coherency_enforced = coherency_enforced,
+	.module = "iommufd",
+};

@@ -11,86 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/block_users.h"
+#include "kernel/block_in_use.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
+#include "kernel/pci_nodes.h"
 #include "kernel/pci_private.h"
 #include "kernel/sys.h"
 
 /* The first PID namespace's number (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
 #define WHOLE_MACHINE "pid:[4026531836]"
 
-/* The disk for one entry of the controller's directory; false when it is something else. */
-static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
-{
-	unsigned subsystem, controller, namespace;
-	int n = 0;
-
-	if (strlen(entry) >= NNVME_BLOCK_NAME)
-		return false;
-	if (sscanf(entry, "nvme%un%u%n", &controller, &namespace, &n) == 2 && !entry[n]) {
-		strcpy(name, entry);
-		return true;
-	}
-	/* One path of a multipath namespace: the disk that people use is the subsystem's. */
-	n = 0;
-	if (sscanf(entry, "nvme%uc%un%u%n", &subsystem, &controller, &namespace, &n) == 3 &&
-	    !entry[n]) {
-		snprintf(name, NNVME_BLOCK_NAME, "nvme%un%u", subsystem, namespace);
-		return nnvme_sys_exists(NNVME_BLOCKS "/%s", name);
-	}
-	return false;
-}
-
-/* Add the disks of one nvmeX to the list. */
-static int add_disks(const char *bdf, const char *ctrl, char (**names)[NNVME_BLOCK_NAME], int *count)
-{
-	struct dirent **entries;
-	int n = nnvme_sys_list(&entries, NNVME_PCI_DEVICES "/%s/nvme/%s", bdf, ctrl), rc = 0;
-
-	for (int i = 0; i < n && !rc; i++) {
-		char name[NNVME_BLOCK_NAME], (*more)[NNVME_BLOCK_NAME];
-
-		if (!disk_name(entries[i]->d_name, name))
-			continue;
-		more = realloc(*names, (size_t)(*count + 1) * sizeof(**names));
-		if (!more) {
-			rc = -ENOMEM;
-			break;
-		}
-		*names = more;
-		memcpy(more[(*count)++], name, sizeof(name));
-	}
-	nnvme_sys_list_free(entries, n);
-	return n < 0 ? n : rc;
-}
-
-int nnvme_pci_disks(const char *bdf, char (**names)[NNVME_BLOCK_NAME])
-{
-	struct dirent **ctrls;
-	int n = nnvme_sys_list(&ctrls, NNVME_PCI_DEVICES "/%s/nvme", bdf), rc = 0, count = 0;
-
-	*names = NULL;
-	for (int i = 0; i < n && !rc; i++)
-		rc = add_disks(bdf, ctrls[i]->d_name, names, &count);
-	nnvme_sys_list_free(ctrls, n);
-	if (n < 0 && n != -ENOENT)	/* not there: the nvme driver doesn't have it */
-		rc = n;
-	if (!rc)
-		return count;
-	free(*names);
-	*names = NULL;
-	return rc;
-}
-
-uint64_t nnvme_block_size(const char *name)
-{
-	char text[32];
-
-	if (nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/size", name) < 0)
-		return 0;
-	return strtoull(text, NULL, 10) * 512;	/* sysfs counts so whatever the block size */
-}
-
-/* What a search for users carries along. */
+/* The state of a search for uses. */
 struct search {
 	const char *bdf;
 	char *mounts, *swaps;	/* the files' texts */
@@ -254,20 +185,20 @@ static int check_disks(struct search *s)
 }
 
 /* What lies on one of the nodes without having claimed it, and where that is mounted in turn. */
-static int check_block_users(struct search *s, const struct nnvme_nodes *nodes)
+static int check_block_in_use(struct search *s, const struct nnvme_nodes *nodes)
 {
-	struct nnvme_block_user user;
-	int rc = nnvme_block_user_find(nodes, &user);
+	struct nnvme_block_use use;
+	int rc = nnvme_block_in_use(nodes, &use);
 
 	if (rc <= 0)
 		return rc;
 	rc = 0;
-	if (*user.loop) {
+	if (*use.loop) {
 		rc = s->mounts ? 0 : read_tables(s);
 		if (!rc)
-			rc = check_block(s, user.loop, user.node + strlen("/dev/"), 8);
+			rc = check_block(s, use.loop, use.node + strlen("/dev/"), 8);
 	}
-	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, user.what);
+	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, use.what);
 }
 
 /* Processes of other containers are not to be seen. */
@@ -357,7 +288,7 @@ static int claim_disks(const char *bdf, struct nnvme_pci_claim *claim, struct nn
 	return rc;
 }
 
-/* The users that have a name; @disks: also those that a claim keeps away. */
+/* The uses that have a name; @disks: also those that a claim keeps away. */
 static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct nnvme_err *err)
 {
 	struct search s = { .bdf = claim->nodes.bdf, .err = err };
@@ -366,7 +297,7 @@ static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct n
 	if (!rc && disks)
 		rc = check_disks(&s);
 	if (!rc)
-		rc = check_block_users(&s, &claim->nodes);
+		rc = check_block_in_use(&s, &claim->nodes);
 	free(s.mounts);
 	free(s.swaps);
 	return rc;
@@ -410,7 +341,7 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	*claim = (struct nnvme_pci_claim){ 0 };
 	if (rc)

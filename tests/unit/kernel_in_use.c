@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "noiommu_nvme/pci.h"
-#include "kernel/pci_private.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/sys.h"
 #include "kernel_fake.h"
 
@@ -523,5 +523,5 @@ int main(void)
 		TEST(each_call_fails_before_a_program),
 	};
 
-	return cmocka_run_group_tests_name("kernel_users", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kernel_in_use", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A device by its group, in a VFIO container with the IOMMU driver type1 (Linux,
- * Documentation/driver-api/vfio.rst): the way of kernels without iommufd, which is how Debian
+ * Documentation/driver-api/vfio.rst): for kernels without iommufd, which is how Debian
  * builds them. Only for devices behind an IOMMU. Here the IOVAs are ours to choose.
  */
 #include <errno.h>
@@ -26,67 +26,43 @@ static int choose_iova(struct nnvme_vfio *d, const void *va, size_t len, uint64_
 	return nnvme_iova_take(&d->iovas, len, d->alignment, iova);
 }
 
-static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
-	       struct nnvme_err *err)
+static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struct nnvme_err *err)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 	uint64_t at;
-	int rc = nnvme_vfio_check_pages(d, va, len, err);
+	int rc = choose_iova(d, va, len, &at);
 
 	if (rc)
-		return rc;
-	rc = choose_iova(d, va, len, &at);
-	if (rc)
-		return nnvme_fail(err, rc, "cannot map %zu bytes for %s: %s", len, dev->name,
+		return nnvme_fail(err, rc, "cannot map %zu bytes for %s: %s", len, d->dev.name,
 				  rc == -ENOSPC ? "what its IOMMU can map is used up" :
 						  "out of memory");
 	rc = nnvme_type1_map(d->container, va, len, at);
 	if (rc) {
 		nnvme_iova_give(&d->iovas, at, len);
-		return nnvme_vfio_map_failed(dev->name, rc, va, len, err);
+		return nnvme_vfio_map_failed(d->dev.name, rc, va, len, err);
 	}
 	*iova = at;
 	return 0;
 }
 
-static int unmap(struct nnvme_device *dev, uint64_t iova, size_t len)
+static int unmap(struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 	int rc = nnvme_type1_unmap(d->container, iova, len);
 
 	/* What may still be mapped is not for anybody else. */
 	return rc ? rc : nnvme_iova_give(&d->iovas, iova, len);
 }
 
-static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_bus_t *bus,
+static int bus_addr(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_t *bus,
 		    struct nnvme_err *err)
 {
-	if (!*len)
-		return nnvme_fail(err, -EINVAL, "a bus address of 0 bytes was asked for");
 	bus->v = iova;
 	return 0;
 }
 
-static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
+static int coherency_enforced(struct nnvme_vfio *d)
 {
-	struct nnvme_vfio *d = nnvme_to_vfio(dev);
-
-	nnvme_vfio_dma_limits(d, nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU), r);
-	return 0;
+	return nnvme_type1_has(d->container, VFIO_DMA_CC_IOMMU);
 }
-
-const struct nnvme_device_ops nnvme_container_way_ops = {
-	.map = map,
-	.unmap = unmap,
-	.bus_addr = bus_addr,
-	.dma_limits = dma_limits,
-	.bus_master = nnvme_vfio_bus_master,
-	.reset = nnvme_vfio_reset_op,
-	.vectors = nnvme_vfio_vectors,
-	.interrupts_on = nnvme_vfio_interrupts_on,
-	.interrupts_off = nnvme_vfio_interrupts_off,
-	.close = nnvme_vfio_close,
-};
 
 static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 		      struct nnvme_err *err)
@@ -120,12 +96,11 @@ static int join(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct 
 	return 0;
 }
 
-int nnvme_container_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
-			     struct nnvme_err *err)
+static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
+		       struct nnvme_err *err)
 {
 	int rc = open_nodes(d, info, err);
 
-	d->unsafe_interrupts = nnvme_vfio_unsafe_interrupts("vfio_iommu_type1");
 	rc = rc ? rc : join(d, info, err);
 	if (rc)
 		return rc;
@@ -141,7 +116,7 @@ int nnvme_container_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *
 }
 
 /* Leaving in order: a forked child that inherited the descriptors would keep the mappings. */
-void nnvme_container_way_close(struct nnvme_vfio *d)
+static void close_device(struct nnvme_vfio *d)
 {
 	nnvme_sys_close(&d->fd);
 	if (d->contained)
@@ -150,3 +125,13 @@ void nnvme_container_way_close(struct nnvme_vfio *d)
 	nnvme_sys_close(&d->container);
 	nnvme_iova_free(&d->iovas);
 }
+
+const struct nnvme_vfio_backend nnvme_backend_type1 = {
+	.open = open_device,
+	.close = close_device,
+	.map = map,
+	.unmap = unmap,
+	.bus_addr = bus_addr,
+	.coherency_enforced = coherency_enforced,
+	.module = "vfio_iommu_type1",
+};
