@@ -7,7 +7,6 @@
 n=$NVME_NOIOMMU i=$NVME_IOMMU a=$NVME_1 b=$NVME_2 small=$NVME_3
 unsafe=/sys/module/iommufd/parameters/allow_unsafe_interrupts
 unsafe_container=/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 sum() { md5sum <"/dev/$(disk "$1")"; }
 
 # verdict STATUS WORDS BDF: exits so, and its last line is that

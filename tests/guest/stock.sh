@@ -8,7 +8,6 @@
 n=$NVME_NOIOMMU i=$NVME_IOMMU
 I=$(echo "$i" | tr : .)
 driver() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")"; }
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 finding() { noiommu-nvme doctor "$i" | grep -q -e "$1"; }
 
 check 'there is no iommufd here' [ ! -e /dev/iommu ]
