@@ -16,13 +16,13 @@ static int status_of(enum nnvme_verdict verdict)
 static void print_dma_limits(const struct nnvme_dma_limits *limits)
 {
 	static const char *const coherency[] = {
-		"not enforced: what the device asks not to be snooped in the CPU's caches is not",
+		"not enforced: the device can bypass the CPU's caches (no-snoop)",
 		"enforced: the device can't bypass the CPU's caches",
 		"unknown",
 	};
 	static const char *const interrupts[] = {
-		"not isolated", "isolated: the device can raise its own only",
-		"unknown: the administrator has waived the check (allow_unsafe_interrupts)",
+		"not isolated", "isolated: the device can only raise its own",
+		"unknown: the check is switched off (allow_unsafe_interrupts)",
 	};
 
 	for (size_t i = 0; i < limits->nr_iova_ranges; i++)

@@ -14,8 +14,8 @@ struct row {
 };
 
 /*
- * Who makes the device's addresses: the kernel's own driver, a program in one of two modes, or one on
- * another userspace driver; of a driver that is none of these nobody can tell.
+ * Who uses the device: the kernel's own driver, a program in one of two modes, or another userspace
+ * driver; for any other driver, that is not known.
  */
 const char *cli_mode(const struct nnvme_pci_info *info)
 {
@@ -61,7 +61,7 @@ static void fill(struct row *row, const struct nnvme_pci_info *info)
 	for (int c = 0; c < COLUMNS; c++)
 		snprintf(row->cell[c], sizeof(row->cell[c]), "%s",
 			 cell[c] && *cell[c] ? cell[c] : "-");
-	if (!*info->model)	/* only the kernel's driver knows better */
+	if (!*info->model)	/* only the nvme driver knows it */
 		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
 	cli_size(info->capacity, size);

@@ -32,7 +32,7 @@ static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struc
 		return nnvme_fail(err, -EIO, "the kernel mapped memory for %s at IOVA 0x%llx, %s",
 				  d->dev.name, (unsigned long long)at,
 				  at ? "which its IOMMU can't map" :
-				       "which can't be told from no mapping");
+				       "which stands for not mapped");
 	}
 	*iova = at;
 	return 0;
@@ -60,8 +60,8 @@ static int bus_addr(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_
 	if (run > *len)
 		run = *len;
 	if (!run || !phys || (phys ^ iova) % 4096 || phys + run < phys)
-		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s makes no "
-				  "sense: 0x%llx bytes at physical address 0x%llx",
+		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s is not "
+				  "plausible: 0x%llx bytes at physical address 0x%llx",
 				  (unsigned long long)iova, d->dev.name, (unsigned long long)run,
 				  (unsigned long long)phys);
 	*len = run;
@@ -104,7 +104,7 @@ static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 		rc = -ENOSPC;
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s", d->dev.name,
+	return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s", d->dev.name,
 			  strerror(-rc));
 }
 

@@ -33,7 +33,7 @@ static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struc
 
 	if (rc)
 		return nnvme_fail(err, rc, "cannot map %zu bytes for %s: %s", len, d->dev.name,
-				  rc == -ENOSPC ? "what its IOMMU can map is used up" :
+				  rc == -ENOSPC ? "no IOVA range that is large enough is free" :
 						  "out of memory");
 	rc = nnvme_type1_map(d->container, va, len, at);
 	if (rc) {
@@ -91,7 +91,7 @@ static int join(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct 
 		return nnvme_vfio_join_failed(info, rc, err);
 	d->fd = nnvme_type1_device(d->group, info->bdf);
 	if (d->fd < 0)
-		return nnvme_fail(err, d->fd, "VFIO gives no device for %s of group %s: %s",
+		return nnvme_fail(err, d->fd, "VFIO does not open %s of group %s: %s",
 				  info->bdf, info->group, strerror(-d->fd));
 	return 0;
 }
@@ -107,7 +107,7 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	/* With the group in it: a container alone has no limits. */
 	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s%s",
+		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s%s",
 				  info->bdf, strerror(-rc),
 				  rc == -EOPNOTSUPP ? "; that needs Linux 5.4" : "");
 	d->iovas.iova_ranges = d->iova_ranges;

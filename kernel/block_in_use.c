@@ -38,7 +38,7 @@ static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
 	int fd, rc;
 
 	rc = nnvme_sys_read(path, sizeof(path), NNVME_BLOCKS "/%s/loop/backing_file", name);
-	if (rc <= 0)	/* it lies on nothing */
+	if (rc <= 0)	/* nothing backs it */
 		return is_nothing(rc) ? 0 : rc;
 	/* The number that the loop device knows is right whatever became of the path. */
 	fd = nnvme_sys_open(O_RDONLY, "/dev/%s", name);
@@ -51,7 +51,7 @@ static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
 		return 0;
 	snprintf(use->loop, sizeof(use->loop), "%s", name);
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "/dev/%s lies on %s; losetup -d /dev/%s takes that down",
+	snprintf(use->what, sizeof(use->what), "/dev/%s is backed by %s; run: losetup -d /dev/%s",
 		 use->loop, node->name, use->loop);
 	return 1;
 }
@@ -83,7 +83,7 @@ static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struc
 	if (!node)
 		return 0;
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "nvmet offers %s; echo 0 > %.200s/enable takes that down",
+	snprintf(use->what, sizeof(use->what), "nvmet exports %s; run: echo 0 > %.200s/enable",
 		 node->name, dir);
 	return 1;
 }
@@ -118,8 +118,8 @@ static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_us
 	nnvme_sys_list_free(names, n);
 	if (n != -ENOENT || !nnvme_sys_exists("/sys/module/nvmet"))
 		return rc;
-	snprintf(use->what, sizeof(use->what), "the NVMe target may offer it, and configfs, which tells, "
-		 "is not mounted; mount -t configfs configfs /sys/kernel/config");
+	snprintf(use->what, sizeof(use->what), "the NVMe target may export it, and configfs, which would show "
+		 "that, is not mounted; run: mount -t configfs configfs /sys/kernel/config");
 	return 1;
 }
 

@@ -203,10 +203,9 @@ static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, s
 				  group->number, group->bdf, strerror(-rc));
 	if (type == NNVME_DOMAIN_AUTO ? group->type != NNVME_DOMAIN_OTHER : group->type == type)
 		return 0;
-	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s was asked for the type %s, and the "
-			  "kernel gave it %s: its IOMMU driver falls back to that; the kernel's log may "
-			  "say why (dmesg)", group->number, group->bdf, nnvme_domain_name(type),
-			  group->type_text);
+	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s got the type %s instead of %s: its "
+			  "IOMMU driver falls back to that; the kernel's log may say why (dmesg)",
+			  group->number, group->bdf, group->type_text, nnvme_domain_name(type));
 }
 
 /* Whatever can be restored is. On failure the first error's text gets a second part. */
@@ -228,7 +227,7 @@ static void undo(struct change *c, enum nnvme_domain was)
 	if (!c->stuck || !first)
 		return;
 	strcpy(text, first->text);
-	nnvme_fail(first, first->code, "%.240s; and how it was before could not be restored (%.120s); "
+	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored (%.120s); "
 		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
 }
 
@@ -322,7 +321,7 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
 	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
-			  "wait for its end", group->number, group->bdf, by);
+			  "wait until that ends", group->number, group->bdf, by);
 }
 
 /* Read, lock, and read again what may have changed before the lock was ours. */
@@ -348,13 +347,13 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
 {
 	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read " NNVME_STATE_DIR "/group-%s of %s; "
+		return nnvme_fail(err, -EPERM, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s; "
 				  "run as root", group->number, group->bdf);
 	if (rc != -EBADMSG)
-		return nnvme_fail(err, rc, "cannot read " NNVME_STATE_DIR "/group-%s of %s: %s",
+		return nnvme_fail(err, rc, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s: %s",
 				  group->number, group->bdf, strerror(-rc));
-	return nnvme_fail(err, rc, "the file " NNVME_STATE_DIR "/group-%s, which says what type IOMMU group %s "
-			  "of %s had, is damaged; remove it (rm " NNVME_STATE_DIR "/group-%s) and set the type "
+	return nnvme_fail(err, rc, "the state file " NNVME_STATE_DIR "/group-%s, which records the former type of IOMMU group %s "
+			  "of %s, is damaged; remove it (rm " NNVME_STATE_DIR "/group-%s) and set the type "
 			  "that you want", group->number, group->number, group->bdf, group->number);
 }
 

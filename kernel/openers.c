@@ -336,7 +336,7 @@ static int refuse(const struct scan *s, struct nnvme_err *err)
 	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", pid);
 	if (!s->how)
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: an io_uring of process %d (%s) does "
-				  "not say which files it has; try again, or end that first", bdf, pid, comm);
+				  "not show its files; try again, or end that first", bdf, pid, comm);
 	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first", bdf, pid,
 			  comm, s->what, s->how);
 }

@@ -90,7 +90,7 @@ static int not_an_address(const char *text, struct nnvme_err *err)
 
 	find_node(text, bdf);
 	if (*bdf)
-		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; its controller is "
 				  "%s", text, bdf);
 	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
 			  "0000:41:00.0 or 0000.41.00.0 (noiommu-nvme list shows them)", text);
@@ -216,7 +216,7 @@ int nnvme_pci_read(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 	if (!rc)
 		rc = read_uio(info);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot read what sysfs says about %s: %s", info->bdf,
+		return nnvme_fail(err, rc, "cannot read the facts about %s in sysfs: %s", info->bdf,
 				  strerror(-rc));
 	read_nvme(info);
 	return 0;

@@ -78,7 +78,8 @@ static int did_not_take(const struct move *m, const char *now, struct nnvme_err 
 	if (*now)
 		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not let go of it; the "
 				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
-	return nnvme_fail(err, -ENODEV, "cannot %s %s: %.64s did not take it; the kernel's log says why (dmesg)",
+	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the kernel's "
+			  "log says why (dmesg)",
 			  m->verb, m->bdf, m->driver);
 }
 
@@ -152,8 +153,8 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
 		return denied(err, rc, "lock (" NNVME_LOCKS ") what is done to", bdf);
 	if (holder)
 		snprintf(by, sizeof(by), " (process %d)", holder);
-	return nnvme_fail(err, -EBUSY, "%s is being given to another driver by another program%s; wait for "
-			  "its end", bdf, by);
+	return nnvme_fail(err, -EBUSY, "the driver of %s is being changed by another program%s; wait until "
+			  "that ends", bdf, by);
 }
 
 /* Has VFIO got it? By vfio-pci as a rule, but some devices have a driver of VFIO's of their own. */
@@ -192,8 +193,8 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 		return 0;
 	}
 	return nnvme_fail(err, -EPERM, "%s has no IOMMU and noiommu mode is off: without an IOMMU "
-			  "nothing keeps the device from any of the machine's memory; to accept "
-			  "that risk run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
+			  "the device can access all of the machine's memory; to accept that risk "
+			  "run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
 			  info->bdf);
 }
 
@@ -206,7 +207,7 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 	if (rc || is_ready(&info, driver))
 		return rc;
 	if (!has_vfio(&info))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a driver of VFIO's; try "
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a VFIO driver; try "
 				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has neither "
@@ -254,9 +255,11 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 	*stuck = take_back(info->bdf, had, &second) != 0;
 	if (!*stuck)
 		return nnvme_fail(err, rc, "%s", first.text);
-	return nnvme_fail(err, rc, "%.230s; nor can it have its former driver (%.64s) back: %.150s; try: "
-			  "noiommu-nvme unbind %s", first.text, *had->driver ? had->driver : "none",
-			  second.text, info->bdf);
+	if (!*had->driver)
+		return nnvme_fail(err, rc, "%.230s; unbinding it again failed, too: %.150s; try: "
+				  "noiommu-nvme unbind %s", first.text, second.text, info->bdf);
+	return nnvme_fail(err, rc, "%.230s; returning it to the driver %.64s failed, too: %.150s; try: "
+			  "noiommu-nvme unbind %s", first.text, had->driver, second.text, info->bdf);
 }
 
 static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
@@ -267,11 +270,11 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 	    *driver == '.')
 		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
 	if (!strcmp(info->driver, driver) && !has_vfio(info))
-		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a driver of "
-				  "VFIO's; try --driver " VFIO, info->bdf, driver);
+		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a VFIO "
+				  "driver; try --driver " VFIO, info->bdf, driver);
 	if (!strcmp(driver, "nvme"))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a driver of VFIO's; that one "
-				  "has it back with: noiommu-nvme unbind %s", info->bdf, info->bdf);
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a VFIO driver; to return the "
+				  "device to it run: noiommu-nvme unbind %s", info->bdf, info->bdf);
 	rc = load_driver(driver);
 	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
 		return 0;
@@ -429,7 +432,7 @@ static int give_to_any(const struct nnvme_pci_info *info, const char *override, 
 	if (rc)
 		return denied(err, rc, "unbind", info->bdf);
 	read_driver(info->bdf, now);
-	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, and no driver took it then; the kernel's "
+	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, but no driver took it; the kernel's "
 				     "log says why (dmesg)", info->bdf);
 }
 

@@ -51,9 +51,9 @@ int nnvme_former_read(const char *bdf, struct nnvme_former *former, struct nnvme
 	    !take_line(&rest, former->mark[0], sizeof(former->mark[0])) ||
 	    (*rest && !take_line(&rest, former->mark[1], sizeof(former->mark[1]))) || *rest ||
 	    strchr(former->driver, '/'))
-		return nnvme_fail(err, -EBADMSG, "the file " NNVME_STATE_DIR "/%s, which says what driver the "
-				  "device had, is damaged; remove it (rm " NNVME_STATE_DIR "/%s) and say it again: "
-				  "the kernel then chooses its driver", bdf, bdf);
+		return nnvme_fail(err, -EBADMSG, "the state file " NNVME_STATE_DIR "/%s, which records the "
+				  "device's former driver, is damaged; remove it (rm " NNVME_STATE_DIR "/%s) and try "
+				  "again: the kernel then chooses the driver", bdf, bdf);
 	if (!strcmp(former->driver, "-"))
 		former->driver[0] = 0;
 	return 0;

@@ -108,7 +108,7 @@ static int check_holders(const struct search *s, const char *name, int depth)
 		rc = depth ? check_block(s, names[0]->d_name, name, depth - 1) : 0;
 		if (!rc)	/* held is enough, mounted or not */
 			rc = nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s is held by /dev/%s; "
-					"take that down first", s->bdf, name, names[0]->d_name);
+					"remove that first", s->bdf, name, names[0]->d_name);
 	}
 	nnvme_sys_list_free(names, n);
 	return n < 0 && n != -ENOENT ? n : rc;
@@ -133,7 +133,7 @@ static int check_block(const struct search *s, const char *name, const char *und
 	int rc;
 
 	if (under)
-		snprintf(on, sizeof(on), ", which lies on /dev/%s,", under);
+		snprintf(on, sizeof(on), ", on top of /dev/%s,", under);
 	rc = nnvme_sys_read(dev, sizeof(dev), NNVME_BLOCKS "/%s/dev", name);
 	if (rc < 0)
 		return nnvme_fail(s->err, rc, "cannot tell who uses /dev/%s of %s: %s", name,
@@ -143,7 +143,7 @@ static int check_block(const struct search *s, const char *name, const char *und
 				  "unmount that first (umount %s)", s->bdf, name, on, where,
 				  where);
 	if (is_swap(s->swaps, name))
-		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is swapped on; "
+		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is swap space; "
 				  "run swapoff /dev/%s first", s->bdf, name, on, name);
 	return check_holders(s, name, depth);
 }
@@ -209,8 +209,8 @@ static int check_sight(const char *bdf, struct nnvme_err *err)
 
 	if (!rc && strcmp(space, WHOLE_MACHINE) != 0)
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
-				  "container can be seen (a PID namespace); run it outside of that, or "
-				  "with the machine's (--pid=host)", bdf);
+				  "container can be seen (a PID namespace); run it outside, or with the "
+				  "host's (--pid=host)", bdf);
 	return rc == -ENOENT ? 0 : rc;	/* a kernel without these */
 }
 
@@ -224,7 +224,7 @@ static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, s
 	/* udev looks at a disk that has just come: give it half a second. */
 	rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, 500, err);
 	return rc == -EACCES || rc == -EPERM ?
-	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be looked at; "
+	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be examined; "
 			  "run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
 }
 
@@ -313,8 +313,8 @@ static int check_functions(const char *bdf, struct nnvme_err *err)
 		return 0;
 	if (rc < 0)
 		return rc;
-	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which need it; take them "
-			  "down first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
+	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which depend on it; remove "
+			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
 }
 
 /* Written over by whoever knows better. */

@@ -31,7 +31,7 @@ static const char *encryption(char *cpuinfo)
 	if (has_word(flags, "sme"))
 		return "memory encryption (SME) adds a bit to its addresses; boot with mem_encrypt=off";
 	if (has_word(flags, "tdx_guest") || (has_word(flags, "hypervisor") && has_word(flags, "sev")))
-		return "this is a confidential virtual machine, whose memory it can't read";
+		return "this is a confidential virtual machine, whose memory the device can't read";
 	return NULL;
 }
 

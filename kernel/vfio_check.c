@@ -16,15 +16,15 @@
 static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	if (info->iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel makes "
-				  "none, nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel has "
+				  "neither these nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
 				  "6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
 	if (nnvme_noiommu_switch() == 0)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
 				  "accept that the device can reach all memory run: noiommu-nvme "
 				  "bind --unsafe-noiommu %s", info->bdf, info->bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while noiommu "
-			  "mode was off (run: noiommu-nvme bind %s), or this kernel makes none "
+			  "mode was off (run: noiommu-nvme bind %s), or this kernel has none "
 			  "without an IOMMU (" NNVME_NEEDS_KERNEL ")", info->bdf, info->bdf);
 }
 
@@ -55,8 +55,8 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
 	if (rc)
 		return rc;
 	if (*info->uio)
-		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, by which another userspace "
-				  "driver uses it (/dev/%s); when that no longer does, run: noiommu-nvme "
+		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, for another userspace "
+				  "driver (/dev/%s); when that has ended, run: noiommu-nvme "
 				  "bind %s", info->bdf, info->driver, info->uio, info->bdf);
 	return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s; run: noiommu-nvme bind %s",
 			  info->bdf, info->driver, info->bdf);

@@ -51,7 +51,7 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 
 	if (!*len)
-		return nnvme_fail(err, -EINVAL, "a bus address of 0 bytes was asked for");
+		return nnvme_fail(err, -EINVAL, "the bus address of 0 bytes is not defined");
 	return d->backend->bus_addr(d, iova, len, bus, err);
 }
 
