@@ -164,7 +164,9 @@ static void look_at_use(struct findings *f, const struct nnvme_pci_info *info)
 
 static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	struct finding *one;
 	struct nnvme_err err;
 

@@ -74,7 +74,7 @@ static const char *explanation(enum nnvme_domain type)
 
 static int show(const char *bdf)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	if (nnvme_iommu_group_read(bdf, &g, &err)) {
@@ -108,7 +108,7 @@ static int show(const char *bdf)
 
 int cli_recover(const char *bdf, bool always_report)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 	bool unfinished, held;
 	int rc;
@@ -205,7 +205,7 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 
 int cli_domain(int argc, char **argv)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	enum nnvme_domain type;
 	struct arguments args;
 	struct nnvme_err err;

@@ -50,7 +50,9 @@ void cli_size(uint64_t bytes, char text[64])
 
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	char size[64];
 	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
 	const char *cell[COLUMNS] = {

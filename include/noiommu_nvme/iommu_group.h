@@ -39,7 +39,8 @@ struct nnvme_iommu_member {
 };
 
 struct nnvme_iommu_group {
-	uint32_t size, member_size;	/* set by the caller: NNVME_IOMMU_GROUP_INIT */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_iommu_group) */
+	uint32_t member_size;		/* set by the caller: sizeof(struct nnvme_iommu_member) */
 	char bdf[NNVME_BDF_SIZE];	/* the device that was given */
 	char number[16];
 	char type_text[16];		/* the kernel's name for @type */
@@ -50,9 +51,6 @@ struct nnvme_iommu_group {
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };
-
-#define NNVME_IOMMU_GROUP_INIT \
-	{ sizeof(struct nnvme_iommu_group), sizeof(struct nnvme_iommu_member) }
 
 /* The name of a type: "identity", "DMA", "DMA-FQ", "auto" or "other". */
 const char *nnvme_domain_name(enum nnvme_domain type);

@@ -51,7 +51,7 @@ static void second_controller(void)
 
 static void reads_the_group(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	fake_pci_device(SECOND, "0x060400\n", "");
 	fake_group_add(SECOND);
@@ -83,7 +83,7 @@ static void reads_every_type(void **state)
 		{ "DMA-FQ\n", NNVME_DOMAIN_DMA_FQ }, { "unknown\n", NNVME_DOMAIN_OTHER },
 		{ "blocked\n", NNVME_DOMAIN_OTHER }, { "\n", NNVME_DOMAIN_OTHER },
 	};
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
 		fake_file(is[i].text, TYPE);
@@ -109,7 +109,7 @@ static void names_of_types(void **state)
 
 static void cannot_be_read(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_iommu_group_read(FAKE_NOIOMMU, &g, &err), -EOPNOTSUPP, &err,
@@ -418,7 +418,7 @@ static void harmless_in_the_group(void **state)
 static void hold_and_release(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -453,7 +453,7 @@ static void hold_what_it_is(void **state)
 static void release_when_in_use(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);

@@ -222,7 +222,7 @@ static void changed_while_held(void **state)
 
 static void damaged_group(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	fake_file("gibberish\n", GROUP_STATE);
