@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* noiommu-nvme doctor: everything that matters. Why a device can't be opened is the library's text. */
+/*
+ * noiommu-nvme doctor: everything that matters. Why a device can't be opened is the library's text.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 
 #define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 
-/* Something that is there, is not there, or can't be found out. */
+/* A finding with the three states of enum nnvme_have. */
 static void have(struct findings *f, const char *name, enum nnvme_have have, const char *message,
 		 const char *fix)
 {
@@ -122,7 +124,7 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 			     kib);
 }
 
-/* More pages are needed where a node has none free of any size; the smallest of 2 MiB and more will do. */
+/* Advise more pages if a node has none free of any size: the smallest size from 2 MiB up. */
 static bool needs_pages(const struct nnvme_hugepage_pool *pools, size_t count, size_t i)
 {
 	if (pools[i].page_size < 2 << 20)

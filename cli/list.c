@@ -32,7 +32,7 @@ const char *cli_mode(const struct nnvme_pci_info *info)
 	return strncmp(info->vfio_dev, "noiommu-", 8) ? "iommu" : "noiommu";
 }
 
-/* As disks are sold: powers of 1000. */
+/* In powers of 1000, as disks are sold. */
 void cli_size(uint64_t bytes, char text[64])
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };

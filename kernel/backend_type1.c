@@ -2,7 +2,7 @@
 /*
  * A device by its group, in a VFIO container with the IOMMU driver type1 (Linux,
  * Documentation/driver-api/vfio.rst): for kernels without iommufd, which is how Debian
- * builds them. Only for devices behind an IOMMU. Here the IOVAs are ours to choose.
+ * builds them. Only for devices behind an IOMMU. Here the library chooses the IOVAs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,7 @@ static int unmap(struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
 	int rc = nnvme_type1_unmap(d->container, iova, len);
 
-	/* What may still be mapped is not for anybody else. */
+	/* After a failure it may still be mapped: keep the IOVAs taken. */
 	return rc ? rc : nnvme_iova_give(&d->iovas, iova, len);
 }
 
@@ -104,7 +104,7 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	rc = rc ? rc : join(d, info, err);
 	if (rc)
 		return rc;
-	/* With the group in it: a container alone has no limits. */
+	/* Needs the group in the container: an empty one has no limits. */
 	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
 		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s%s",
@@ -115,7 +115,7 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	return 0;
 }
 
-/* Leaving in order: a forked child that inherited the descriptors would keep the mappings. */
+/* Leave explicitly: a forked child that inherited the descriptors would keep the mappings. */
 static void close_device(struct nnvme_vfio *d)
 {
 	nnvme_sys_close(&d->fd);

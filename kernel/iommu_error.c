@@ -7,7 +7,7 @@
 #include "kernel/iommu_private.h"
 #include "kernel/sys.h"
 
-/* The members that a driver has now, as "0000:00:10.0: nvme, ..." */
+/* The members that are bound to a driver, as "0000:00:10.0: nvme, ..." */
 static void list_driven(const struct nnvme_iommu_group *group, char *text, size_t size)
 {
 	size_t used = 0;
@@ -38,7 +38,7 @@ static int explain_owned(const struct nnvme_iommu_group *group, const char *what
 			  what, driven);
 }
 
-/* The kernel has one errno for all of these: name those that can be the reason here. */
+/* The kernel has one errno for all of these: name those that are possible here. */
 static int explain_invalid(const struct nnvme_iommu_group *group, enum nnvme_domain type,
 			   const char *what, struct nnvme_err *err)
 {

@@ -12,7 +12,7 @@
 #include "kernel/sys.h"
 #include "kernel/vfio_error.h"
 
-/* Bound to vfio-pci, but VFIO made no node for it. */
+/* Bound to vfio-pci, but without a VFIO node. */
 static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	if (info->iommu)
@@ -47,7 +47,7 @@ static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
 	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
 }
 
-/* Not VFIO's: the kernel's own, as a rule, or what another userspace driver uses. */
+/* Not a VFIO driver: the kernel's own, as a rule, or one for another userspace driver. */
 static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc = *info->uio ? nnvme_pci_refuse_open(info, false, err) : 0;
@@ -72,7 +72,7 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (!*info->driver)
 		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
 				  info->bdf, info->bdf);
-	/* Some devices have a VFIO driver of their own: by its entry in sysfs one knows it. */
+	/* Some devices have a VFIO driver of their own: its entry in sysfs shows it. */
 	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
 		return other_driver(info, err);
 	if (!info->cdev && !info->container)

@@ -12,7 +12,7 @@
 #include "kernel/pci_nodes.h"
 #include "kernel/sys.h"
 
-/* Who has the device open: -EBUSY and his name in @err, or 0 when nobody can be found. */
+/* -EBUSY if a process has the device open, and @err names it; 0 if none can be found. */
 static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct nnvme_nodes nodes;
@@ -51,8 +51,9 @@ static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err
 		return rc;
 	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an iommufd (%s): " UNSEEN "%s; the "
 			  "kernel's log may say more (dmesg)", info->bdf, strerror(EINVAL),
-			  nnvme_vfio_is_noiommu(info) ? "" : ", or its DMA is not coherent with the CPU's caches, as "
-			  "iommufd needs it (arm64), or its IOMMU has no driver");
+			  nnvme_vfio_is_noiommu(info) ? "" :
+			  ", or its DMA is not coherent with the CPU's caches, which iommufd needs "
+			  "(arm64), or its IOMMU has no driver");
 }
 
 /* Bridges aside (Linux, iommu_device_claim_dma_owner()). */
@@ -143,7 +144,7 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	/* Where another device of the group has a driver, Linux 6.12 says EPERM, others EBUSY. */
 	if ((rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
-	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
+	/* The second opener of a node gets EINVAL; EBUSY if the group is open. */
 	if (rc == -EINVAL)
 		return not_bindable(info, err);
 	if (rc == -EBUSY)

@@ -346,7 +346,8 @@ static void reads_back(void **state)
 static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
-	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV, "cannot give back " FAKE_IOMMU ": the driver nvme did not take it");
+	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV,
+		"cannot give back " FAKE_IOMMU ": the driver nvme did not take it");
 	assert_int_equal(fake.type_writes, 2);
 }
 
