@@ -165,7 +165,7 @@ echo frob >"/sys/bus/pci/devices/$i/driver_override"
 check 'changed by hand: unbind forgets' noiommu-nvme unbind "$i"
 check 'changed by hand: it has no driver' [ ! -e "/sys/bus/pci/devices/$i/driver" ]
 check 'changed by hand: the override is what it was made' grep -q frob "/sys/bus/pci/devices/$i/driver_override"
-refuses "bind --driver nvme" "not a driver of VFIO's" noiommu-nvme bind --driver nvme "$i"
+refuses "bind --driver nvme" "not a VFIO driver" noiommu-nvme bind --driver nvme "$i"
 echo >"/sys/bus/pci/devices/$i/driver_override"
 echo "$i" >/sys/bus/pci/drivers/nvme/bind
 until_true [ -e "/sys/bus/pci/devices/$i/nvme" ]

@@ -61,7 +61,7 @@ check 'its second' verdict 0 'isolated (interrupts not isolated)' "$b"
 if [ "${NNVME_KERNEL:-default}" != no-group ]; then
 	mv /dev/iommu /dev/iommu.away
 	check 'by the container' verdict 0 'isolated (interrupts not isolated)' "$i"
-	check 'which it says' line '^mode .*through the VFIO container'
+	check 'which it says' line '^mode .*through a VFIO container'
 	check 'the container: the same aperture' line '^aperture  *0x[0-9a-f]* to 0xfedfffff$'
 	check 'the container: a group of two' verdict 0 'isolated (interrupts not isolated)' "$a"
 	echo N >$unsafe_container

@@ -63,7 +63,7 @@ check 'iommu: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 
 # A kernel without iommufd, as Debian's: here without its node.
 by_container() {
 	mv /dev/iommu /dev/iommu.away
-	check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through the VFIO container, there being no iommufd$'
+	check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through a VFIO container, because there is no iommufd$'
 	each container "$I" iommu
 	check 'container: the example' sh -c "/tests/example $i >/tmp/block"
 	/tests/device check "$i" | sed 's/ok /ok container device: /'
