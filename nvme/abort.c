@@ -9,8 +9,9 @@
  *   where the thread that the queue pair belongs to ends its commands itself;
  * - each eventfd is raised.
  */
+#include "nvme/abort.h"
+
 #include "kernel/event.h"
-#include "nvme/private.h"
 
 #define PHASE 0x10000u
 /* As of commands whose queue was deleted (Base 2.x, Generic Command Status Values). */

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/admin.h"
+
 #include <errno.h>
 
-#include "nvme/private.h"
+#include "nvme/clock.h"
+#include "nvme/log.h"
+#include "nvme/qpair.h"
+#include "nvme/registers.h"
+#include "nvme/sq.h"
 
 #define ADMIN_DEPTH 1
 #define ADMIN_TIMEOUT_MS 30000	/* Identify, features and queues; none of these is long work */

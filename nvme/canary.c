@@ -8,6 +8,10 @@
 #include <sys/random.h>
 
 #include "kernel/pagemap.h"
+#include "nvme/clock.h"
+#include "nvme/log.h"
+#include "nvme/sq.h"
+#include "nvme/stop.h"
 
 #define PAGE NNVME_PAGE_SIZE
 #define BLOCK_MAX ((size_t)65536)		/* as Identify lets them be */

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/ctrl.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
 #include <string.h>
 
 #include "noiommu_nvme/pci.h"
-#include "nvme/private.h"
-
-#define DEFAULT_QPAIRS 64
+#include "nvme/admin.h"
+#include "nvme/buffer.h"
+#include "nvme/identify.h"
+#include "nvme/in_flight.h"
+#include "nvme/io_queues.h"
+#include "nvme/irq.h"
+#include "nvme/log.h"
+#include "nvme/qpair.h"
+#include "nvme/registers.h"
+#include "nvme/shadow.h"
+#include "nvme/stop.h"
 
 static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -28,39 +37,6 @@ static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (!ctrl->page_size)
 		return nnvme_fail(err, -ENOMEM, "this kernel has no huge pages; use hugepages=off");
 	return 0;
-}
-
-/* Queues are numbered from 0 in the feature's fields (Base 2.x, Number of Queues). */
-static int negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
-{
-	unsigned want = ctrl->opts.qpairs ? ctrl->opts.qpairs : DEFAULT_QPAIRS;
-	struct nnvme_sqe cmd = {
-		.opcode = nvme_admin_set_features, .cdw10 = NVME_FEAT_FID_NUM_QUEUES,
-	};
-	uint32_t granted, sqs, cqs, fit;
-	int ret;
-
-	if (want > 65534)
-		want = 65534;
-	cmd.cdw11 = (want - 1) << 16 | (want - 1);
-	ret = nnvme_admin(ctrl, &cmd, "Set Features (Number of Queues)", &granted, err);
-	if (ret)
-		return ret;
-	sqs = (granted & 0xffff) + 1;
-	cqs = (granted >> 16) + 1;
-	/* A controller may grant more than was asked for, and more than its BAR has doorbells for. */
-	fit = (uint32_t)((ctrl->dev->bar_len - 0x1000) / (2 * ctrl->doorbell_stride)) - 1;
-	ctrl->max_qpairs = sqs < cqs ? sqs : cqs;
-	if (ctrl->max_qpairs > want)
-		ctrl->max_qpairs = want;
-	if (ctrl->max_qpairs > fit)
-		ctrl->max_qpairs = fit;
-	if (!ctrl->max_qpairs)
-		return nnvme_fail(err, -EIO, "%s: BAR0 has no room for the doorbells of an I/O queue",
-				  ctrl->dev->name);
-	ctrl->qpairs = calloc(ctrl->max_qpairs, sizeof(struct nnvme_qpair *));
-	return ctrl->qpairs ? 0 : nnvme_fail(err, -ENOMEM, "no memory for %u queue pairs",
-					     ctrl->max_qpairs);
 }
 
 static int create_space(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
@@ -93,8 +69,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },
 		{ "shadow doorbells set up", nnvme_shadow_create },
-		{ "queues granted", negotiate_queues },
-		{ "interrupts set up", nnvme_interrupts_create },
+		{ "queues granted", nnvme_negotiate_queues },
+		{ "interrupts set up", nnvme_irq_create },
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -208,7 +184,7 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 		return -EBUSY;
 	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
 		nnvme_qpair_free(ctrl->qpairs[i]);
-	nnvme_interrupts_destroy(ctrl);
+	nnvme_irq_destroy(ctrl);
 	nnvme_admin_destroy(ctrl);
 	nnvme_buffers_destroy(ctrl);
 	nnvme_space_destroy(ctrl->space);

@@ -3,13 +3,17 @@
  * What the controller says of itself and its namespaces (Base 2.x, Identify command; NVM Command Set,
  * Identify Namespace data structure). Every number is checked before anything relies on it.
  */
+#include "nvme/identify.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nvme/private.h"
+#include "nvme/admin.h"
+#include "nvme/log.h"
+#include "nvme/registers.h"
 
 #define BROADCAST_NSID 0xffffffffu
 #define LIST_ENTRIES 1024

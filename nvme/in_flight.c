@@ -8,11 +8,16 @@
  * memory counts until it has ended: what was not sent yet will be. A caller who follows the rule, and
  * has no I/O in this memory, is never refused wrongly: no command has it in its data pointer.
  */
+#include "nvme/in_flight.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "dma/table_build.h"
-#include "nvme/private.h"
+#include "nvme/prp_pool.h"
+#include "nvme/slot_list.h"
+#include "nvme/split.h"
+#include "nvme/sq.h"
 
 #define PAGE NNVME_PAGE_SIZE
 

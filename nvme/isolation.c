@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "nvme/canary.h"
-#include "nvme/private.h"
+#include "nvme/log.h"
 
 const char *nnvme_verdict_text(enum nnvme_verdict verdict)
 {

@@ -3,12 +3,12 @@
  * Lines for the caller's listener, which may call the library: it never hears them while a lock of
  * the library is held. What a thread says under one is kept until it lets the last of them go.
  */
+#include "nvme/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "nvme/private.h"
 
 struct line {
 	struct line *next;

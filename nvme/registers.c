@@ -3,9 +3,12 @@
  * Controller properties and the handshakes through CC and CSTS (NVM Express Base 2.x, Controller
  * Properties; Memory-Based Controller Initialization; Memory-Based Controller Shutdown).
  */
+#include "nvme/registers.h"
+
 #include <errno.h>
 
-#include "nvme/private.h"
+#include "nvme/clock.h"
+#include "nvme/log.h"
 
 #define GONE UINT32_MAX		/* what a removed device's registers read as */
 #define DOORBELLS 0x1000u	/* PCIe transport, Submission Queue 0 Tail Doorbell */

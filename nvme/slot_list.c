@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* A short list for every slot: PRP entries or scatter gather descriptors of a vectored command. */
+#include "nvme/slot_list.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "nvme/private.h"
+#include "nvme/sq.h"
 
 #define SLOTS_A_PAGE ((unsigned)(NNVME_PAGE_SIZE / NNVME_SLOT_LIST_BYTES))
 
@@ -40,7 +41,7 @@ struct nnvme_slot_list *nnvme_slot_list(struct nnvme_qpair *qp)
 	if (qp->tail == qp->stop && !nnvme_sq_wrap(qp))
 		return NULL;
 	/* The slot's last command is still in flight: it will be a spare slot. */
-	if (((struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail))->key >= 0)
+	if (nnvme_slot_at(qp, qp->tail)->key >= 0)
 		return NULL;
 	return nnvme_qp(qp)->slot_list[qp->tail / 8].va ? &nnvme_qp(qp)->slot_list[qp->tail / 8] : NULL;
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/stop.h"
+
 #include <errno.h>
 
-#include "nvme/private.h"
+#include "nvme/abort.h"
+#include "nvme/log.h"
+#include "nvme/registers.h"
 
 /*
  * Registers that read as all ones: is the function gone from the bus? What answers neither there

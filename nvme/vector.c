@@ -9,6 +9,10 @@
  */
 #include "dma/table_build.h"
 #include "nvme/private.h"
+#include "nvme/prp_pool.h"
+#include "nvme/request.h"
+#include "nvme/slot_list.h"
+#include "nvme/sq.h"
 
 #define PAGE NNVME_PAGE_SIZE
 #define NOINLINE __attribute__((noinline))

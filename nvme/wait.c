@@ -21,8 +21,11 @@
 #include <errno.h>
 
 #include "kernel/event.h"
-#include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
+#include "nvme/clock.h"
+#include "nvme/doorbell.h"
+#include "nvme/log.h"
+#include "nvme/private.h"
 
 #define SLICE_MS 1000	/* of a sleep; then it is seen whether the controller lives and interrupts */
 #define NS_PER_MS 1000000u
@@ -40,7 +43,7 @@ int nnvme_arm(struct nnvme_qpair *qp)
 		return -EOPNOTSUPP;
 	nnvme_ring(qp);
 	nnvme_event_clear(nnvme_qp(qp)->event);
-	nnvme_tell_head_now(qp);
+	nnvme_cq_doorbell_now(qp);
 	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ret = nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);

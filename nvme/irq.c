@@ -8,12 +8,14 @@
  * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
  * the other's wake-up.
  */
+#include "nvme/irq.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "kernel/event.h"
 #include "kernel/sys.h"
-#include "nvme/private.h"
+#include "nvme/log.h"
 
 static void close_events(struct nnvme_ctrl *ctrl, unsigned from)
 {
@@ -41,7 +43,7 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
  * After the number of queues is known (Base 2.x, Memory-Based Controller Initialization). What fails here is
  * undone when the controller is closed.
  */
-int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	const struct nnvme_device_ops *ops = ctrl->dev->ops;
 	unsigned has, count, fit;
@@ -68,7 +70,7 @@ int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return 0;
 }
 
-void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
+void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)
 {
 	if (!ctrl->eventfd)
 		return;
@@ -78,7 +80,7 @@ void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
 	ctrl->eventfd = NULL;
 }
 
-void nnvme_interrupts_attach(struct nnvme_qpair *qp)
+void nnvme_irq_attach(struct nnvme_qpair *qp)
 {
 	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 

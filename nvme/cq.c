@@ -1,33 +1,13 @@
 // SPDX-License-Identifier: MIT
+/* The completion queue: the work of nnvme_poll(). */
+#include "nvme/abort.h"
+#include "nvme/doorbell.h"
+#include "nvme/log.h"
 #include "nvme/private.h"
+#include "nvme/prp_pool.h"
+#include "nvme/sq.h"
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
-
-/* Commands that were handed back leave space for as many. */
-static inline void add_space(struct nnvme_qpair *qp, uint32_t n)
-{
-	uint32_t stop = qp->stop + 8 * n;
-
-	if (__builtin_expect(stop > qp->end, 0)) {
-		qp->beyond += (stop - qp->end) / 8;
-		stop = qp->end;
-	}
-	qp->stop = stop;
-}
-
-bool nnvme_sq_wrap(struct nnvme_qpair *qp)
-{
-	if (qp->tail == qp->end) {
-		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
-
-		qp->tail = 0;
-		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
-		qp->stop = n;
-		qp->beyond = 0;
-		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
-	}
-	return qp->tail != qp->stop;
-}
 
 /* Said once: a controller could fill a log with them. */
 static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
@@ -68,8 +48,8 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
 	nnvme_prp_pool_put(qp, slot->list);
 	nnvme_slot_free(qp, index);
-	add_space(qp, 1);
-	return split ? nnvme_split_ended(qp, split, out) : true;
+	nnvme_sq_add_space(qp, 1);
+	return split ? nnvme_qp(qp)->split_ended(qp, split, out) : true;
 }
 
 static inline bool is_new(uint32_t dw3, uint32_t phase)
@@ -106,22 +86,6 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 	return cqe;
 }
 
-static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
-{
-	/*
-	 * The controller may reuse the entries after this store. Loads are not moved behind a later
-	 * store on x86-64; arm64 orders them with the barrier.
-	 */
-#if defined(__x86_64__)
-	__asm__ volatile("" ::: "memory");
-#elif defined(__aarch64__)
-	__asm__ volatile("dmb osh" ::: "memory");
-#endif
-	nnvme_qp(qp)->cq_told = qp->cqe;
-	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
-	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
-}
-
 /*
  * Tell the controller how far the queue was read, by its doorbell or by the shadow. @n is handed through, so
  * that nnvme_poll() ends with a jump.
@@ -148,20 +112,8 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 			return n;
 		}
 	}
-	ring_cq(qp, head);
+	nnvme_cq_doorbell(qp, head);
 	return n;
-}
-
-void nnvme_tell_head_now(struct nnvme_qpair *qp)
-{
-	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
-
-	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
-	if (nnvme_qp(qp)->cq_told == qp->cqe)
-		return;
-	if (nnvme_qp(qp)->shadow.cq)
-		*nnvme_qp(qp)->shadow.cq = nnvme_qp(qp)->shadow.cq_head = head;
-	ring_cq(qp, head);
 }
 
 /*
@@ -188,7 +140,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)
 {
-	add_space(qp, n);
+	nnvme_sq_add_space(qp, n);
 	while (n < max) {
 		const struct nnvme_cqe *from = cqe;
 		uint32_t dw3;
@@ -198,7 +150,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
-		add_space(qp, (uint32_t)(cqe - from));
+		nnvme_sq_add_space(qp, (uint32_t)(cqe - from));
 		n += (unsigned)(cqe - from);
 		if (n == max || cqe == qp->cq_end)
 			continue;
@@ -220,6 +172,6 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (!n)
 		return 0;
-	add_space(qp, n);
+	nnvme_sq_add_space(qp, n);
 	return advance(qp, cqe, n);
 }

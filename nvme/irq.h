@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_IRQ_H
+#define NNVME_NVME_IRQ_H
+
+#include "nvme/private.h"
+
+/*
+ * create() switches on as many vectors as max_qpairs queue pairs can use, where the user wants
+ * that, and lowers max_qpairs to what there are; destroy() is for when the controller has stopped. attach()
+ * gives a queue pair its vector.
+ */
+int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+void nnvme_irq_destroy(struct nnvme_ctrl *ctrl);
+void nnvme_irq_attach(struct nnvme_qpair *qp);
+
+#endif
