@@ -73,8 +73,8 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 	while ((qp = next_qpair(ctrl, &i))) {
 		if (ctrl->stopped)
 			post_notice(qp);
-		if (nnvme_qp(qp)->event >= 0)
-			nnvme_event_raise(nnvme_qp(qp)->event);
+		if (nnvme_qp(qp)->eventfd >= 0)
+			nnvme_event_raise(nnvme_qp(qp)->eventfd);
 	}
 }
 

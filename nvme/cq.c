@@ -87,10 +87,10 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 }
 
 /*
- * Tell the controller how far the queue was read, by its doorbell or by the shadow. @n is handed through, so
- * that nnvme_poll() ends with a jump.
+ * Ring the CQ doorbell, or its shadow, with how far the queue was read. @n is handed through, so that
+ * nnvme_poll() ends with a jump.
  */
-static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsigned n)
+static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *qp, unsigned n)
 {
 	const struct nnvme_cqe *next;
 	uint32_t head;
@@ -99,16 +99,16 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_step);
-	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_doorbell_step);
+	qp->cq_doorbell_at = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
 	if (nnvme_qp(qp)->shadow.cq) {
 		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
 
 		nnvme_qp(qp)->shadow.cq_head = head;
-		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_event, old, head)) {
+		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_eventidx, old, head)) {
 			/* The doorbell is behind now, even where a round later it has the same value. */
-			nnvme_qp(qp)->cq_told = NULL;
+			nnvme_qp(qp)->cq_doorbell_last = NULL;
 			return n;
 		}
 	}
@@ -123,7 +123,7 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, unsigned n)
 {
 	qp->cqe = cqe;
-	return cqe < qp->cq_tell ? n : tell_head(qp, n);
+	return cqe < qp->cq_doorbell_at ? n : ring_cq_doorbell(qp, n);
 }
 
 /* As many as @max entries from @cqe, but not beyond the ring's end. */
@@ -146,7 +146,7 @@ static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 		uint32_t dw3;
 
 		if (cqe == qp->cq_end) {
-			cqe = from = qp->cq_tell = qp->cq;
+			cqe = from = qp->cq_doorbell_at = qp->cq;
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);

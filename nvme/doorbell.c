@@ -16,12 +16,12 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 	nnvme_qp(qp)->shadow = (struct nnvme_shadow){
 		.sq = (volatile uint32_t *)(ctrl->shadow + sq),
 		.cq = (volatile uint32_t *)(ctrl->shadow + cq),
-		.sq_event = (volatile uint32_t *)(ctrl->event + sq),
-		.cq_event = (volatile uint32_t *)(ctrl->event + cq),
+		.sq_eventidx = (volatile uint32_t *)(ctrl->eventidx + sq),
+		.cq_eventidx = (volatile uint32_t *)(ctrl->eventidx + cq),
 	};
 	/* What an earlier queue of this number left there. */
 	*nnvme_qp(qp)->shadow.sq = *nnvme_qp(qp)->shadow.cq = 0;
-	*nnvme_qp(qp)->shadow.sq_event = *nnvme_qp(qp)->shadow.cq_event = 0;
+	*nnvme_qp(qp)->shadow.sq_eventidx = *nnvme_qp(qp)->shadow.cq_eventidx = 0;
 	qp->ring_slow = 0;
 }
 
@@ -30,7 +30,7 @@ void nnvme_cq_doorbell_now(struct nnvme_qpair *qp)
 	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
 
 	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
-	if (nnvme_qp(qp)->cq_told == qp->cqe)
+	if (nnvme_qp(qp)->cq_doorbell_last == qp->cqe)
 		return;
 	if (nnvme_qp(qp)->shadow.cq)
 		*nnvme_qp(qp)->shadow.cq = nnvme_qp(qp)->shadow.cq_head = head;

@@ -13,17 +13,17 @@
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
 
 /* Whether going from @old to @new passes the value that the controller wants to be told of. */
-static inline bool nnvme_shadow_passes(uint32_t event, uint32_t new, uint32_t old)
+static inline bool nnvme_shadow_passes(uint32_t eventidx, uint32_t new, uint32_t old)
 {
 	/* Rings are shorter than 2^16 and wrap before it; then this errs on the side of ringing. */
-	return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
+	return (uint16_t)(new - eventidx - 1) < (uint16_t)(new - old);
 }
 
 /*
  * Post a position; true when the controller wants the doorbell as well. @old is what was posted
  * last, by our own book: the page is the device's to write as well.
  */
-static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *event, uint32_t old,
+static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *eventidx, uint32_t old,
 				     uint32_t new)
 {
 	/* release: the queue entries are seen before the tail that announces them */
@@ -33,7 +33,7 @@ static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile u
 	 * seen here. Loads pass earlier stores on x86-64 as well, so it is an mfence there and a dmb on arm64.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return nnvme_shadow_passes(*event, new, old);
+	return nnvme_shadow_passes(*eventidx, new, old);
 }
 
 /* The CQ head doorbell itself. */
@@ -48,7 +48,7 @@ static inline void nnvme_cq_doorbell(struct nnvme_qpair *qp, uint32_t head)
 #elif defined(__aarch64__)
 	__asm__ volatile("dmb osh" ::: "memory");
 #endif
-	nnvme_qp(qp)->cq_told = qp->cqe;
+	nnvme_qp(qp)->cq_doorbell_last = qp->cqe;
 	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
 	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
 }

@@ -51,7 +51,7 @@ static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 		.prp1 = nnvme_qp(qp)->cq_bus.v,
 		.cdw10 = (nnvme_cq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
 		/* its vector, interrupts or none, physically contiguous */
-		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->event >= 0) << 1 | 1,
+		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->eventfd >= 0) << 1 | 1,
 	};
 
 	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);

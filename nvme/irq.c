@@ -84,9 +84,9 @@ void nnvme_irq_attach(struct nnvme_qpair *qp)
 {
 	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
-	nnvme_qp(qp)->event = -1;
+	nnvme_qp(qp)->eventfd = -1;
 	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
 		return;
 	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
-	nnvme_qp(qp)->event = ctrl->eventfd[nnvme_qp(qp)->vector];
+	nnvme_qp(qp)->eventfd = ctrl->eventfd[nnvme_qp(qp)->vector];
 }

@@ -58,7 +58,7 @@ struct nnvme_ctrl {
 	bool volatile_cache;
 	bool can_shadow;
 	bool can_sgl;
-	char *shadow, *event;		/* the two pages of shadow doorbells, or NULL */
+	char *shadow, *eventidx;		/* the two pages of shadow doorbells, or NULL */
 	uint32_t nn;
 	char model[41], serial[21], firmware[9];
 
@@ -90,9 +90,9 @@ struct nnvme_slot {
 /* Of a queue pair, what is not on the hot path. It lies right behind the public part. */
 struct nnvme_qpair_private {
 	/* the CQ doorbell's last value; NULL: only the shadow was written since */
-	const struct nnvme_cqe *cq_told;
+	const struct nnvme_cqe *cq_doorbell_last;
 	volatile uint32_t *cq_doorbell;
-	uint32_t cq_step;		/* bytes from one telling to the next */
+	uint32_t cq_doorbell_step;		/* bytes from one write to the next */
 	uint32_t nr_spare;
 	uint16_t *spare;		/* stack of spare slots, by index */
 	uint8_t *spare_generation;		/* of each spare slot, from the ring's end on */
@@ -100,7 +100,7 @@ struct nnvme_qpair_private {
 	struct nnvme_ctrl *ctrl;
 	uint16_t id;
 	uint16_t vector;
-	int event;			/* what its interrupt raises, or -1 */
+	int eventfd;			/* what its interrupt raises, or -1 */
 	/* stats.h */
 	uint64_t cq_rings, bad_completions, missed_interrupts, sq_wraps, spare_slots, split_transfers;
 	nnvme_bus_t sq_bus, cq_bus;
@@ -114,7 +114,7 @@ struct nnvme_qpair_private {
 	bool (*split_ended)(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out);
 	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
 		volatile uint32_t *sq, *cq;
-		volatile uint32_t *sq_event, *cq_event;
+		volatile uint32_t *sq_eventidx, *cq_eventidx;
 		uint32_t cq_head;		/* posted last */
 	} shadow;
 };

@@ -96,10 +96,10 @@ static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = nnvme_qp(qp)->cq_told = cq;
+	qp->cq = qp->cqe = nnvme_qp(qp)->cq_doorbell_last = cq;
 	qp->cq_end = qp->cq + choose_cq_entries(qp);
-	nnvme_qp(qp)->cq_step = step * sizeof(*qp->cq);
-	qp->cq_tell = qp->cq + step;
+	nnvme_qp(qp)->cq_doorbell_step = step * sizeof(*qp->cq);
+	qp->cq_doorbell_at = qp->cq + step;
 	return 0;
 }
 

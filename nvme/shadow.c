@@ -14,14 +14,14 @@
 static int configure(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	struct nnvme_sqe cmd = { .opcode = nvme_admin_dbbuf };
-	nnvme_bus_t shadow, event;
+	nnvme_bus_t shadow, eventidx;
 
 	ctrl->shadow = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &shadow, err);
-	ctrl->event = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &event, err);
-	if (!ctrl->shadow || !ctrl->event)
+	ctrl->eventidx = nnvme_space_get(ctrl->space, NNVME_PAGE_SIZE, &eventidx, err);
+	if (!ctrl->shadow || !ctrl->eventidx)
 		return -ENOMEM;
 	cmd.prp1 = shadow.v;
-	cmd.prp2 = event.v;
+	cmd.prp2 = eventidx.v;
 	return nnvme_admin(ctrl, &cmd, "Doorbell Buffer Config", NULL, err);
 }
 
@@ -36,7 +36,7 @@ int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (!ret)
 		return 0;
 	/* The pages stay taken: the controller may know of them. The pool frees them at close. */
-	ctrl->shadow = ctrl->event = NULL;
+	ctrl->shadow = ctrl->eventidx = NULL;
 	if (ctrl->dead)
 		return nnvme_fail(err, ret, "%s", why.text);
 	/* A controller that offers the command and then refuses it works without. */

@@ -136,7 +136,7 @@ static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 
 	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_event, old / 8, 0))
+	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
@@ -149,6 +149,6 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		return;
 	}
 	qp->rung = tail;
-	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_event, old / 8, tail / 8))
+	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }

@@ -28,7 +28,7 @@ struct list_space {
  * The data pointer of segments that each fill one page, the first from somewhere on: the bytes that they
  * are, or 0 when that isn't what they are. There is room for an entry a segment.
  */
-static NOINLINE size_t point_at_pages(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+static NOINLINE size_t map_pages(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				      struct nnvme_sqe *sqe, uint64_t *list, uint64_t bus)
 {
 	const struct iovec *stop = iov + n;
@@ -82,7 +82,7 @@ static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *io
 }
 
 /* The same of segments that join at page borders, however many pages each has. */
-static NOINLINE size_t point_at_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+static NOINLINE size_t map_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				     struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
@@ -135,7 +135,7 @@ static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_
  * A scatter gather list of any segments. Two words a descriptor: the address, and the length below a type and
  * reserved bytes that are 0.
  */
-static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
+static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				       struct nnvme_sqe *sqe, const struct list_space *to)
 {
 	const struct iovec *stop = iov + n;
@@ -170,16 +170,16 @@ static NOINLINE size_t point_at_pieces(const struct nnvme_qpair *qp, const struc
 }
 
 /* Set the data pointer by a list at @to; the blocks, or 0 when that is for nnvme_rwv_slow(). */
-static inline uint32_t point(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
+static inline uint32_t map(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
 {
-	size_t bytes = point_at_pages(qp, iov, n, sqe, to.va, to.bus);
+	size_t bytes = map_pages(qp, iov, n, sqe, to.va, to.bus);
 	uint32_t blocks;
 
 	if (__builtin_expect(!bytes, 0)) {
-		bytes = point_at_runs(qp, iov, n, sqe, &to);
+		bytes = map_runs(qp, iov, n, sqe, &to);
 		if (!bytes && nnvme_qp(qp)->ctrl->can_sgl)
-			bytes = point_at_pieces(qp, iov, n, sqe, &to);
+			bytes = map_pieces(qp, iov, n, sqe, &to);
 	}
 	blocks = (uint32_t)(bytes >> ns->block_shift);
 	if (blocks - 1 >= __atomic_load_n(&ns->fast_blocks, __ATOMIC_RELAXED) ||
@@ -212,7 +212,7 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 	to.va = va;
 	to.bus = bus.v;
 	sqe->flags = 0;		/* the attempt with the slot's list may have left it */
-	blocks = point(qp, ns, iov, n, sqe, to);
+	blocks = map(qp, ns, iov, n, sqe, to);
 	if (!blocks) {
 		nnvme_prp_pool_put(qp, set);
 		return false;
@@ -253,7 +253,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->generation) << 16 | opcode;
 	sqe->slba = lba;
 	if ((unsigned)iovcnt <= NNVME_SLOT_LIST_PRPS && own->va)
-		blocks = point(qp, ns, iov, (unsigned)iovcnt, sqe,
+		blocks = map(qp, ns, iov, (unsigned)iovcnt, sqe,
 			       (struct list_space){ own->va, own->bus, NNVME_SLOT_LIST_PRPS });
 	if (__builtin_expect(blocks, 1)) {
 		submit(qp, req, sqe, blocks, (int32_t)(qp->tail + qp->generation));

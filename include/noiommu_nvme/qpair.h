@@ -147,7 +147,7 @@ struct nnvme_qpair {
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
-	const struct nnvme_cqe *cq_tell;	/* when that gets here, the controller is told */
+	const struct nnvme_cqe *cq_doorbell_at;	/* when that gets here, the CQ doorbell is due */
 	const struct nnvme_cqe *cq, *cq_end;
 	uint32_t phase;			/* of a new entry, at its bit in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
@@ -468,7 +468,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return 0;
 	/* One at a time is worth a path of its own, unless a ring's end or a doorbell is near. */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_tell || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status_result = 0;

@@ -136,7 +136,7 @@ static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
 	model_counts(r.m, &before);
 	for (uint32_t i = 11; i <= 10 + lap; i++) {
 		/* it has seen the head that the host is about to write: nothing to ring for */
-		*nnvme_qp(r.qp)->shadow.cq_event = i % lap;
+		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % lap;
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	}
 	model_counts(r.m, &after);
