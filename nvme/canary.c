@@ -86,21 +86,6 @@ int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_
 	return 0;
 }
 
-int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *result,
-			      struct nnvme_err *err)
-{
-	for (int i = 0; i < 2; i++) {
-		bool changed = false;
-		int ret = nnvme_canary_check(&c->canary[i], &changed, err);
-
-		if (ret)
-			return ret;
-		if (changed)
-			result->attempt[i].passed = true;
-	}
-	return 0;
-}
-
 /* One command and its end, whatever that is. */
 int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err)
