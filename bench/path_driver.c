@@ -123,11 +123,14 @@ static const struct bench_path_ops driver_ops = {
 static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *err)
 {
 	const struct bench_shape *shape = &p->path.shape;
-	uint64_t per_command = (uint64_t)p->ns->max_blocks << p->ns->block_shift;
-	uint64_t commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
+	struct nnvme_ns_info ns = { .size = sizeof(ns) };
 	struct nnvme_ctrl_info info;
+	uint64_t per_command, commands;
 
 	nnvme_ctrl_info(p->ctrl, &info);
+	nnvme_ns_info(p->ns, &ns);
+	per_command = (uint64_t)ns.max_blocks * ns.block_size;
+	commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
 	if (commands > info.max_depth)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu commands in flight, and a "
 				  "queue of it takes %u: use a smaller depth", bdf, shape->depth, shape->bytes,

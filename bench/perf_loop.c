@@ -339,6 +339,7 @@ static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
 		.quirks = l->shape.each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0,
 	};
+	struct nnvme_ns_info info = { .size = sizeof(info) };
 
 	step_end = now();
 	if (nnvme_ctrl_open(bdf, &options, &l->ctrl, err))
@@ -349,7 +350,8 @@ static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 		snprintf(err->text, sizeof(err->text), "no namespace for reads of %lu bytes", l->shape.bytes);
 		return -1;
 	}
-	l->commands = l->depth * ((l->blocks + l->ns->max_blocks - 1) / l->ns->max_blocks);
+	nnvme_ns_info(l->ns, &info);
+	l->commands = l->depth * ((l->blocks + info.max_blocks - 1) / info.max_blocks);
 	if (create_queues(l, err))
 		return -1;
 	if (!RUNNING_ON_VALGRIND)

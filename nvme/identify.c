@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "nvme/admin.h"
 #include "nvme/log.h"
 #include "nvme/registers.h"
@@ -132,7 +133,7 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	uint64_t blocks = le64toh(id->nsze);
 
 	n->ns.head = (uint64_t)n->ns.nsid << 32;
-	n->ns.ctrl = ctrl;
+	n->ctrl = ctrl;
 	if (format > id->nlbaf || lbaf->ds < 9 || lbaf->ds > 16) {
 		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not supported "
 			 "(2^9 to 2^16 are)", lbaf->ds);
@@ -151,20 +152,21 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	}
 	n->ns.blocks = blocks;
 	n->ns.block_shift = lbaf->ds;
-	n->ns.max_blocks = ctrl->max_transfer >> lbaf->ds;
-	if (n->ns.max_blocks > MAX_BLOCKS)
-		n->ns.max_blocks = MAX_BLOCKS;
+	n->max_blocks = ctrl->max_transfer >> lbaf->ds;
+	if (n->max_blocks > MAX_BLOCKS)
+		n->max_blocks = MAX_BLOCKS;
 	/* Two pages need no list; a block may be longer than that, then nothing is fast. */
-	n->ns.fast_blocks = ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS ? NNVME_PAGE_SIZE >> lbaf->ds : n->ns.max_blocks;
+	n->ns.fast_blocks = n->max_blocks;
+	if (ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)
+		n->ns.fast_blocks = NNVME_PAGE_SIZE >> lbaf->ds;
 	if (n->ns.fast_blocks > blocks)
 		n->ns.fast_blocks = (uint32_t)blocks;
 	/* From here on even the longest ends within the namespace: one comparison, not three. */
 	n->ns.fast_end = blocks - n->ns.fast_blocks + 1;
-	n->ns.can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
+	n->can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
 	/* not where WZSL is less than a block */
-	n->ns.can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES &&
+	n->can_write_zeroes = ctrl->oncs & NVME_CTRL_ONCS_WRITE_ZEROES &&
 				 ctrl->max_zeroes >> lbaf->ds;
-	n->ns.volatile_cache = ctrl->volatile_cache;
 }
 
 /* It was not ready, say, or deleted since it was listed: that is no reason to do without the others. */
@@ -290,4 +292,33 @@ const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid)
 		if (ctrl->ns[i].ns.nsid > nsid && !ctrl->ns[i].refusal[0])
 			return &ctrl->ns[i].ns;
 	return NULL;
+}
+
+int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info)
+{
+	const struct nnvme_namespace *n = nnvme_namespace(ns);
+	const struct nnvme_ctrl *ctrl = n->ctrl;
+	struct nnvme_ns_info now = {
+		.nsid = ns->nsid,
+		.blocks = ns->blocks,
+		.block_size = 1u << ns->block_shift,
+		.max_blocks = n->max_blocks,
+		.can_deallocate = n->can_deallocate,
+		.can_write_zeroes = n->can_write_zeroes,
+		.volatile_cache = ctrl->volatile_cache,
+	};
+	int ret = nnvme_sized_check("struct nnvme_ns_info", info->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_ns_info, dsm_blocks), NULL);
+
+	if (ret)
+		return ret;
+	if (n->can_write_zeroes)
+		now.max_zeroes_blocks = (uint32_t)limit(ctrl->max_zeroes >> ns->block_shift, MAX_BLOCKS);
+	if (n->can_deallocate) {
+		now.dsm_ranges = ctrl->dsm_ranges;
+		now.dsm_range_blocks = ctrl->dsm_range_blocks;
+		now.dsm_blocks = ctrl->dsm_blocks;
+	}
+	nnvme_sized_out(info, info->size, &now, sizeof(now));
+	return 0;
 }

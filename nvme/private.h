@@ -23,10 +23,19 @@
 #define NNVME_MAX_NAMESPACES 1024
 
 struct nnvme_namespace {
-	struct nnvme_ns ns;
+	struct nnvme_ns ns;	/* first: see nnvme_namespace() */
+	struct nnvme_ctrl *ctrl;
+	uint32_t max_blocks;	/* that one read or write command may carry */
+	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
+	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
 	char refusal[320];	/* why it can't be used, or empty */
 	int code;		/* and the errno of that */
 };
+
+static inline const struct nnvme_namespace *nnvme_namespace(const struct nnvme_ns *ns)
+{
+	return (const struct nnvme_namespace *)ns;
+}
 
 struct nnvme_ctrl {
 	struct nnvme_device *dev;

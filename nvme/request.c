@@ -34,7 +34,7 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .va = (uintptr_t)buf, .lba = lba, .blocks = blocks,
-		.max = ns->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
@@ -71,7 +71,7 @@ int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .at = { iov, 0, (unsigned)iovcnt }, .lba = lba,
-		.max = ns->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
 	};
 	uint64_t bytes, commands;
 	int ret;
@@ -110,14 +110,14 @@ int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		       uint64_t blocks, void *tag)
 {
-	uint64_t most = ns->ctrl->max_zeroes >> ns->block_shift;
+	uint64_t most = nnvme_namespace(ns)->ctrl->max_zeroes >> ns->block_shift;
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .opcode = NNVME_OP_WRITE_ZEROES,
 		.max = most < MAX_ZEROES ? most : MAX_ZEROES,
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
-	if (!ns->can_write_zeroes)
+	if (!nnvme_namespace(ns)->can_write_zeroes)
 		return -EOPNOTSUPP;
 	return ret ? ret : submit(qp, &whole);
 }
@@ -125,7 +125,7 @@ int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64
 int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag)
 {
-	const struct nnvme_ctrl *ctrl = ns->ctrl;
+	const struct nnvme_ctrl *ctrl = nnvme_namespace(ns)->ctrl;
 	uint64_t in_ranges = (uint64_t)ctrl->dsm_ranges * ctrl->dsm_range_blocks;
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .lba = lba, .blocks = blocks, .opcode = NNVME_OP_DSM,
@@ -133,7 +133,7 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
-	if (!ns->can_deallocate)
+	if (!nnvme_namespace(ns)->can_deallocate)
 		return -EOPNOTSUPP;
 	return ret ? ret : submit(qp, &whole);
 }

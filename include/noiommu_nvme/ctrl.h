@@ -138,6 +138,29 @@ const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, stru
 const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
 
 /*
+ * What is known of a namespace, and what one command to it may carry. More is split into several
+ * commands, completed as one.
+ */
+struct nnvme_ns_info {
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ns_info) */
+	uint32_t nsid;
+	uint64_t blocks;		/* its size in logical blocks (NSZE) */
+	uint32_t block_size;		/* of a logical block, in bytes */
+	uint32_t max_blocks;		/* of one read or write command (MDTS) */
+	bool can_deallocate;		/* Dataset Management (ONCS bit 2) */
+	bool can_write_zeroes;		/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
+	bool volatile_cache;		/* VWC present: nnvme_flush() does something */
+	uint8_t reserved;		/* 0 */
+	uint32_t max_zeroes_blocks;	/* of one Write Zeroes command (WZSL); 0: it has none */
+	uint32_t dsm_ranges;		/* of one Dataset Management command (DMRL); 0: it has none */
+	uint32_t dsm_range_blocks;	/* of one range (DMRSL) */
+	uint64_t dsm_blocks;		/* of one Dataset Management command, all ranges (DMSL) */
+};
+
+/* 0, or -EINVAL: info->size is below that of the first layout. */
+int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
+
+/*
  * Make [va, va + len), both multiples of 4096, usable as buffers of this controller. The pages are
  * pinned until unregistered. Any memory of the caller's will do; huge pages make it quick.
  * -EINVAL not aligned; -EEXIST overlaps memory registered before; -ENOMEM memlock, or no memory.

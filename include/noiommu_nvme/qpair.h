@@ -57,25 +57,22 @@ extern "C" {
 struct nnvme_ctrl;
 
 /*
- * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant from then on, but for
- * fast_blocks.
+ * A namespace: what the inline path needs of it. nnvme_ns_info() has the rest. Made by nnvme_ctrl_open(),
+ * constant from then on, but for fast_blocks.
  */
 struct nnvme_ns {
-	uint64_t blocks;	/* its size in logical blocks (NSZE) */
-	uint32_t nsid;
-	uint32_t max_blocks;	/* that one read or write command may carry */
 	/*
 	 * what the inline path takes: so many blocks at most (none once the controller was
 	 * stopped), at an LBA below the end
 	 */
 	uint32_t fast_blocks;
+	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
+	uint8_t reserved[3];
 	uint64_t fast_end;
 	uint64_t head;		/* NSID, where it stands in the first eight bytes of an entry */
-	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
-	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
-	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
-	bool volatile_cache;	/* VWC present: nnvme_flush() does something */
-	struct nnvme_ctrl *ctrl;
+	uint64_t blocks;	/* its size in logical blocks (NSZE) */
+	uint32_t nsid;
+	uint32_t reserved2;
 };
 
 /* A finished command. nnvme_poll() writes all of it. */

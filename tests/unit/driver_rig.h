@@ -86,6 +86,19 @@ static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
 	rig_queue(r, depth);
 }
 
+static inline struct nnvme_ns_info rig_ns_info(const struct nnvme_ns *ns)
+{
+	struct nnvme_ns_info info = { .size = sizeof(info) };
+
+	assert_int_equal(nnvme_ns_info(ns, &info), 0);
+	assert_int_equal(info.size, sizeof(info));
+	assert_int_equal(info.nsid, ns->nsid);
+	assert_int_equal(info.blocks, ns->blocks);
+	assert_int_equal(info.block_size, 1u << ns->block_shift);
+	assert_int_equal(info.reserved, 0);
+	return info;
+}
+
 static inline void rig_step_by_hand(struct rig *r)
 {
 	model_stop(r->m);

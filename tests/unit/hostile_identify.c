@@ -46,13 +46,15 @@ static void check_line(const char *text)
 /* What every namespace that is offered must hold, whatever was said. */
 static void check_ns(const struct nnvme_ns *ns)
 {
+	struct nnvme_ns_info info = rig_ns_info(ns);
+
 	assert_true(ns->nsid && ns->nsid != 0xffffffff);
 	assert_true(ns->blocks);
 	assert_true(ns->block_shift >= 9 && ns->block_shift <= 16);
 	assert_true(ns->blocks <= UINT64_MAX >> ns->block_shift);
-	assert_true(ns->max_blocks && ns->max_blocks <= 65536);
-	assert_true((uint64_t)ns->max_blocks << ns->block_shift <= 4u << 20);
-	assert_true(ns->fast_blocks <= ns->max_blocks);
+	assert_true(info.max_blocks && info.max_blocks <= 65536);
+	assert_true((uint64_t)info.max_blocks << ns->block_shift <= 4u << 20);
+	assert_true(ns->fast_blocks <= info.max_blocks);
 }
 
 /* Open; if that works all must be sound. Returns how many namespaces there are. */
@@ -278,15 +280,15 @@ static void oncs_is_believed(void **state)
 	struct rig r;
 
 	rig_up(&r, "oncs=0", 4);
-	assert_false(r.ns->can_deallocate);
-	assert_false(r.ns->can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).can_deallocate);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
 	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, NULL), -EOPNOTSUPP);
 	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 0, 1, NULL), -EOPNOTSUPP);
 	rig_down(&r);
 	rig_up(&r, "oncs=4,vwc=0", 4);
-	assert_true(r.ns->can_deallocate);
-	assert_false(r.ns->can_write_zeroes);
-	assert_false(r.ns->volatile_cache);
+	assert_true(rig_ns_info(r.ns).can_deallocate);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).volatile_cache);
 	rig_down(&r);
 }
 
