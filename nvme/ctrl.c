@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "noiommu_nvme/pci.h"
 #include "nvme/admin.h"
 #include "nvme/buffer.h"
@@ -129,8 +130,7 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 	}
 	ctrl->dev = dev;
 	ctrl->stopped = true;
-	if (opts)
-		ctrl->opts = *opts;
+	ctrl->opts = *opts;
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->buffer_lock, NULL);
 	nnvme_log(ctrl, NNVME_LOG_DEBUG, "device opened");
@@ -150,12 +150,16 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
 		    struct nnvme_err *err)
 {
+	struct nnvme_options own;
 	struct nnvme_device *dev;
-	int ret;
+	int ret = nnvme_sized_in("struct nnvme_options", &own, sizeof(own),
+				 NNVME_SIZE_UP_TO(struct nnvme_options, log_arg), opts, err);
 
+	if (ret)
+		return ret;
 	close_kept(bdf);
-	ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
-	return ret ? ret : nnvme_ctrl_open_device(dev, opts, ctrl, err);
+	ret = nnvme_device_open(bdf, own.mode, &dev, err);
+	return ret ? ret : nnvme_ctrl_open_device(dev, &own, ctrl, err);
 }
 
 /* Take back the queues while it answers, shut it down, stop it. False: it may still write. */
@@ -197,26 +201,33 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 	return 0;
 }
 
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
 {
-	*info = (struct nnvme_ctrl_info){
+	struct nnvme_ctrl_info now = {
+		.mode = ctrl->dev->mode,
+		.mode_reason = ctrl->dev->mode_reason,
 		.bdf = ctrl->dev->name,
 		.model = ctrl->model,
 		.serial = ctrl->serial,
 		.firmware = ctrl->firmware,
-		.mode = ctrl->dev->mode,
-		.mode_reason = ctrl->dev->mode_reason,
 		.max_transfer = ctrl->max_transfer,
 		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
 		.shadow_doorbells = ctrl->shadow != NULL,
 	};
+	int ret = nnvme_sized_check("struct nnvme_ctrl_info", info->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_ctrl_info, bus_addr_calls), NULL);
+
+	if (ret)
+		return ret;
 	nnvme_lock(&ctrl->space->lock);
-	info->registered = ctrl->space->registered + ctrl->space->pool.bytes;
-	info->bus_addr_calls = ctrl->space->pool.bus_addr_calls;
+	now.registered = ctrl->space->registered + ctrl->space->pool.bytes;
+	now.bus_addr_calls = ctrl->space->pool.bus_addr_calls;
 	nnvme_unlock(&ctrl->space->lock);
 	for (size_t i = 0; i < ctrl->nr_ns; i++)
-		info->namespaces += !ctrl->ns[i].refusal[0];
+		now.namespaces += !ctrl->ns[i].refusal[0];
+	nnvme_sized_out(info, info->size, &now, sizeof(now));
+	return 0;
 }
 
 int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "nvme/canary.h"
 #include "nvme/log.h"
 
@@ -143,20 +144,16 @@ static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnv
 	return ret;
 }
 
-int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, struct nnvme_err *err)
+static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct nnvme_err *err)
 {
-	struct nnvme_isolation r = {
-		.mode = ctrl->dev->mode, .mode_reason = ctrl->dev->mode_reason,
-	};
 	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
 	struct nnvme_qpair *qp;
-	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r.limits, err);
+	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r->limits, err);
 
 	if (ret)
 		return ret;
-	if (r.mode == NNVME_MODE_NOIOMMU) {
-		judge_unprotected(&r);
-		*result = r;
+	if (r->mode == NNVME_MODE_NOIOMMU) {
+		judge_unprotected(r);
 		return 0;
 	}
 	if (!ns)
@@ -165,13 +162,26 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, str
 	ret = nnvme_qpair_create(ctrl, 1, &qp, err);
 	if (ret)
 		return ret;
-	ret = run(ctrl, qp, ns, &r, err);
+	ret = run(ctrl, qp, ns, r, err);
 	if (nnvme_qpair_destroy(qp) && !ret)
 		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped after a queue was not deleted",
 				 ctrl->dev->name);
 	if (ret)
 		return ret;
-	judge(&r);
-	*result = r;
+	judge(r);
 	return 0;
+}
+
+int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, struct nnvme_err *err)
+{
+	struct nnvme_isolation r = {
+		.mode = ctrl->dev->mode, .mode_reason = ctrl->dev->mode_reason,
+	};
+	int ret = nnvme_sized_check("struct nnvme_isolation", result->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_isolation, attempt), err);
+
+	ret = ret ? ret : find_out(ctrl, &r, err);
+	if (!ret)
+		nnvme_sized_out(result, result->size, &r, sizeof(r));
+	return ret;
 }

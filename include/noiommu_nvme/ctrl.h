@@ -66,15 +66,17 @@ enum nnvme_log_level {
  */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
-/* All zero is the default of everything. */
+/* All zero but the size is the default of everything. */
 struct nnvme_options {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_options) */
 	enum nnvme_mode mode;
 	enum nnvme_hugepages hugepages;
-	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
+	uint32_t qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
 	uint32_t quirks;	/* of enum nnvme_quirk, or'ed */
 	enum nnvme_shadow_doorbells shadow_doorbells;
 	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
 				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
+	uint8_t reserved[7];	/* 0 */
 	nnvme_log_fn *log;
 	void *log_arg;
 };
@@ -86,6 +88,8 @@ struct nnvme_options {
  * CRTO.CRWMT; one that was left enabled and not ready is waited for as long before, and then reset.
  *
  * 0 or -errno with *ctrl untouched, the device as it was and the reason in @err:
+ * -EINVAL @bdf, or a size of @opts below that of the first layout; -E2BIG @opts has something set that
+ * this library is too old for;
  * -ENODEV no such device or not NVMe; -EBUSY another driver or program has it; -EPERM a capability is
  * missing; -EOPNOTSUPP this kernel or device can't do the mode; -ENOMEM no (huge) pages or memlock;
  * -ETIMEDOUT or -EIO the controller did not come up.
@@ -108,18 +112,22 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
 
 /* What is known of an open controller. All strings live as long as it does. */
 struct nnvme_ctrl_info {
-	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ctrl_info) */
 	enum nnvme_mode mode;		/* never AUTO */
 	const char *mode_reason;	/* why that mode, a sentence */
+	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
 	uint32_t max_transfer;		/* bytes that one command may carry */
 	uint32_t max_depth;		/* of a queue pair: CAP.MQES, but 4095 at most */
 	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
 	uint32_t namespaces;		/* active ones that can be used */
 	bool shadow_doorbells;		/* in use */
+	uint8_t reserved[7];		/* 0 */
 	uint64_t registered;		/* bytes registered now, the library's own included */
 	uint64_t bus_addr_calls;	/* GET_PA calls made so far */
 };
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
+
+/* 0, or -EINVAL: info->size is below that of the first layout. */
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
 
 /*
  * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its
