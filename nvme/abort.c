@@ -12,6 +12,7 @@
 #include "nvme/abort.h"
 
 #include "kernel/event.h"
+#include "nvme/sq.h"
 
 #define PHASE 0x10000u
 /* As of commands whose queue was deleted (Base 2.x, Generic Command Status Values). */
@@ -85,11 +86,10 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
  */
 void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 {
-	const struct nnvme_req *req = (const struct nnvme_req *)qp->req;
 	uint32_t phase = qp->phase;
 
 	for (uint32_t slot = 0; slot < qp->end / 8 + qp->depth; slot++) {
-		int32_t key = req[slot].key;
+		int32_t key = nnvme_slot_at(qp, 8 * slot)->key;
 		uint32_t cid = (uint32_t)key & 0xffff;
 
 		if (key < 0)

@@ -27,7 +27,7 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 		      struct nnvme_completion *out)
 {
 	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * index);
+	struct nnvme_req *req = nnvme_slot_at(qp, index);
 	uint16_t split, status = (uint16_t)(dw3 >> 17);
 	const struct nnvme_slot *slot;
 

@@ -44,11 +44,6 @@ static void add(struct pieces *p, uint64_t bus, size_t pages)
 	p->piece[p->n++] = (struct nnvme_piece){ bus >> NNVME_PAGE_SHIFT, pages };
 }
 
-static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t slot)
-{
-	return (struct nnvme_req *)qp->req + slot;
-}
-
 /* What a slot's command was found to be. */
 struct command {
 	int32_t key;
@@ -63,16 +58,16 @@ struct command {
 static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return __atomic_load_n(&slot_at(qp, slot)->key, __ATOMIC_RELAXED) != c->key ||
+	return __atomic_load_n(&nnvme_slot_at(qp, 8 * slot)->key, __ATOMIC_RELAXED) != c->key ||
 	       (!c->kept && __atomic_load_n(&nnvme_qp(qp)->slot[slot].head, __ATOMIC_RELAXED));
 }
 
 /* The command in @slot; false: none is in flight there. */
 static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct command *c)
 {
-	const struct nnvme_sqe *sqe = (const struct nnvme_sqe *)qp->sq + slot;
+	const struct nnvme_sqe *sqe = nnvme_sqe_at(qp, 8 * slot);
 	const struct nnvme_slot *kept = &nnvme_qp(qp)->slot[slot];
-	const struct nnvme_req *req = slot_at(qp, slot);
+	const struct nnvme_req *req = nnvme_slot_at(qp, 8 * slot);
 	struct nnvme_slot *d = &c->d;
 
 	do {

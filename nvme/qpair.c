@@ -147,7 +147,7 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **out, struct nnvme_err *err)
 {
-	const size_t size = sizeof(struct nnvme_qpair) + sizeof(struct nnvme_qpair_private);
+	const size_t size = sizeof(struct nnvme_qpair_whole);
 	struct nnvme_qpair *qp = aligned_alloc(128, (size + 127) & ~(size_t)127);
 	volatile char *doorbells = (volatile char *)ctrl->dev->bar + 0x1000;
 

@@ -239,8 +239,8 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
 {
 	size_t tail = qp->tail;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
-	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
+	struct nnvme_req *req = nnvme_slot_at(qp, (uint32_t)tail);
+	struct nnvme_sqe *sqe = nnvme_sqe_at(qp, (uint32_t)tail);
 	const struct nnvme_slot_list *own = (const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
 	uint32_t blocks = 0;
 
