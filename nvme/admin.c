@@ -43,7 +43,10 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
 			ret = nnvme_fail(err, -ETIMEDOUT, "%s: %s was not answered within %d s",
 					 ctrl->dev->name, what, ADMIN_TIMEOUT_MS / 1000);
 		if (ret) {
-			/* The command may still run and its buffer be written: nothing more is safe. */
+			/*
+			 * The command may still run and write its buffer: no further command is
+			 * safe.
+			 */
 			ctrl->dead = true;
 			return ret;
 		}

@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
 
-/* Said once: a controller could fill a log with them. */
+/* Logged once: a controller could fill a log with these. */
 static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 {
 	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
@@ -19,8 +19,8 @@ static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 }
 
 /*
- * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages
- * of their own or in a spare slot, CIDs that mean nothing, or that the controller was stopped
+ * Completions that are not plain: failures, parts of a split transfer, commands with list pages
+ * or in a spare slot, CIDs that name no command, and the notice that the controller was stopped
  * (abort.c). True when @out was filled.
  */
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
@@ -38,7 +38,10 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 			note_bad(qp, cid);
 		return false;
 	}
-	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
+	/*
+	 * Successful I/O commands report no result, on the slow path as on the inline one;
+	 * admin commands do.
+	 */
 	*out = (struct nnvme_completion){
 		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
 	};
@@ -58,9 +61,9 @@ static inline bool is_new(uint32_t dw3, uint32_t phase)
 }
 
 /*
- * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the entry
- * that isn't plain, or isn't there yet, or @end. One offset serves both arrays, their elements being of
- * one size.
+ * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the
+ * first entry that is not plain or not there yet, or @end. One offset serves both arrays,
+ * because their elements have the same size.
  */
 static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 						 const struct nnvme_cqe *cqe,
@@ -87,8 +90,8 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 }
 
 /*
- * Ring the CQ doorbell, or its shadow, with how far the queue was read. @n is handed through, so that
- * nnvme_poll() ends with a jump.
+ * Ring the CQ doorbell, or post to its shadow, how far the queue has been read. @n is passed
+ * through so that nnvme_poll() ends in a tail call.
  */
 static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *qp, unsigned n)
 {
@@ -107,7 +110,10 @@ static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *q
 
 		nnvme_qp(qp)->shadow.cq_head = head;
 		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_eventidx, old, head)) {
-			/* The doorbell is behind now, even where a round later it has the same value. */
+			/*
+			 * The register now lags, even if a round later the value is the same
+			 * again.
+			 */
 			nnvme_qp(qp)->cq_doorbell_last = NULL;
 			return n;
 		}
@@ -117,8 +123,8 @@ static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *q
 }
 
 /*
- * All entries before @cqe were taken. The controller has to know in time that it may reuse them, not at
- * once: see choose_step(). Returns @n.
+ * All entries before @cqe have been taken. The controller must learn in time that it may reuse
+ * them, not at once: see choose_step(). Returns @n.
  */
 static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, unsigned n)
 {
@@ -126,7 +132,7 @@ static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *c
 	return cqe < qp->cq_doorbell_at ? n : ring_cq_doorbell(qp, n);
 }
 
-/* As many as @max entries from @cqe, but not beyond the ring's end. */
+/* Up to @max entries from @cqe, but not beyond the end of the ring. */
 static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 					      const struct nnvme_cqe *cqe, unsigned max)
 {
@@ -135,7 +141,7 @@ static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 	return end < qp->cq_end ? end : qp->cq_end;
 }
 
-/* The whole of nnvme_reap(), for when something is unusual: @n were taken, the next entry is @cqe. */
+/* All of nnvme_reap(), for unusual cases: @n completions were taken, the next entry is @cqe. */
 static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)

@@ -57,7 +57,7 @@ static int enable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return nnvme_admin_create(ctrl, err);
 }
 
-/* In this order. The log tells of each that was done, so that its listener can see what takes its time. */
+/* In this order. Each step is logged so that slow steps can be identified. */
 static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	static const struct {
@@ -85,8 +85,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * Controllers that could neither be brought up nor stopped. Their opener has no handle to close
- * them with: the next attempt to open the same one does it.
+ * Controllers that could neither be brought up nor stopped. The caller has no handle to close
+ * them with, so the next attempt to open the same device closes them.
  */
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct nnvme_ctrl *kept;
@@ -162,7 +162,10 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 	return ret ? ret : nnvme_ctrl_open_device(dev, &own, ctrl, err);
 }
 
-/* Take back the queues while it answers, shut it down, stop it. False: it may still write. */
+/*
+ * Delete the queues while the controller answers, shut it down, stop it. False: it may still
+ * write to memory.
+ */
 static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
 	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */

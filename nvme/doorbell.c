@@ -2,8 +2,8 @@
 #include "nvme/doorbell.h"
 
 /*
- * Both pages mirror the doorbell registers (PCIe transport). The admin queue keeps its doorbells, and so do
- * queues whose doorbells would lie behind the page.
+ * Both pages mirror the doorbell registers (PCIe transport). The admin queue has no shadow
+ * doorbells, nor do queues whose shadow would lie beyond the page.
  */
 void nnvme_shadow_attach(struct nnvme_qpair *qp)
 {
@@ -19,7 +19,7 @@ void nnvme_shadow_attach(struct nnvme_qpair *qp)
 		.sq_eventidx = (volatile uint32_t *)(ctrl->eventidx + sq),
 		.cq_eventidx = (volatile uint32_t *)(ctrl->eventidx + cq),
 	};
-	/* What an earlier queue of this number left there. */
+	/* An earlier queue with this ID may have left values there. */
 	*nnvme_qp(qp)->shadow.sq = *nnvme_qp(qp)->shadow.cq = 0;
 	*nnvme_qp(qp)->shadow.sq_eventidx = *nnvme_qp(qp)->shadow.cq_eventidx = 0;
 	qp->ring_slow = 0;
@@ -29,7 +29,10 @@ void nnvme_cq_doorbell_now(struct nnvme_qpair *qp)
 {
 	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
 
-	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
+	/*
+	 * Writing the same value twice is an error (Base 2.x, Asynchronous Event Information:
+	 * Invalid Doorbell Write Value).
+	 */
 	if (nnvme_qp(qp)->cq_doorbell_last == qp->cqe)
 		return;
 	if (nnvme_qp(qp)->shadow.cq)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interrupt vectors: an eventfd each, and a queue pair each. Vector 0 is the admin queue's (Base 2.x,
- * Completion Queue: Interrupt Vector), which is polled here and whose interrupts wake nobody up; queue pair i
- * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue: no
- * admin command is sent between the queue pair's creation and its deletion.
+ * Each interrupt vector has an eventfd and belongs to one queue pair: vector i to queue pair i.
+ * Vector 0 is the admin queue's (Base 2.x, Completion Queue: Interrupt Vector), which is
+ * polled, so its interrupts wake nobody. A device with a single vector gets one queue pair,
+ * which shares the vector with the admin queue: no admin command is sent between the creation
+ * and the deletion of that queue pair.
  *
- * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
- * the other's wake-up.
+ * Two queue pairs never share a vector: they would share its eventfd, and clearing it for one
+ * would lose the wake-up of the other.
  */
 #include "nvme/irq.h"
 
@@ -40,8 +41,8 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 }
 
 /*
- * After the number of queues is known (Base 2.x, Memory-Based Controller Initialization). What fails here is
- * undone when the controller is closed.
+ * Called after the number of queues is known (Base 2.x, Memory-Based Controller
+ * Initialization). Closing the controller undoes what a failure leaves behind.
  */
 int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {

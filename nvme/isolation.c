@@ -36,8 +36,8 @@ static int attempt_data(struct nnvme_canaries *c, struct nnvme_attempt *a, struc
 }
 
 /*
- * The canary holds a list that leads to mapped memory, so that a controller which gets to read
- * it goes nowhere else.
+ * The canary holds a list that leads to mapped memory: a controller that can read it goes
+ * nowhere else.
  */
 static int attempt_list(struct nnvme_canaries *c, struct nnvme_attempt *a, struct nnvme_err *err)
 {
@@ -68,7 +68,7 @@ static int make_attempts(struct nnvme_canaries *c, struct nnvme_isolation *r, st
 	return ret;
 }
 
-/* A late write would come before the completions of later commands, but look once more. */
+/* A late write would arrive before the completions of later commands, but look once more. */
 static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result, struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
@@ -128,7 +128,7 @@ static void judge_unprotected(struct nnvme_isolation *r)
 	       "because every try would be a DMA to a bare physical address that nothing could stop");
 }
 
-/* With the space locked: an address that was just unmapped stays so. */
+/* With the space locked, so that an address that was just unmapped stays unmapped. */
 static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 	       struct nnvme_isolation *result, struct nnvme_err *err)
 {

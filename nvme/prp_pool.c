@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* List pages that the longest command takes, which begins anywhere in a page. */
+/* The list pages of the longest command, which may begin anywhere in a page. */
 static unsigned choose_pages(const struct nnvme_qpair *qp)
 {
 	size_t entries = nnvme_qp(qp)->ctrl->max_transfer / NNVME_PAGE_SIZE + 1;

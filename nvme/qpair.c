@@ -36,13 +36,13 @@ static size_t sq_bytes(const struct nnvme_qpair *qp)
 	return round_page(nnvme_sq_entries(qp) * sizeof(struct nnvme_sqe));
 }
 
-/* The admin queue may always have 64: MQES is not for it (Base 2.x, Admin Queue Attributes). */
+/* MQES does not limit the admin queue (Base 2.x, Admin Queue Attributes). */
 static uint32_t max_entries(const struct nnvme_qpair *qp)
 {
 	return nnvme_qp(qp)->id ? (uint32_t)NVME_CAP_MQES(nnvme_qp(qp)->ctrl->cap) + 1 : MIN_ENTRIES;
 }
 
-/* The longer an I/O completion queue, the less often the controller is told how far it was read. */
+/* The longer an I/O completion queue, the fewer CQ doorbell writes. */
 static uint32_t choose_cq_entries(const struct nnvme_qpair *qp)
 {
 	uint32_t n = nnvme_qp(qp)->id ? 2 * nnvme_sq_entries(qp) : nnvme_sq_entries(qp);
@@ -56,8 +56,8 @@ static size_t cq_bytes(const struct nnvme_qpair *qp)
 }
 
 /*
- * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
- * tail is rarely still in use, and the ring wraps less often.
+ * The submission queue is longer than the depth + 1 entries that it needs, so that the slot at
+ * the tail is rarely still in use and the ring wraps less often.
  */
 static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {
@@ -69,10 +69,10 @@ static uint32_t choose_entries(const struct nnvme_qpair *qp)
 }
 
 /*
- * How many completions are taken before the controller is told. It may post into what is left of its queue,
- * and that has always room for all commands in flight: a full queue would stop it (Base 2.x, Full Queue).
- * The admin queue may share its interrupt vector with another, whose interrupts would not come while
- * entries of this one are not acknowledged.
+ * How many completions are taken between CQ doorbell writes. The controller may post into the
+ * rest of the queue, which must always have space for all commands in flight: a full queue
+ * would stop it (Base 2.x, Full Queue). The admin queue may share its vector with an I/O queue,
+ * which gets no interrupts while entries of the admin queue are unacknowledged.
  */
 static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
@@ -113,7 +113,10 @@ static void put_queues(struct nnvme_qpair *qp)
 	nnvme_space_put(nnvme_qp(qp)->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
 }
 
-/* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
+/*
+ * Ordinary pages may not be contiguous for so much memory; then use as little as the depth
+ * allows.
+ */
 static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	uint32_t n = choose_entries(qp), least = qp->depth + 1;
@@ -122,7 +125,7 @@ static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 	return ret && least < n ? get_queues(qp, least, err) : ret;
 }
 
-/* Slots that a CID can name but nobody uses are zero pages that never become memory. */
+/* Slots that a CID can name but that are never used are zero pages that take no memory. */
 static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
@@ -160,7 +163,10 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	qp->stop = 8 * depth;
 	qp->phase = 0x10000;	/* memory is zero: the first entries written have phase 1 */
 	qp->table = ctrl->space->table;
-	/* PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one after */
+	/*
+	 * PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one
+	 * stride later
+	 */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
 	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
@@ -195,7 +201,7 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 	free(qp);
 }
 
-/* MQES counts from 0, and one entry of a queue always stays empty. */
+/* MQES is 0's based, and one entry of a queue always stays empty. */
 uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl)
 {
 	uint32_t mqes = (uint32_t)NVME_CAP_MQES(ctrl->cap);

@@ -13,7 +13,10 @@ int nnvme_slot_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme
 	nnvme_qp(qp)->slot_list = calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_slot_list));
 	if (!nnvme_qp(qp)->slot_list)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", slots);
-	/* None where lists have to begin a page. Ordinary memory may have no more than a page in one piece. */
+	/*
+	 * None where lists must begin on a page. Ordinary memory may not be contiguous beyond a
+	 * page.
+	 */
 	for (unsigned i = 0; i < slots && !(nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS); i += SLOTS_A_PAGE) {
 		nnvme_bus_t bus;
 		char *va = nnvme_space_get(nnvme_qp(qp)->ctrl->space, NNVME_PAGE_SIZE, &bus, err);
@@ -40,7 +43,7 @@ struct nnvme_slot_list *nnvme_slot_list(struct nnvme_qpair *qp)
 {
 	if (qp->tail == qp->stop && !nnvme_sq_wrap(qp))
 		return NULL;
-	/* The slot's last command is still in flight: it will be a spare slot. */
+	/* The slot is still in use, so the command will get a spare slot. */
 	if (nnvme_slot_at(qp, qp->tail)->key >= 0)
 		return NULL;
 	return nnvme_qp(qp)->slot_list[qp->tail / 8].va ? &nnvme_qp(qp)->slot_list[qp->tail / 8] : NULL;
