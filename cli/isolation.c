@@ -52,7 +52,7 @@ static void print_attempts(const struct nnvme_isolation *r)
 
 static int report(struct nnvme_ctrl *ctrl)
 {
-	struct nnvme_isolation r;
+	struct nnvme_isolation r = { .size = sizeof(r) };
 	struct nnvme_err err;
 
 	if (nnvme_isolation(ctrl, &r, &err)) {
@@ -69,7 +69,9 @@ static int report(struct nnvme_ctrl *ctrl)
 int cli_isolation(int argc, char **argv)
 {
 	/* Ordinary pages: this should not need reserved huge pages. */
-	struct nnvme_options options = { .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1 };
+	struct nnvme_options options = {
+		.size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1,
+	};
 	const struct option none[] = { { 0 } };
 	const struct cli_syntax syntax = { none, 1, "takes one address", false };
 	struct cli_arguments arguments;

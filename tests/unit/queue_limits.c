@@ -186,13 +186,57 @@ static void zeroes_are_no_longer_than_wzsl(void **state)
 	zeroes("size=8m,wzsl=255", 16000, 1);
 }
 
+static void assert_limits(const char *settings, uint32_t zeroes, uint32_t ranges, uint32_t range_blocks,
+			  uint64_t dsm_blocks)
+{
+	struct nnvme_ns_info info;
+	struct rig r;
+
+	rig_up(&r, settings, 4);
+	info = rig_ns_info(r.ns);
+	assert_int_equal(info.max_zeroes_blocks, zeroes);
+	assert_int_equal(info.dsm_ranges, ranges);
+	assert_int_equal(info.dsm_range_blocks, range_blocks);
+	assert_int_equal(info.dsm_blocks, dsm_blocks);
+	rig_down(&r);
+}
+
+static void limits_are_told(void **state)
+{
+	assert_limits("wzsl=1,dmrl=3,dmrsl=100,dmsl=200", 16, 3, 100, 200);
+	assert_limits("wzsl=0", 65536, 256, UINT32_MAX, UINT64_MAX);
+	assert_limits("oncs=0", 0, 0, 0, 0);
+	assert_limits("oncs=4,dmrl=2", 0, 2, UINT32_MAX, UINT64_MAX);
+	assert_limits("oncs=8,dmrl=2", 65536, 0, 0, 0);
+}
+
+/* A program that was compiled with less, or with more than this library knows. */
+static void an_info_of_another_size(void **state)
+{
+	struct {
+		struct nnvme_ns_info info;
+		uint64_t more;
+	} newer = { .info.size = sizeof(newer), .more = 1 };
+	struct nnvme_ns_info older = { .size = sizeof(older) - 1 };
+	struct rig r;
+
+	rig_up(&r, NULL, 4);
+	assert_int_equal(nnvme_ns_info(r.ns, &older), -EINVAL);
+	assert_int_equal(older.blocks, 0);
+	assert_int_equal(nnvme_ns_info(r.ns, &newer.info), 0);
+	assert_int_equal(newer.info.size, sizeof(newer));
+	assert_int_equal(newer.info.blocks, r.ns->blocks);
+	assert_int_equal(newer.more, 0);
+	rig_down(&r);
+}
+
 /* A block is more than WZSL allows. */
 static void zeroes_that_no_command_can_write_are_not_offered(void **state)
 {
 	struct rig r;
 
 	rig_up(&r, "size=8m,block=16384,wzsl=1", 4);
-	assert_false(r.ns->can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
 	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 0, 1, &r), -EOPNOTSUPP);
 	rig_down(&r);
 }
@@ -238,6 +282,8 @@ int main(void)
 		cmocka_unit_test(more_blocks_than_32_bits_count_are_deallocated),
 		cmocka_unit_test(a_failed_part_fails_the_whole),
 		cmocka_unit_test(zeroes_are_no_longer_than_wzsl),
+		cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(an_info_of_another_size),
 		cmocka_unit_test(zeroes_that_no_command_can_write_are_not_offered),
 		cmocka_unit_test(no_page_of_limits_is_no_limit),
 	};
