@@ -62,9 +62,11 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address and "
 				  "length must be multiples of 4096, and the length not 0", len,
 				  (size_t)va);
+	/* Higher ones are given only to who asks for them (Linux, 5level-paging.rst and arm64/memory.rst). */
 	if (!va || len > NNVME_VA_END || va > NNVME_VA_END - len)
-		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below %#zx", len,
-				  (size_t)va, (size_t)NNVME_VA_END);
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below %#zx, where mmap() "
+				  "places memory unless it is given a higher address as a hint; map it "
+				  "without such a hint", len, (size_t)va, (size_t)NNVME_VA_END);
 	return 0;
 }
 

@@ -110,6 +110,25 @@ static void nothing_is_registered_at_first(void **state)
 	assert_int_equal(prp(memory - ((uintptr_t)1 << 47), PAGE, &p), -EFAULT);
 }
 
+/* Up to the end of what there are entries for, which is further on arm64; no memory need be there. */
+static void the_highest_addresses_are_their_own(void **state)
+{
+	char *high = (char *)NNVME_VA_END - 2 * MIB;
+	struct nnvme_prp p;
+
+	assert_int_equal(nnvme_space_add(space, high, 2 * MIB, NULL), 0);
+	check_prp(high, MIB);
+	check_prp(high + MIB + 512, MIB - 512);
+	check_prp(high + 2 * MIB - PAGE, PAGE);
+	assert_int_equal(prp(high + 2 * MIB - PAGE, 2 * PAGE, &p), -EFAULT);
+	assert_int_equal(prp(high + 2 * MIB, PAGE, &p), -EFAULT);
+	/* without any one bit of its address it is another, be it an index's highest */
+	for (unsigned bit = 21; bit < NNVME_VA_BITS; bit++)
+		assert_int_equal(prp((char *)((uintptr_t)high ^ (uintptr_t)1 << bit), PAGE, &p), -EFAULT);
+	assert_int_equal(nnvme_space_remove(space, high, 2 * MIB, NULL, NULL, NULL), 0);
+	assert_int_equal(prp(high, PAGE, &p), -EFAULT);
+}
+
 static void every_length_at_every_kind_of_place(void **state)
 {
 	static const size_t offsets[] = { 0, 4, 512, 2048, 4092 };
@@ -325,6 +344,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_registered_at_first),
+		T(the_highest_addresses_are_their_own),
 		T(every_length_at_every_kind_of_place),
 		T(longer_than_a_list_page_is_told_apart),
 		T(misaligned_is_refused),
