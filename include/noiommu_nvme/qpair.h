@@ -439,6 +439,18 @@ static inline void nnvme_batch_end(struct nnvme_batch *b)
 	nnvme_ring(b->qp);
 }
 
+/*
+ * Between the store that frees a slot and those that give it to the next command: other threads see them in
+ * this order (nvme/in_flight.c, which has the other half). x86-64 keeps stores in order, and
+ * the compiler has the branches of a submission between them.
+ */
+static inline void nnvme_slot_freed(void)
+{
+#if defined(__aarch64__)
+	__asm__ volatile("dmb ishst" ::: "memory");
+#endif
+}
+
 /* The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
 
@@ -478,6 +490,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 	out->tag = req->tag;
 	out->status_result = 0;
 	__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
+	nnvme_slot_freed();
 	qp->stop += 8;
 	qp->cqe = cqe + 1;
 	return 1;
