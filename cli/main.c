@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,29 +36,6 @@ static const struct {
 	{ "domain", cli_domain }, { "isolation", cli_isolation }, { "doctor", cli_doctor },
 	{ "probe", cli_doctor },	/* its former name */
 };
-
-void cli_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-int cli_usage_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see noiommu-nvme --help\n", stderr);
-	return 2;
-}
 
 /* Anywhere before another program's command line. */
 static bool wants_help(char **argv)
