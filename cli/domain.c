@@ -96,12 +96,12 @@ static int show(const char *bdf)
 		if (!strcmp(g.members[i].name, g.bdf) && !strcmp(g.members[i].driver, "vfio-pci"))
 			printf("It is bound to vfio-pci: programs that open it get a domain of their own.\n");
 	if (g.unfinished)
-		printf("A change of it was cut short; to undo that: noiommu-nvme domain %s --restore\n",
+		printf("A change of it was interrupted; to undo that: noiommu-nvme domain %s --restore\n",
 		       g.bdf);
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("It is being changed or held, or a change of it was cut short: only root can see which.\n");
+		printf("It is being changed or held, or a change of it was interrupted: only root can see which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
 }

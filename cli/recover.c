@@ -24,13 +24,13 @@ int cli_recover(const char *bdf, bool always_report)
 	}
 	rc = nnvme_iommu_group_restore(bdf, &err);
 	if (rc < 0) {
-		cli_error("an earlier run was cut short and cannot be undone: %s", err.text);
+		cli_error("an earlier run was interrupted and cannot be undone: %s", err.text);
 		return 1;
 	}
 	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
 		return 0;
-	fprintf(always_report ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
-		"its type %s back\n", always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
+	fprintf(always_report ? stdout : stderr, "%san earlier run was interrupted: IOMMU group %s of %s has "
+		"its type %s again\n", always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
 	nnvme_iommu_group_free(&g);
 	return 0;
 }
