@@ -146,16 +146,18 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 
 static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t old = qp->rung;
 
 	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
+	if (!p->shadow.sq || nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
 void nnvme_ring_slow(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
@@ -163,6 +165,6 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		return;
 	}
 	qp->rung = tail;
-	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
+	if (nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }
