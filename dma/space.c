@@ -223,6 +223,6 @@ void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, stru
 void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
 {
 	pthread_mutex_lock(&s->lock);
-	nnvme_pool_put(&s->pool, va, size);
+	nnvme_pool_put(&s->pool, va);
 	pthread_mutex_unlock(&s->lock);
 }
