@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dma/node.h"
 #include "dma/runs.h"
 #include "noiommu_nvme/table.h"
 
@@ -15,7 +16,7 @@ struct nnvme_chunk {
 	struct nnvme_memory mem;
 	uint64_t iova;
 	struct nnvme_runs runs;
-	nnvme_bus_t bus[];	/* of each page; the states of the runs are behind them */
+	nnvme_bus_t bus[]; /* of each page; the states of the runs are behind them */
 };
 
 int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_bus_t *bus,
@@ -49,9 +50,10 @@ static int get_memory(const struct nnvme_pool *pool, size_t size, struct nnvme_m
 {
 	size_t small = nnvme_hugepage_smallest();
 
-	if (small && small < pool->page_size && !nnvme_memory_get(size, small, mem, NULL))
+	if (small && small < pool->page_size &&
+	    !nnvme_memory_get(size, small, NNVME_NODE_ANY, mem, NULL))
 		return 0;
-	return nnvme_memory_get(size, pool->page_size, mem, err);
+	return nnvme_memory_get(size, pool->page_size, NNVME_NODE_ANY, mem, err);
 }
 
 static struct nnvme_chunk *chunk_create(struct nnvme_pool *pool, size_t size, struct nnvme_err *err)

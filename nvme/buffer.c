@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dma/node.h"
 #include "dma/runs.h"
 #include "nvme/in_flight.h"
 #include "nvme/log.h"
@@ -16,18 +17,20 @@
 struct nnvme_buffer {
 	struct nnvme_buffer *next;
 	struct nnvme_memory mem;
+	int node;
 	bool leaving;		/* not registered any more, but unmapping failed */
 	struct nnvme_runs runs;
-	uint8_t state[];	/* of its pages */
+	uint8_t state[]; /* of its pages */
 };
 
-static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
+static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size, int node,
 					 struct nnvme_err *err)
 {
 	struct nnvme_memory mem;
 	struct nnvme_buffer *b;
 
-	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, ctrl->page_size, &mem, err))
+	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, ctrl->page_size, node, &mem,
+			     err))
 		return NULL;
 	b = calloc(1, sizeof(*b) + mem.len / NNVME_PAGE_SIZE);
 	if (!b || nnvme_space_add(ctrl->space, mem.va, mem.len, err)) {
@@ -38,6 +41,7 @@ static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
 		return NULL;
 	}
 	b->mem = mem;
+	b->node = node;
 	b->runs = nnvme_runs_of(mem.len / NNVME_PAGE_SIZE, b->state, NULL);
 	b->next = ctrl->buffers;
 	ctrl->buffers = b;
@@ -51,30 +55,36 @@ static void *take(struct nnvme_buffer *b, size_t n)
 	return first == NNVME_NO_RUN ? NULL : (char *)b->mem.va + first * NNVME_PAGE_SIZE;
 }
 
-static void *take_locked(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+/* A chunk is for one node: who takes any doesn't use up what another asked for. */
+static void *take_locked(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err)
 {
 	size_t n = size / NNVME_PAGE_SIZE + !!(size % NNVME_PAGE_SIZE);
 	struct nnvme_buffer *b;
 	void *va = NULL;
 
 	for (b = ctrl->buffers; b && !va; b = b->next)
-		va = b->leaving ? NULL : take(b, n);
+		va = b->leaving || b->node != node ? NULL : take(b, n);
 	if (va)
 		return va;
-	b = chunk_create(ctrl, size, err);
+	b = chunk_create(ctrl, size, node, err);
 	return b ? take(b, n) : NULL;
 }
 
-void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+void *nnvme_mem_alloc_node(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err)
 {
 	void *va;
 
 	if (!size)
 		size = 1;
 	nnvme_lock(&ctrl->buffer_lock);
-	va = take_locked(ctrl, size, err);
+	va = take_locked(ctrl, size, node, err);
 	nnvme_unlock(&ctrl->buffer_lock);
 	return va ? memset(va, 0, (size + NNVME_PAGE_SIZE - 1) & -NNVME_PAGE_SIZE) : NULL;
+}
+
+void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+{
+	return nnvme_mem_alloc_node(ctrl, size, NNVME_NODE_ANY, err);
 }
 
 /*
