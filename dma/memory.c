@@ -36,8 +36,8 @@ static void pool_of(char *path, size_t size, size_t page_size, int node)
 	if (node == NNVME_NODE_ANY)
 		snprintf(path, size, "/sys/kernel/mm/hugepages/hugepages-%zukB", page_size >> 10);
 	else
-		snprintf(path, size, "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB", node,
-			 page_size >> 10);
+		snprintf(path, size, "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB",
+			 node, page_size >> 10);
 }
 
 /* Huge pages that are free there now, -1 where the kernel has no such pool. */
@@ -64,13 +64,18 @@ static int no_hugepages(size_t len, size_t page_size, int node, struct nnvme_err
 	if (node != NNVME_NODE_ANY)
 		snprintf(where, sizeof(where), " on NUMA node %d", node);
 	if ((size_t)have >= need)
-		return nnvme_fail(err, -ENOMEM, "%zu huge pages of %zu kB are needed and %ld are free%s, but not "
-				  "for this process: others have reserved them (%s/resv_hugepages), or its "
-				  "cgroup has a limit (hugetlb.*.max), or it has no address space left "
-				  "(ulimit -v)", need, page_size >> 10, have, where, pool);
-	return nnvme_fail(err, -ENOMEM, "%zu huge pages of %zu kB are needed and %ld are free%s; reserve "
-			  "more: n=%s/nr_hugepages; echo $(($(cat $n) + %zu)) > $n   (or use hugepages=off)",
-			  need, page_size >> 10, have, where, pool, need - (size_t)have);
+		return nnvme_fail(
+			err, -ENOMEM,
+			"%zu huge pages of %zu kB are needed and %ld are free%s, but not "
+			"for this process: others have reserved them (%s/resv_hugepages), or its "
+			"cgroup has a limit (hugetlb.*.max), or it has no address space left "
+			"(ulimit -v)",
+			need, page_size >> 10, have, where, pool);
+	return nnvme_fail(
+		err, -ENOMEM,
+		"%zu huge pages of %zu kB are needed and %ld are free%s; reserve "
+		"more: n=%s/nr_hugepages; echo $(($(cat $n) + %zu)) > $n   (or use hugepages=off)",
+		need, page_size >> 10, have, where, pool, need - (size_t)have);
 }
 
 /*
@@ -117,7 +122,11 @@ static int get_ordinary(size_t len, int node, struct nnvme_memory *mem, struct n
 	int ret;
 
 	if (p == MAP_FAILED)
-		return nnvme_fail(err, -errno, "no memory for %zu bytes: %s", len, strerror(errno));
+		return nnvme_fail(err, -errno, "no memory for %zu bytes: %s%s", len,
+				  strerror(errno),
+				  errno == EAGAIN ?
+					  "; after mlockall() it counts as locked: see `ulimit -l`" :
+					  "; see `ulimit -v`, and CommitLimit in /proc/meminfo");
 	head = -(uintptr_t)p % SIZE_2M;
 	if (head)
 		munmap(p, head);
@@ -138,17 +147,18 @@ static int get_ordinary(size_t len, int node, struct nnvme_memory *mem, struct n
 }
 
 /*
- * A mapping of that many huge pages, or MAP_FAILED with errno. Both steps before it are refused rather
- * than killed with SIGBUS later when pages are short.
+ * A mapping of that many huge pages, or MAP_FAILED with errno. When pages are short, the two steps
+ * before it are refused; without them SIGBUS would come later.
  */
 static void *map_huge(size_t len, size_t page_size)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_HUGETLB | (unsigned)__builtin_ctzl(page_size) << MFD_HUGE_SHIFT;
+	unsigned flags = MFD_CLOEXEC | MFD_HUGETLB |
+			 (unsigned)__builtin_ctzl(page_size) << MFD_HUGE_SHIFT;
 	int fd = memfd_create("noiommu-nvme", flags), error;
 	void *p = MAP_FAILED;
 
 	if (fd < 0) {
-		errno = ENOMEM;		/* there are none of that size */
+		errno = ENOMEM; /* there are none of that size */
 		return p;
 	}
 	if (!ftruncate(fd, (off_t)len) && !fallocate(fd, 0, 0, (off_t)len))
@@ -159,7 +169,8 @@ static void *map_huge(size_t len, size_t page_size)
 	return p;
 }
 
-static int get_huge(size_t len, size_t page_size, int node, struct nnvme_memory *mem, struct nnvme_err *err)
+static int get_huge(size_t len, size_t page_size, int node, struct nnvme_memory *mem,
+		    struct nnvme_err *err)
 {
 	struct nnvme_node_policy before;
 	int ret = nnvme_node_begin(node, &before, err);
@@ -172,7 +183,8 @@ static int get_huge(size_t len, size_t page_size, int node, struct nnvme_memory 
 	if (p == MAP_FAILED) {
 		if (errno == ENOSPC || errno == ENOMEM)
 			return no_hugepages(len, page_size, node, err);
-		return nnvme_fail(err, -errno, "mapping %zu bytes of huge pages: %s", len, strerror(errno));
+		return nnvme_fail(err, -errno, "mapping %zu bytes of huge pages: %s", len,
+				  strerror(errno));
 	}
 	ret = keep_from_children(p, len, err);
 	return ret ? ret : hand_over(p, len, page_size, node, mem, err);
@@ -189,7 +201,8 @@ int nnvme_memory_get(size_t len, size_t page_size, int node, struct nnvme_memory
 	if (!len || len > SIZE_MAX - unit - SIZE_2M)
 		return nnvme_fail(err, -EINVAL, "can't allocate %zu bytes", len);
 	len = (len + unit - 1) / unit * unit;
-	return page_size ? get_huge(len, page_size, node, mem, err) : get_ordinary(len, node, mem, err);
+	return page_size ? get_huge(len, page_size, node, mem, err) :
+			   get_ordinary(len, node, mem, err);
 }
 
 void nnvme_memory_put(struct nnvme_memory *mem)
