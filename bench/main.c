@@ -21,7 +21,7 @@ static void usage(FILE *to)
 	      "it was.\n"
 	      "\n"
 	      "  --device BDF       the controller; nothing may use it or its disks\n"
-	      "  --twin BDF         another one of the same kind: one has an IOMMU in front, the other has none\n"
+	      "  --second-device BDF  another of the same kind: one has an IOMMU in front, the other none\n"
 	      "  --rows PATTERN,... which rows; all by default\n"
 	      "  --columns PATTERN,...  which columns; three by default; all: all that read\n"
 	      "  --destroy-data     columns that write may run: what is on the devices is lost\n"
@@ -36,7 +36,7 @@ static void usage(FILE *to)
 	      "  --marks            set marks for a counter of instructions outside the machine\n", to);
 }
 
-static int misuse(const char *text)
+static int usage_error(const char *text)
 {
 	fprintf(stderr, "noiommu-nvme-bench: %s; see noiommu-nvme-bench --help\n", text);
 	return 2;
@@ -54,12 +54,24 @@ static int list_rows(FILE *to)
 	return 0;
 }
 
+/* Behind an error, so short that it stays in sight. */
+static void list_names(void)
+{
+	fputs("rows:", stderr);
+	for (size_t i = 0; i < bench_nr_rows; i++)
+		fprintf(stderr, " %s", bench_rows[i].name);
+	fputs("\ncolumns:", stderr);
+	for (size_t i = 0; i < bench_nr_columns; i++)
+		fprintf(stderr, " %s", bench_columns[i].name);
+	fputc('\n', stderr);
+}
+
 static int merge(int argc, char **argv)
 {
 	struct nnvme_err err;
 
 	if (argc != 3)
-		return misuse("merge takes the timed results, the counted ones and the counter's file");
+		return usage_error("merge takes the timed results, the counted ones and the counter's file");
 	if (!bench_merge_files(argv[0], argv[1], argv[2], &err))
 		return 0;
 	fprintf(stderr, "noiommu-nvme-bench: %s\n", err.text);
@@ -109,10 +121,10 @@ static int report(int argc, char **argv)
 		else if (*argv[i] != '-' && n < 2)
 			results[n++] = argv[i];
 		else
-			return misuse("report takes one results.json or two, and --out DIR");
+			return usage_error("report takes one results.json or two, and --out DIR");
 	}
 	if (!n)
-		return misuse("report takes one results.json or two, and --out DIR");
+		return usage_error("report takes one results.json or two, and --out DIR");
 	ret = make_report(results[0], results[1], out ? out : beside(results[0], folder, sizeof(folder)), &err);
 	if (ret)
 		fprintf(stderr, "noiommu-nvme-bench: %s\n", err.text);
@@ -126,10 +138,12 @@ static int run(int argc, char **argv)
 
 	int rc = bench_options_parse(argc - 1, argv + 1, &options, &err);
 
-	if (rc == -ENOENT)
-		list_rows(stderr);
 	if (rc)
-		return misuse(err.text);
+		usage_error(err.text);
+	if (rc == -ENOENT)
+		list_names();
+	if (rc)
+		return 2;
 	return bench_run(&options, argc, argv);
 }
 

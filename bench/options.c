@@ -10,7 +10,7 @@
 
 /* What is given as text, and means something only when all of it is known. */
 struct texts {
-	const char *device, *twin, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
+	const char *device, *second, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
 };
 
 /* A list of patterns, separated by commas, one at a time; NULL at the end. */
@@ -139,11 +139,12 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 	if (!t->device)
 		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme list shows them");
 	rc = nnvme_bdf_parse(t->device, o->device, err);
-	if (!rc && t->twin)
-		rc = nnvme_bdf_parse(t->twin, o->twin, err);
-	if (!rc && !strcmp(o->device, o->twin))
-		rc = nnvme_fail(err, -EINVAL, "--device and --twin are both %s: the twin is another controller "
-				"of the same kind, one behind an IOMMU and one without", o->twin);
+	if (!rc && t->second)
+		rc = nnvme_bdf_parse(t->second, o->second, err);
+	if (!rc && !strcmp(o->device, o->second))
+		rc = nnvme_fail(err, -EINVAL, "--device and --second-device are both %s: the second is "
+				"another controller of the same kind, one behind an IOMMU and one without",
+				o->second);
 	return rc;
 }
 
@@ -151,7 +152,7 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 static const char **value_of(struct texts *t, const char *name, size_t length)
 {
 	const struct { const char *name; const char **value; } known[] = {
-		{ "--device", &t->device }, { "--twin", &t->twin }, { "--rows", &t->rows },
+		{ "--device", &t->device }, { "--second-device", &t->second }, { "--rows", &t->rows },
 		{ "--columns", &t->columns }, { "--rounds", &t->rounds }, { "--time", &t->time },
 		{ "--ios", &t->ios }, { "--warmup", &t->warmup }, { "--out", &t->out },
 		{ "--backend", &t->backend },
@@ -189,7 +190,7 @@ static int split(int argc, char **argv, struct texts *t, struct bench_options *o
 		if (!value)
 			return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *argv[i] == '-' ? "option" :
 					  "command", argv[i]);
-		if (*value && (value == &t->device || value == &t->twin))
+		if (*value && (value == &t->device || value == &t->second))
 			return nnvme_fail(err, -EINVAL, "%.60s: it is given twice", argv[i]);
 		if (!equals && ++i == argc)
 			return nnvme_fail(err, -EINVAL, "%s needs a value", argv[i - 1]);

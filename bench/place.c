@@ -98,7 +98,7 @@ void bench_places_close(struct bench_places *p)
 
 static bool wants_iommu(const struct bench_row *row)
 {
-	return row->ours ? row->mode == NNVME_MODE_IOMMU : row->domain != NNVME_DOMAIN_OTHER;
+	return row->nnvme ? row->mode == NNVME_MODE_IOMMU : row->domain != NNVME_DOMAIN_OTHER;
 }
 
 const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,
@@ -112,15 +112,15 @@ const struct bench_device *bench_place_of(const struct bench_places *p, const st
 			return &p->device[i];
 	if (wants_iommu(row))
 		snprintf(why, 300, "%s%s%s %s no IOMMU in front: switch it on in the firmware and, on Intel's, "
-			 "with intel_iommu=on; or name a controller behind one with --twin",
+			 "with intel_iommu=on; or name a controller behind one with --second-device",
 			 p->device[0].bdf, all, second, have);
-	else if (row->ours)
+	else if (row->nnvme)
 		snprintf(why, 300, "%s%s%s %s an IOMMU in front, and noiommu mode is for devices without one: "
 			 "the kernel has none of it behind an IOMMU, not even in an identity domain; name a "
-			 "controller without one with --twin", p->device[0].bdf, all, second, have);
+			 "controller without one with --second-device", p->device[0].bdf, all, second, have);
 	else
 		snprintf(why, 300, "%s%s%s %s an IOMMU in front: this row is for one without, beside noiommu; "
-			 "name it with --twin", p->device[0].bdf, all, second, have);
+			 "name it with --second-device", p->device[0].bdf, all, second, have);
 	return NULL;
 }
 
@@ -265,7 +265,7 @@ static const struct bench_device *device_of(const struct bench_places *p, const 
 int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err)
 {
 	const struct bench_device *device = device_of(p, row, err);
-	bool noiommu = row->ours && row->mode == NNVME_MODE_NOIOMMU;
+	bool noiommu = row->nnvme && row->mode == NNVME_MODE_NOIOMMU;
 	int rc;
 
 	if (!device)
@@ -276,7 +276,7 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	if (noiommu && !strcmp(p->noiommu.was, "N") && !p->unsafe_noiommu)
 		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
 				  "the run, and the controller can then reach all of memory");
-	if (row->ours)
+	if (row->nnvme)
 		return nnvme_pci_bind(device->bdf, noiommu && p->unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 				      err);
 	rc = to_kernel(device->bdf, err);

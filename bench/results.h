@@ -63,10 +63,10 @@ struct bench_figure {
 };
 
 struct bench_cell {
-	char row[48];		/* "kernel-identity-polled", "ours-noiommu" */
-	char driver[8];		/* "kernel" or "ours" */
+	char row[48];		/* "kernel-identity-polled", "nnvme-noiommu" */
+	char driver[8];		/* "kernel" or "nnvme" */
 	char variant[16];	/* plain, registered, polled, passthrough; poll, hybrid, interrupt */
-	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for ours and where there is no IOMMU */
+	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for nnvme and where there is no IOMMU */
 	char domain_read_back[16];	/* what sysfs said before each round; "mixed": not always the same */
 	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
 	char column[24];	/* "randread-4k-qd32" */
@@ -105,14 +105,14 @@ struct bench_results {
 	unsigned rounds;		/* asked for */
 	double seconds;			/* of a round of a cell */
 	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, poll_queues, command, ... */
-	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; twin.bdf, twin.model, ... */
+	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; second.bdf, second.model, ... */
 	size_t nr_cells;
 	struct bench_cell *cells;
 	size_t nr_skipped;
 	struct bench_skipped *skipped;
 };
 
-#define BENCH_SCHEMA 1
+#define BENCH_SCHEMA 2
 
 /* Zero, of this schema. */
 void bench_results_init(struct bench_results *r);

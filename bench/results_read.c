@@ -194,7 +194,7 @@ static void read_cell(struct reader *in, struct json_object *json, struct bench_
 	get_text(in, json, "mode", cell->mode, sizeof(cell->mode), true);
 	get_text(in, json, "device", cell->device, sizeof(cell->device), false);
 	cell->spins = get_bool(in, json, "spins");
-	check_word(in, "driver", cell->driver, (const char *const[]){ "kernel", "ours", NULL });
+	check_word(in, "driver", cell->driver, (const char *const[]){ "kernel", "nnvme", NULL });
 	check_word(in, "domain", cell->domain, (const char *const[]){ "", "identity", "DMA", "DMA-FQ", NULL });
 	check_word(in, "mode", cell->mode, (const char *const[]){ "", "iommu", "noiommu", NULL });
 	rounds = get_list(in, json, "rounds", MOST_ROUNDS, &count);

@@ -13,21 +13,21 @@
 	KERNEL(name_, title_, "polled", domain_, BENCH_URING_POLLED, true), \
 	KERNEL(name_, title_, "passthrough", domain_, BENCH_URING_PASSTHROUGH, true)
 
-#define OURS(name_, title_, variant_, mode_, wait_, spins_) { \
-	.name = "ours-" name_, .title = "noiommu-nvme, " title_, \
-	.variant = variant_, .ours = true, .mode = mode_, .wait = wait_, .spins = spins_ }
+#define NNVME(name_, title_, variant_, mode_, wait_, spins_) { \
+	.name = "nnvme-" name_, .title = "noiommu-nvme, " title_, \
+	.variant = variant_, .nnvme = true, .mode = mode_, .wait = wait_, .spins = spins_ }
 
 const struct bench_row bench_rows[] = {
 	KERNELS("identity", "identity", NNVME_DOMAIN_IDENTITY),
 	KERNELS("dma", "DMA", NNVME_DOMAIN_DMA),
 	KERNELS("dma-fq", "DMA-FQ", NNVME_DOMAIN_DMA_FQ),
 	KERNELS("none", "no IOMMU", NNVME_DOMAIN_OTHER),
-	OURS("iommu", "iommu", "poll", NNVME_MODE_IOMMU, BENCH_WAIT_POLL, true),
-	OURS("iommu-hybrid", "iommu, hybrid", "hybrid", NNVME_MODE_IOMMU, BENCH_WAIT_HYBRID, false),
-	OURS("iommu-interrupt", "iommu, interrupt", "interrupt", NNVME_MODE_IOMMU, BENCH_WAIT_INTERRUPT, false),
-	OURS("noiommu", "noiommu", "poll", NNVME_MODE_NOIOMMU, BENCH_WAIT_POLL, true),
-	OURS("noiommu-hybrid", "noiommu, hybrid", "hybrid", NNVME_MODE_NOIOMMU, BENCH_WAIT_HYBRID, false),
-	OURS("noiommu-interrupt", "noiommu, interrupt", "interrupt", NNVME_MODE_NOIOMMU, BENCH_WAIT_INTERRUPT,
+	NNVME("iommu", "iommu", "poll", NNVME_MODE_IOMMU, BENCH_WAIT_POLL, true),
+	NNVME("iommu-hybrid", "iommu, hybrid", "hybrid", NNVME_MODE_IOMMU, BENCH_WAIT_HYBRID, false),
+	NNVME("iommu-interrupt", "iommu, interrupt", "interrupt", NNVME_MODE_IOMMU, BENCH_WAIT_INTERRUPT, false),
+	NNVME("noiommu", "noiommu", "poll", NNVME_MODE_NOIOMMU, BENCH_WAIT_POLL, true),
+	NNVME("noiommu-hybrid", "noiommu, hybrid", "hybrid", NNVME_MODE_NOIOMMU, BENCH_WAIT_HYBRID, false),
+	NNVME("noiommu-interrupt", "noiommu, interrupt", "interrupt", NNVME_MODE_NOIOMMU, BENCH_WAIT_INTERRUPT,
 	     false),
 };
 const size_t bench_nr_rows = sizeof(bench_rows) / sizeof(*bench_rows);

@@ -15,10 +15,10 @@
 #include "noiommu_nvme/iommu_group.h"
 
 struct bench_row {
-	const char *name;	/* "kernel-identity-plain", "ours-noiommu", "ours-iommu-hybrid" */
+	const char *name;	/* "kernel-identity-plain", "nnvme-noiommu", "nnvme-iommu-hybrid" */
 	const char *title;	/* for people: "kernel, identity, io_uring polled" */
 	const char *variant;
-	bool ours;
+	bool nnvme;		/* this driver, and not the kernel's */
 	enum nnvme_domain domain;	/* of the kernel's rows; OTHER: no IOMMU in front of the device */
 	enum nnvme_mode mode;		/* of our rows */
 	enum bench_uring uring;

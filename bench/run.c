@@ -92,7 +92,7 @@ static void skip_place(struct run *run, const struct bench_row *row, const char 
 
 static bool is_polled(const struct bench_row *row)
 {
-	return !row->ours && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
+	return !row->nnvme && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
 }
 
 /* Rows that this machine has no controller for. */
@@ -149,9 +149,9 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 		cell = bench_results_cell(&run->results, row->name, step->column->name);
 	if (!cell || cell->nr_rounds)
 		return cell;
-	snprintf(cell->driver, sizeof(cell->driver), "%s", row->ours ? "ours" : "kernel");
+	snprintf(cell->driver, sizeof(cell->driver), "%s", row->nnvme ? "nnvme" : "kernel");
 	snprintf(cell->variant, sizeof(cell->variant), "%s", row->variant);
-	if (row->ours)
+	if (row->nnvme)
 		snprintf(cell->mode, sizeof(cell->mode), "%s",
 			 row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
 	else if (row->domain != NNVME_DOMAIN_OTHER)
@@ -201,7 +201,7 @@ static int check_place(const struct bench_row *row, const struct bench_device *d
 		       struct nnvme_err *err)
 {
 	bench_place_read_back(device, type);
-	if (row->ours)
+	if (row->nnvme)
 		return 0;
 	if (row->domain != NNVME_DOMAIN_OTHER && strcmp(type, nnvme_domain_name(row->domain)) != 0)
 		return nnvme_fail(err, -EBADE, "the domain type of %s reads back as \"%s\", and not as %s",
@@ -255,7 +255,7 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 
 	if (run->at && bench_same_place(run->at, row))
 		return 0;
-	if (row->ours)
+	if (row->nnvme)
 		say("%s: to vfio-pci", device->bdf);
 	else
 		say("%s: to the kernel's driver%s%s", device->bdf,
@@ -324,8 +324,8 @@ static int look(struct run *run, struct nnvme_err *err)
 	run->places.unsafe_noiommu = o->unsafe_noiommu;
 	if (!rc)
 		rc = bench_places_add(&run->places, o->device, err);
-	if (!rc && *o->twin)
-		rc = bench_places_add(&run->places, o->twin, err);
+	if (!rc && *o->second)
+		rc = bench_places_add(&run->places, o->second, err);
 	if (!rc && mkdir(o->out, 0777) && errno != EEXIST)
 		rc = nnvme_fail(err, -errno, "%s cannot be made: %s", o->out, strerror(errno));
 	return rc;
@@ -351,9 +351,9 @@ static int describe(struct run *run, int argc, char **argv)
 		rc = bench_device_facts(&r->device, "", &run->places.device[0]);
 	if (rc || run->places.nr_devices < 2)
 		return rc;
-	rc = bench_device_facts(&r->device, "twin.", &run->places.device[1]);
-	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "twin.model")) != 0)
-		say("the twin is another model: a ratio of rows on the two compares the controllers, too");
+	rc = bench_device_facts(&r->device, "second.", &run->places.device[1]);
+	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "second.model")) != 0)
+		say("the second device is another model: a ratio of rows on the two compares the controllers, too");
 	return rc;
 }
 
@@ -424,7 +424,7 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 	struct nnvme_err err;
 	int status, rc;
 
-	bench_shield();
+	bench_block_signals();
 	bench_results_init(&run.results);
 	rc = look(&run, &err);
 	if (!rc && bench_plan_make(&run.plan, options->rows, options->nr_rows, options->columns,

@@ -54,7 +54,7 @@ static void say_instructions(FILE *page, const struct bench_matrix *m, size_t co
 {
 	static const struct { enum bench_group group; enum bench_kind kind; } of[] = {
 		{ BENCH_GROUP_IDENTITY, BENCH_KIND_PLAIN }, { BENCH_GROUP_DMA, BENCH_KIND_PLAIN },
-		{ BENCH_GROUP_OURS_NOIOMMU, BENCH_KIND_POLL }, { BENCH_GROUP_OURS_IOMMU, BENCH_KIND_POLL },
+		{ BENCH_GROUP_NNVME_NOIOMMU, BENCH_KIND_POLL }, { BENCH_GROUP_NNVME_IOMMU, BENCH_KIND_POLL },
 	};
 	bool said = false;
 
@@ -157,9 +157,9 @@ static void say_speed(FILE *page, const struct bench_matrix *m, size_t column, e
 {
 	heading(page, m, column, title);
 	bench_comparison(page, m, column, BENCH_TOPIC_DOMAINS, subject, "span");
-	say_ours(page, m, column, subject, BENCH_GROUP_OURS_NOIOMMU, -1, "without an IOMMU");
-	say_ours(page, m, column, subject, BENCH_GROUP_OURS_IOMMU, -1, "behind the IOMMU");
-	say_ours(page, m, column, subject, BENCH_GROUP_OURS_IOMMU, BENCH_GROUP_DMA, "behind the IOMMU");
+	say_ours(page, m, column, subject, BENCH_GROUP_NNVME_NOIOMMU, -1, "without an IOMMU");
+	say_ours(page, m, column, subject, BENCH_GROUP_NNVME_IOMMU, -1, "behind the IOMMU");
+	say_ours(page, m, column, subject, BENCH_GROUP_NNVME_IOMMU, BENCH_GROUP_DMA, "behind the IOMMU");
 }
 
 void bench_findings(FILE *page, const struct bench_matrix *m)

@@ -16,8 +16,8 @@ const char *const bench_group_title[BENCH_GROUPS] = {
 	[BENCH_GROUP_DMA] = "kernel, DMA",
 	[BENCH_GROUP_DMA_FQ] = "kernel, DMA-FQ",
 	[BENCH_GROUP_NONE] = "kernel, no IOMMU",
-	[BENCH_GROUP_OURS_IOMMU] = "this driver, iommu",
-	[BENCH_GROUP_OURS_NOIOMMU] = "this driver, noiommu",
+	[BENCH_GROUP_NNVME_IOMMU] = "this driver, iommu",
+	[BENCH_GROUP_NNVME_NOIOMMU] = "this driver, noiommu",
 	[BENCH_GROUP_OTHER] = "other",
 };
 const char *const bench_group_short[BENCH_GROUPS] = {
@@ -34,9 +34,9 @@ const char *const bench_kind_short[BENCH_KINDS] = {
 
 static enum bench_group group_of(const struct bench_cell *cell)
 {
-	if (!strcmp(cell->driver, "ours"))
-		return !strcmp(cell->mode, "iommu") ? BENCH_GROUP_OURS_IOMMU :
-		       !strcmp(cell->mode, "noiommu") ? BENCH_GROUP_OURS_NOIOMMU : BENCH_GROUP_OTHER;
+	if (!strcmp(cell->driver, "nnvme"))
+		return !strcmp(cell->mode, "iommu") ? BENCH_GROUP_NNVME_IOMMU :
+		       !strcmp(cell->mode, "noiommu") ? BENCH_GROUP_NNVME_NOIOMMU : BENCH_GROUP_OTHER;
 	if (strcmp(cell->driver, "kernel"))
 		return BENCH_GROUP_OTHER;
 	if (!*cell->domain)
@@ -66,7 +66,7 @@ static void describe_row(struct bench_matrix_row *row, const struct bench_cell *
 		snprintf(row->label, sizeof(row->label), "%s", cell->row);
 	else
 		snprintf(row->label, sizeof(row->label), "%s%s, %s",
-			 row->group >= BENCH_GROUP_OURS_IOMMU ? "ours " : "", bench_group_short[row->group],
+			 row->group >= BENCH_GROUP_NNVME_IOMMU ? "nnvme " : "", bench_group_short[row->group],
 			 bench_kind_short[row->kind]);
 }
 

@@ -18,8 +18,8 @@ enum bench_group {
 	BENCH_GROUP_DMA,
 	BENCH_GROUP_DMA_FQ,
 	BENCH_GROUP_NONE,	/* the kernel's driver without an IOMMU */
-	BENCH_GROUP_OURS_IOMMU,
-	BENCH_GROUP_OURS_NOIOMMU,
+	BENCH_GROUP_NNVME_IOMMU,
+	BENCH_GROUP_NNVME_NOIOMMU,
 	BENCH_GROUP_OTHER,	/* a row that this version doesn't know */
 	BENCH_GROUPS
 };

@@ -50,16 +50,16 @@ static void domains(struct list *list)
 static void ours(struct list *list)
 {
 	static const enum bench_group of[][2] = {
-		{ BENCH_GROUP_OURS_NOIOMMU, BENCH_GROUP_NONE },
-		{ BENCH_GROUP_OURS_NOIOMMU, BENCH_GROUP_IDENTITY },
-		{ BENCH_GROUP_OURS_IOMMU, BENCH_GROUP_IDENTITY },
-		{ BENCH_GROUP_OURS_IOMMU, BENCH_GROUP_DMA },
-		{ BENCH_GROUP_OURS_IOMMU, BENCH_GROUP_DMA_FQ },
+		{ BENCH_GROUP_NNVME_NOIOMMU, BENCH_GROUP_NONE },
+		{ BENCH_GROUP_NNVME_NOIOMMU, BENCH_GROUP_IDENTITY },
+		{ BENCH_GROUP_NNVME_IOMMU, BENCH_GROUP_IDENTITY },
+		{ BENCH_GROUP_NNVME_IOMMU, BENCH_GROUP_DMA },
+		{ BENCH_GROUP_NNVME_IOMMU, BENCH_GROUP_DMA_FQ },
 	};
 
 	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++)
 		for (int kind = BENCH_KIND_PLAIN; kind <= BENCH_KIND_PASSTHROUGH; kind++) {
-			struct bench_pair *pair = add(list, BENCH_TOPIC_OURS, of[i][0], BENCH_KIND_POLL,
+			struct bench_pair *pair = add(list, BENCH_TOPIC_DRIVERS, of[i][0], BENCH_KIND_POLL,
 						      of[i][1], kind);
 
 			if (!pair)
@@ -75,8 +75,8 @@ static void ours(struct list *list)
 static void modes(struct list *list)
 {
 	for (int kind = BENCH_KIND_POLL; kind <= BENCH_KIND_INTERRUPT; kind++) {
-		struct bench_pair *pair = add(list, BENCH_TOPIC_MODES, BENCH_GROUP_OURS_NOIOMMU, kind,
-					      BENCH_GROUP_OURS_IOMMU, kind);
+		struct bench_pair *pair = add(list, BENCH_TOPIC_MODES, BENCH_GROUP_NNVME_NOIOMMU, kind,
+					      BENCH_GROUP_NNVME_IOMMU, kind);
 
 		if (!pair)
 			continue;
@@ -89,7 +89,7 @@ static void modes(struct list *list)
 static void waits(struct list *list)
 {
 	for (int kind = BENCH_KIND_HYBRID; kind <= BENCH_KIND_INTERRUPT; kind++)
-		for (int group = BENCH_GROUP_OURS_IOMMU; group <= BENCH_GROUP_OURS_NOIOMMU; group++) {
+		for (int group = BENCH_GROUP_NNVME_IOMMU; group <= BENCH_GROUP_NNVME_NOIOMMU; group++) {
 			struct bench_pair *pair = add(list, BENCH_TOPIC_WAITS, group, kind, group,
 						      BENCH_KIND_POLL);
 

@@ -10,7 +10,7 @@
 
 enum bench_topic {
 	BENCH_TOPIC_DOMAINS,	/* the kernel's driver under two domain types */
-	BENCH_TOPIC_OURS,	/* this driver, polling, and the kernel's */
+	BENCH_TOPIC_DRIVERS,	/* this driver, polling, and the kernel's */
 	BENCH_TOPIC_MODES,	/* this driver without an IOMMU and behind one */
 	BENCH_TOPIC_WAITS,	/* this driver, not polling and polling */
 };

@@ -49,8 +49,8 @@ unsigned bench_plot_colour(enum bench_group group, bool dark)
 		[BENCH_GROUP_DMA] = { 0xc4532d, 0xef8a62 },
 		[BENCH_GROUP_DMA_FQ] = { 0xb58a00, 0xe6c04d },
 		[BENCH_GROUP_NONE] = { 0x6b7280, 0x9aa3b2 },
-		[BENCH_GROUP_OURS_IOMMU] = { 0x7a4fb5, 0xb795ea },
-		[BENCH_GROUP_OURS_NOIOMMU] = { 0x16845b, 0x4cc79a },
+		[BENCH_GROUP_NNVME_IOMMU] = { 0x7a4fb5, 0xb795ea },
+		[BENCH_GROUP_NNVME_NOIOMMU] = { 0x16845b, 0x4cc79a },
 		[BENCH_GROUP_OTHER] = { 0x444444, 0xbbbbbb },
 	};
 

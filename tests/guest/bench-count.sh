@@ -6,7 +6,7 @@
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 
-rows='kernel-identity-plain kernel-dma-plain kernel-none-registered ours-iommu ours-noiommu'
+rows='kernel-identity-plain kernel-dma-plain kernel-none-registered nnvme-iommu nnvme-noiommu'
 
 # few FOLDER OPTION...: those rows, by the script of ./run bench, which leaves in /out what goes to FOLDER.
 few() {
@@ -47,7 +47,7 @@ done
 identity=$(value /tmp/merged kernel-identity-plain per_io.instructions_kernel)
 dma=$(value /tmp/merged kernel-dma-plain per_io.instructions_kernel)
 check 'the kernel executes more for DMA than for identity' holds "$dma" '>' "1.1 * $identity"
-for row in ours-iommu ours-noiommu; do
+for row in nnvme-iommu nnvme-noiommu; do
 	for metric in sq_doorbells cq_doorbells; do
 		merged=$(value /tmp/merged $row per_io.$metric) counted=$(value /tmp/counted $row per_io.$metric)
 		check "$row: $metric as the driver counts them" holds "$merged" == "$counted"

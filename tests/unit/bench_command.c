@@ -66,12 +66,23 @@ static void words_too_many_are_a_mistake(void **state)
 	says("frob", 2, "there is no command frob");
 }
 
+static void what_is_not_there_is_named_with_what_is(void **state)
+{
+	const char *said = run("--device 0000:00:00.0 --rows junk", 2);
+
+	assert_int_equal(strncmp(said, "noiommu-nvme-bench: no row is called \"junk\"; see ", 48), 0);
+	assert_non_null(strstr(said, " kernel-dma-fq-plain "));
+	assert_non_null(strstr(said, " nnvme-noiommu-interrupt\n"));
+	says("--device 0000:00:00.0 --columns junk", 2, " randread-4k-qd32 ");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_asked_for_is_no_failure),
 		cmocka_unit_test(nothing_said_is_a_mistake),
 		cmocka_unit_test(words_too_many_are_a_mistake),
+		cmocka_unit_test(what_is_not_there_is_named_with_what_is),
 	};
 
 	if (argc != 2) {

@@ -88,16 +88,16 @@ static void words(void **state)
 	has(line, " --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/ng0n1 ");
 	has(line, " --fixedbufs --registerfiles --hipri ");
 	has(line, " --rw=randwrite --bs=4096 --iodepth=1 ");
-	line = words_of("ours-noiommu", "write-128k-qd32", "0000:41:00.0");
+	line = words_of("nnvme-noiommu", "write-128k-qd32", "0000:41:00.0");
 	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu --wait=poll --rw=write ");
-	line = words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0");
+	line = words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0");
 	has(line, " --mode=iommu --wait=poll ");
 	nsid = 3;
-	has(words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
+	has(words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
 	has(words_of("kernel-dma-plain", "randread-4k-qd1", "/dev/nvme0n1"), " --filename=/dev/nvme0n1 ");
 	nsid = 0;
-	has(words_of("ours-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
-	has(words_of("ours-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
+	has(words_of("nnvme-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
+	has(words_of("nnvme-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
 }
 
 static void about(double value, double wanted)

@@ -75,8 +75,8 @@ static int set_up(void **state)
 	start(&timed);
 	start(&counted);
 	add_cell(&timed, "kernel-identity-plain", 0);
-	add_cell(&timed, "ours-iommu", 0);
-	add_cell(&counted, "ours-iommu", 4);
+	add_cell(&timed, "nnvme-iommu", 0);
+	add_cell(&counted, "nnvme-iommu", 4);
 	add_cell(&counted, "kernel-identity-plain", 1);
 	assert_int_equal(read_counts(&counts, "1 1000000 4000000 1000 500\n2 1000000 4100000 1000 500\n"
 				     "3 1000000 3900000 1000 500\n4 100000 0 32 32\n5 100000 0 32 32\n"
@@ -94,7 +94,7 @@ static int tear_down(void **state)
 
 static void figures(void **state)
 {
-	const struct bench_cell *kernel = &timed.cells[0], *ours = &timed.cells[1];
+	const struct bench_cell *kernel = &timed.cells[0], *nnvme = &timed.cells[1];
 
 	assert_int_equal(bench_merge(&timed, &counted, &counts, NULL), 0);
 	assert_true(kernel->figure[BENCH_INSTRUCTIONS_USER].median == 1000);
@@ -105,9 +105,9 @@ static void figures(void **state)
 	assert_true(kernel->figure[BENCH_SQ_DOORBELLS].median == 1);
 	assert_true(kernel->figure[BENCH_CQ_DOORBELLS].median == 0.5);
 	assert_true(kernel->figure[BENCH_IOPS].median == 1000);
-	assert_true(ours->figure[BENCH_INSTRUCTIONS_USER].median == 100);
-	assert_true(ours->figure[BENCH_SQ_DOORBELLS].median == 0.032);
-	assert_int_equal(ours->rounds[2].mark, 6);
+	assert_true(nnvme->figure[BENCH_INSTRUCTIONS_USER].median == 100);
+	assert_true(nnvme->figure[BENCH_SQ_DOORBELLS].median == 0.032);
+	assert_int_equal(nnvme->rounds[2].mark, 6);
 }
 
 static void failed_ios(void **state)
@@ -145,7 +145,7 @@ static void refused(const char *words)
 static void other_runs(void **state)
 {
 	counts.pair[5].known = false;
-	refused("round 2 of ours-iommu, randread-4k-qd1: its pair of marks, 5, was not counted");
+	refused("round 2 of nnvme-iommu, randread-4k-qd1: its pair of marks, 5, was not counted");
 	counts.pair[5].known = true;
 	counted.cells[0].rounds[0].mark = 70000;
 	refused("70000, was not counted");

@@ -314,7 +314,7 @@ static void test_disturbed(void **state)
 	for (size_t i = 0; i < r.nr_cells; i++)
 		for (int k = 0; k < 3; k++)
 			r.cells[i].rounds[k].value[BENCH_RUN_DELAY] = 0.002;
-	cell = bench_results_find(&r, "ours-noiommu", "randread-4k-qd32");
+	cell = bench_results_find(&r, "nnvme-noiommu", "randread-4k-qd32");
 	cell->rounds[1].value[BENCH_RUN_DELAY] = 0.41;
 	cell->rounds[2].value[BENCH_RUN_DELAY] = 0.06;
 	bench_results_sum_up(&r);
@@ -326,9 +326,9 @@ static void test_disturbed(void **state)
 	assert_silent(page, "Not measured in this run: run delay");
 	findings = findings_of(page);
 	assert_says(findings, "]§</span>");
-	assert_says(findings, "ours-noiommu, randread-4k-qd32: In 2 of its 3 rounds the load waited for a "
+	assert_says(findings, "nnvme-noiommu, randread-4k-qd32: In 2 of its 3 rounds the load waited for a "
 		    "processor for up to 41 % of the time");
-	assert_silent(findings, "ours-iommu, randread-4k-qd32: ");
+	assert_silent(findings, "nnvme-iommu, randread-4k-qd32: ");
 	free(page);
 	page = script_of(&r, BENCH_PLOT_LATENCY);
 	assert_says(page, "'disturbed'");
@@ -366,7 +366,7 @@ static void test_empty(void **state)
 	char *page;
 
 	bench_results_init(&r);
-	bench_results_skip(&r, "ours-noiommu", "", "there is no controller");
+	bench_results_skip(&r, "nnvme-noiommu", "", "there is no controller");
 	page = page_of(&r, NULL, "empty");
 	assert_well_formed(page);
 	assert_says(page, "There is no result");

@@ -47,7 +47,7 @@ static void fill(struct bench_results *r)
 	r->seconds = 0.2;
 	assert_int_equal(bench_facts_add(&r->machine, "kernel", "%d.%d", 6, 12), 0);
 	assert_int_equal(bench_facts_add(&r->machine, "command", "a \"b\" \\ \t\xc3\xa9"), 0);
-	assert_int_equal(bench_facts_add(&r->device, "twin.bdf", "0000:01:00.0"), 0);
+	assert_int_equal(bench_facts_add(&r->device, "second.bdf", "0000:01:00.0"), 0);
 	cell = bench_results_cell(r, "kernel-dma-fq-plain", "randread-4k-qd1");
 	strcpy(cell->driver, "kernel");
 	strcpy(cell->variant, "plain");
@@ -64,13 +64,13 @@ static void fill(struct bench_results *r)
 		round->mark = i + 1;
 		strcpy(round->domain_read_back, "DMA-FQ");
 	}
-	cell = bench_results_cell(r, "ours-noiommu", "randread-4k-qd1");
-	strcpy(cell->driver, "ours");
+	cell = bench_results_cell(r, "nnvme-noiommu", "randread-4k-qd1");
+	strcpy(cell->driver, "nnvme");
 	strcpy(cell->variant, "poll");
 	strcpy(cell->mode, "noiommu");
 	cell->spins = true;
-	assert_int_equal(bench_results_skip(r, "ours-iommu", "", "there is no %s", "IOMMU"), 0);
-	assert_int_equal(bench_results_skip(r, "ours-noiommu", "randread-512-qd32", "blocks"), 0);
+	assert_int_equal(bench_results_skip(r, "nnvme-iommu", "", "there is no %s", "IOMMU"), 0);
+	assert_int_equal(bench_results_skip(r, "nnvme-noiommu", "randread-512-qd32", "blocks"), 0);
 	bench_results_sum_up(r);
 }
 
@@ -246,8 +246,8 @@ static void expect(int want, const char *word)
 static void wrong_values_are_named(void **state)
 {
 	static const struct { const char *old, *new, *says; } cases[] = {
-		{ "\"schema\": 1", "\"schema\": \"1\"", "\"schema\" is of type string, and not int" },
-		{ "\"schema\": 1,", "", "there is no \"schema\"" },
+		{ "\"schema\": 2", "\"schema\": \"1\"", "\"schema\" is of type string, and not int" },
+		{ "\"schema\": 2,", "", "there is no \"schema\"" },
 		{ "\"complete\": false", "\"complete\": 0", "\"complete\" is of type int, and not boolean" },
 		{ "\"rounds\": 3", "\"rounds\": 100000000", "\"rounds\" is 100000000, and not from 0 to 10000" },
 		{ "\"rounds\": 3", "\"rounds\": -1", "\"rounds\" is -1" },
@@ -259,10 +259,10 @@ static void wrong_values_are_named(void **state)
 		{ "\"kernel\": \"6.12\"", "\"kernel\": 6.12", "machine: \"kernel\" is of type double" },
 		{ "\"cells\": [", "\"cells\": [ 7,", "\"cells\"[0] is no object" },
 		{ "\"cells\": [", "\"cells\": {}, \"cell\": [", "\"cells\" is of type object, and not array" },
-		{ "\"driver\": \"ours\"", "\"driver\": \"theirs\"", "cells[1]: \"driver\" is \"theirs\"" },
+		{ "\"driver\": \"nnvme\"", "\"driver\": \"theirs\"", "cells[1]: \"driver\" is \"theirs\"" },
 		{ "\"mode\": \"noiommu\"", "\"mode\": \"x\"", "cells[1]: \"mode\" is \"x\"" },
 		{ "\"domain\": \"DMA-FQ\"", "\"domain\": \"dma\"", "cells[0]: \"domain\" is \"dma\"" },
-		{ "\"row\": \"ours-noiommu\"", "\"row\": null", "cells[1]: there is no \"row\"" },
+		{ "\"row\": \"nnvme-noiommu\"", "\"row\": null", "cells[1]: there is no \"row\"" },
 		{ "\"device\": \"0000:01:00.0\"", "\"device\": \"0000:01:00.0000000000000000\"", "longer than 19" },
 		{ "\"device\": \"0000:01:00.0\"", "\"device\": \"00\\u0000\"", "has a zero byte" },
 		{ "\"mark\": 2", "\"mark\": []", "cells[0].rounds[1]: \"mark\" is of type array" },
@@ -281,15 +281,15 @@ static void wrong_values_are_named(void **state)
 
 static void another_schema_is_its_own_error(void **state)
 {
-	rewrite("\"schema\": 1", "\"schema\": 2");
-	expect(-EPROTO, "its schema is 2, and this program reads 1");
+	rewrite("\"schema\": 2", "\"schema\": 3");
+	expect(-EPROTO, "its schema is 3, and this program reads 2");
 }
 
 static void what_is_not_known_is_left_alone(void **state)
 {
 	struct bench_results r;
 
-	rewrite("\"schema\": 1,", "\"schema\": 1, \"later\": [ { } ],");
+	rewrite("\"schema\": 2,", "\"schema\": 2, \"later\": [ { } ],");
 	assert_int_equal(bench_results_read(&r, path, NULL), 0);
 	assert_int_equal(r.nr_cells, 2);
 	bench_results_free(&r);
@@ -313,7 +313,7 @@ static void write_text(const char *text, size_t times, const char *more)
 static void files_that_are_none_of_ours(void **state)
 {
 	static const char head[] =
-		"{ \"schema\": 1, \"started\": \"\", \"harness\": \"\", \"emulated\": true, \"complete\": true, "
+		"{ \"schema\": 2, \"started\": \"\", \"harness\": \"\", \"emulated\": true, \"complete\": true, "
 		"\"rounds\": 1, \"seconds\": 1, \"machine\": {}, \"device\": {}, \"cells\": [";
 	struct bench_results r;
 	struct nnvme_err err;
@@ -329,7 +329,7 @@ static void files_that_are_none_of_ours(void **state)
 	expect(-EINVAL, "is no JSON object");
 	write_text("{\"a\":", 100000, "");
 	expect(-EINVAL, "is no JSON");
-	write_text(head, 1, "{ \"row\": \"\", \"column\": \"\", \"driver\": \"ours\", \"variant\": \"\", "
+	write_text(head, 1, "{ \"row\": \"\", \"column\": \"\", \"driver\": \"nnvme\", \"variant\": \"\", "
 		   "\"device\": \"\", \"spins\": true, \"rounds\": [ "
 		   "{ \"seconds\": 1, \"ios\": 1, \"errors\": 0, \"latency\": 3 } ] } ] }");
 	expect(-EINVAL, "cells[0].rounds[0]: \"latency\" is of type int, and not object");
@@ -354,7 +354,7 @@ static void a_file_cut_short(void **state)
 	struct bench_results r;
 	long length;
 
-	rewrite("\"schema\": 1", "\"schema\": 1");
+	rewrite("\"schema\": 2", "\"schema\": 2");
 	length = (long)strlen(slurp(path)) - 3;		/* the last brace */
 	for (; length >= 0; length -= 7) {
 		assert_int_equal(truncate(path, length), 0);
@@ -370,7 +370,7 @@ static void rows_and_columns_have_names_of_their_own(void **state)
 		assert_ptr_equal(bench_row_find(bench_rows[i].name), &bench_rows[i]);
 		assert_true(strlen(bench_rows[i].name) < sizeof(((struct bench_cell *)NULL)->row));
 		assert_true(strlen(bench_rows[i].variant) < sizeof(((struct bench_cell *)NULL)->variant));
-		assert_true(!bench_rows[i].ours || bench_rows[i].mode != NNVME_MODE_AUTO);
+		assert_true(!bench_rows[i].nnvme || bench_rows[i].mode != NNVME_MODE_AUTO);
 	}
 	for (size_t i = 0; i < bench_nr_columns; i++) {
 		assert_ptr_equal(bench_column_find(bench_columns[i].name), &bench_columns[i]);

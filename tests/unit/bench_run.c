@@ -19,7 +19,7 @@
 #include "bench/sysfs.h"
 
 #define BDF "0000:41:00.0"
-#define TWIN "0000:42:00.0"
+#define SECOND "0000:42:00.0"
 
 /* --- options --- */
 
@@ -51,13 +51,13 @@ static void wrong_options_are_refused(void **state)
 	refused("--rounds 3", -EINVAL, "--device BDF says which");
 	refused("--device", -EINVAL, "--device needs a value");
 	refused("--device nonsense", -EINVAL, "PCI address");
-	refused("--device 41:00.0 --twin 0000.41.00.0", -EINVAL, "are both " BDF);
+	refused("--device 41:00.0 --second-device 0000.41.00.0", -EINVAL, "are both " BDF);
 	refused("--device 41:00.0 --device 42:00.0", -EINVAL, "it is given twice");
 	refused("--device 41:00.0 --frob", -EINVAL, "there is no option --frob");
 	refused("--device 41:00.0 --devic=x", -EINVAL, "there is no option --devic");
 	refused("--device 41:00.0 frob", -EINVAL, "there is no command frob");
 	refused("--device 41:00.0 --rows frob", -ENOENT, "no row is called \"frob\"");
-	refused("--device 41:00.0 --rows ours-iommu,frob*", -ENOENT, "no row is called \"frob*\"");
+	refused("--device 41:00.0 --rows nnvme-iommu,frob*", -ENOENT, "no row is called \"frob*\"");
 	refused("--device 41:00.0 --rows=", -ENOENT, "no row is called");
 	refused("--device 41:00.0 --columns randread", -ENOENT, "no column is called \"randread\"");
 	refused("--device 41:00.0 --columns randwrite-4k-qd1", -EINVAL, "--destroy-data");
@@ -80,7 +80,7 @@ static void without_much_said(void **state)
 
 	assert_int_equal(parse("--device=41:00.0", &o, NULL), 0);
 	assert_string_equal(o.device, BDF);
-	assert_string_equal(o.twin, "");
+	assert_string_equal(o.second, "");
 	assert_int_equal(o.nr_rows, bench_nr_rows);
 	assert_int_equal(o.nr_columns, 3);
 	assert_int_equal(o.rounds, 5);
@@ -93,10 +93,10 @@ static void all_that_can_be_said(void **state)
 {
 	struct bench_options o;
 
-	assert_int_equal(parse("--device 41:00.0 --twin " TWIN " --rows=ours-*,kernel-dma-plain --columns all "
+	assert_int_equal(parse("--device 41:00.0 --second-device " SECOND " --rows=nnvme-*,kernel-dma-plain --columns all "
 			       "--rounds 7 --ios=100 --warmup=0 --out /x --backend null-co --unsafe-noiommu --marks", &o,
 			       NULL), 0);
-	assert_string_equal(o.twin, TWIN);
+	assert_string_equal(o.second, SECOND);
 	assert_int_equal(o.nr_rows, 7);
 	assert_string_equal(o.rows[0]->name, "kernel-dma-plain");	/* in the table's order */
 	for (size_t i = 0; i < o.nr_columns; i++)
@@ -156,7 +156,7 @@ static void places_change_seldom(void **state)
 static void a_note_comes_back(void **state)
 {
 	struct bench_places a = {
-		.device = { { BDF, true, "nvme" }, { TWIN, false, "vfio-pci" } }, .nr_devices = 2,
+		.device = { { BDF, true, "nvme" }, { SECOND, false, "vfio-pci" } }, .nr_devices = 2,
 		.noiommu = { "N", "Y" }, .poll_queues = { "0", "1" }, .hugepages = { "12", "140" },
 		.boot = "0b5e6f3c-1d2e-4f00-8a9b-123456789abc",
 	}, b;
@@ -278,16 +278,16 @@ static const struct bench_device *place(const struct bench_places *p, const char
 static void rows_go_where_they_can(void **state)
 {
 	struct bench_places both = {
-		.device = { { BDF, false, "nvme" }, { TWIN, true, "nvme" } }, .nr_devices = 2,
+		.device = { { BDF, false, "nvme" }, { SECOND, true, "nvme" } }, .nr_devices = 2,
 	}, one = { .device = { { BDF, true, "nvme" } }, .nr_devices = 1 };
 	char why[300];
 
 	assert_ptr_equal(place(&both, "kernel-dma-plain", why), &both.device[1]);
 	assert_ptr_equal(place(&both, "kernel-none-plain", why), &both.device[0]);
-	assert_ptr_equal(place(&both, "ours-iommu", why), &both.device[1]);
-	assert_ptr_equal(place(&both, "ours-noiommu-hybrid", why), &both.device[0]);
+	assert_ptr_equal(place(&both, "nnvme-iommu", why), &both.device[1]);
+	assert_ptr_equal(place(&both, "nnvme-noiommu-hybrid", why), &both.device[0]);
 	assert_ptr_equal(place(&one, "kernel-identity-polled", why), &one.device[0]);
-	assert_null(place(&one, "ours-noiommu", why));
+	assert_null(place(&one, "nnvme-noiommu", why));
 	assert_non_null(strstr(why, "not even in an identity domain"));
 	assert_null(place(&one, "kernel-none-plain", why));
 	assert_non_null(strstr(why, BDF " has an IOMMU in front"));

@@ -4,7 +4,7 @@
 
 /*
  * Results that no machine gave: every row and column, with a little noise that is always the same. Shaped
- * like an emulated machine with a twin that bypasses the IOMMU.
+ * like an emulated machine with a second controller that bypasses the IOMMU.
  */
 
 #include <math.h>
@@ -27,8 +27,8 @@ static inline void synthetic_cost(const struct bench_row *row, double *user, dou
 	static const double ways[] = { 20, 16, 13, 12 };
 	static const double domains[] = { 1.05, 1, 1.5, 1.5, 1 };	/* other, identity, DMA, DMA-FQ, auto */
 
-	*user = row->ours ? 4.2 : 4;
-	*kernel = row->ours ? (row->wait == BENCH_WAIT_POLL ? 0.05 : 6.0 * row->wait) :
+	*user = row->nnvme ? 4.2 : 4;
+	*kernel = row->nnvme ? (row->wait == BENCH_WAIT_POLL ? 0.05 : 6.0 * row->wait) :
 		  ways[row->uring] * domains[row->domain];
 }
 
@@ -51,16 +51,16 @@ static inline void synthetic_round(struct bench_round *round, const struct bench
 	v[BENCH_CPU_SYSTEM] = kernel * synthetic_noise(state);
 	v[BENCH_INTERRUPTS] = row->spins ? 0 : 1 / fmin(depth, 4);
 	v[BENCH_SQ_DOORBELLS] = v[BENCH_CQ_DOORBELLS] = 1 / depth;
-	if (!row->ours && row->domain != NNVME_DOMAIN_OTHER) {
+	if (!row->nnvme && row->domain != NNVME_DOMAIN_OTHER) {
 		v[BENCH_MAPS] = v[BENCH_UNMAPS] = row->domain == NNVME_DOMAIN_IDENTITY ? 0 : 1;
 		v[BENCH_INVALIDATIONS] = row->domain == NNVME_DOMAIN_DMA ? 1 :
 					 row->domain == NNVME_DOMAIN_DMA_FQ ? 0.004 : 0;
 	}
-	v[BENCH_INSTRUCTIONS_USER] = user * (row->ours ? 45 : 90) * synthetic_noise(state);
+	v[BENCH_INSTRUCTIONS_USER] = user * (row->nnvme ? 45 : 90) * synthetic_noise(state);
 	v[BENCH_INSTRUCTIONS_KERNEL] = kernel * 190 * synthetic_noise(state);
 	round->seconds = 5;
 	round->ios = (uint64_t)(v[BENCH_IOPS] * 5);
-	if (!row->ours && row->domain != NNVME_DOMAIN_OTHER)
+	if (!row->nnvme && row->domain != NNVME_DOMAIN_OTHER)
 		strcpy(round->domain_read_back, nnvme_domain_name(row->domain));
 }
 
@@ -68,15 +68,15 @@ static inline void synthetic_cell(struct bench_results *r, const struct bench_ro
 				  const struct bench_column *column, unsigned rounds, uint64_t *state)
 {
 	struct bench_cell *cell = bench_results_cell(r, row->name, column->name);
-	bool twin = row->ours ? row->mode == NNVME_MODE_NOIOMMU : row->domain == NNVME_DOMAIN_OTHER;
+	bool second = row->nnvme ? row->mode == NNVME_MODE_NOIOMMU : row->domain == NNVME_DOMAIN_OTHER;
 
-	strcpy(cell->driver, row->ours ? "ours" : "kernel");
+	strcpy(cell->driver, row->nnvme ? "nnvme" : "kernel");
 	strcpy(cell->variant, row->variant);
-	strcpy(cell->device, twin ? "0000:41:00.0" : "0000:01:00.0");
+	strcpy(cell->device, second ? "0000:41:00.0" : "0000:01:00.0");
 	cell->spins = row->spins;
-	if (row->ours)
+	if (row->nnvme)
 		strcpy(cell->mode, row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
-	else if (!twin)
+	else if (!second)
 		strcpy(cell->domain, nnvme_domain_name(row->domain));
 	for (unsigned i = 0; i < rounds; i++)
 		synthetic_round(bench_cell_round(cell), row, column, state);
@@ -97,11 +97,11 @@ static inline void synthetic(struct bench_results *r, unsigned rounds, bool all_
 	bench_facts_add(&r->machine, "kernel", "6.12.117");
 	bench_facts_add(&r->machine, "cpu", "QEMU TCG CPU version 2.5+");
 	bench_facts_add(&r->machine, "governor", "none");
-	bench_facts_add(&r->machine, "command", "noiommu-nvme-bench --device 0000:01:00.0 --twin 0000:41:00.0 "
-			"--rows kernel-identity-plain,kernel-dma-plain,ours-noiommu --time 5 --rounds %u", rounds);
+	bench_facts_add(&r->machine, "command", "noiommu-nvme-bench --device 0000:01:00.0 --second-device 0000:41:00.0 "
+			"--rows kernel-identity-plain,kernel-dma-plain,nnvme-noiommu --time 5 --rounds %u", rounds);
 	bench_facts_add(&r->device, "bdf", "0000:01:00.0");
 	bench_facts_add(&r->device, "model", "QEMU NVMe Ctrl");
-	bench_facts_add(&r->device, "twin.bdf", "0000:41:00.0");
+	bench_facts_add(&r->device, "second.bdf", "0000:41:00.0");
 	for (size_t c = 0; c < bench_nr_columns; c++)
 		for (size_t i = 0; i < bench_nr_rows; i++)
 			if ((all_columns || bench_columns[c].is_default) &&
