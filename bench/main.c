@@ -4,15 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "merge.h"
-#include "report/report.h"
+#include "report.h"
 #include "run.h"
-#include "selftest.h"
 
 static void usage(FILE *to)
 {
 	fputs("usage: noiommu-nvme-bench --device BDF [OPTION]...\n"
-	      "       noiommu-nvme-bench rows | selftest | --help | --version\n"
+	      "       noiommu-nvme-bench rows | --help | --version\n"
 	      "       noiommu-nvme-bench report RESULTS [OTHER] [--out DIR]\n"
 	      "       noiommu-nvme-bench merge TIMED COUNTED MARKS\n"
 	      "\n"
@@ -66,71 +64,6 @@ static void list_names(void)
 	fputc('\n', stderr);
 }
 
-static int merge(int argc, char **argv)
-{
-	struct nnvme_err err;
-
-	if (argc != 3)
-		return usage_error("merge takes the timed results, the counted ones and the counter's file");
-	if (!bench_merge_files(argv[0], argv[1], argv[2], &err))
-		return 0;
-	fprintf(stderr, "noiommu-nvme-bench: %s\n", err.text);
-	return 1;
-}
-
-/* Where the report of @results goes when nobody says: beside them. */
-static const char *beside(const char *results, char *folder, size_t size)
-{
-	const char *slash = strrchr(results, '/');
-
-	if (!slash)
-		return ".";
-	snprintf(folder, size, "%.*s", slash > results ? (int)(slash - results) : 1, results);
-	return folder;
-}
-
-static int make_report(const char *first, const char *second, const char *out, struct nnvme_err *err)
-{
-	struct bench_results a, b;
-	int ret;
-
-	bench_results_init(&a);
-	bench_results_init(&b);
-	ret = bench_results_read(&a, first, err);
-	if (!ret && second)
-		ret = bench_results_read(&b, second, err);
-	if (!ret)
-		ret = bench_report(&a, second ? &b : NULL, out, err);
-	bench_results_free(&a);
-	bench_results_free(&b);
-	return ret;
-}
-
-static int report(int argc, char **argv)
-{
-	const char *results[2] = { NULL, NULL }, *out = NULL;
-	struct nnvme_err err;
-	char folder[4096];
-	int n = 0, ret;
-
-	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], "--out=", 6))
-			out = argv[i] + 6;
-		else if (!strcmp(argv[i], "--out") && i + 1 < argc)
-			out = argv[++i];
-		else if (*argv[i] != '-' && n < 2)
-			results[n++] = argv[i];
-		else
-			return usage_error("report takes one results.json or two, and --out DIR");
-	}
-	if (!n)
-		return usage_error("report takes one results.json or two, and --out DIR");
-	ret = make_report(results[0], results[1], out ? out : beside(results[0], folder, sizeof(folder)), &err);
-	if (ret)
-		fprintf(stderr, "noiommu-nvme-bench: %s\n", err.text);
-	return ret && ret != -ENOPKG;	/* that: there is a report, without plots */
-}
-
 static int run(int argc, char **argv)
 {
 	struct bench_options options;
@@ -165,7 +98,6 @@ static const struct {
 	int (*run)(FILE *to);
 } plain[] = {
 	{ "--help", help }, { "-h", help }, { "--version", version }, { "rows", list_rows },
-	{ "selftest", bench_selftest },
 };
 
 int main(int argc, char **argv)
@@ -185,9 +117,7 @@ int main(int argc, char **argv)
 			"see noiommu-nvme-bench --help\n", verb, argv[2]);
 		return 2;
 	}
-	if (!strcmp(verb, "merge"))
-		return merge(argc - 2, argv + 2);
-	if (!strcmp(verb, "report"))
-		return report(argc - 2, argv + 2);
+	if (!strcmp(verb, "merge") || !strcmp(verb, "report"))
+		return bench_report_program(argv);
 	return run(argc, argv);
 }

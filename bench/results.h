@@ -6,8 +6,8 @@
  * What a run of the benchmark found: cells (a row and a column), each with its rounds. The file
  * results.json is this structure; docs/bench-results.md describes it.
  *
- * All values of a round are one array, indexed by metric, NAN where there is no such value: reading,
- * writing, summing up and plotting are loops over bench_metrics[].
+ * All values of a round are one array, indexed by metric, NAN where there is no such value: writing and
+ * summing up are loops over bench_metrics[].
  */
 
 #include <stdbool.h>
@@ -38,13 +38,8 @@ enum bench_metric {
 	BENCH_METRICS
 };
 
-struct bench_metric_info {
-	const char *name;	/* in JSON; a dot means nesting: "latency.p50_ns" */
-	const char *title;	/* for people: "latency, median" */
-	const char *unit;	/* "IOPS", "B/s", "ns", "s per million I/Os", "per I/O" */
-	bool more_is_better;
-};
-extern const struct bench_metric_info bench_metrics[BENCH_METRICS];
+/* Their names in JSON; a dot means nesting: "latency.p50_ns". */
+extern const char *const bench_metrics[BENCH_METRICS];
 
 /* A round with more run delay than this is disturbed: it says as much of the machine's other work. */
 #define BENCH_MOST_RUN_DELAY 0.05
@@ -77,7 +72,6 @@ struct bench_cell {
 	/* bench_results_sum_up() fills the rest */
 	struct bench_figure figure[BENCH_METRICS];
 	uint64_t errors;
-	unsigned asked;		/* rounds that the run was to have: more than nr_rounds when its load failed */
 };
 
 struct bench_skipped {
@@ -135,16 +129,11 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size);
 /* That cell, or NULL. */
 struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
 
-/* Figures, errors, asked and domain_read_back of every cell from its rounds. */
+/* Figures, errors and domain_read_back of every cell from its rounds. */
 void bench_results_sum_up(struct bench_results *r);
 
-/*
- * To and from a file. Writing goes to a file beside it first: a reader sees the old or the new. Reading
- * checks every length, type and count: the file may come from anywhere. -EINVAL names what is wrong, and
- * where; -EPROTO another version of the schema.
- */
+/* A file is replaced when the new one is whole: a reader sees the old or the new. */
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);
-int bench_results_read(struct bench_results *r, const char *path, struct nnvme_err *err);
 int bench_results_write_csv(const struct bench_results *r, const char *path, struct nnvme_err *err);
 
 #endif

@@ -60,7 +60,6 @@ static void words_too_many_are_a_mistake(void **state)
 	says("rows junk", 2, "rows takes no argument junk; see noiommu-nvme-bench --help");
 	says("--version 2", 2, "--version takes no argument 2");
 	says("--help me", 2, "--help takes no argument me");
-	says("selftest x", 2, "selftest takes no argument x");
 	says("merge a b", 2, "merge takes");
 	says("merge a b c d", 2, "merge takes");
 	says("frob", 2, "there is no command frob");

@@ -15,7 +15,7 @@
 #include "bench/generator.h"
 #include "bench/load.h"
 #include "bench/measure.h"
-#include "bench/path_simulated.h"
+#include "path_simulated.h"
 
 #define KIB 1024u
 #define SEEN 4096
