@@ -10,7 +10,7 @@ from ratio import is_usable
 from results import get
 from text import COUNTS, TIMES, html, is_finite, si
 
-WIDTH, ROW, TOP, BOTTOM, GAP = 380, 15, 22, 20, 7
+WIDTH, ROW, TOP, BOTTOM, GAP = 400, 15, 22, 20, 7
 WIDEST = 2.5  # times a ratio, that its interval can widen the axis
 
 SHAPES = {"disc": "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z", "square": "M-3-3h6v6h-6z",
@@ -93,7 +93,7 @@ def x_axis(axis, y, marks):
 
 class Rows:
     """Panels with a row for each row of the results."""
-    gutter = 132
+    gutter = 152
 
     def __init__(self, m):
         self.m, self.ys = m, places([r.group for r in m.rows])
@@ -197,7 +197,7 @@ def trades(m, columns):
 
 def ratio_panel(m, pairs, subject, column, ys):
     """A line a pair: its interval, grey where that spans 1; a ring is a ratio that has none."""
-    axis, claims, gutter = Axis(log=True), [], 172
+    axis, claims, gutter = Axis(log=True), [], 190
     axis.cover(0.8, 1.6)
     for pair in pairs:
         cells = [c for c in (m.cell(pair.a, column), m.cell(pair.b, column)) if c]
