@@ -15,13 +15,13 @@ GROUPS = ("kernel, identity", "kernel, DMA", "kernel, DMA-FQ", "kernel, no IOMMU
           "this driver, iommu", "this driver, noiommu", "other")
 SHORT = ("identity", "DMA", "DMA-FQ", "no IOMMU", "iommu", "noiommu", "other")
 # How I/Os are handed over and waited for: what the shape of a point means.
-KINDS = {"plain": "io_uring plain", "registered": "io_uring registered", "polled": "io_uring polled",
-         "passthrough": "io_uring passthrough", "poll": "polling", "hybrid": "hybrid waiting",
-         "interrupt": "interrupts"}
+KINDS = {"plain": "io_uring plain", "registered": "io_uring registered",
+         "polled": "io_uring polled", "passthrough": "io_uring passthrough", "poll": "polling",
+         "hybrid": "hybrid waiting", "interrupt": "interrupts"}
 URINGS, WAITS = list(KINDS)[:4], list(KINDS)[4:]
 
-# What is compared; the heading of a narrow column, the unit for people and what a figure is multiplied by
-# for it, and the metrics that are added.
+# What is compared; the heading of a narrow column, the unit for people and what a figure is multiplied
+# by for it, and the metrics that are added.
 Subject = namedtuple("Subject", "title short unit scale metrics")
 IOPS = Subject("IOPS", "IOPS", "", 1, ("iops",))
 LATENCY = Subject("median latency", "p50, µs", "µs", 1e-3, ("latency.p50_ns",))
@@ -71,7 +71,8 @@ class Matrix:
             columns.setdefault(cell["column"], describe_column(cell["column"]))
             self.cells.setdefault((cell["row"], cell["column"]), cell)  # of two, the first is shown
         if max(len(rows), len(columns)) > MOST:
-            raise Wrong(f"the results have more than {MOST} rows or columns: they are not of this benchmark")
+            raise Wrong(f"the results have more than {MOST} rows or columns: they are not of this "
+                        "benchmark")
         kinds = list(KINDS) + [""]
         families = list(dict.fromkeys(c.family for c in columns.values()))
         self.rows = sorted(rows.values(), key=lambda r: (r.group, kinds.index(r.kind), r.name))
@@ -92,14 +93,6 @@ class Matrix:
     def has(self, metric, column=None):
         return any(get(cell, metric) for (_, name), cell in self.cells.items()
                    if column is None or name == column.name)
-
-    def fastest(self, groups, column):
-        """Of the rows of these groups the one with the most IOPS."""
-        def iops(row):
-            figure = figure_in(self.cell(row, column), IOPS)
-            return figure.median if figure else 0
-        best = max((r for r in self.rows if r.group in groups), key=iops, default=None)
-        return best if best and iops(best) else None
 
 
 # --- what is to be held against a cell ---
@@ -162,31 +155,36 @@ def claim_of(results, a, b, subject):
     ratio = ratio_of(values(a, subject), values(b, subject))
     verdict = "" if not ratio else "one round" if ratio.low is None else \
         "differs" if differs(ratio) else "same"
-    return Claim(verdict, ratio, marks(results, a, b), results["rounds"], a["device"] != b["device"])
+    return Claim(verdict, ratio, marks(results, a, b), results["rounds"],
+                 a["device"] != b["device"])
 
 
 def pairs(m):
     """The pairs of rows that are compared, as far as the results have both."""
-    def of(topic, group_a, kind_a, group_b, kind_b, title, item, label):
-        a, b = m.row(group_a, kind_a), m.row(group_b, kind_b)
-        return [Pair(topic, a, b, title, item, label)] if a and b else []
-
     found = []
+
+    def add(topic, a, b, title, item, label):
+        rows = m.row(*a), m.row(*b)
+        if all(rows):
+            found.append(Pair(topic, *rows, title, item, label))
+
     for a, b in ((IDENTITY, DMA), (IDENTITY, DMA_FQ), (DMA_FQ, DMA)):
         for kind in URINGS:
-            found += of("domains", a, kind, b, kind, f"{SHORT[a]} against {SHORT[b]}", KINDS[kind],
-                        f"{SHORT[a]} / {SHORT[b]}, {kind}")
-    for a, b in ((NOIOMMU, NONE), (NOIOMMU, IDENTITY), (IOMMU, IDENTITY), (IOMMU, DMA), (IOMMU, DMA_FQ)):
+            add("domains", (a, kind), (b, kind), f"{SHORT[a]} against {SHORT[b]}", KINDS[kind],
+                f"{SHORT[a]} / {SHORT[b]}, {kind}")
+    for a, b in ((NOIOMMU, NONE), (NOIOMMU, IDENTITY), (IOMMU, IDENTITY), (IOMMU, DMA),
+                 (IOMMU, DMA_FQ)):
         for kind in URINGS:
-            found += of("drivers", a, "poll", b, kind, f"{GROUPS[a]} against {GROUPS[b]}", KINDS[kind],
-                        f"{SHORT[a]} / {SHORT[b]}, {kind}")
+            add("drivers", (a, "poll"), (b, kind), f"{GROUPS[a]} against {GROUPS[b]}", KINDS[kind],
+                f"{SHORT[a]} / {SHORT[b]}, {kind}")
     for kind in WAITS:
-        found += of("modes", NOIOMMU, kind, IOMMU, kind, "this driver, noiommu against iommu", KINDS[kind],
-                    f"noiommu / iommu, {kind}")
+        add("modes", (NOIOMMU, kind), (IOMMU, kind), "this driver, noiommu against iommu",
+            KINDS[kind], f"noiommu / iommu, {kind}")
     for kind in WAITS[1:]:
         for group in (IOMMU, NOIOMMU):
-            found += of("waits", group, kind, group, "poll", f"this driver, {KINDS[kind]} against polling",
-                        SHORT[group], f"{kind} / poll, {SHORT[group]}")
+            add("waits", (group, kind), (group, "poll"),
+                f"this driver, {KINDS[kind]} against polling", SHORT[group],
+                f"{kind} / poll, {SHORT[group]}")
     return found
 
 
@@ -198,7 +196,7 @@ TOPICS = {"domains": "Domain types, the kernel's driver", "modes": "This driver 
 
 
 def comparisons(m):
-    """[(title, [(column, [(title of pairs, [(item, claim)])])])], without what nothing is said of."""
+    """[(title, [(column, [(title of pairs, [(item, claim)])])])], of what something is said."""
     columns = dict.fromkeys(filter(None, (m.random_reads(32), m.random_reads(1))))
     for topic, subject in COMPARED:
         at = []
@@ -220,46 +218,46 @@ SUMMARY = (IOPS, LATENCY, TAIL, INSTRUCTIONS, CPU)
 SUMMARY_GROUPS = (IDENTITY, DMA_FQ, DMA, NONE, IOMMU, NOIOMMU)
 
 
-def default_of(chosen):
-    """What others are compared with: the kernel's default type, DMA-FQ; without it the next best."""
-    return next((g for g in (DMA_FQ, DMA, IDENTITY, NONE) if chosen.get(g)), None)
-
-
-def summary_at(m, column):
-    """(depth, default group, [(group, row, marks, [(figure, share of the default's, of the greatest)])])"""
-    chosen = {g: m.fastest((g,), column) for g in SUMMARY_GROUPS}
-    default = default_of(chosen)
-    lines = []
-    for group in SUMMARY_GROUPS:
-        row = chosen[group]
-        cell = m.cell(row, column)
-        if not cell:
-            continue
-        figures = [figure_in(cell, s) for s in SUMMARY]
-        lines.append((group, row, marks(m.results, cell) + ("≠" if in_wrong_domain(cell) else ""), figures))
-    base = next((figures for group, _, _, figures in lines if group == default), None)
-    most = [max((f[i].median for _, _, _, f in lines if f[i]), default=0) for i in range(len(SUMMARY))]
-    return column, default, base, most, lines
+def fastest(m, column):
+    """{group: its row with the most IOPS}, and what others are compared with: the kernel's driver in
+    its default type, DMA-FQ, or the next best that there is."""
+    chosen = {}
+    for row in m.rows:
+        figure = figure_in(m.cell(row, column), IOPS)
+        if figure and figure.median > chosen.get(row.group, (0,))[0]:
+            chosen[row.group] = figure.median, row
+    chosen = {group: row for group, (_, row) in chosen.items()}
+    return chosen, next((g for g in (DMA_FQ, DMA, IDENTITY, NONE) if g in chosen), None)
 
 
 def summary(m):
-    columns = dict.fromkeys(filter(None, (m.random_reads(1), m.random_reads(32))))
-    return [at for at in (summary_at(m, c) for c in columns) if at[4]]
+    """[(column, default group, its figures, the greatest figures, [(group, row, marks, figures)])]"""
+    for column in dict.fromkeys(filter(None, (m.random_reads(1), m.random_reads(32)))):
+        chosen, default = fastest(m, column)
+        figures = {g: [figure_in(m.cell(row, column), s) for s in SUMMARY] for g, row in chosen.items()}
+        most = [max((f.median for f in of if f), default=0) for of in zip(*figures.values())]
+        lines = []
+        for group in filter(chosen.get, SUMMARY_GROUPS):
+            cell = m.cell(chosen[group], column)
+            held = marks(m.results, cell) + ("≠" if in_wrong_domain(cell) else "")
+            lines.append((group, chosen[group], held, figures[group]))
+        if lines:
+            yield column, default, figures.get(default), most, lines
 
 
 def sentences(m):
-    """[(who, what, claim, of whom, where, figures)]: what a reader wants to know first, three at most."""
+    """What a reader wants to know first, three at most."""
     deep, shallow = m.random_reads(32), m.random_reads(1)
-    third = (IOMMU, INSTRUCTIONS, deep) if m.has(INSTRUCTIONS.metrics[0], deep) else (IOMMU, LATENCY, shallow)
+    counted = deep and m.has(INSTRUCTIONS.metrics[0], deep)
+    third = (IOMMU, INSTRUCTIONS, deep) if counted else (IOMMU, LATENCY, shallow)
     for group, subject, column in ((IOMMU, IOPS, deep), (NOIOMMU, IOPS, deep), third):
-        chosen = {g: m.fastest((g,), column) for g in SUMMARY_GROUPS}
-        default = default_of(chosen)
-        mine, other = m.cell(chosen[group], column), m.cell(chosen.get(default), column)
-        claim = claim_of(m.results, mine, other, subject)
+        chosen, default = fastest(m, column)
+        cells = [m.cell(chosen.get(g), column) for g in (group, default)]
+        claim = claim_of(m.results, *cells, subject)
         if claim.ratio:
-            yield {"group": group, "subject": subject, "column": column, "claim": claim, "default": default,
-                   "kind": KINDS.get(chosen[default].kind, chosen[default].name),
-                   "figures": [figure_in(c, subject).median * subject.scale for c in (mine, other)]}
+            yield {"group": group, "subject": subject, "column": column, "claim": claim,
+                   "default": default, "kind": KINDS.get(chosen[default].kind, chosen[default].name),
+                   "figures": [figure_in(c, subject).median * subject.scale for c in cells]}
 
 
 def doubts(m):

@@ -2,8 +2,8 @@
 """Instructions and doorbell writes into the results of a run that was timed.
 
 They come from another run of the same rows and columns, in a guest that a plugin counts and slows
-(bench/insn): its results say which round set which marks and how many I/Os were between them, and the
-counter's file what it counted there.
+(bench/insn): its results say which round set which marks and how many I/Os were between them, and
+the counter's file what it counted there.
 """
 import re
 
@@ -38,19 +38,21 @@ def check_same_run(timed, counted, counts):
     for name, value in timed["device"].items():
         other = counted["device"].get(name, "")
         if value != other:
-            raise Wrong(f'the counts are of another machine: {name} is "{other}" there, and "{value}" here')
+            raise Wrong(f'the counts are of another machine: {name} is "{other}" there, and "{value}" '
+                        "here")
     if timed["rounds"] != counted["rounds"]:
-        raise Wrong(f"the counts are of {counted['rounds']} rounds, and the results of {timed['rounds']}")
+        raise Wrong(f"the counts are of {counted['rounds']} rounds, and the results of "
+                    f"{timed['rounds']}")
     for cell in counted["cells"]:
         for number, round_ in enumerate(cell["rounds"], 1):
             pair = round_.get("mark")
             if pair and pair not in counts:
-                raise Wrong(f"round {number} of {cell['row']}, {cell['column']}: its pair of marks, {pair}, "
-                            "was not counted")
+                raise Wrong(f"round {number} of {cell['row']}, {cell['column']}: its pair of marks, "
+                            f"{pair}, was not counted")
 
 
 def merge(timed, counted, counts):
-    """The counts go to the rounds of the same row, column and number; nothing is changed when it fails."""
+    """The counts go to the rounds of the same row, column and number; all of them, or it fails."""
     check_same_run(timed, counted, counts)
     merged = []
     for cell in counted["cells"]:
@@ -60,8 +62,8 @@ def merge(timed, counted, counts):
             if round_.get("mark") and round_["ios"] and not round_["errors"]:
                 merged.append((mine, round_))
     if not merged:
-        raise Wrong("no round of the results was counted: count a run with --marks, of the same rows and "
-                    "columns")
+        raise Wrong("no round of the results was counted: count a run with --marks, of the same rows "
+                    "and columns")
     for mine, round_ in merged:
         mine["mark"] = round_["mark"]
         for metric, count in zip(COUNTED, counts[round_["mark"]]):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Plots as SVG inside the page: each panel is a picture of its own, and the style sheet gives it its
-colours and its place, so that one form serves light and dark, a phone and a wide screen."""
+"""Plots as SVG inside the page: each panel is a picture of its own, and the style sheet gives it
+its colours and its place, so that one form serves light and dark, a phone and a wide screen."""
 import math
 
 from markupsafe import Markup
@@ -15,7 +15,8 @@ WIDEST = 2.5  # times a ratio, that its interval can widen the axis
 
 SHAPES = {"disc": "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z", "square": "M-3-3h6v6h-6z",
           "triangle": "M0-4L4 3H-4z", "diamond": "M0-4L4 0 0 4-4 0z"}
-POINTS = dict(zip(matrix.KINDS, ("disc", "square", "triangle", "diamond", "triangle", "square", "disc")))
+POINTS = dict(zip(matrix.KINDS, ("disc", "square", "triangle", "diamond", "triangle", "square",
+                                 "disc")))
 
 
 class Axis:
@@ -67,12 +68,13 @@ def point(css, shape, x, y):
 
 
 def label(x, y, text, css=""):
-    return f'<text x="{x:g}" y="{y:g}"{css and f" class={chr(34)}{css}{chr(34)}"}>{html(text)}</text>'
+    style = f' class="{css}"' if css else ""
+    return f'<text x="{x:g}" y="{y:g}"{style}>{html(text)}</text>'
 
 
 def picture(title, height, parts, width=WIDTH):
-    return Markup(f'<svg class="panel" viewBox="0 0 {width} {height:g}" role="img" aria-label="{html(title)}">'
-                  f'<title>{html(title)}</title>{label(0, 12, title, "t")}{"".join(parts)}</svg>\n')
+    return Markup(f'<svg class="panel" viewBox="0 0 {width} {height:g}" role="img" '
+                  f'aria-label="{html(title)}">{label(0, 12, title, "t")}{"".join(parts)}</svg>\n')
 
 
 def places(keys):
@@ -107,7 +109,7 @@ class Rows:
                       f'<g id="names">{names}</g>{shapes}</defs></svg>\n')
 
     def panel(self, column, axis, draw):
-        """draw(row, y) says what a row looks like when the axis is known: its parts, and its thin line."""
+        """draw(row, y), called when the axis is known, returns a row's parts, and its thin line."""
         axis.span(self.gutter, WIDTH - 12)
         parts, lines = ['<use href="#names"/>', *x_axis(axis, self.ys[-1], 4)], ""
         for row, y in zip(self.m.rows, self.ys):
@@ -122,7 +124,7 @@ class Rows:
         return picture(column.title, self.ys[-1] + BOTTOM, parts + [path("s", lines)])
 
     def bars(self, column, subject):
-        """The first metric of @subject, and on it what else belongs to that, paler; and the spread."""
+        """The first metric of @subject, paler what else belongs to that, and the spread."""
         axis, of = Axis(), {}
         for row in self.m.rows:
             cell = self.m.cell(row, column)
@@ -144,7 +146,8 @@ class Rows:
 
     def percentiles(self, column):
         axis = Axis(log=True, units=TIMES)
-        points = (("latency.p50_ns", "disc"), ("latency.p99_ns", "square"), ("latency.p999_ns", "triangle"))
+        points = (("latency.p50_ns", "disc"), ("latency.p99_ns", "square"),
+                  ("latency.p999_ns", "triangle"))
         figures = {}
         for row in self.m.rows:
             cell = self.m.cell(row, column)
@@ -156,12 +159,13 @@ class Rows:
         def draw(row, y):
             found, y = figures[row.name], y + 7.5
             return ([point(f"c{row.group}", shape, axis.at(f["median"]), y) for f, shape in found],
-                    "".join(f"M{axis.at(f['low']):.1f} {y:g}H{axis.at(f['high']):.1f}" for f, _ in found))
+                    "".join(f"M{axis.at(f['low']):.1f} {y:g}H{axis.at(f['high']):.1f}"
+                            for f, _ in found))
         return self.panel(column, axis, draw)
 
 
 def trade(m, columns):
-    """A line a row through the depths of a family: further right is more, further down is sooner."""
+    """A line a row through the depths of a family: right is more, down is sooner."""
     x, y, height, lines = Axis(log=True), Axis(log=True, units=TIMES), 260, []
     for row in m.rows:
         points = []
@@ -182,8 +186,9 @@ def trade(m, columns):
     for row, points in lines:
         at = [(x.at(i["median"]), y.at(t["median"])) for i, t in points]
         line = "".join(f"{'L' if n else 'M'}{a:.1f} {b:.1f}" for n, (a, b) in enumerate(at))
-        spread = "".join(f"M{x.at(i['low']):.1f} {b:.1f}H{x.at(i['high']):.1f}M{a:.1f} {y.at(t['low']):.1f}"
-                         f"V{y.at(t['high']):.1f}" for (i, t), (a, b) in zip(points, at))
+        spread = "".join(f"M{x.at(i['low']):.1f} {b:.1f}H{x.at(i['high']):.1f}"
+                         f"M{a:.1f} {y.at(t['low']):.1f}V{y.at(t['high']):.1f}"
+                         for (i, t), (a, b) in zip(points, at))
         parts += [path(f"l{row.group}", line + spread),
                   *(point(f"c{row.group}", POINTS.get(row.kind, "disc"), a, b) for a, b in at)]
     title = columns[0].title.partition(",")[0] if len(columns) > 1 else columns[0].title
@@ -216,10 +221,11 @@ def ratio_panel(m, pairs, subject, column, ys):
             continue
         colour = 7 if claim.verdict == "same" else pair.a.group
         x, y = axis.at(claim.ratio.ratio), y + 7.5
-        if claim.verdict != "one round" and is_usable(claim.ratio.low) and is_usable(claim.ratio.high):
+        one = claim.verdict == "one round"
+        if not one and is_usable(claim.ratio.low) and is_usable(claim.ratio.high):
             low, high = axis.at(claim.ratio.low), axis.at(claim.ratio.high)
             parts.append(path(f"l{colour}", f"M{low:.1f} {y:g}H{high:.1f}"))
-        parts.append(point(("l" if claim.verdict == "one round" else "c") + str(colour), "disc", x, y))
+        parts.append(point(f"{'l' if one else 'c'}{colour}", "disc", x, y))
     return picture(f"{subject.title}, depth {column.depth}", ys[-1] + BOTTOM, parts)
 
 

@@ -2,8 +2,8 @@
 """From rounds to figures and ratios.
 
 A figure is a median with its spread. A ratio of two rows is formed round by round (rounds are
-interleaved, so that what disturbs a round disturbs both), with a 95 % interval: Student's t over the
-logarithms of the ratios.
+interleaved, so that what disturbs a round disturbs both), with a 95 % interval: Student's t over
+the logarithms of the ratios.
 """
 import functools
 import math

@@ -68,109 +68,94 @@ def put(record, metric, value):
 TYPES = {str: "string", int: "int", float: "double", bool: "boolean", list: "array", dict: "object"}
 
 
-class Checker:
-    """One object of the file, and its place in it, for messages."""
+def fits(most):
+    def fault(text):
+        try:
+            good = len(text.encode()) <= most and "\0" not in text
+        except UnicodeEncodeError:  # half a character
+            good = False
+        return None if good else (f"is longer than {most} bytes, or has a zero byte or half a character "
+                                  "in it")
+    return fault
 
-    def __init__(self, path, where, record):
-        self.path, self.where, self.record = path, where, record
 
-    def wrong(self, says):
-        raise Wrong(f"{self.path}: {self.where + ': ' if self.where else ''}{says}")
+def one_of(*words):
+    known = ", ".join(filter(None, words))
+    return lambda text: None if text in words else f'is "{text}", and not one of {known}'
 
-    def member(self, name, kind, optional=False):
-        value = self.record.get(name)
+
+def from_0(most):
+    return lambda n: None if 0 <= n <= most else f"is {n}, and not from 0 to {most}"
+
+
+def number(n):
+    return None if 0 <= n <= MOST_NUMBER else f"is {n}, and not a number from 0 up"
+
+
+# What an object has: its type, what is wrong with a value, and whether it may be missing or null.
+FILE = {"schema": (int, from_0(2**32 - 1)), "started": (str, fits(31)), "harness": (str, fits(11)),
+        "backend": (str, fits(31), True), "emulated": (bool,), "complete": (bool,),
+        "rounds": (int, from_0(MOST_ROUNDS)), "seconds": (float, number), "machine": (dict,),
+        "device": (dict,), "cells": (list,), "skipped": (list,)}
+CELL = {"row": (str, fits(47)), "column": (str, fits(23)), "variant": (str, fits(15)),
+        "driver": (str, one_of("kernel", "nnvme")), "device": (str, fits(19)), "spins": (bool,),
+        "domain": (str, one_of("", "identity", "DMA", "DMA-FQ"), True),
+        "mode": (str, one_of("", "iommu", "noiommu"), True), "rounds": (list,)}
+ROUND = {"seconds": (float, number), "ios": (int, from_0(MOST_COUNT)),
+         "errors": (int, from_0(MOST_COUNT)), "mark": (int, from_0(MOST_COUNT), True),
+         "domain_read_back": (str, fits(15), True)}
+SKIPPED = {"row": (str, fits(47)), "column": (str, fits(23), True), "reason": (str, fits(299))}
+
+
+def check(where, record, rules):
+    """@where: "cells[3]: ", or "" at the top."""
+    for name, (kind, *more) in rules.items():
+        value = record.get(name)
         if value is None:
-            if not optional:
-                self.wrong(f'there is no "{name}"')
-        elif type(value) is not kind and not (kind is float and type(value) is int):
-            self.wrong(f'"{name}" is of type {TYPES[type(value)]}, and not {TYPES[kind]}')
-        return value
-
-    def text(self, name, most, optional=False, words=None):
-        value = self.member(name, str, optional) or ""
-        size = len(value.encode("utf-8", "surrogatepass"))
-        if size > most or "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            self.wrong(f'"{name}" is longer than {most} bytes, or has a zero byte or half a character in it')
-        if words and value not in words:
-            self.wrong(f'"{name}" is "{value}", and not one of {", ".join(w for w in words if w)}')
-
-    def count(self, name, most, optional=False):
-        value = self.member(name, int, optional)
-        if value is not None and not 0 <= value <= most:
-            self.wrong(f'"{name}" is {value}, and not from 0 to {most}')
-
-    def number(self, name, optional=False):
-        value = self.member(name, float, optional)
-        if value is not None and not 0 <= value <= MOST_NUMBER:
-            self.wrong(f'"{name}" is {value}, and not a number from 0 up')
-
-    def records(self, name, most):
-        value = self.member(name, list)
-        if len(value) > most:
-            self.wrong(f'"{name}" has {len(value)} elements, and at most {most} are read')
-        prefix = f"{self.where}.{name}" if self.where else name
-        for i, record in enumerate(value):
-            if type(record) is not dict:
-                self.wrong(f'"{name}"[{i}] is no object')
-            yield Checker(self.path, f"{prefix}[{i}]", record)
+            if True not in more:
+                raise Wrong(f'{where}there is no "{name}"')
+        elif type(value) is not kind and (kind, type(value)) != (float, int):
+            raise Wrong(f'{where}"{name}" is of type {TYPES[type(value)]}, and not {TYPES[kind]}')
+        elif more and (fault := more[0](value)):
+            raise Wrong(f'{where}"{name}" {fault}')
 
 
-def check_round(at):
-    at.number("seconds")
-    at.count("ios", MOST_COUNT)
-    at.count("errors", MOST_COUNT)
-    at.count("mark", MOST_COUNT, optional=True)
-    at.text("domain_read_back", 15, optional=True)
+def check_list(where, records, most, rules):
+    """Each of them in turn, with its place, when it is right."""
+    if len(records) > most:
+        raise Wrong(f'"{where}" has {len(records)} elements, and at most {most} are read')
+    for i, record in enumerate(records):
+        if type(record) is not dict:
+            raise Wrong(f'"{where}"[{i}] is no object')
+        check(f"{where}[{i}]: ", record, rules)
+        yield f"{where}[{i}]", record
+
+
+def check_metrics(where, record):
     for metric in METRICS:
         group, _, name = metric.rpartition(".")
-        record = at.member(group, dict, optional=True) if group else at.record
-        Checker(at.path, at.where, record or {}).number(name, optional=True)
+        if group:
+            check(where, record, {group: (dict, lambda _: None, True)})
+        check(where, (record.get(group) or {}) if group else record, {name: (float, number, True)})
 
 
-def check_cell(at):
-    for name, most in (("row", 47), ("column", 23), ("variant", 15), ("device", 19)):
-        at.text(name, most)
-    at.text("driver", 7, words=("kernel", "nnvme"))
-    at.text("domain", 11, optional=True, words=("", "identity", "DMA", "DMA-FQ"))
-    at.text("mode", 11, optional=True, words=("", "iommu", "noiommu"))
-    at.member("spins", bool)
-    for round_ in at.records("rounds", MOST_ROUNDS):
-        check_round(round_)
-
-
-def check_facts(at, name):
-    facts = at.member(name, dict)
-    inside = Checker(at.path, name, facts)
-    if len(facts) > MOST_FACTS:
-        inside.wrong(f"it has more than {MOST_FACTS} members")
-    for key in facts:
-        if len(key.encode("utf-8", "surrogatepass")) > 47:
-            inside.wrong("a name is longer than 47 bytes")
-        inside.text(key, 511)
-
-
-def check(path, results):
+def check_file(results):
     if type(results) is not dict:
-        raise Wrong(f"{path}: is no JSON object")
-    at = Checker(path, "", results)
-    at.count("schema", 2**32 - 1)
+        raise Wrong("is no JSON object")
+    check("", results, {"schema": FILE["schema"]})
     if results["schema"] != SCHEMA:
-        at.wrong(f"its schema is {results['schema']}, and this program reads {SCHEMA}")
-    at.text("started", 31)
-    at.text("harness", 11)
-    at.text("backend", 31, optional=True)
-    at.member("emulated", bool)
-    at.member("complete", bool)
-    at.count("rounds", MOST_ROUNDS)
-    at.number("seconds")
-    check_facts(at, "machine")
-    check_facts(at, "device")
-    for cell in at.records("cells", MOST_CELLS):
-        check_cell(cell)
-    for skipped in at.records("skipped", MOST_CELLS):
-        skipped.text("row", 47)
-        skipped.text("column", 23, optional=True)
-        skipped.text("reason", 299)
+        raise Wrong(f"its schema is {results['schema']}, and this program reads {SCHEMA}")
+    check("", results, FILE)
+    for name in ("machine", "device"):
+        facts = results[name]
+        if len(facts) > MOST_FACTS or any(map(fits(47), facts)):
+            raise Wrong(f"{name}: it has more than {MOST_FACTS} members, or a name of more than 47 "
+                        "bytes")
+        check(f"{name}: ", facts, dict.fromkeys(facts, (str, fits(511))))
+    for where, cell in check_list("cells", results["cells"], MOST_CELLS, CELL):
+        for inside, round_ in check_list(f"{where}.rounds", cell["rounds"], MOST_ROUNDS, ROUND):
+            check_metrics(f"{inside}: ", round_)
+    list(check_list("skipped", results["skipped"], MOST_CELLS, SKIPPED))
 
 
 def read(path):
@@ -180,15 +165,15 @@ def read(path):
         with os.fdopen(fd, "rb") as file:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
-                raise Wrong(f"{path}: is no file of at most {MOST_BYTES >> 20} MiB")
-            text = file.read(found.st_size)
+                raise Wrong(f"is no file of at most {MOST_BYTES >> 20} MiB")
+            results = json.loads(file.read(found.st_size).decode())
+        check_file(results)
     except OSError as error:
         raise Wrong(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        results = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise Wrong(f"{path}: is no JSON: {error}") from error
-    check(path, results)
+    except Wrong as error:
+        raise Wrong(f"{path}: {error}") from None
     sum_up(results)
     return results
 
@@ -196,12 +181,13 @@ def read(path):
 # --- what follows from the rounds ---
 
 def sum_up(results):
-    """Figures, errors and the domain of every cell: formed again, so that they can't say anything else."""
+    """Figures, errors and the domain of every cell, so that they can't say anything else."""
     for cell in results["cells"]:
         rounds = cell["rounds"]
         cell["errors"] = sum(r["errors"] for r in rounds)
         domains = {r.get("domain_read_back") or None for r in rounds}
-        cell["domain_read_back"] = domains.pop() if len(domains) == 1 else "mixed" if domains else None
+        found = "mixed" if len(domains) > 1 else next(iter(domains), None)
+        cell["domain_read_back"] = found
         for metric in METRICS:
             figure = figure_of([get(r, metric) for r in rounds])
             put(cell, metric, figure and figure._asdict())
@@ -218,7 +204,7 @@ def is_disturbed(round_):
 # --- writing ---
 
 def replace(path, text):
-    """The file is the old one or the new one, whole; a link in its place is replaced, and not followed."""
+    """The file is the old one or the new one, whole; a link in its place is not followed."""
     temporary = None
     try:
         fd, temporary = tempfile.mkstemp(prefix=".bench.", dir=os.path.dirname(path) or ".")

@@ -5,9 +5,9 @@ import re
 
 from markupsafe import Markup, escape
 
-# Control characters, and those that change the direction of text, take no room or are half a character.
-UNWANTED = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe"
-                      "\uffff]")
+# Control characters, and what changes the direction of text, takes no room or is half a character.
+UNWANTED = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+                      "\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def clean(value):

@@ -142,8 +142,8 @@ class Results(unittest.TestCase):
         self.refused("is no JSON", 100000 * '{"a":')
         self.refused('cells[0].rounds[0]: "latency" is of type int, and not object', HEAD +
                      '{ "row": "", "column": "", "driver": "nnvme", "variant": "", "device": "", "spins": true, '
-                     '"rounds": [ { "seconds": 1, "ios": 1, "errors": 0, "latency": 3 } ] } ] }')
-        self.refused('"cells" has 10001 elements, and at most 10000 are read', HEAD + 10000 * "{}," + "{}] }")
+                     '"rounds": [ { "seconds": 1, "ios": 1, "errors": 0, "latency": 3 } ] } ], "skipped": [] }')
+        self.refused('"cells" has 10001 elements, and at most 10000 are read', HEAD + 10000 * "{}," + '{}], "skipped": [] }')
         os.truncate(self.path, (64 << 20) + 1)
         self.refused("is no file of at most 64 MiB")
         for name, says in (("/no/such", "No such file"), (str(self.path.parent), "Is a directory|is no file"),
