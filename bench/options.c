@@ -13,76 +13,72 @@ struct texts {
 	const char *device, *second, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
 };
 
-/* A list of patterns, separated by commas, one at a time; NULL at the end. */
-static const char *next_pattern(const char **list, char pattern[64])
+/* Takes the first of a list of patterns, which commas separate. */
+static void next_pattern(const char **list, char pattern[64])
 {
 	size_t length = strcspn(*list, ",");
 
-	if (!**list)
-		return NULL;
 	snprintf(pattern, 64, "%.*s", (int)length, *list);
 	*list += length + ((*list)[length] == ',');
-	return pattern;
 }
 
-static int unknown(const char *what, const char *pattern, struct nnvme_err *err)
+static const char *row_name(size_t i)
 {
-	return nnvme_fail(err, -ENOENT, "no %s is called \"%.40s\"", what, pattern);
+	return bench_rows[i].name;
+}
+
+static const char *column_name(size_t i)
+{
+	return bench_columns[i].name;
+}
+
+/* Which of @count names a pattern of @list matches. -ENOENT: one that matches none, or no pattern. */
+static int choose(const char *what, const char *list, const char *(*name)(size_t i), size_t count,
+		  bool *wanted, struct nnvme_err *err)
+{
+	char pattern[64] = "";
+	bool any;
+
+	do {
+		any = false;
+		next_pattern(&list, pattern);
+		for (size_t i = 0; i < count; i++)
+			if (!fnmatch(pattern, name(i), 0))
+				any = wanted[i] = true;
+		if (!any)
+			return nnvme_fail(err, -ENOENT, "no %s is called \"%.40s\"", what, pattern);
+	} while (*list);
+	return 0;
 }
 
 static int choose_rows(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_ROWS] = { false };
-	char pattern[64];
+	int rc = choose("row", list && strcmp(list, "all") ? list : "*", row_name, bench_nr_rows, wanted, err);
 
-	if (!list || !strcmp(list, "all"))
-		list = "*";
-	while (next_pattern(&list, pattern)) {
-		bool any = false;
-
-		for (size_t i = 0; i < bench_nr_rows; i++) {
-			if (fnmatch(pattern, bench_rows[i].name, 0))
-				continue;
-			any = wanted[i] = true;
-		}
-		if (!any)
-			return unknown("row", pattern, err);
-	}
-	for (size_t i = 0; i < bench_nr_rows; i++)
+	for (size_t i = 0; !rc && i < bench_nr_rows; i++)
 		if (wanted[i])
 			o->rows[o->nr_rows++] = &bench_rows[i];
-	return o->nr_rows ? 0 : unknown("row", "", err);
+	return rc;
 }
 
 static int choose_columns(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_COLUMNS] = { false }, all = list && !strcmp(list, "all");
-	char pattern[64];
+	int rc = list ? choose("column", all ? "*" : list, column_name, bench_nr_columns, wanted, err) : 0;
 
-	for (size_t i = 0; i < bench_nr_columns; i++) {
-		bool writes = bench_columns[i].work.percent_write;
+	for (size_t i = 0; !rc && i < bench_nr_columns; i++) {
+		const struct bench_column *column = &bench_columns[i];
+		bool refused = column->work.percent_write && !o->destroy_data;
 
-		wanted[i] = (!list && bench_columns[i].is_default) || (all && (!writes || o->destroy_data));
+		if (!(list ? wanted[i] : column->is_default) || (all && refused))
+			continue;
+		if (refused)
+			return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; if that "
+					  "is meant, add --destroy-data", column->name);
+		o->columns[o->nr_columns++] = column;
 	}
-	while (list && !all && next_pattern(&list, pattern)) {
-		bool any = false;
-
-		for (size_t i = 0; i < bench_nr_columns; i++) {
-			if (fnmatch(pattern, bench_columns[i].name, 0))
-				continue;
-			any = wanted[i] = true;
-			if (bench_columns[i].work.percent_write && !o->destroy_data)
-				return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; "
-						  "if that is meant, add --destroy-data",
-						  bench_columns[i].name);
-		}
-		if (!any)
-			return unknown("column", pattern, err);
-	}
-	for (size_t i = 0; i < bench_nr_columns; i++)
-		if (wanted[i])
-			o->columns[o->nr_columns++] = &bench_columns[i];
-	return o->nr_columns ? 0 : unknown("column", "", err);
+	return rc;
 }
 
 /* @text (NULL: as it is) as a number from @low to @high. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "place_note.h"
+#include "place_state.h"
 #include "sysfs.h"
 
 #define DEVICES "/sys/bus/pci/devices"
@@ -22,18 +22,18 @@ static void pause_a_little(void)
 
 /* --- before anything changes --- */
 
-/* Put back what an earlier run left in the note, and begin a new one. */
+/* Put back what an earlier run left in the state file, and begin a new one. */
 static int recover(struct bench_places *p, struct bench_places *before, struct nnvme_err *err)
 {
 	struct nnvme_err why;
 
 	fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
-	before->note = p->note;
-	p->note = -1;
+	before->state = p->state;
+	p->state = -1;
 	if (bench_places_end(before, &why))
-		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; mend that, "
-				  "or remove " BENCH_NOTE " to leave all as it is", why.text);
-	return bench_note_open(&p->note, err);
+		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; fix that, "
+				  "or remove " BENCH_STATE " to leave all as it is", why.text);
+	return bench_state_open(&p->state, err);
 }
 
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
@@ -41,20 +41,20 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	struct bench_places before;
 	int rc;
 
-	*p = (struct bench_places){ .note = -1, .hold.lock = -1 };
+	*p = (struct bench_places){ .state = -1, .hold.lock = -1 };
 	if (geteuid())
 		return nnvme_fail(err, -EPERM, "drivers and domain types are root's to change; run as root");
-	rc = bench_note_open(&p->note, err);
+	rc = bench_state_open(&p->state, err);
 	if (rc)
 		return rc;
-	rc = bench_note_read(p->note, &before, err);
+	rc = bench_state_read(p->state, &before, err);
 	if (rc > 0)
 		rc = recover(p, &before, err);
 	if (rc) {
-		bench_note_close(&p->note);
+		bench_state_close(&p->state);
 		return rc;
 	}
-	bench_note_boot(p->boot);
+	bench_state_boot(p->boot);
 	bench_parameter_read(&p->noiommu, BENCH_NOIOMMU_SWITCH);
 	bench_parameter_read(&p->poll_queues, BENCH_POLL_QUEUES);
 	bench_parameter_read(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
@@ -91,7 +91,7 @@ int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *
 
 void bench_places_close(struct bench_places *p)
 {
-	bench_note_close(&p->note);
+	bench_state_close(&p->state);
 }
 
 /* --- which controller --- */
@@ -340,12 +340,12 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 
 	choose_namespace(p);
 	intend(p, polled, hugepages);
-	rc = bench_note_write(p, err);
+	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
 	/* There may be memory for fewer: a row that gets too few says so itself. */
 	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
-	rc = bench_note_write(p, err);
+	rc = bench_state_write(p, err);
 	if (!rc && *p->poll_queues.set)
 		give_poll_queues(p);
 	return rc;
@@ -408,7 +408,7 @@ int bench_places_end(struct bench_places *p, struct nnvme_err *err)
 	rc2 = bench_parameter_restore(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
 	rc = rc ? rc : rc2;
 	if (!rc)
-		bench_note_remove();
-	bench_note_close(&p->note);
+		bench_state_remove();
+	bench_state_close(&p->state);
 	return rc;
 }

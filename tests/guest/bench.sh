@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
 # guest: --iommu=split --nvme=drive=null,logical_block_size=4096
-# alone: it changes parameters of the nvme driver and looks at all notes that are left.
+# alone: it changes parameters of the nvme driver and looks at all state files that are left.
 # noiommu-nvme-bench on two controllers: every row, what it refuses, and that all is as it was after an end,
 # an interruption, a load that dies and a run that is killed.
 # shellcheck source=tests/guest/domain-lib.sh
@@ -91,7 +91,7 @@ check 'counted: an I/O is a map, an unmap and an invalidation under DMA' awk -F,
 	END { exit !good }' $out/results.csv
 check 'counted: fewer invalidations under DMA-FQ' awk -F, '
 	$1 == "kernel-dma-fq-plain" { good = $(NF-5) > 0.99 && $(NF-3) < 0.5 } END { exit !good }' $out/results.csv
-check 'counted: none of this driver's' awk -F, '
+check 'counted: none of nnvme rows' awk -F, '
 	$1 == "nnvme-iommu" { good = $(NF-5) < 0.01 && $(NF-3) < 0.01 } END { exit !good }' $out/results.csv
 check 'counted: interrupts, but where it polls' awk -F, '
 	$1 ~ /polled|passthrough|^nnvme-(no)?iommu$/ && $23 != 0 { bad = 1 }
@@ -113,7 +113,7 @@ check 'one controller: why not the others' [ "$(grep -c 'has no IOMMU in front' 
 check 'blocks of 4096 bytes' noiommu-nvme-bench --device "$NVME_1" --out $out --rounds 2 --time 0.1 --warmup 0 \
 	--rows nnvme-noiommu,kernel-none-pl*,kernel-none-pass* --columns randread-512-qd32,randread-4k-qd1 --unsafe-noiommu
 check 'blocks of 4096 bytes: no room for 512' [ "$(grep -c '"reason": .*blocks of 4096' $out/results.json)" = 3 ]
-check 'blocks of 4096 bytes: the rest was run' [ "$(grep -c '^[ok].*,randread-4k-qd1,' $out/results.csv)" = 6 ]
+check 'blocks of 4096 bytes: the rest was run' [ "$(grep -c '^[nk].*,randread-4k-qd1,' $out/results.csv)" = 6 ]
 echo 0 >$poll
 quick --rows 'kernel-none-polled,kernel-dma-polled' --unsafe-noiommu >/tmp/said 2>&1
 check 'poll queues: given for the run' [ "$(grep -c polled $out/results.csv)" = 2 ]
@@ -182,18 +182,18 @@ check 'killed with vfio-pci: it still has it' driver_is "$i" vfio-pci
 quick --rows kernel-none-plain >/tmp/said 2>&1
 check 'killed with vfio-pci: said' says 'an earlier run was cut short'
 check 'killed with vfio-pci: as it was' as_found
-note=/run/noiommu-nvme/bench
-# left LINE...: a note of this boot that a run left, with these lines in it
+state=/run/noiommu-nvme/bench
+# left LINE...: a state file of this boot that a run left, with these lines in it
 left() {
-	mkdir -p ${note%/*}
+	mkdir -p ${state%/*}
 	{
 		echo "boot $(cat /proc/sys/kernel/random/boot_id)"
 		printf '%s\n' "$@" end
-	} >$note
+	} >$state
 }
 left "device $i nvme 1" 'poll_queues 0 0' frob
-refuses 'a note that is none of ours' 'is no note of this program' quick --rows kernel-none-plain
-rm $note
+refuses 'a state file of another kind' 'is no state file of this program' quick --rows kernel-none-plain
+rm $state
 
 # Only what a run set is put back, and only if it is still so.
 left "device $i nvme 1" 'poll_queues 0 1' 'noiommu N Y' 'hugepages 3 20'
@@ -210,17 +210,17 @@ quick --rows kernel-none-plain >/tmp/said 2>&1
 check 'a device that is gone: said' says '0000:7f:1f.7 is gone'
 check 'a device that is gone locks nobody out' grep -q '^kernel-none-plain,' $out/results.csv
 left "device $i nvme 1" 'hugepages 0 3'
-sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' $note
+sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' $state
 check 'of another boot: another run' quick --rows kernel-none-plain
 check 'of another boot: nothing is put back' [ "$(cat /proc/sys/vm/nr_hugepages)" = 3 ]
 left "device $NVME_IOMMU nvme 1" 'poll_queues 1 2'
 mount "/dev/$(disk "$NVME_IOMMU")" /mnt/x
-refuses 'in use since: the way out' "rm\|remove $note" quick --rows kernel-none-plain
+refuses 'in use since: the way out' "rm\|remove $state" quick --rows kernel-none-plain
 umount /mnt/x
-rm -f $note
+rm -f $state
 echo 2 >$poll
 begin
-check 'only root can lock the note' [ "$(stat -c %a $note)" = 600 ]
+check 'only root can lock the state file' [ "$(stat -c %a $state)" = 600 ]
 kill -INT $run
 finish
 echo 0 >/proc/sys/vm/nr_hugepages

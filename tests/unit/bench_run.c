@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a run is asked for, the order in which it goes, its note, and what it reads from /proc/interrupts. */
+/* What a run is asked for, the order in which it goes, its state file, and what it reads from /proc/interrupts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #include "bench/counters.h"
 #include "bench/options.h"
-#include "bench/place_note.h"
+#include "bench/place_state.h"
 #include "bench/plan.h"
 #include "bench/sysfs.h"
 
@@ -151,7 +151,7 @@ static void places_change_seldom(void **state)
 	bench_plan_free(&plan);
 }
 
-/* --- the note --- */
+/* --- the state file --- */
 
 static void a_note_comes_back(void **state)
 {
@@ -162,8 +162,8 @@ static void a_note_comes_back(void **state)
 	}, b;
 	char text[512];
 
-	bench_note_format(&a, text, sizeof(text));
-	assert_int_equal(bench_note_parse(text, &b), 0);
+	bench_state_format(&a, text, sizeof(text));
+	assert_int_equal(bench_state_parse(text, &b), 0);
 	assert_int_equal(b.nr_devices, 2);
 	assert_string_equal(b.device[0].bdf, BDF);
 	assert_string_equal(b.device[1].driver, "vfio-pci");
@@ -175,7 +175,7 @@ static void a_note_comes_back(void **state)
 	assert_string_equal(b.hugepages.was, "12");
 	assert_string_equal(b.hugepages.set, "140");
 	assert_string_equal(b.boot, a.boot);
-	assert_int_equal(b.note, -1);
+	assert_int_equal(b.state, -1);
 	assert_int_equal(b.hold.lock, -1);
 }
 
@@ -188,9 +188,9 @@ static void a_note_has_what_the_run_changes(void **state)
 	}, b;
 	char text[512];
 
-	bench_note_format(&a, text, sizeof(text));
+	bench_state_format(&a, text, sizeof(text));
 	assert_string_equal(text, "boot 0b5e\ndevice " BDF " nvme 1\nend\n");
-	assert_int_equal(bench_note_parse(text, &b), 0);
+	assert_int_equal(bench_state_parse(text, &b), 0);
 	assert_string_equal(b.noiommu.set, "");
 	assert_string_equal(b.poll_queues.set, "");
 	assert_string_equal(b.hugepages.set, "");
@@ -198,7 +198,7 @@ static void a_note_has_what_the_run_changes(void **state)
 
 #define NOTE "boot 1\ndevice " BDF " nvme 1\n"
 
-static void other_texts_are_no_notes(void **state)
+static void other_texts_are_no_state(void **state)
 {
 	static const char *const texts[] = {
 		"", "end\n", "boot 1\nend\n", "device " BDF " nvme 1\nend\n", NOTE "", NOTE "end", "frob\nend\n",
@@ -214,8 +214,8 @@ static void other_texts_are_no_notes(void **state)
 	struct bench_places p;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		if (bench_note_parse(texts[i], &p) != -EINVAL)
-			fail_msg("'%s' is taken for a note", texts[i]);
+		if (bench_state_parse(texts[i], &p) != -EINVAL)
+			fail_msg("'%s' is taken for a state", texts[i]);
 }
 
 /* --- parameters --- */
@@ -338,7 +338,7 @@ int main(void)
 		cmocka_unit_test(places_change_seldom),
 		cmocka_unit_test(a_note_comes_back),
 		cmocka_unit_test(a_note_has_what_the_run_changes),
-		cmocka_unit_test(other_texts_are_no_notes),
+		cmocka_unit_test(other_texts_are_no_state),
 		cmocka_unit_test(only_what_a_run_set_and_is_still_so_is_put_back),
 		cmocka_unit_test(rows_go_where_they_can),
 		cmocka_unit_test(interrupts_are_those_of_the_controller),
