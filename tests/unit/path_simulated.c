@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "path_private.h"
-#include "random.h"
+#include "bench/path_private.h"
+#include "bench/random.h"
 
 #define IDLE UINT64_MAX
 #define POLL_NS 100	/* what an empty reap takes where it spins */

@@ -7,7 +7,7 @@
  * about it can be held against what is true. It refuses (-EPROTO) a load that breaks the rules of path.h.
  */
 
-#include "path.h"
+#include "bench/path.h"
 
 struct bench_simulated {
 	uint64_t service_ns;	/* mean, of one I/O on one unit */
