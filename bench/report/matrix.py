@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Results as a table: rows and columns in the order in which people are shown them, and what may be
 claimed of two rows."""
+import math
 import re
 from collections import namedtuple
 
@@ -20,7 +21,7 @@ KINDS = {"plain": "io_uring plain", "registered": "io_uring registered",
          "hybrid": "hybrid waiting", "interrupt": "interrupts"}
 URINGS, WAITS = list(KINDS)[:4], list(KINDS)[4:]
 
-# What is compared; the heading of a narrow column, the unit for people and what a figure is multiplied
+# What is compared; the heading of a narrow column, the unit for people, what a figure is multiplied
 # by for it, and the metrics that are added.
 Subject = namedtuple("Subject", "title short unit scale metrics")
 IOPS = Subject("IOPS", "IOPS", "", 1, ("iops",))
@@ -230,19 +231,32 @@ def fastest(m, column):
     return chosen, next((g for g in (DMA_FQ, DMA, IDENTITY, NONE) if g in chosen), None)
 
 
+# A figure; how many times that of the default it is, and what part of the greatest: None where there is
+# no such number.
+Cell = namedtuple("Cell", "value times share")
+
+
+def quotient(a, b):
+    return a / b if b and math.isfinite(a / b) else None
+
+
 def summary(m):
-    """[(column, default group, its figures, the greatest figures, [(group, row, marks, figures)])]"""
+    """[(column, default group, [(group, row, marks, [cell of each subject])])]"""
     for column in dict.fromkeys(filter(None, (m.random_reads(1), m.random_reads(32)))):
         chosen, default = fastest(m, column)
-        figures = {g: [figure_in(m.cell(row, column), s) for s in SUMMARY] for g, row in chosen.items()}
-        most = [max((f.median for f in of if f), default=0) for of in zip(*figures.values())]
+        medians = {g: [f and f.median for f in (figure_in(m.cell(row, column), s) for s in SUMMARY)]
+                   for g, row in chosen.items()}
+        most = [max(of, key=lambda v: v or 0) for of in zip(*medians.values())]
         lines = []
         for group in filter(chosen.get, SUMMARY_GROUPS):
             cell = m.cell(chosen[group], column)
             held = marks(m.results, cell) + ("≠" if in_wrong_domain(cell) else "")
-            lines.append((group, chosen[group], held, figures[group]))
+            base = medians.get(default, [None] * len(SUMMARY))
+            lines.append((group, chosen[group], held, [
+                None if v is None else Cell(v * s.scale, quotient(v, b), quotient(v, top))
+                for s, v, b, top in zip(SUMMARY, medians[group], base, most)]))
         if lines:
-            yield column, default, figures.get(default), most, lines
+            yield column, default, lines
 
 
 def sentences(m):

@@ -139,8 +139,8 @@ class Rows:
             first, whole = of[row.name]
             x, end = axis.at(first), axis.at(whole.median)
             y += 7.5
-            pale = path(f"l{row.group} w pale", f"M{x:.1f} {y:g}H{end:.1f}") if end > x else ""
-            return ([path(f"l{row.group} w", f"M{self.gutter} {y:g}H{x:.1f}"), pale],
+            pale = path(f"g{row.group} w pale", f"M{x:.1f} {y:g}H{end:.1f}") if end > x else ""
+            return ([path(f"g{row.group} w", f"M{self.gutter} {y:g}H{x:.1f}"), pale],
                     f"M{axis.at(whole.low):.1f} {y:g}H{axis.at(whole.high):.1f}")
         return self.panel(column, axis, draw)
 
@@ -158,7 +158,7 @@ class Rows:
 
         def draw(row, y):
             found, y = figures[row.name], y + 7.5
-            return ([point(f"c{row.group}", shape, axis.at(f["median"]), y) for f, shape in found],
+            return ([point(f"g{row.group}", shape, axis.at(f["median"]), y) for f, shape in found],
                     "".join(f"M{axis.at(f['low']):.1f} {y:g}H{axis.at(f['high']):.1f}"
                             for f, _ in found))
         return self.panel(column, axis, draw)
@@ -189,8 +189,8 @@ def trade(m, columns):
         spread = "".join(f"M{x.at(i['low']):.1f} {b:.1f}H{x.at(i['high']):.1f}"
                          f"M{a:.1f} {y.at(t['low']):.1f}V{y.at(t['high']):.1f}"
                          for (i, t), (a, b) in zip(points, at))
-        parts += [path(f"l{row.group}", line + spread),
-                  *(point(f"c{row.group}", POINTS.get(row.kind, "disc"), a, b) for a, b in at)]
+        parts += [path(f"g{row.group}", line + spread),
+                  *(point(f"g{row.group}", POINTS.get(row.kind, "disc"), a, b) for a, b in at)]
     title = columns[0].title.partition(",")[0] if len(columns) > 1 else columns[0].title
     return picture(title, height, parts)
 
@@ -224,8 +224,8 @@ def ratio_panel(m, pairs, subject, column, ys):
         one = claim.verdict == "one round"
         if not one and is_usable(claim.ratio.low) and is_usable(claim.ratio.high):
             low, high = axis.at(claim.ratio.low), axis.at(claim.ratio.high)
-            parts.append(path(f"l{colour}", f"M{low:.1f} {y:g}H{high:.1f}"))
-        parts.append(point(f"{'l' if one else 'c'}{colour}", "disc", x, y))
+            parts.append(path(f"g{colour}", f"M{low:.1f} {y:g}H{high:.1f}"))
+        parts.append(point(f"g{colour}{' ring' if one else ''}", "disc", x, y))
     return picture(f"{subject.title}, depth {column.depth}", ys[-1] + BOTTOM, parts)
 
 

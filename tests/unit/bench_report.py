@@ -182,7 +182,7 @@ class Report(unittest.TestCase):
             cell["rounds"][0]["iops"] = 500 if cell["row"] == "kernel-dma-plain" else 1000
         panel = re.search("<b>IOPS.</b>.*?</svg>.*?(<svg class=\"panel\".*?</svg>)",
                           section(self.page(r), "plots"), re.S)[1]
-        ends = [float(x) for x in re.findall(r'<path class="l\d w" d="M152 [0-9.]+H([0-9.]+)"', panel)]
+        ends = [float(x) for x in re.findall(r'<path class="g\d w" d="M152 [0-9.]+H([0-9.]+)"', panel)]
         self.assertEqual(len(ends), 21)
         self.assertEqual(sorted(set(ends)), [ends[4], ends[0]])
         self.assertAlmostEqual((ends[4] - 152) / (ends[0] - 152), 0.5, delta=0.01)
