@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """report.html: one file, with all that it shows inside, of one run or of two side by side."""
+import functools
 import math
 from pathlib import Path
 
@@ -30,6 +31,7 @@ HEADINGS = (
 )
 
 
+@functools.cache
 def template(name):
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True,

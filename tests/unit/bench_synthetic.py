@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Results that no machine gave: every row and column that the program lists, with a little noise that is
 always the same. Shaped like an emulated machine with a second controller that has no IOMMU."""
+import functools
 import random
 import re
 import subprocess
@@ -13,6 +14,7 @@ READ_BACK = {"identity": "identity", "dma": "DMA", "dma-fq": "DMA-FQ"}
 WAITS = {"poll": 0.05, "hybrid": 6, "interrupt": 12}
 
 
+@functools.cache
 def listed(program):
     """([(row, title)], [(column, title, whether it is a default)]) of `noiommu-nvme-bench rows`."""
     text = subprocess.run([program, "rows"], check=True, capture_output=True, text=True).stdout
