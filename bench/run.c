@@ -60,22 +60,15 @@ static void skip(struct run *run, const char *row, const char *column, const cha
 		run->failed = true;
 }
 
+/* Without a @column: in all of them. */
 static bool is_skipped(const struct run *run, const struct bench_row *row, const struct bench_column *column)
 {
 	for (size_t i = 0; i < run->results.nr_skipped; i++) {
 		const struct bench_skipped *s = &run->results.skipped[i];
 
-		if (!strcmp(s->row, row->name) && (!*s->column || !strcmp(s->column, column->name)))
+		if (!strcmp(s->row, row->name) && (!*s->column || (column && !strcmp(s->column, column->name))))
 			return true;
 	}
-	return false;
-}
-
-static bool is_row_skipped(const struct run *run, const struct bench_row *row)
-{
-	for (size_t i = 0; i < run->results.nr_skipped; i++)
-		if (!strcmp(run->results.skipped[i].row, row->name) && !*run->results.skipped[i].column)
-			return true;
 	return false;
 }
 
@@ -85,7 +78,7 @@ static void skip_place(struct run *run, const struct bench_row *row, const char 
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
 		const struct bench_row *other = run->options->rows[i];
 
-		if (bench_same_place(other, row) && !is_row_skipped(run, other))
+		if (bench_same_place(other, row) && !is_skipped(run, other, NULL))
 			skip(run, other->name, "", why);
 	}
 }
@@ -110,7 +103,7 @@ static void skip_pollless(struct run *run)
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
 		const struct bench_row *row = run->options->rows[i];
 
-		if (is_polled(row) && !is_row_skipped(run, row))
+		if (is_polled(row) && !is_skipped(run, row, NULL))
 			skip(run, row->name, "", run->places.no_poll);
 	}
 }
@@ -376,7 +369,7 @@ static int start(struct run *run, struct nnvme_err *err)
 
 	for (size_t i = 0; i < run->options->nr_rows; i++)
 		polled = polled || (is_polled(run->options->rows[i]) &&
-				    !is_row_skipped(run, run->options->rows[i]));
+				    !is_skipped(run, run->options->rows[i], NULL));
 	return bench_places_start(&run->places, polled, hugepages(run->options), err);
 }
 
@@ -392,7 +385,7 @@ static void measure_all(struct run *run, int argc, char **argv)
 	say(run->interrupted ? "interrupted: putting all back" : "putting all back");
 }
 
-static int finish(struct run *run)
+static int end_run(struct run *run)
 {
 	struct nnvme_err err;
 
@@ -439,7 +432,7 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 		rc = bench_places_end(&run.places, &err);
 		if (rc)
 			say("not all is as it was: %s; the next run tries again", err.text);
-		status = finish(&run);
+		status = end_run(&run);
 		status = status ? status : rc != 0;
 	} else {
 		say("noiommu-nvme-bench: %s", err.text);

@@ -55,7 +55,7 @@ def plots(m):
     kinds = [(plot.POINTS[k], title) for k, title in matrix.KINDS.items() if k in present]
     points = (("disc", "median"), ("square", "99 %"), ("triangle", "99.9 %"))
     waits = "less is better. Of rows that spin (*) it includes waiting."
-    for metric, title, says, legend, panels in (
+    for metric, title, caption, legend, panels in (
             ("iops", "IOPS", "More is better.", (),
              lambda: [rows.bars(c, IOPS) for c in m.columns]),
             ("latency.p50_ns", "Latency",
@@ -69,7 +69,7 @@ def plots(m):
              "logarithmic; a line goes through the depths. Right and low is better.", kinds,
              lambda: plot.trades(m, m.columns))):
         if m.has(metric):
-            yield title, says, legend, panels()
+            yield title, caption, legend, panels()
 
 
 def tables(m):

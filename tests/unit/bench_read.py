@@ -28,13 +28,13 @@ class Results(unittest.TestCase):
     def read(self):
         return read(str(self.path))
 
-    def refused(self, says, content=None):
+    def refused(self, message, content=None):
         if content is not None:
             self.path.write_bytes(content if isinstance(content, bytes) else content.encode())
         with self.assertRaises(Wrong) as caught:
             self.read()
         self.assertIn(str(self.path), str(caught.exception))
-        self.assertIn(says, str(caught.exception))
+        self.assertIn(message, str(caught.exception))
 
     def test_what_is_written_comes_back(self):
         r = self.read()
@@ -89,7 +89,7 @@ class Results(unittest.TestCase):
         self.assertEqual(len(list(csv.reader(io.StringIO(text)))), 4)
 
     def test_wrong_values_are_named(self):
-        for old, new, says in (
+        for old, new, message in (
                 ('"schema": 2', '"schema": "1"', '"schema" is of type string, and not int'),
                 ('"schema": 2,', "", 'there is no "schema"'),
                 ('"complete": false', '"complete": 0', '"complete" is of type int, and not boolean'),
@@ -120,7 +120,7 @@ class Results(unittest.TestCase):
                 ('"reason": "blocks"', '"because": "blocks"', 'skipped[1]: there is no "reason"')):
             with self.subTest(new[:40]):
                 self.assertIn(old, self.text)
-                self.refused(says, self.text.replace(old, new, 1))
+                self.refused(message, self.text.replace(old, new, 1))
         self.refused("is no JSON", self.text.encode().replace(b'"blocks"', b'"\xff"'))
 
     def test_another_schema_is_its_own_error(self):
@@ -146,9 +146,9 @@ class Results(unittest.TestCase):
         self.refused('"cells" has 10001 elements, and at most 10000 are read', HEAD + 10000 * "{}," + '{}], "skipped": [] }')
         os.truncate(self.path, (64 << 20) + 1)
         self.refused("is no file of at most 64 MiB")
-        for name, says in (("/no/such", "No such file"), (str(self.path.parent), "Is a directory|is no file"),
+        for name, message in (("/no/such", "No such file"), (str(self.path.parent), "Is a directory|is no file"),
                            ("/dev/zero", "is no file")):
-            self.assertRaisesRegex(Wrong, says, read, name)
+            self.assertRaisesRegex(Wrong, message, read, name)
 
     def test_a_file_cut_short(self):
         """Cut off anywhere, it is refused and not believed."""

@@ -169,7 +169,7 @@ static void rows_and_columns_have_names_of_their_own(void **state)
 	assert_null(bench_column_find(""));
 }
 
-static void says(const struct bench_round *round, const char *wanted)
+static void reads_as(const struct bench_round *round, const char *wanted)
 {
 	char text[120];
 
@@ -183,16 +183,16 @@ static void a_round_in_words(void **state)
 
 	round.value[BENCH_IOPS] = 50000;
 	round.value[BENCH_LATENCY_P99] = 20500;
-	says(&round, "50000 IOPS, 99 % within 20.5 us");
+	reads_as(&round, "50000 IOPS, 99 % within 20.5 us");
 	round.errors = 3;
-	says(&round, "50000 IOPS, 99 % within 20.5 us, 3 I/Os failed");
+	reads_as(&round, "50000 IOPS, 99 % within 20.5 us, 3 I/Os failed");
 	round.ios = 0;
 	round.value[BENCH_IOPS] = round.value[BENCH_LATENCY_P99] = NAN;
-	says(&round, "all 3 I/Os failed");
+	reads_as(&round, "all 3 I/Os failed");
 	round.errors = 0;
-	says(&round, "no I/O ended in time");
+	reads_as(&round, "no I/O ended in time");
 	round.value[BENCH_LATENCY_P99] = 1e9;	/* one that was stuck: among the latencies alone */
-	says(&round, "no I/O ended in time, 99 % within 1000000.0 us");
+	reads_as(&round, "no I/O ended in time, 99 % within 1000000.0 us");
 }
 
 int main(int argc, char **argv)

@@ -36,14 +36,14 @@ static int parse(const char *line, struct bench_options *options, struct nnvme_e
 	return bench_options_parse(n, words, options, err);
 }
 
-static void refused(const char *line, int rc, const char *says)
+static void refused(const char *line, int rc, const char *message)
 {
 	struct bench_options options;
 	struct nnvme_err err = { 0 };
 	int got = parse(line, &options, &err);
 
-	if (got != rc || !strstr(err.text, says))
-		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, says);
+	if (got != rc || !strstr(err.text, message))
+		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, message);
 }
 
 static void wrong_options_are_refused(void **state)
