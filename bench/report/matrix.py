@@ -220,8 +220,8 @@ SUMMARY_GROUPS = (IDENTITY, DMA_FQ, DMA, NONE, IOMMU, NOIOMMU)
 
 
 def fastest(m, column):
-    """{group: its row with the most IOPS}, and what others are compared with: the kernel's driver in
-    its default type, DMA-FQ, or the next best that there is."""
+    """{group: its row with the most IOPS}, and what others are compared with: the kernel's driver
+    in its default type, DMA-FQ, or the next best that there is."""
     chosen = {}
     for row in m.rows:
         figure = figure_in(m.cell(row, column), IOPS)
@@ -231,8 +231,8 @@ def fastest(m, column):
     return chosen, next((g for g in (DMA_FQ, DMA, IDENTITY, NONE) if g in chosen), None)
 
 
-# A figure; how many times that of the default it is, and what part of the greatest: None where there is
-# no such number.
+# A figure; how many times that of the default it is, and what part of the greatest: None where
+# there is no such number.
 Cell = namedtuple("Cell", "value times share")
 
 
@@ -270,7 +270,8 @@ def sentences(m):
         claim = claim_of(m.results, *cells, subject)
         if claim.ratio:
             yield {"group": group, "subject": subject, "column": column, "claim": claim,
-                   "default": default, "kind": KINDS.get(chosen[default].kind, chosen[default].name),
+                   "default": default,
+                   "kind": KINDS.get(chosen[default].kind, chosen[default].name),
                    "figures": [figure_in(c, subject).median * subject.scale for c in cells]}
 
 

@@ -38,8 +38,8 @@ def check_same_run(timed, counted, counts):
     for name, value in timed["device"].items():
         other = counted["device"].get(name, "")
         if value != other:
-            raise Wrong(f'the counts are of another machine: {name} is "{other}" there, and "{value}" '
-                        "here")
+            raise Wrong(f'the counts are of another machine: {name} is "{other}" there, and '
+                        f'"{value}" here')
     if timed["rounds"] != counted["rounds"]:
         raise Wrong(f"the counts are of {counted['rounds']} rounds, and the results of "
                     f"{timed['rounds']}")
@@ -47,8 +47,8 @@ def check_same_run(timed, counted, counts):
         for number, round_ in enumerate(cell["rounds"], 1):
             pair = round_.get("mark")
             if pair and pair not in counts:
-                raise Wrong(f"round {number} of {cell['row']}, {cell['column']}: its pair of marks, "
-                            f"{pair}, was not counted")
+                raise Wrong(f"round {number} of {cell['row']}, {cell['column']}: its pair of "
+                            f"marks, {pair}, was not counted")
 
 
 def merge(timed, counted, counts):
@@ -62,8 +62,8 @@ def merge(timed, counted, counts):
             if round_.get("mark") and round_["ios"] and not round_["errors"]:
                 merged.append((mine, round_))
     if not merged:
-        raise Wrong("no round of the results was counted: count a run with --marks, of the same rows "
-                    "and columns")
+        raise Wrong("no round of the results was counted: count a run with --marks, of the same "
+                    "rows and columns")
     for mine, round_ in merged:
         mine["mark"] = round_["mark"]
         for metric, count in zip(COUNTED, counts[round_["mark"]]):

@@ -74,8 +74,8 @@ def fits(most):
             good = len(text.encode()) <= most and "\0" not in text
         except UnicodeEncodeError:  # half a character
             good = False
-        return None if good else (f"is longer than {most} bytes, or has a zero byte or half a character "
-                                  "in it")
+        return None if good else (f"is longer than {most} bytes, or has a zero byte or half a "
+                                  "character in it")
     return fault
 
 

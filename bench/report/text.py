@@ -39,7 +39,7 @@ def ratio(value):
 
 
 def claim(c):
-    """"1.38 × [1.33–1.43]", "no difference seen [0.97–1.04, 3 of 5 rounds]‡", "1.38 × (one round)"."""
+    """1.38 × [1.33–1.43], no difference seen [0.97–1.04, 3 of 5 rounds]‡, 1.38 × (one round)"""
     if not c.verdict or c.verdict == "wrong domain":
         return Markup("not compared" if c.verdict else "–")
     one, said = c.verdict == "one round", []

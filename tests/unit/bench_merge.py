@@ -111,7 +111,8 @@ class Merge(unittest.TestCase):
     def test_bad_lines(self):
         for text, words in (
                 ("1 2 3 4\n", ":1: not five numbers"), ("1 2 3 4 5\n2 3 4 5 6 7\n", ":2: not five numbers"),
-                ("1 -2 3 4 5\n", "not five numbers"), ("x\n", "not five numbers"), ("\n", "not five numbers"),
+                ("1 -2 3 4 5\n", "not five numbers"), ("x\n", "not five numbers"),
+                ("\n", "not five numbers"),
                 ("0 2 3 4 5\n", "pair 0"), ("65536 2 3 4 5\n", "pair 65536"),
                 ("7 2 3 4 5\n7 2 3 4 5\n", ":2: pair 7 for the second time")):
             with self.assertRaises(Wrong) as caught:

@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 import bench_tap
-from results import METRICS, SCHEMA, Wrong, find, get, read, sum_up, to_csv, to_json
+from results import CELL_TEXTS, METRICS, SCHEMA, Wrong, find, get, read, sum_up, to_csv, to_json
 
 HEAD = ('{ "schema": 2, "started": "", "harness": "", "emulated": true, "complete": true, "rounds": 1, '
         '"seconds": 1, "machine": {}, "device": {}, "cells": [')
@@ -39,19 +39,20 @@ class Results(unittest.TestCase):
     def test_what_is_written_comes_back(self):
         r = self.read()
         self.assertEqual(r["schema"], SCHEMA)
-        self.assertEqual((r["started"], r["harness"], r["backend"]), ("2001-02-03T04:05:06Z", "bench", "null-co"))
+        self.assertEqual((r["started"], r["harness"], r["backend"]),
+                         ("2001-02-03T04:05:06Z", "bench", "null-co"))
         self.assertEqual((r["emulated"], r["complete"], r["rounds"], r["seconds"]), (True, False, 3, 0.2))
         self.assertEqual(r["machine"], {"kernel": "6.12", "command": 'a "b" \\ \té'})
         self.assertEqual(r["device"], {"second.bdf": "0000:01:00.0"})
         cell, other = r["cells"]
-        self.assertEqual([cell[n] for n in ("row", "column", "driver", "variant", "domain", "domain_read_back",
-                                            "mode", "device", "spins", "errors")],
-                         ["kernel-dma-fq-plain", "randread-4k-qd1", "kernel", "plain", "DMA-FQ", "DMA-FQ", None,
-                          "0000:01:00.0", False, 3])
+        self.assertEqual([cell[n] for n in (*CELL_TEXTS, "spins", "errors")],
+                         ["kernel-dma-fq-plain", "randread-4k-qd1", "kernel", "plain", "DMA-FQ",
+                          "DMA-FQ", None, "0000:01:00.0", False, 3])
         for i, round_ in enumerate(cell["rounds"]):
             self.assertEqual([round_[n] for n in ("ios", "errors", "mark", "seconds", "domain_read_back")],
                              [1 << 62, i, i + 1, 0.2, "DMA-FQ"])
-            wanted = {"iops": (1000, 1200.25, 900)[i], "latency.p50_ns": 1 / 3, "per_io.instructions_kernel": 0}
+            wanted = {"iops": (1000, 1200.25, 900)[i], "latency.p50_ns": 1 / 3,
+                      "per_io.instructions_kernel": 0}
             self.assertEqual({m: get(round_, m) for m in METRICS}, {m: wanted.get(m) for m in METRICS})
         self.assertEqual([other[n] for n in ("row", "driver", "mode", "spins", "rounds")],
                          ["nnvme-noiommu", "nnvme", "noiommu", True, []])
@@ -82,8 +83,8 @@ class Results(unittest.TestCase):
         r["cells"][0]["device"] = 'a,"b"'
         text = to_csv(r)
         self.assertTrue(text.startswith(
-            "row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,ios,errors,iops,"
-            "bytes_per_second,latency.mean_ns,"))
+            "row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,ios,"
+            "errors,iops,bytes_per_second,latency.mean_ns,"))
         self.assertIn('\nkernel-dma-fq-plain,randread-4k-qd1,kernel,plain,DMA-FQ,DMA-FQ,,"a,""b""",0,2,0.2,'
                       "4611686018427387904,1,1200.25,,,", text)
         self.assertEqual(len(list(csv.reader(io.StringIO(text)))), 4)
@@ -124,7 +125,8 @@ class Results(unittest.TestCase):
         self.refused("is no JSON", self.text.encode().replace(b'"blocks"', b'"\xff"'))
 
     def test_another_schema_is_its_own_error(self):
-        self.refused("its schema is 3, and this program reads 2", self.text.replace('"schema": 2', '"schema": 3'))
+        self.refused("its schema is 3, and this program reads 2",
+                     self.text.replace('"schema": 2', '"schema": 3'))
 
     def test_what_is_not_known_is_left_alone(self):
         self.path.write_text(self.text.replace('"schema": 2,', '"schema": 2, "later": [ { } ],'))
@@ -141,13 +143,15 @@ class Results(unittest.TestCase):
         self.refused("is no JSON object", "[]")
         self.refused("is no JSON", 100000 * '{"a":')
         self.refused('cells[0].rounds[0]: "latency" is of type int, and not object', HEAD +
-                     '{ "row": "", "column": "", "driver": "nnvme", "variant": "", "device": "", "spins": true, '
-                     '"rounds": [ { "seconds": 1, "ios": 1, "errors": 0, "latency": 3 } ] } ], "skipped": [] }')
-        self.refused('"cells" has 10001 elements, and at most 10000 are read', HEAD + 10000 * "{}," + '{}], "skipped": [] }')
+                     '{ "row": "", "column": "", "driver": "nnvme", "variant": "", "device": "", '
+                     '"spins": true, "rounds": [ { "seconds": 1, "ios": 1, "errors": 0, "latency": 3 '
+                     '} ] } ], "skipped": [] }')
+        self.refused('"cells" has 10001 elements, and at most 10000 are read',
+                     HEAD + 10000 * "{}," + '{}], "skipped": [] }')
         os.truncate(self.path, (64 << 20) + 1)
         self.refused("is no file of at most 64 MiB")
-        for name, message in (("/no/such", "No such file"), (str(self.path.parent), "Is a directory|is no file"),
-                           ("/dev/zero", "is no file")):
+        for name, message in (("/no/such", "No such file"), ("/dev/zero", "is no file"),
+                              (str(self.path.parent), "Is a directory|is no file")):
             self.assertRaisesRegex(Wrong, message, read, name)
 
     def test_a_file_cut_short(self):

@@ -100,7 +100,8 @@ class Known(unittest.TestCase):
             self.assertTrue(930 <= same <= 970, f"{rounds} rounds: {same}")
 
     def test_rows_that_differ_are(self):
-        """Three rounds leave two degrees of freedom: a wide interval, that one pair in twenty spans 1 with."""
+        """Three rounds leave two degrees of freedom: a wide interval, which spans 1 for one pair in
+        twenty."""
         self.assertGreaterEqual(self.seen(5, 1.35), 990)
         self.assertGreaterEqual(self.seen(3, 1.35), 900)
 

@@ -90,7 +90,7 @@ def synthetic(program, rounds, all_columns=False):
         "device": {"bdf": "0000:01:00.0", "model": "QEMU NVMe Ctrl", "second.bdf": "0000:41:00.0"},
         "cells": cells,
         "skipped": [{"row": "kernel-none-polled", "column": None,
-                     "reason": "the nvme driver has no poll queues: nvme.poll_queues=2 on the kernel's command "
-                               "line gives it some"}]}
+                     "reason": "the nvme driver has no poll queues: nvme.poll_queues=2 on the kernel's "
+                               "command line gives it some"}]}
     sum_up(results)
     return results
