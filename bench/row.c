@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
 
-#include <string.h>
-
 /* The kernel's driver under one domain type, used in each of the ways of io_uring. */
 #define KERNEL(name_, title_, variant_, domain_, uring_, spins_) { \
 	.name = "kernel-" name_ "-" variant_, .title = "kernel, " title_ ", io_uring " variant_, \
@@ -52,19 +50,3 @@ const struct bench_column bench_columns[] = {
 	COLUMN("randrw-4k-qd32", "4 KiB random, 70 % reads and 30 % writes, depth 32", 4096, 32, true, 30, false),
 };
 const size_t bench_nr_columns = sizeof(bench_columns) / sizeof(*bench_columns);
-
-const struct bench_row *bench_row_find(const char *name)
-{
-	for (size_t i = 0; i < bench_nr_rows; i++)
-		if (!strcmp(bench_rows[i].name, name))
-			return &bench_rows[i];
-	return NULL;
-}
-
-const struct bench_column *bench_column_find(const char *name)
-{
-	for (size_t i = 0; i < bench_nr_columns; i++)
-		if (!strcmp(bench_columns[i].name, name))
-			return &bench_columns[i];
-	return NULL;
-}

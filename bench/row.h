@@ -37,7 +37,4 @@ struct bench_column {
 extern const struct bench_column bench_columns[];
 extern const size_t bench_nr_columns;
 
-const struct bench_row *bench_row_find(const char *name);
-const struct bench_column *bench_column_find(const char *name);
-
 #endif

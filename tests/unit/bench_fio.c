@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "bench/fio.h"
+#include "rows.h"
 
 #define PERCENTILES "\"percentile\":{\"50.000000\":20000,\"99.000000\":30000,\"99.900000\":40000}"
 #define LATENCY "\"lat_ns\":{\"min\":1,\"max\":50000,\"mean\":21000.5," PERCENTILES "}"
@@ -35,7 +36,7 @@ static uint32_t nsid;
 static char *words_of(const char *row, const char *column, const char *target)
 {
 	const struct bench_fio_job job = {
-		.row = bench_row_find(row), .work = &bench_column_find(column)->work, .target = target,
+		.row = row_find(row), .work = &column_find(column)->work, .target = target,
 		.seconds = 1.5, .warm_up = 0.25, .nsid = nsid,
 	};
 	char **words = bench_fio_words(&job);
@@ -175,7 +176,7 @@ static void not_fio(void **state)
 static int run(const char *script, struct bench_round *round, struct nnvme_err *err)
 {
 	const struct bench_fio_job job = {
-		.row = bench_row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
+		.row = row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
 		.seconds = 1,
 	};
 	char folder[] = "/tmp/bench_fio.XXXXXX", path[sizeof(folder) + 5], *before = strdup(getenv("PATH"));

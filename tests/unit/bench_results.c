@@ -15,6 +15,7 @@
 
 #include "bench/results.h"
 #include "bench/row.h"
+#include "rows.h"
 
 static char dir[] = "/tmp/bench-results.XXXXXX", path[64];
 
@@ -150,23 +151,23 @@ static void rows_and_columns_have_names_of_their_own(void **state)
 	int defaults = 0;
 
 	for (size_t i = 0; i < bench_nr_rows; i++) {
-		assert_ptr_equal(bench_row_find(bench_rows[i].name), &bench_rows[i]);
+		assert_ptr_equal(row_find(bench_rows[i].name), &bench_rows[i]);
 		assert_true(strlen(bench_rows[i].name) < sizeof(((struct bench_cell *)NULL)->row));
 		assert_true(strlen(bench_rows[i].variant) < sizeof(((struct bench_cell *)NULL)->variant));
 		assert_true(!bench_rows[i].nnvme || bench_rows[i].mode != NNVME_MODE_AUTO);
 	}
 	for (size_t i = 0; i < bench_nr_columns; i++) {
-		assert_ptr_equal(bench_column_find(bench_columns[i].name), &bench_columns[i]);
+		assert_ptr_equal(column_find(bench_columns[i].name), &bench_columns[i]);
 		assert_true(strlen(bench_columns[i].name) < sizeof(((struct bench_cell *)NULL)->column));
 		defaults += bench_columns[i].is_default;
 		assert_true(!bench_columns[i].is_default || !bench_columns[i].work.percent_write);
 		assert_int_equal(!!strstr(bench_columns[i].name, "w"), bench_columns[i].work.percent_write > 0);
 	}
 	assert_int_equal(defaults, 3);
-	assert_int_equal(bench_row_find("kernel-dma-fq-passthrough")->domain, NNVME_DOMAIN_DMA_FQ);
-	assert_int_equal(bench_column_find("randrw-4k-qd32")->work.percent_write, 30);
-	assert_null(bench_row_find("kernel"));
-	assert_null(bench_column_find(""));
+	assert_int_equal(row_find("kernel-dma-fq-passthrough")->domain, NNVME_DOMAIN_DMA_FQ);
+	assert_int_equal(column_find("randrw-4k-qd32")->work.percent_write, 30);
+	assert_null(row_find("kernel"));
+	assert_null(column_find(""));
 }
 
 static void reads_as(const struct bench_round *round, const char *wanted)

@@ -17,6 +17,7 @@
 #include "bench/place_state.h"
 #include "bench/plan.h"
 #include "bench/sysfs.h"
+#include "rows.h"
 
 #define BDF "0000:41:00.0"
 #define SECOND "0000:42:00.0"
@@ -272,7 +273,7 @@ static void only_what_a_run_set_and_is_still_so_is_put_back(void **state)
 static const struct bench_device *place(const struct bench_places *p, const char *row, char why[300])
 {
 	why[0] = '\0';
-	return bench_place_of(p, bench_row_find(row), why);
+	return bench_place_of(p, row_find(row), why);
 }
 
 static void rows_go_where_they_can(void **state)
