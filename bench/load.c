@@ -103,11 +103,20 @@ static int reap(struct load *l, bool counts)
 	return n;
 }
 
+static void count_rings(struct load *l)
+{
+	if (l->path->ops->count)
+		l->path->ops->count(l->path);
+}
+
 static int keep_up(struct load *l, const struct bench_until *until, const volatile int *stop)
 {
-	uint64_t sq_rings = l->path->sq_rings, cq_rings = l->path->cq_rings, start;
+	uint64_t sq_rings, cq_rings, start;
 	int n = (int)l->depth, ret;
 
+	count_rings(l);
+	sq_rings = l->path->sq_rings;
+	cq_rings = l->path->cq_rings;
 	start = l->found = look(l);
 	while ((l->left || l->in_flight) && !(stop && *stop) && !(until->ns && l->now - start >= until->ns)) {
 		ret = submit(l, (unsigned)n);
@@ -118,6 +127,7 @@ static int keep_up(struct load *l, const struct bench_until *until, const volati
 			return n;
 	}
 	l->measured->ns = l->now - start;
+	count_rings(l);
 	l->measured->sq_rings = l->path->sq_rings - sq_rings;
 	l->measured->cq_rings = l->path->cq_rings - cq_rings;
 	return 0;

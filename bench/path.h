@@ -43,6 +43,9 @@ struct bench_path_ops {
 	 */
 	int (*reap)(struct bench_path *path, struct bench_done *done, unsigned max);
 
+	/* Bring sq_rings and cq_rings up to date; NULL: they always are. */
+	void (*count)(struct bench_path *path);
+
 	void (*close)(struct bench_path *path);
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/stats.h"
 #include "noiommu_nvme/wait.h"
 
 #define CHECK_EVERY (1u << 20)	/* empty reaps between two looks at whether the controller is alive */
@@ -44,7 +45,6 @@ static int driver_submit(struct bench_path *path, const struct bench_io *ios, un
 			p->refused[p->nr_refused++] = (struct bench_done){ .slot = io->slot, .error = -ret };
 	}
 	nnvme_batch_end(&b);
-	path->sq_rings = p->qp->sq_rings;
 	return 0;
 }
 
@@ -89,14 +89,22 @@ static int driver_reap(struct bench_path *path, struct bench_done *done, unsigne
 		done[i].slot = (uint32_t)(uintptr_t)p->done[i].tag;
 		done[i].error = p->done[i].status ? nnvme_status_errno(p->done[i].status) : 0;
 	}
-	path->cq_rings = p->qp->cq_rings;
 	return (int)n;
+}
+
+static void driver_count(struct bench_path *path)
+{
+	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
+
+	nnvme_qpair_stats(((struct driver_path *)path)->qp, &stats);
+	path->sq_rings = stats.sq_doorbells;
+	path->cq_rings = stats.cq_doorbells;
 }
 
 static void driver_close(struct bench_path *path)
 {
 	struct driver_path *p = (struct driver_path *)path;
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	/* The queue pair and the buffers go with their controller. */
 	if (nnvme_ctrl_close(p->ctrl)) {
@@ -108,18 +116,21 @@ static void driver_close(struct bench_path *path)
 }
 
 static const struct bench_path_ops driver_ops = {
-	.submit = driver_submit, .reap = driver_reap, .close = driver_close,
+	.submit = driver_submit, .reap = driver_reap, .count = driver_count, .close = driver_close,
 };
 
 /* A queue pair with room for every command that the I/Os in flight are cut into. */
 static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *err)
 {
 	const struct bench_shape *shape = &p->path.shape;
-	uint64_t per_command = (uint64_t)p->ns->max_blocks << p->ns->block_shift;
-	uint64_t commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
-	struct nnvme_ctrl_info info;
+	struct nnvme_ns_info ns = { .size = sizeof(ns) };
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
+	uint64_t per_command, commands;
 
 	nnvme_ctrl_info(p->ctrl, &info);
+	nnvme_ns_info(p->ns, &ns);
+	per_command = (uint64_t)ns.max_blocks * ns.block_size;
+	commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
 	if (commands > info.max_depth)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu commands in flight, and a "
 				  "queue of it takes %u: use a smaller depth", bdf, shape->depth, shape->bytes,
@@ -146,6 +157,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 		       struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.size = sizeof(options),
 		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
 		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
 	};

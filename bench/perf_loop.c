@@ -21,6 +21,7 @@
 #include <valgrind/callgrind.h>
 
 #include "noiommu_nvme/ctrl.h"
+#include "noiommu_nvme/stats.h"
 
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024
@@ -222,7 +223,7 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 	size_t len = l->shape.registered << 20, all = len * l->shape.regions, room;
 	char *va = few_pages_many_times(all);
 	double start = now();
-	struct nnvme_ctrl_info before, after;
+	struct nnvme_ctrl_info before = { .size = sizeof(before) }, after = before;
 
 	nnvme_ctrl_info(l->ctrl, &before);
 	for (size_t i = 0; i < l->shape.regions; i++)
@@ -317,7 +318,7 @@ static int first_read(struct loop *l)
 static int create_queues(struct loop *l, struct nnvme_err *err)
 {
 	struct mallinfo2 before = mallinfo2(), after;
-	struct nnvme_ctrl_info first, last;
+	struct nnvme_ctrl_info first = { .size = sizeof(first) }, last = first;
 
 	nnvme_ctrl_info(l->ctrl, &first);
 	for (unsigned i = 0; i < l->queues; i++)
@@ -334,10 +335,12 @@ static int create_queues(struct loop *l, struct nnvme_err *err)
 static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.size = sizeof(options),
 		.log = RUNNING_ON_VALGRIND ? NULL : listen,
 		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
 		.quirks = l->shape.each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0,
 	};
+	struct nnvme_ns_info info = { .size = sizeof(info) };
 
 	step_end = now();
 	if (nnvme_ctrl_open(bdf, &options, &l->ctrl, err))
@@ -348,7 +351,8 @@ static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 		snprintf(err->text, sizeof(err->text), "no namespace for reads of %lu bytes", l->shape.bytes);
 		return -1;
 	}
-	l->commands = l->depth * ((l->blocks + l->ns->max_blocks - 1) / l->ns->max_blocks);
+	nnvme_ns_info(l->ns, &info);
+	l->commands = l->depth * ((l->blocks + info.max_blocks - 1) / info.max_blocks);
 	if (create_queues(l, err))
 		return -1;
 	if (!RUNNING_ON_VALGRIND)
@@ -400,6 +404,7 @@ static int read_shape(struct loop *l, char **args)
 int main(int argc, char **argv)
 {
 	static struct loop l;
+	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
 	struct nnvme_err err = { 0 };
 	unsigned rounds;
 
@@ -431,8 +436,9 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < rounds; i++)
 		measured_empty(&l);
 	CALLGRIND_DUMP_STATS;
+	nnvme_qpair_stats(l.qp[0], &stats);
 	printf("commands %u sq_rings %llu cq_rings %llu sum %llx\n", rounds * l.depth,
-	       (unsigned long long)l.qp[0]->sq_rings, (unsigned long long)l.qp[0]->cq_rings,
+	       (unsigned long long)stats.sq_doorbells, (unsigned long long)stats.cq_doorbells,
 	       (unsigned long long)l.sum);
 	return nnvme_ctrl_close(l.ctrl) ? 1 : 0;
 }

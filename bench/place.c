@@ -41,7 +41,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	struct bench_places before;
 	int rc;
 
-	*p = (struct bench_places){ .state = -1, .hold.lock = -1 };
+	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
 	if (geteuid())
 		return nnvme_fail(err, -EPERM, "drivers and domain types are root's to change; run as root");
 	rc = bench_state_open(&p->state, err);
@@ -64,7 +64,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err)
 {
 	struct bench_device *device = &p->device[p->nr_devices];
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	int rc = nnvme_pci_info(bdf, &info, err);
 	char node[64];
 
@@ -182,7 +182,9 @@ static void choose_namespace(struct bench_places *p)
 
 void bench_place_read_back(const struct bench_device *device, char type[16])
 {
-	struct nnvme_iommu_group group;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 
 	type[0] = '\0';
 	if (nnvme_iommu_group_read(device->bdf, &group, NULL))
@@ -359,7 +361,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
  */
 static bool is_as_left(const struct bench_device *device)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	if (nnvme_pci_info(device->bdf, &info, NULL) || info.class_code != NNVME_PCI_CLASS) {
 		fprintf(stderr, "%s is gone: nothing is put back there\n", device->bdf);

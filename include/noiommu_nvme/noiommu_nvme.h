@@ -12,6 +12,7 @@
 #include "ctrl.h"
 #include "isolation.h"
 #include "qpair.h"
+#include "stats.h"
 #include "wait.h"
 
 #endif

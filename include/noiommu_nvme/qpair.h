@@ -26,11 +26,11 @@
  * Per command there is no lock, no division, no allocation, no system call and no
  * clock.
  *
- * How a command is found again: the slot of a command is the place of its submission queue
- * entry, and its CID is that place and the lap over the ring, so a late completion of an
- * earlier command does not pass for one of a newer. The ring is twice as long as the
- * depth, so a slot has usually ended when its turn comes; where not, the command takes
- * a spare slot, out of line.
+ * How a command is found again: a command's slot has the same index as its submission queue
+ * entry. Its CID is that index and a generation, which counts rounds of the ring, so a late
+ * completion of an earlier command does not pass for one of a newer. The ring is twice as long
+ * as the depth, so a slot is usually free again when the ring comes round to it; where not,
+ * the command takes a spare slot, out of line.
  *
  * Thread rule: a queue pair belongs to one thread at a time. Different queue pairs of
  * one controller are independent.
@@ -55,38 +55,36 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct nnvme_ctrl;
-struct nnvme_splits;
-struct nnvme_data;
-struct nnvme_lists;
-struct nnvme_own_list;
 
 /*
- * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant from then on, but for
- * fast_blocks.
+ * A namespace: what the inline path needs of it. nnvme_ns_info() has the rest. Made by nnvme_ctrl_open(),
+ * constant from then on, but for fast_blocks.
  */
 struct nnvme_ns {
-	uint64_t blocks;	/* its size in logical blocks (NSZE) */
-	uint32_t nsid;
-	uint32_t max_blocks;	/* that one read or write command may carry */
 	/*
 	 * what the inline path takes: so many blocks at most (none once the controller was
 	 * stopped), at an LBA below the end
 	 */
 	uint32_t fast_blocks;
-	uint64_t fast_end;
-	uint64_t head;		/* NSID at its place in the first eight bytes of an entry */
 	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
-	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
-	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
-	bool volatile_cache;	/* VWC present: nnvme_flush() does something */
-	struct nnvme_ctrl *ctrl;
+	uint8_t reserved[3];
+	uint64_t fast_end;
+	uint64_t head;		/* NSID, where it stands in the first eight bytes of an entry */
+	uint64_t blocks;	/* its size in logical blocks (NSZE) */
+	uint32_t nsid;
+	uint32_t reserved2;
 };
 
+/* C11 has structures without a name in unions without one; C++ has them as an extension. */
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 /* A finished command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
-		struct {
+		__extension__ struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
 			uint32_t result;	/* DW0 of a command that failed, else 0 */
@@ -94,6 +92,9 @@ struct nnvme_completion {
 		uint64_t status_result;		/* all three, in one store */
 	};
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 /*
  * A command slot. While a command is in flight that needs nothing but its tag handed back, the key
@@ -103,18 +104,19 @@ struct nnvme_completion {
 struct nnvme_req {
 	void *tag;
 	int32_t key;
-	uint16_t list;		/* the slot's own list pages: set number + 1, or 0 */
-	uint16_t split;		/* the transfer this is a piece of: its number + 1, or 0 */
+	uint32_t reserved;
 };
 
 #define NNVME_KEY_FREE (-1)
+/* Free, but the entry has fields set that the inline path relies on being zero: out of line, then. */
+#define NNVME_KEY_DIRTY (-2)
 
 /*
- * A CID is 13 bits of slot and 3 bits of lap. All 8192 slots that a CID can name exist as
+ * A CID is 13 bits of slot and 3 bits of generation. All 8192 slots that a CID can name exist as
  * memory, so that none that a controller sends leads outside; those that are not in use have a
  * key that no CID of theirs equals.
  */
-#define NNVME_CID_LAP 7u
+#define NNVME_CID_GENERATION 7u
 #define NNVME_CID_SLOT 0xfff8u
 #define NNVME_SLOTS 8192
 
@@ -125,13 +127,13 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
 }
 
 /*
- * Places in the submission queue are counted in steps of 8: as they stand in a CID, and a scale
- * away from the entry (times 8 is 64 bytes) and the slot (times 2 is 16 bytes).
+ * Slot indices are counted in steps of 8: so they stand in a CID, and the processor's scaled
+ * addressing leads from them to the entry (times 8 is 64 bytes) and to the slot (times 2 is 16).
  *
- * Lines touched per command: the first two of these, one SQ entry, the namespace's, the bus-address
- * entry's, and a quarter of a slot's line and of a CQ line. The third is for what happens once in
- * many commands. No line is shared with another queue pair, nor, to keep the CPU from fetching a neighbour
- * along, is a pair of lines.
+ * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and a
+ * quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
+ * library, behind them. No line is shared with another queue pair, nor, to keep the CPU from fetching a
+ * neighbour along, is a pair of lines.
  */
 struct nnvme_qpair {
 	/* submission */
@@ -139,51 +141,28 @@ struct nnvme_qpair {
 	char *req;			/* struct nnvme_req */
 	const struct nnvme_table *table;
 	volatile uint32_t *sq_doorbell;
-	uint32_t tail;			/* place of the next entry */
-	uint32_t stop;			/* not beyond this place without nnvme_turn() */
-	uint32_t lap;			/* low bits of CIDs now */
+	uint32_t tail;			/* index of the next entry */
+	uint32_t stop;			/* the tail goes no further without nnvme_sq_wrap() */
+	uint32_t generation;		/* low bits of CIDs now */
 	uint32_t end;			/* of the ring */
 	uint32_t rung;			/* the tail that the controller knows */
-	uint32_t ring_slow;		/* from this place on nnvme_ring() is out of line */
-	uint32_t beyond;		/* commands that fit after the turn at the ring's end */
+	uint32_t ring_slow;		/* from this tail on nnvme_ring() is out of line */
+	uint32_t beyond;		/* commands that fit after the wrap */
+	uint32_t reserved;
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
-	const struct nnvme_cqe *cq_tell;	/* when that gets here, the controller is told */
+	const struct nnvme_cqe *cq_doorbell_at;	/* when that gets here, the CQ doorbell is due */
 	const struct nnvme_cqe *cq, *cq_end;
-	uint32_t phase;			/* of a new entry, at its place in dw3 */
+	uint32_t phase;			/* of a new entry, at its bit in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
 	const struct nnvme_ns *batch_ns;
-	uint64_t sq_rings, cq_rings;	/* doorbell writes */
-
-	/* now and then */
-	/* the CQ doorbell's last value; NULL: only the shadow was written since */
-	const struct nnvme_cqe *cq_told __attribute__((aligned(64)));
-	volatile uint32_t *cq_doorbell;
-	uint32_t cq_step;		/* bytes from one telling to the next */
-	uint32_t nr_spare;
-	uint64_t bad_completions;	/* entries that named no command in flight */
-	uint16_t *spare;		/* stack of spare slots, places */
-	uint8_t *spare_lap;		/* of each spare slot, from the ring's end on */
-	uint16_t id;
-	nnvme_bus_t sq_bus, cq_bus;
-	struct nnvme_lists *lists;	/* for transfers that the table's list pages can't describe */
-	struct nnvme_own_list *own;	/* of each slot: for the segments of vectored commands */
-	struct nnvme_data *kept;	/* of each slot: slot.c */
-	struct nnvme_splits *splits;	/* transfers that take several commands */
-	struct nnvme_ctrl *ctrl;
-	struct nnvme_shadow {		/* shadow doorbells; NULL where there are none */
-		volatile uint32_t *sq, *cq;
-		volatile uint32_t *sq_event, *cq_event;
-		uint32_t cq_head;		/* posted last */
-	} shadow;
-	int event;			/* what its interrupt raises, or -1 */
-	uint16_t vector;
-	uint64_t silent;		/* sleeps that ended with completions, yet without an interrupt */
+	uint64_t sq_rings;		/* SQ doorbell writes */
+	uint64_t reserved2;
 };
 
 /* Commands that can be submitted now. */
-static inline unsigned nnvme_room(const struct nnvme_qpair *qp)
+static inline unsigned nnvme_sq_space_left(const struct nnvme_qpair *qp)
 {
 	return (qp->stop - qp->tail) / 8 + qp->beyond;
 }
@@ -191,11 +170,11 @@ static inline unsigned nnvme_room(const struct nnvme_qpair *qp)
 /* Commands submitted and not yet handed back. */
 static inline unsigned nnvme_in_flight(const struct nnvme_qpair *qp)
 {
-	return qp->depth - nnvme_room(qp);
+	return qp->depth - nnvme_sq_space_left(qp);
 }
 
-/* At qp->stop: go on at the ring's start if there is room there. False: the queue is full. */
-bool nnvme_turn(struct nnvme_qpair *qp);
+/* The tail is at qp->stop: at the ring's end go on at its start. False: the queue is full. */
+bool nnvme_sq_wrap(struct nnvme_qpair *qp);
 
 /* Whatever the inline path finds unusual, errors included; results as nnvme_read(). */
 int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
@@ -224,8 +203,8 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 
 	b->sqe = (struct nnvme_sqe *)(qp->sq + 8 * (size_t)qp->tail);
 	b->req = (struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail);
-	b->cid = qp->tail + qp->lap;
-	b->stop = qp->stop + qp->lap;
+	b->cid = qp->tail + qp->generation;
+	b->stop = qp->stop + qp->generation;
 	head = qp->batch_ns->head | b->cid << 16;
 	b->read = head | NNVME_OP_READ;
 	b->write = head | NNVME_OP_WRITE;
@@ -233,7 +212,7 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 
 static inline void nnvme_batch_store(const struct nnvme_batch *b)
 {
-	b->qp->tail = b->cid & ~NNVME_CID_LAP;
+	b->qp->tail = b->cid & ~NNVME_CID_GENERATION;
 }
 
 /* Until nnvme_batch_end() nothing else may be done with @qp, but for further batch calls. */
@@ -253,8 +232,8 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 }
 
 /*
- * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue, and stay so:
- * nothing here or out of line writes them. The key is stored after it: in_flight.c reads both.
+ * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue whose slot is
+ * NNVME_KEY_FREE, and stay so. The key is stored after it: in_flight.c reads both.
  */
 static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 				     uint64_t lba, uint32_t blocks)
@@ -323,7 +302,7 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;
-	cid = (uint32_t)tail + qp->lap;
+	cid = (uint32_t)tail + qp->generation;
 	req->tag = tag;
 	nnvme_write_entry(sqe, ns->head | cid << 16 | opcode, lba, blocks);
 	__atomic_store_n(&req->key, (int32_t)cid, __ATOMIC_RELEASE);
@@ -430,7 +409,7 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 #error "which barrier orders normal stores before a device store here?"
 #endif
 	*__atomic_load_n(&qp->sq_doorbell, __ATOMIC_RELAXED) = tail;
-	qp->sq_rings++;
+	NNVME_COUNT(qp->sq_rings);
 }
 
 /* At the ring's end, and for shadow doorbells always. */
@@ -480,7 +459,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
  * them.
  *
  * Completions are untrusted: a CID counts only if its slot is in flight
- * under that very CID, lap included. Everything else is counted in bad_completions and dropped.
+ * under that very CID, its generation included. Everything else is counted in bad_completions and dropped.
  */
 static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completion *out,
 				  unsigned max)
@@ -494,7 +473,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return 0;
 	/* One at a time is worth a path of its own, unless a ring's end or a doorbell is near. */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_tell || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status_result = 0;

@@ -126,6 +126,9 @@ static inline bool nnvme_va_bad(uintptr_t va)
 #define NNVME_STORE(to, value) (*(to) = (value))
 #endif
 
+/* One more, in the one thread that counts; others may read it. */
+#define NNVME_COUNT(count) NNVME_STORE(&(count), (count) + 1)
+
 /* Where the entry of the page of @va is, which must be below NNVME_VA_END. */
 static inline const uint64_t *nnvme_table_at(const struct nnvme_table *table, uintptr_t va)
 {

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "kernel/device.h"
+#include "noiommu_nvme/wire.h"
 
 #define MODEL_NAMESPACES 16
 
@@ -82,6 +83,7 @@ struct model_config {
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
 	bool burst;		/* I/O completions wait until all commands are done, and appear at once */
+	bool any_fields;	/* I/O commands may have bits set where they are reserved for them */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
 	/*
@@ -164,6 +166,7 @@ struct model_log {
 	uint32_t blocks;	/* of an NVM command; 1's based */
 	uint64_t prp1, prp2;
 	uint32_t cdw10, cdw11, cdw12;
+	struct nnvme_sqe sqe;	/* as it was fetched */
 	bool rest;		/* any bit set in CDW2, CDW3, MPTR, CDW13 to CDW15 */
 	uint8_t flags;		/* FUSE, PSDT */
 	unsigned lists;		/* PRP list pages read, or SGL segments */

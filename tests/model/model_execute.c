@@ -41,7 +41,7 @@ static void write_log(struct model *m, const struct model_command *cmd, uint16_t
 	const struct nnvme_sqe *s = &cmd->sqe;
 
 	m->log[m->logged % MODEL_LOG] = (struct model_log){
-		.opcode = s->opcode, .qid = cmd->qid, .cid = s->cid, .nsid = s->nsid,
+		.sqe = *s, .opcode = s->opcode, .qid = cmd->qid, .cid = s->cid, .nsid = s->nsid,
 		.slba = s->cdw10 | (uint64_t)s->cdw11 << 32, .blocks = (s->cdw12 & 0xffff) + 1,
 		.prp1 = s->prp1, .prp2 = s->prp2, .cdw10 = s->cdw10, .cdw11 = s->cdw11,
 		.cdw12 = s->cdw12, .rest = rest(s), .lists = m->lists,
@@ -49,6 +49,18 @@ static void write_log(struct model *m, const struct model_command *cmd, uint16_t
 		.status = status, .number = m->logged,
 	};
 	m->logged++;
+}
+
+/*
+ * What no command of the NVM command set has without metadata and protection information, and what earlier
+ * commands might have left in the entry.
+ */
+static void check_reserved(struct model *m, const struct model_command *cmd)
+{
+	const struct nnvme_sqe *s = &cmd->sqe;
+
+	if (cmd->qid && !m->config.any_fields && (s->cdw2 | s->cdw3 | s->mptr | s->cdw14 | s->cdw15))
+		model_violation(m, "SQ %u: opcode %#x has reserved fields set", cmd->qid, s->opcode);
 }
 
 /* What holds for every command (Base 2.x, Common Command Format). */
@@ -115,6 +127,7 @@ static void execute_one(struct model *m, struct model_sq *sq)
 		write_log(m, &cmd, 0);
 		return;
 	}
+	check_reserved(m, &cmd);
 	status = check_common(m, &cmd, conflict);
 	if (!status && rule && rule->act == MODEL_FAIL) {
 		status = rule->status;

@@ -4,6 +4,7 @@
  * command that was submitted is handed back once, or not at all; nothing else ever is.
  */
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 #define DEPTH 32
 #define BAD_CID 0x7fff
@@ -54,7 +55,7 @@ static void a_repeated_completion_counts_once(void **state)
 	inject(&r, MODEL_REPEAT, 0, 0, 0);
 	submit(&r, buf, 10);
 	assert_int_equal(collect(&r), 0x7fe);
-	assert_int_equal(r.qp->bad_completions, 10);
+	assert_int_equal(nnvme_qp(r.qp)->bad_completions, 10);
 	assert_int_equal(nnvme_in_flight(r.qp), 0);
 	assert_non_null(strstr(r.log, "not in flight"));
 	rig_down(&r);
@@ -79,7 +80,7 @@ static void a_late_repetition_does_not_complete_the_next_command(void **state)
 	assert_int_equal(model_post(r.m, 1, 1, log.cid, 0), 0);
 	assert_int_equal(collect(&r), 0);
 	assert_int_equal(nnvme_in_flight(r.qp), DEPTH);
-	assert_int_equal(r.qp->bad_completions, 1);
+	assert_int_equal(nnvme_qp(r.qp)->bad_completions, 1);
 	model_release(r.m, MODEL_FIFO);
 	assert_int_equal(collect(&r), 0x1fffffffe);
 	rig_down(&r);
@@ -154,8 +155,8 @@ static void unknown_cids_are_dropped(void **state)
 	for (unsigned i = 0; i < sizeof(cids) / sizeof(cids[0]); i++) {
 		assert_int_equal(model_post(r.m, 1, 1, cids[i], 0), 0);
 		assert_int_equal(collect(&r), 0);
-		assert_int_equal(r.qp->bad_completions, i + 1);
-		assert_int_equal(nnvme_room(r.qp), DEPTH);
+		assert_int_equal(nnvme_qp(r.qp)->bad_completions, i + 1);
+		assert_int_equal(nnvme_sq_space_left(r.qp), DEPTH);
 	}
 	submit(&r, buf, DEPTH);
 	assert_int_equal(collect(&r), 0x1fffffffe);
@@ -173,7 +174,7 @@ static void slots_past_the_depth_are_never_in_flight(void **state)
 		assert_int_equal(model_post(r.m, 1, 1, (uint16_t)cid, 0), 0);
 		assert_int_equal(collect(&r), 0);
 	}
-	assert_int_equal(nnvme_room(r.qp), 5);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 5);
 	rig_down(&r);
 }
 
@@ -190,7 +191,7 @@ static void a_command_completed_under_a_wrong_cid_stays_in_flight(void **state)
 	assert_int_equal(collect(&r), 0x1fe & ~(1u << 4));
 	assert_int_equal(nnvme_in_flight(r.qp), 1);
 	submit(&r, buf, DEPTH - 1);
-	assert_int_equal(nnvme_room(r.qp), 0);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 0);
 	assert_int_equal(collect(&r), 0xfffffffe);
 	rig_down(&r);
 }
@@ -208,7 +209,7 @@ static void ghosts_between_true_completions_change_nothing(void **state)
 		submit(&r, buf, DEPTH);
 		assert_int_equal(collect(&r), 0x1fffffffe);
 	}
-	assert_int_equal(r.qp->bad_completions, 20 * DEPTH);
+	assert_int_equal(nnvme_qp(r.qp)->bad_completions, 20 * DEPTH);
 	rig_down(&r);
 }
 
@@ -227,7 +228,7 @@ static void a_queue_full_of_rubbish_is_drained(void **state)
 		posted++;
 	assert_true(posted >= DEPTH);
 	assert_int_equal(nnvme_poll(r.qp, &done, 1), 0);
-	assert_int_equal(r.qp->bad_completions, posted);
+	assert_int_equal(nnvme_qp(r.qp)->bad_completions, posted);
 	model_step(r.m, 0);
 	model_counts(r.m, &after);
 	assert_int_equal(after.cq_doorbells, before.cq_doorbells + 1);
@@ -347,7 +348,7 @@ static void nothing_is_lost_or_doubled_in_a_storm(void **state)
 		}
 	}
 	assert_int_equal(nnvme_in_flight(r.qp), 0);
-	assert_true(r.qp->bad_completions > 5000);
+	assert_true(nnvme_qp(r.qp)->bad_completions > 5000);
 	rig_down(&r);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A controller that never interrupts, or does nothing else, or dies while it is waited for. */
 #include "wait_rig.h"
+#include "nvme/private.h"
 
 static void complete_once(struct rig *r)
 {
@@ -25,7 +26,7 @@ static void silence_is_found_out(void **state)
 		assert_int_equal(moment.sleeps, 1);
 		assert_int_equal(moment.woken, 0);
 		take(&r, buf);
-		assert_int_equal(r.qp->silent, i);
+		assert_int_equal(nnvme_qp(r.qp)->missed_interrupts, i);
 	}
 	assert_non_null(strstr(r.log, "no interrupt came"));
 	/* said once */
@@ -92,7 +93,7 @@ static void nonsense_means_nothing(void **state)
 	rig_step_by_hand(&r);
 	moment.before_sleep = post_nonsense;
 	assert_int_equal(nnvme_wait(r.qp, 0, BEFORE_OVER), 0);
-	assert_true(r.qp->bad_completions > 0);
+	assert_true(nnvme_qp(r.qp)->bad_completions > 0);
 	wait_down(&r);
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 static void *tag_of(unsigned i)
 {
@@ -15,12 +16,12 @@ static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 	struct nnvme_completion done[64];
 	unsigned submitted = 0, back = 0, n;
 
-	assert_int_equal(nnvme_room(r->qp), depth);
+	assert_int_equal(nnvme_sq_space_left(r->qp), depth);
 	for (unsigned i = 0; i < depth; i++) {
 		assert_int_equal(nnvme_in_flight(r->qp), i);
 		assert_int_equal(nnvme_read(r->qp, r->ns, buf, i % 100, 1, tag_of(submitted++)), 0);
 	}
-	assert_int_equal(nnvme_room(r->qp), 0);
+	assert_int_equal(nnvme_sq_space_left(r->qp), 0);
 	assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, tag_of(0)), -EAGAIN);
 	assert_int_equal(nnvme_flush(r->qp, r->ns, tag_of(0)), -EAGAIN);
 	assert_int_equal(nnvme_write_zeroes(r->qp, r->ns, 0, 1, tag_of(0)), -EAGAIN);
@@ -36,8 +37,8 @@ static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 			assert_int_equal(nnvme_read(r->qp, r->ns, buf, i, 1, tag_of(submitted++)), 0);
 		assert_int_equal(nnvme_in_flight(r->qp), submitted - back);
 	}
-	assert_int_equal(nnvme_room(r->qp), depth);
-	assert_int_equal(r->qp->bad_completions, 0);
+	assert_int_equal(nnvme_sq_space_left(r->qp), depth);
+	assert_int_equal(nnvme_qp(r->qp)->bad_completions, 0);
 }
 
 static void try_depths(const char *settings, const unsigned *depths, unsigned n)
@@ -76,7 +77,7 @@ static void depths_at_the_limit_work(void **state)
 
 static void a_large_queue_works(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 	void *buf;
 
@@ -109,7 +110,7 @@ static void impossible_depths_are_refused(void **state)
 static void queues_run_out_and_come_back(void **state)
 {
 	struct nnvme_qpair *qp[3];
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	rig_up(&r, "queues=4", 8);
@@ -155,7 +156,7 @@ static void a_batch_is_one_doorbell(void **state)
 		assert_int_equal(b.sq_doorbells, batch);
 		assert_int_equal(b.cq_doorbells, batch / 2);	/* half of twice as many entries: queue_head */
 		assert_int_equal(r.qp->sq_rings, batch);
-		assert_int_equal(r.qp->cq_rings, batch / 2);
+		assert_int_equal(nnvme_qp(r.qp)->cq_rings, batch / 2);
 	}
 	rig_down(&r);
 }
@@ -238,13 +239,13 @@ static void a_straggler_does_not_stop_the_rest(void **state)
 		back += n;
 	assert_int_equal(back, 997);
 	assert_int_equal(nnvme_in_flight(r.qp), 3);
-	assert_int_equal(nnvme_room(r.qp), 5);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 5);
 	model_release(r.m, MODEL_RANDOM);
 	assert_int_equal(rig_poll(&r, done, 16), 3);
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(done[i].tag == tag_of(2) || done[i].tag == tag_of(3) ||
 			    done[i].tag == tag_of(4));
-	assert_int_equal(nnvme_room(r.qp), 8);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 8);
 	rig_down(&r);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* When the controller is told how far the completion queue was read: seldom, and never too late. */
 #include "driver_rig.h"
+#include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
 
 #define RUNS 1280
@@ -24,7 +25,7 @@ static uint64_t doorbells(const char *settings, unsigned depth, bool each_poll)
 	model_drain(r.m);
 	model_counts(r.m, &counts);
 	assert_int_equal(counts.sq_doorbells, RUNS);
-	assert_int_equal(counts.cq_doorbells, r.qp->cq_rings);
+	assert_int_equal(counts.cq_doorbells, nnvme_qp(r.qp)->cq_rings);
 	rig_down(&r);
 	return counts.cq_doorbells;
 }
@@ -112,14 +113,14 @@ static void arming_tells(const char *settings)
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
 	assert_int_equal(nnvme_arm(r.qp), 0);
-	assert_int_equal(r.qp->cq_rings, 0);
+	assert_int_equal(nnvme_qp(r.qp)->cq_rings, 0);
 	for (unsigned i = 0; i < 300; i++) {	/* over the rings' ends */
-		uint64_t before = r.qp->cq_rings;
+		uint64_t before = nnvme_qp(r.qp)->cq_rings;
 
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 		assert_int_equal(nnvme_arm(r.qp), 0);
 		assert_int_equal(nnvme_arm(r.qp), 0);
-		assert_int_equal(r.qp->cq_rings - before, 1);
+		assert_int_equal(nnvme_qp(r.qp)->cq_rings - before, 1);
 	}
 	rig_down(&r);
 }

@@ -21,7 +21,7 @@ static void what_is_out_of_range_is_refused(void **state)
 	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 2000, UINT64_MAX, NULL), -ERANGE);
 	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 2048, 1, NULL), -ERANGE);
 	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 0, NULL), -EINVAL);
-	assert_int_equal(nnvme_room(r.qp), 8);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 8);
 	assert_int_equal(rig_read(&r, buf, 2047, 1), 0);
 	assert_int_equal(rig_read(&r, buf, 2048 - 128, 128), 0);
 	assert_int_equal(rig_commands(&r), 2);
@@ -48,7 +48,7 @@ static void what_is_not_registered_is_refused(void **state)
 	assert_int_equal(rig_read(&r, own + 4 * 4096 - 512, 0, 1), 0);
 	assert_int_equal(nnvme_mem_unregister(r.ctrl, own, 4 * 4096, &r.err), 0);
 	assert_int_equal(nnvme_read(r.qp, r.ns, own, 0, 1, NULL), -EFAULT);
-	assert_int_equal(nnvme_room(r.qp), 8);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 8);
 	free(own);
 	free(outside);
 	rig_down(&r);
@@ -233,7 +233,7 @@ static void flush_reaches_the_namespace(void **state)
 	struct rig r;
 
 	rig_up(&r, NULL, 4);
-	assert_true(r.ns->volatile_cache);
+	assert_true(rig_ns_info(r.ns).volatile_cache);
 	assert_int_equal(nnvme_flush(r.qp, r.ns, &r), 0);
 	done = rig_wait(&r);
 	assert_ptr_equal(done.tag, &r);

@@ -137,7 +137,7 @@ static void each_command_in_flight_has_its_list(void **state)
 		;
 	assert_int_equal(ret, -EAGAIN);
 	assert_in_range(n, 16, 32);
-	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, &r), nnvme_room(r.qp) ? 0 : -EAGAIN);
+	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, &r), nnvme_sq_space_left(r.qp) ? 0 : -EAGAIN);
 	while (nnvme_in_flight(r.qp))
 		assert_int_equal(rig_wait(&r).status, 0);
 	assert_int_equal(nnvme_readv(r.qp, r.ns, iov, 2, 0, &r), 0);

@@ -5,6 +5,7 @@
  * as it does of a CID that is in use twice).
  */
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 #define TAGS 4096
 #define BLOCKS 64
@@ -111,7 +112,7 @@ static void reap(struct storm *s)
 /* What can't be counted from here are the pieces of transfers; without them it is exact. */
 static void check_room(struct storm *s, unsigned depth, bool pieces)
 {
-	unsigned room = nnvme_room(s->r.qp);
+	unsigned room = nnvme_sq_space_left(s->r.qp);
 
 	assert_true(room <= depth);
 	if (!pieces)
@@ -167,8 +168,8 @@ static void storm(const char *settings, unsigned depth, unsigned turns, bool bat
 		model_drain(s.r.m);
 		reap(&s);
 	}
-	assert_int_equal(nnvme_room(s.r.qp), depth);
-	assert_int_equal(s.r.qp->bad_completions, 0);
+	assert_int_equal(nnvme_sq_space_left(s.r.qp), depth);
+	assert_int_equal(nnvme_qp(s.r.qp)->bad_completions, 0);
 	assert_true(s.submitted > 100);
 	rig_down(&s.r);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "wait_rig.h"
+#include "nvme/private.h"
 
 #define ABORTED 8u	/* Base 2.x, Generic Command Status: Command Aborted due to SQ Deletion */
 
@@ -97,7 +98,7 @@ static void nothing_goes_any_more(struct stop *s)
 static void all_is_over(struct stop *s)
 {
 	assert_int_equal(nnvme_in_flight(s->r.qp), 0);
-	assert_int_equal(s->r.qp->bad_completions, 0);
+	assert_int_equal(nnvme_qp(s->r.qp)->bad_completions, 0);
 	assert_int_equal(nnvme_wait(s->r.qp, 0, FOR_EVER), -EIO);
 	nothing_goes_any_more(s);
 	wait_down(&s->r);

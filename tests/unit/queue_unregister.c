@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 #define PAGE 4096u
 #define PAGES 1024u
@@ -199,8 +200,8 @@ static void a_command_older_than_the_ring(void **state)
 		memset(used, 0, sizeof(used));
 		used[3] = used[4] = used[5] = used[6] = used[page] = true;
 		/* the one that took its entry, in a spare slot, too */
-		spares += r->qp->nr_spare < 8;
-		look = i % 97 == 0 || r->qp->nr_spare < 8;
+		spares += nnvme_qp(r->qp)->nr_spare < 8;
+		look = i % 97 == 0 || nnvme_qp(r->qp)->nr_spare < 8;
 		if (look)
 			expect_busy(&u, used, 200);
 		assert_ptr_equal(rig_wait(r).tag, r);

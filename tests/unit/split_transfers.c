@@ -40,7 +40,7 @@ static void pieces_are_as_large_as_mdts_allows(void **state)
 	uint8_t *buf;
 
 	up(&r, "mdts=1,size=16m", 4, &buf);	/* 8 KiB: 16 blocks */
-	assert_int_equal(r.ns->max_blocks, 16);
+	assert_int_equal(rig_ns_info(r.ns).max_blocks, 16);
 	assert_int_equal(rig_read(&r, buf, 3, 16), 0);
 	assert_int_equal(rig_commands(&r), 1);
 	assert_int_equal(rig_read(&r, buf, 3, 17), 0);
@@ -67,7 +67,7 @@ static void any_length_fits_any_depth(void **state)
 		assert_int_equal(rig_read(&r, buf + 512, 7, 8192), 0);	/* 4 MiB, 512 pieces */
 		compare(buf + 512, 7 * 512, 4 * MIB);
 		assert_int_equal(rig_commands(&r), 512);
-		assert_int_equal(nnvme_room(r.qp), depths[i]);
+		assert_int_equal(nnvme_sq_space_left(r.qp), depths[i]);
 		rig_down(&r);
 	}
 }
@@ -133,7 +133,7 @@ static void a_failed_piece_fails_the_whole(void **state)
 	model_inject(r.m, &fail);
 	assert_int_equal(rig_read(&r, buf, 0, 16 * 40), 0x281);
 	assert_true(rig_commands(&r) < 20);	/* the rest is not even tried */
-	assert_int_equal(nnvme_room(r.qp), 4);
+	assert_int_equal(nnvme_sq_space_left(r.qp), 4);
 
 	/* another failure of another piece comes later */
 	model_inject_clear(r.m);
@@ -191,7 +191,7 @@ static void chained_lists_carry_4_mib(void **state)
 	uint8_t *buf;
 
 	up(&r, "mdts=0,size=16m,run=1", 4, &buf);
-	assert_int_equal(r.ns->max_blocks, 8192);
+	assert_int_equal(rig_ns_info(r.ns).max_blocks, 8192);
 	for (unsigned i = 0; i < 5; i++) {
 		memset(buf, 0, 6 * MIB);
 		assert_int_equal(rig_read(&r, buf + offset[i], 5, 8192), 0);

@@ -72,6 +72,13 @@ struct bench {
 };
 
 /* @count reads, @depth in flight; true when each came back once and no wait was in vain. */
+static uint64_t missed(const struct nnvme_qpair *qp)
+{
+	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
+
+	return nnvme_qpair_stats(qp, &stats) ? UINT64_MAX : stats.missed_interrupts;
+}
+
 static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_t spin_ns, const char *what)
 {
 	struct nnvme_completion done[DEPTH];
@@ -108,7 +115,7 @@ static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_
 	}
 end:
 	to = effort();
-	silent = qp->silent;
+	silent = missed(qp);
 	printf("# %s: %u reads, %u waits, %lu sleeps, %lu interrupts, %llu us of CPU time, %llu silent\n",
 	       what, back, waits, to.sleeps - from.sleeps, interrupts() - before,
 	       (unsigned long long)(to.ns - from.ns) / 1000, (unsigned long long)silent);
@@ -163,7 +170,7 @@ static bool own_loop(const struct bench *b)
 			good = epoll_wait(set, &event, 1, TIMEOUT_MS) == 1;
 	}
 	for (int i = 0; i < 2; i++) {
-		good = good && !qp[i]->silent;
+		good = good && !missed(qp[i]);
 		nnvme_qpair_destroy(qp[i]);
 	}
 	close(set);
@@ -172,9 +179,11 @@ static bool own_loop(const struct bench *b)
 
 int main(int argc, char **argv)
 {
-	struct nnvme_options options = { .interrupts = true, .hugepages = NNVME_HUGEPAGES_OFF };
+	struct nnvme_options options = {
+		.size = sizeof(options), .interrupts = true, .hugepages = NNVME_HUGEPAGES_OFF,
+	};
 	struct nnvme_err err = { 0 };
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	unsigned long before;
 	struct bench b;
 

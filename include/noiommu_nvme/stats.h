@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_STATS_H
+#define NNVME_STATS_H
+
+/*
+ * What a queue pair has counted since it was created.
+ *
+ *	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
+ *
+ *	nnvme_qpair_stats(qp, &stats);
+ *
+ * Only what is rare per command is counted, so counting costs the hot path nothing. Completed
+ * commands are not: the caller gets each of them.
+ */
+
+#include <stdint.h>
+
+#include "qpair.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct nnvme_qpair_stats {
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_qpair_stats) */
+	uint32_t reserved;		/* 0 */
+	uint64_t sq_doorbells;		/* writes to the SQ tail doorbell; with shadow doorbells only those
+					 * that the controller wanted */
+	uint64_t cq_doorbells;		/* the same of the CQ head doorbell */
+	uint64_t sq_wraps;		/* times that the submission queue was gone through */
+	uint64_t spare_slots;		/* commands that found an earlier one in their slot, see qpair.h */
+	uint64_t split_transfers;	/* requests that took several commands */
+	uint64_t bad_completions;	/* entries that named no command in flight; they were dropped */
+	uint64_t missed_interrupts;	/* sleeps that ended with completions but without an interrupt */
+};
+
+/*
+ * Thread rule: any thread, while the queue pair exists. Each number is whole; together they are
+ * of one moment only in the thread that the queue pair belongs to.
+ *
+ * 0, or -EINVAL: @stats->size is smaller than the structure's first layout, or was not set.
+ */
+int nnvme_qpair_stats(const struct nnvme_qpair *qp, struct nnvme_qpair_stats *stats);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/* The submission queue: slots, spare slots, the ring's wrap, and ringing where that is not inline. */
+#include "nvme/sq.h"
+
+#include "nvme/doorbell.h"
+
+bool nnvme_sq_wrap(struct nnvme_qpair *qp)
+{
+	if (qp->tail == qp->end) {
+		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
+
+		qp->tail = 0;
+		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
+		qp->stop = n;
+		qp->beyond = 0;
+		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
+	}
+	return qp->tail != qp->stop;
+}
+
+/*
+ * Keep what in_flight.c cannot read in the queue, until the slot is free: a slow key leads
+ * there.
+ */
+static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe *sqe)
+{
+	struct nnvme_slot *d = &nnvme_qp(qp)->slot[index / 8];
+
+	__atomic_store_n(&d->prp1, sqe->prp1, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->prp2, sqe->prp2, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->cdw12, sqe->cdw12, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->head, sqe->cdw0_nsid, __ATOMIC_RELEASE);
+}
+
+static void set_key(struct nnvme_req *req, int32_t key)
+{
+	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
+}
+
+/* The entry at the tail is about to be overwritten while its command is still in flight. */
+static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
+{
+	if (!nnvme_qp(qp)->slot[qp->tail / 8].head)
+		keep(qp, qp->tail, nnvme_sqe_at(qp, qp->tail));
+	if (req->key < 0x10000)
+		set_key(req, nnvme_key_slow((uint32_t)req->key));
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
+}
+
+/*
+ * Take a spare slot. There are as many as commands in flight, so one is free. Each has a
+ * generation of its own.
+ */
+static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
+{
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	uint32_t index = p->spare[--p->nr_spare];
+	uint8_t *generation = &p->spare_generation[(index - qp->end) / 8];
+
+	*generation = (*generation + 1) & NNVME_CID_GENERATION;
+	*cid = index + *generation;
+	NNVME_COUNT(nnvme_qp(qp)->spare_slots);
+	return index;
+}
+
+static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint32_t cid)
+{
+	struct nnvme_sqe c = *cmd;
+
+	c.cid = (uint16_t)cid;
+	__atomic_store_n(&sqe->cdw0_nsid, c.cdw0_nsid, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp1, c.prp1, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp2, c.prp2, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->cdw12, c.cdw12, __ATOMIC_RELAXED);
+	sqe->cdw2 = c.cdw2;
+	sqe->cdw3 = c.cdw3;
+	sqe->mptr = c.mptr;
+	sqe->slba = c.slba;
+	sqe->cdw13 = c.cdw13;
+	sqe->cdw14 = c.cdw14;
+	sqe->cdw15 = c.cdw15;
+}
+
+/*
+ * Whether the inline path can reuse the entry: it writes all fields but these, which must be
+ * zero.
+ */
+static bool is_plain(const struct nnvme_sqe *sqe)
+{
+	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
+}
+
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow)
+{
+	uint32_t index, cid;
+	struct nnvme_slot *slot;
+	struct nnvme_req *req;
+	struct nnvme_sqe *sqe;
+
+	if (qp->tail == qp->stop)
+		nnvme_sq_wrap(qp);
+	index = qp->tail;
+	req = nnvme_slot_at(qp, index);
+	sqe = nnvme_sqe_at(qp, index);
+	cid = index + qp->generation;
+	if (req->key >= 0) {
+		keep_displaced(qp, req);
+		index = take_spare(qp, &cid);
+		req = nnvme_slot_at(qp, index);
+		keep(qp, index, cmd);
+		slow = true;	/* so that it comes back to the stack */
+	}
+	if (!is_plain(cmd))
+		slow = true;	/* so that nnvme_slot_free() sees the entry */
+	req->tag = tag;
+	write_entry(sqe, cmd, cid);
+	slot = &nnvme_qp(qp)->slot[index / 8];
+	__atomic_store_n(&slot->list, list, __ATOMIC_RELAXED);
+	slot->split = split;
+	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
+	qp->tail += 8;
+	return index / 8;
+}
+
+void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
+{
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_slot *slot = &p->slot[index / 8];
+	bool plain = index >= qp->end || is_plain(nnvme_sqe_at(qp, index));
+
+	/*
+	 * The entry may belong to another command, so it is left alone; the next user writes
+	 * all of it.
+	 */
+	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	slot->result = NULL;
+	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
+	slot->split = 0;
+	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);
+	if (index >= qp->end)
+		p->spare[p->nr_spare++] = (uint16_t)index;
+}
+
+static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
+{
+	uint32_t old = qp->rung;
+
+	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
+	qp->rung = 0;
+	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
+		nnvme_sq_doorbell(qp, 0);
+}
+
+void nnvme_ring_slow(struct nnvme_qpair *qp)
+{
+	uint32_t tail = qp->tail, old = qp->rung;
+
+	if (tail == qp->end) {
+		wrap_and_ring(qp);
+		return;
+	}
+	qp->rung = tail;
+	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
+		nnvme_sq_doorbell(qp, tail / 8);
+}
