@@ -40,8 +40,8 @@ int bench_report_program(char *const words[])
 	snprintf(program, sizeof(program), "%s-report", self);
 	error = start(&pid, program, words);
 	if (error) {
-		fprintf(stderr, "noiommu-nvme-bench: no report: %s cannot be started: %s; it needs "
-			"python3 and python3-jinja2\n", program, strerror(error));
+		fprintf(stderr, "noiommu-nvme-bench: %s cannot be started: %s; it needs python3 and "
+			"python3-jinja2\n", program, strerror(error));
 		return 1;
 	}
 	while (waitpid(pid, &status, 0) < 0)

@@ -4,6 +4,7 @@
 import math
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -300,6 +301,18 @@ class Command(unittest.TestCase):
         self.assertFalse((self.folder / "report.html").is_symlink())
         self.assertEqual(len(list(self.folder.iterdir())), 3)
         self.assertEqual((self.folder / "report.html").stat().st_mode & 0o777, 0o644)
+
+    def test_without_the_program_that_makes_it(self):
+        """As in the guest, which has no Python: the results are there, and it says what is missing."""
+        alone = self.folder / "bench"
+        shutil.copy(bench_tap.PROGRAM, alone)
+        library = str(Path(bench_tap.PROGRAM).parents[1])
+        for words in (("report", "results.json"), ("merge", "a", "b", "c")):
+            done = subprocess.run([str(alone), *words], capture_output=True, text=True, cwd=self.folder,
+                                  check=False, env={**os.environ, "LD_LIBRARY_PATH": library})
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"{alone}-report cannot be started: No such file", done.stderr)
+            self.assertIn("python3-jinja2", done.stderr)
 
     def test_without_jinja2(self):
         """It says which package to install, and the results can still be read and merged."""
