@@ -45,6 +45,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "layout.h"
 #include "table.h"
 #include "err.h"
 #include "wire.h"
