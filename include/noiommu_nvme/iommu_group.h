@@ -51,7 +51,9 @@ struct nnvme_iommu_group {
 	struct nnvme_iommu_member *members;
 };
 
-#define NNVME_IOMMU_GROUP_INIT { sizeof(struct nnvme_iommu_group), sizeof(struct nnvme_iommu_member) }
+/* All fields, because C++ and -Wextra ask for them. */
+#define NNVME_IOMMU_GROUP_INIT { sizeof(struct nnvme_iommu_group), sizeof(struct nnvme_iommu_member), \
+				 "", "", "", NNVME_DOMAIN_OTHER, false, 0, 0, NULL }
 
 /* "identity", "DMA", "DMA-FQ", "auto"; "other". */
 const char *nnvme_domain_name(enum nnvme_domain type);
