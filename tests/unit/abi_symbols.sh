@@ -28,8 +28,13 @@ check() {
 	fi
 }
 
-# Only gcc is needed to build the project.
-have() { command -v "$1" >/dev/null || { echo "# no $1 here: not tried"; return 1; }; }
+# have COMPILER: only gcc is needed to build the project.
+have() {
+	command -v "$1" >/dev/null && return
+	count=$((count + 1))
+	echo "ok $count - $words # SKIP no $1 here: ./run deps lint"
+	return 1
+}
 
 # same ONE OTHER: the lists do not differ, and there is something in them
 same() {
