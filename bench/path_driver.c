@@ -104,7 +104,7 @@ static void driver_count(struct bench_path *path)
 static void driver_close(struct bench_path *path)
 {
 	struct driver_path *p = (struct driver_path *)path;
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	/* The queue pair and the buffers go with their controller. */
 	if (nnvme_ctrl_close(p->ctrl)) {
@@ -123,11 +123,14 @@ static const struct bench_path_ops driver_ops = {
 static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *err)
 {
 	const struct bench_shape *shape = &p->path.shape;
-	uint64_t per_command = (uint64_t)p->ns->max_blocks << p->ns->block_shift;
-	uint64_t commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
-	struct nnvme_ctrl_info info;
+	struct nnvme_ns_info ns = { .size = sizeof(ns) };
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
+	uint64_t per_command, commands;
 
 	nnvme_ctrl_info(p->ctrl, &info);
+	nnvme_ns_info(p->ns, &ns);
+	per_command = (uint64_t)ns.max_blocks * ns.block_size;
+	commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
 	if (commands > info.max_depth)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu commands in flight, and a "
 				  "queue of it takes %u: use a smaller depth", bdf, shape->depth, shape->bytes,
@@ -154,6 +157,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 		       struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.size = sizeof(options),
 		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
 		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
 	};

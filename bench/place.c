@@ -182,7 +182,9 @@ static void choose_namespace(struct bench_places *p)
 
 void bench_place_read_back(const struct bench_device *device, char type[16])
 {
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 
 	type[0] = '\0';
 	if (nnvme_iommu_group_read(device->bdf, &group, NULL))

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One look at everything. What a device can't do is said in the words of the library, because it
- * is asked.
+ * noiommu-nvme doctor: everything that matters. Why a device can't be opened is the library's text.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +13,7 @@
 
 #define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 
-/* Something that is there, is not there, or can't be found out. */
+/* A finding with the three states of enum nnvme_have. */
 static void have(struct findings *f, const char *name, enum nnvme_have have, const char *message,
 		 const char *fix)
 {
@@ -43,12 +42,12 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 		    "no VFIO containers; only kernels without iommufd need them");
 	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
 	     OUR_KERNEL);
-	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
-	have(f, "phys-addr", p->phys_addr, "devices take physical addresses", "a device behind an IOMMU: "
-	     "memory encryption (but for mem_encrypt=off) and Xen leave no other way");
+	have(f, "get-pa", p->get_pa, "iommufd gives physical addresses", OUR_KERNEL);
+	have(f, "phys-addr", p->phys_addr, "devices can use physical addresses", "a device behind an IOMMU: "
+	     "memory encryption (but for mem_encrypt=off) and Xen leave no other choice");
 }
 
-/* What turns this machine's IOMMU on. */
+/* How to turn this machine's IOMMU on. */
 static const char *iommu_fix(const char *cpu_vendor)
 {
 	if (!strcmp(cpu_vendor, "GenuineIntel"))
@@ -69,7 +68,7 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 	} else {
 		one = finding_add(f, "noiommu", FINDING_NOTE, "the switch is %s",
 				  p->noiommu_on == NNVME_HAVE ? "on: vfio-pci takes devices that "
-				  "nothing keeps from any memory" :
+				  "can access all of memory" :
 				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
 		if (p->noiommu_on == NNVME_HAVE_NOT)
 			finding_fix(one, "only if a device has no IOMMU: noiommu-nvme bind "
@@ -80,7 +79,7 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not tainted by noiommu mode" :
 		    "unreadable");
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
-			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
+			  p->iommu == NNVME_HAVE ? "the kernel uses one" : "the kernel uses none");
 	if (p->iommu != NNVME_HAVE)
 		finding_fix(one, "%s", iommu_fix(p->cpu_vendor));
 }
@@ -100,7 +99,7 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 	}
 	one = finding_add(f, "memlock", p->ipc_lock == NNVME_HAVE ? FINDING_OK : FINDING_NOTE,
 			  "%" PRIu64 " KiB%s", p->memlock / 1024,
-			  p->ipc_lock == NNVME_HAVE ? ", without effect on who has CAP_IPC_LOCK" :
+			  p->ipc_lock == NNVME_HAVE ? ", without effect with CAP_IPC_LOCK" :
 			  " that this user may pin");
 	if (p->ipc_lock != NNVME_HAVE)
 		finding_fix(one, "ulimit -l unlimited");
@@ -125,7 +124,7 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 			     kib);
 }
 
-/* More pages are needed where a node has none free of any size; the smallest of 2 MiB and more will do. */
+/* Advise more pages if a node has none free of any size: the smallest size from 2 MiB up. */
 static bool needs_pages(const struct nnvme_hugepage_pool *pools, size_t count, size_t i)
 {
 	if (pools[i].page_size < 2 << 20)
@@ -167,7 +166,9 @@ static void look_at_use(struct findings *f, const struct nnvme_pci_info *info)
 
 static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	struct finding *one;
 	struct nnvme_err err;
 
@@ -198,7 +199,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	f->subject = info->bdf;
 	cli_size(info->capacity, size);
 	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
-		    *info->model ? info->model : "(its driver does not tell the model)", size);
+		    *info->model ? info->model : "(model not known without the nvme driver)", size);
 	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%.64s, mode %s",
 		    *info->driver ? info->driver : "none", cli_mode(info));
 	look_at_group(f, info);
@@ -227,7 +228,7 @@ static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err
 	if (rc)
 		return rc;
 	if (!count)
-		finding_add(f, "devices", FINDING_NOTE, "there is no NVMe controller");
+		finding_add(f, "devices", FINDING_NOTE, "no NVMe controllers");
 	for (size_t i = 0; i < count; i++)
 		look_at_device(f, &list[i]);
 	free(list);

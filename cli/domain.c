@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* noiommu-nvme domain: what a controller's default domain type is, and another one. */
+/* noiommu-nvme domain: show or set the type of a controller's default domain. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -68,13 +68,13 @@ static const char *explanation(enum nnvme_domain type)
 		       "from the device a little later, in batches (lazy): a device can reach a buffer "
 		       "for some milliseconds too long";
 	default:
-		return "no type that this program knows";
+		return "a type that this program does not know";
 	}
 }
 
 static int show(const char *bdf)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	if (nnvme_iommu_group_read(bdf, &g, &err)) {
@@ -101,14 +101,14 @@ static int show(const char *bdf)
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("It is being changed or held, or a change of it was cut short: root is told which.\n");
+		printf("It is being changed or held, or a change of it was cut short: only root can see which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
 }
 
 int cli_recover(const char *bdf, bool always_report)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 	bool unfinished, held;
 	int rc;
@@ -144,7 +144,7 @@ void cli_block_signals(sigset_t *before)
 	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0 }; *s; s++)
 		sigaddset(&all, *s);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
+	signal(SIGCHLD, SIG_DFL);	/* where it is ignored, waiting for children fails */
 	sigprocmask(SIG_BLOCK, &all, before);
 }
 
@@ -157,7 +157,7 @@ static int run_child(char **command, const sigset_t *mask)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Wait for the child's end and hand on to it what is meant for us. Its exit status as shells say it. */
+/* Wait for the child, passing signals on to it. Returns its exit status, as shells report it. */
 static int mind_child(pid_t child)
 {
 	sigset_t wanted;
@@ -170,7 +170,7 @@ static int mind_child(pid_t child)
 	while (waitpid(child, &status, WNOHANG) == 0) {
 		int signal = sigwaitinfo(&wanted, &info);
 
-		/* What a terminal sends, it sends to the child as well. */
+		/* Not what a terminal sends: the child gets that, too. */
 		if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL)
 			kill(child, signal);
 	}
@@ -198,14 +198,14 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 		status = mind_child(child);
 	if (!nnvme_iommu_group_release(&hold, &err))
 		return status;
-	cli_error("%s has not got its domain type back: %s; then run: noiommu-nvme domain %s --restore",
+	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain %s --restore",
 		  hold.bdf, err.text, hold.bdf);
 	return status ? status : 1;
 }
 
 int cli_domain(int argc, char **argv)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	enum nnvme_domain type;
 	struct arguments args;
 	struct nnvme_err err;

@@ -2,7 +2,7 @@
 #ifndef NNVME_CLI_FINDING_H
 #define NNVME_CLI_FINDING_H
 
-/* What the doctor found, in order, and its two ways to say it. */
+/* What doctor found, in order, as text and as JSON. */
 
 #include <stdbool.h>
 #include <stddef.h>

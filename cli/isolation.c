@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
-/* Exit statuses of their own, so that scripts need not read. */
+/* The exit status, so that scripts need not parse the output. */
 static int status_of(enum nnvme_verdict verdict)
 {
 	return verdict == NNVME_BYPASS_POSSIBLE ? 3 : verdict == NNVME_UNPROTECTED ? 4 : 0;
@@ -16,13 +16,13 @@ static int status_of(enum nnvme_verdict verdict)
 static void print_dma_limits(const struct nnvme_dma_limits *limits)
 {
 	static const char *const coherency[] = {
-		"not enforced: what the device asks not to be snooped in the CPU's caches is not",
+		"not enforced: the device can bypass the CPU's caches (no-snoop)",
 		"enforced: the device can't bypass the CPU's caches",
 		"unknown",
 	};
 	static const char *const interrupts[] = {
-		"not isolated", "isolated: the device can raise its own only",
-		"unknown: the administrator has waived the check (allow_unsafe_interrupts)",
+		"not isolated", "isolated: the device can only raise its own",
+		"unknown: the check is switched off (allow_unsafe_interrupts)",
 	};
 
 	for (size_t i = 0; i < limits->nr_iova_ranges; i++)
@@ -52,7 +52,7 @@ static void print_attempts(const struct nnvme_isolation *r)
 
 static int report(struct nnvme_ctrl *ctrl)
 {
-	struct nnvme_isolation r;
+	struct nnvme_isolation r = { .size = sizeof(r) };
 	struct nnvme_err err;
 
 	if (nnvme_isolation(ctrl, &r, &err)) {
@@ -68,8 +68,10 @@ static int report(struct nnvme_ctrl *ctrl)
 
 int cli_isolation(int argc, char **argv)
 {
-	/* Ordinary pages: nobody should have to reserve others for this. */
-	struct nnvme_options options = { .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1 };
+	/* Ordinary pages: this should not need reserved huge pages. */
+	struct nnvme_options options = {
+		.size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1,
+	};
 	const struct option none[] = { { 0 } };
 	const struct cli_syntax syntax = { none, 1, "takes one address", false };
 	struct cli_arguments arguments;

@@ -14,8 +14,8 @@ struct row {
 };
 
 /*
- * Who makes the device's addresses: the kernel's own driver, a program in one of two modes, or one on
- * another userspace driver; of a driver that is none of these nobody can tell.
+ * Who uses the device: the kernel's own driver, a program in one of two modes, or another userspace
+ * driver; for any other driver, that is not known.
  */
 const char *cli_mode(const struct nnvme_pci_info *info)
 {
@@ -32,7 +32,7 @@ const char *cli_mode(const struct nnvme_pci_info *info)
 	return strncmp(info->vfio_dev, "noiommu-", 8) ? "iommu" : "noiommu";
 }
 
-/* As disks are sold: powers of 1000. */
+/* In powers of 1000, as disks are sold. */
 void cli_size(uint64_t bytes, char text[64])
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
@@ -50,7 +50,9 @@ void cli_size(uint64_t bytes, char text[64])
 
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	char size[64];
 	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
 	const char *cell[COLUMNS] = {
@@ -61,7 +63,7 @@ static void fill(struct row *row, const struct nnvme_pci_info *info)
 	for (int c = 0; c < COLUMNS; c++)
 		snprintf(row->cell[c], sizeof(row->cell[c]), "%s",
 			 cell[c] && *cell[c] ? cell[c] : "-");
-	if (!*info->model)	/* only the kernel's driver knows better */
+	if (!*info->model)	/* only the nvme driver knows it */
 		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
 	cli_size(info->capacity, size);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,17 +11,17 @@ static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
 	"\n"
 	"  doctor [BDF]      what works here, what is missing, and how to fix it; --json for programs\n"
-	"  list              the NVMe controllers of this machine and who drives them\n"
-	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
-	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
-	"                      device, or a mistake of the program, from any of the machine's memory\n"
-	"    --driver DRIVER   another of VFIO's drivers than vfio-pci\n"
-	"  unbind BDF        give it back to the driver that it had\n"
-	"  domain BDF        how the kernel's drivers reach memory through its IOMMU\n"
-	"    TYPE              another way: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
+	"  list              the NVMe controllers of this machine and their drivers\n"
+	"  bind BDF          give a controller to vfio-pci, for programs to use\n"
+	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: the device, or a\n"
+	"                      mistake of the program, can then access all of memory\n"
+	"    --driver DRIVER   another VFIO driver than vfio-pci\n"
+	"  unbind BDF        return it to its former driver\n"
+	"  domain BDF        show the type of its IOMMU group's default domain\n"
+	"    TYPE              set it: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
 	"    TYPE --hold -- COMMAND...  only while COMMAND runs\n"
-	"    --restore         what a run that was killed has left undone\n"
-	"  isolation BDF     prove that the device reaches no memory but what it was given; exit status\n"
+	"    --restore         undo what a killed run left\n"
+	"  isolation BDF     test that the device can only access memory given to it; exit status\n"
 	"                    0 isolated, 3 bypass possible, 4 no IOMMU\n"
 	"\n"
 	"  --help, --version\n"
@@ -38,30 +37,7 @@ static const struct {
 	{ "probe", cli_doctor },	/* its former name */
 };
 
-void cli_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-int cli_usage_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see noiommu-nvme --help\n", stderr);
-	return 2;
-}
-
-/* Asked for anywhere in front of another program's command line. */
+/* Anywhere before another program's command line. */
 static bool wants_help(char **argv)
 {
 	for (; *argv && strcmp(*argv, "--") != 0; argv++)

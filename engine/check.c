@@ -139,15 +139,17 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 /* What depends on the controller behind the file. */
 static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme_fio_file *file)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ns_info ns = { .size = sizeof(ns) };
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	nnvme_ctrl_info(file->ctrl, &info);
+	nnvme_ns_info(file->ns, &ns);
 	if (td->o.iodepth > info.max_depth) {
 		log_err(NNVME_FIO_SAYS "iodepth=%u is more than %s can queue: give at most "
 			"iodepth=%u\n", td->o.iodepth, info.bdf, info.max_depth);
 		return -EINVAL;
 	}
-	if (td_trim(td) && !file->ns->can_deallocate) {
+	if (td_trim(td) && !ns.can_deallocate) {
 		log_err(NNVME_FIO_SAYS "%s has no Dataset Management command: trim can't be done\n",
 			info.bdf);
 		return -EOPNOTSUPP;

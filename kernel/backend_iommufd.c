@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A device's node tied to an iommufd, with an IOMMU or without. The kernel chooses the IOVAs, which
- * only behind an IOMMU mean something to the device.
+ * mean something to the device only behind an IOMMU.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,9 @@
 
 static bool misplaced(const struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
-	/* Linux chooses from 4096 up (iopt_alloc_iova() in drivers/iommu/iommufd/io_pagetable.c). */
+	/*
+	 * Linux chooses from 4096 up (iopt_alloc_iova() in drivers/iommu/iommufd/io_pagetable.c).
+	 */
 	return !iova || (d->dev.mode == NNVME_MODE_IOMMU &&
 			 !nnvme_iova_within(d->iova_ranges, d->nr_iova_ranges, iova, len));
 }
@@ -32,7 +34,7 @@ static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struc
 		return nnvme_fail(err, -EIO, "the kernel mapped memory for %s at IOVA 0x%llx, %s",
 				  d->dev.name, (unsigned long long)at,
 				  at ? "which its IOMMU can't map" :
-				       "which can't be told from no mapping");
+				       "which stands for not mapped");
 	}
 	*iova = at;
 	return 0;
@@ -60,8 +62,8 @@ static int bus_addr(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_
 	if (run > *len)
 		run = *len;
 	if (!run || !phys || (phys ^ iova) % 4096 || phys + run < phys)
-		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s makes no "
-				  "sense: 0x%llx bytes at physical address 0x%llx",
+		return nnvme_fail(err, -EIO, "the kernel's answer for IOVA 0x%llx of %s is not "
+				  "plausible: 0x%llx bytes at physical address 0x%llx",
 				  (unsigned long long)iova, d->dev.name, (unsigned long long)run,
 				  (unsigned long long)phys);
 	*len = run;
@@ -88,14 +90,14 @@ static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 		return nnvme_vfio_iommufd_failed(info, d->iommufd, err);
 	rc = nnvme_vfio_bind(d->fd, d->iommufd, NULL);
 	if (rc) {
-		/* Before looking for who has it open: that mustn't find us. */
+		/* Closed before looking for other openers, which must not find us. */
 		nnvme_sys_close(&d->fd);
 		return nnvme_vfio_bind_failed(info, rc, err);
 	}
 	return 0;
 }
 
-/* Only now: attaching takes away what this device's IOMMU can't map or keeps for itself. */
+/* Only now: attaching removes the ranges that this device's IOMMU can't map or reserves. */
 static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 {
 	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
@@ -104,7 +106,7 @@ static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 		rc = -ENOSPC;
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s", d->dev.name,
+	return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s", d->dev.name,
 			  strerror(-rc));
 }
 
@@ -123,7 +125,7 @@ static int make_address_space(struct nnvme_vfio *d, struct nnvme_err *err)
 				  strerror(-rc));
 	if (d->dev.mode == NNVME_MODE_IOMMU)
 		return learn_ranges(d, err);
-	/* Nothing is mapped yet: "no such IOVA" is what a kernel that can do it says. */
+	/* Nothing is mapped yet: a kernel that has the call answers "no such IOVA". */
 	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, 4096, &len, &phys);
 	return rc == -ENOENT || !rc ? 0 : nnvme_vfio_get_pa_failed(d->dev.name, rc, 4096, err);
 }
@@ -137,8 +139,8 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 }
 
 /*
- * Detaching and destroying what closing would take down anyway, because a forked child that
- * inherited the descriptors would keep it.
+ * Closing the descriptors would do the same, but not if a forked child has inherited them: so
+ * detach and destroy explicitly.
  */
 static void close_device(struct nnvme_vfio *d)
 {

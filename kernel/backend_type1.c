@@ -2,7 +2,7 @@
 /*
  * A device by its group, in a VFIO container with the IOMMU driver type1 (Linux,
  * Documentation/driver-api/vfio.rst): for kernels without iommufd, which is how Debian
- * builds them. Only for devices behind an IOMMU. Here the IOVAs are ours to choose.
+ * builds them. Only for devices behind an IOMMU. Here the library chooses the IOVAs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static int map(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struc
 
 	if (rc)
 		return nnvme_fail(err, rc, "cannot map %zu bytes for %s: %s", len, d->dev.name,
-				  rc == -ENOSPC ? "what its IOMMU can map is used up" :
+				  rc == -ENOSPC ? "no IOVA range that is large enough is free" :
 						  "out of memory");
 	rc = nnvme_type1_map(d->container, va, len, at);
 	if (rc) {
@@ -48,7 +48,7 @@ static int unmap(struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
 	int rc = nnvme_type1_unmap(d->container, iova, len);
 
-	/* What may still be mapped is not for anybody else. */
+	/* After a failure it may still be mapped: keep the IOVAs taken. */
 	return rc ? rc : nnvme_iova_give(&d->iovas, iova, len);
 }
 
@@ -91,7 +91,7 @@ static int join(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct 
 		return nnvme_vfio_join_failed(info, rc, err);
 	d->fd = nnvme_type1_device(d->group, info->bdf);
 	if (d->fd < 0)
-		return nnvme_fail(err, d->fd, "VFIO gives no device for %s of group %s: %s",
+		return nnvme_fail(err, d->fd, "VFIO does not open %s of group %s: %s",
 				  info->bdf, info->group, strerror(-d->fd));
 	return 0;
 }
@@ -104,10 +104,10 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	rc = rc ? rc : join(d, info, err);
 	if (rc)
 		return rc;
-	/* With the group in it: a container alone has no limits. */
+	/* Needs the group in the container: an empty one has no limits. */
 	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot learn what the IOMMU of %s can map: %s%s",
+		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s%s",
 				  info->bdf, strerror(-rc),
 				  rc == -EOPNOTSUPP ? "; that needs Linux 5.4" : "");
 	d->iovas.iova_ranges = d->iova_ranges;
@@ -115,7 +115,7 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	return 0;
 }
 
-/* Leaving in order: a forked child that inherited the descriptors would keep the mappings. */
+/* Leave explicitly: a forked child that inherited the descriptors would keep the mappings. */
 static void close_device(struct nnvme_vfio *d)
 {
 	nnvme_sys_close(&d->fd);

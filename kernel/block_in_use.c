@@ -21,7 +21,7 @@ static bool is_nothing(int rc)
 	return rc == -ENOENT || rc == -ENOTDIR || rc == -ENODEV;
 }
 
-/* The kernel's own form of a number (huge_encode_dev() in include/linux/kdev_t.h). */
+/* A device number as the kernel encodes it (huge_encode_dev() in include/linux/kdev_t.h). */
 static const struct nnvme_node *node_of_number(const struct nnvme_nodes *nodes, uint64_t number)
 {
 	return nnvme_nodes_find(nodes, S_IFBLK, (unsigned)(number >> 8) & 0xfff,
@@ -38,20 +38,20 @@ static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
 	int fd, rc;
 
 	rc = nnvme_sys_read(path, sizeof(path), NNVME_BLOCKS "/%s/loop/backing_file", name);
-	if (rc <= 0)	/* it lies on nothing */
+	if (rc <= 0)	/* nothing backs it */
 		return is_nothing(rc) ? 0 : rc;
-	/* The number that the loop device knows is right whatever became of the path. */
+	/* The loop device's number is right even if the path has been renamed. */
 	fd = nnvme_sys_open(O_RDONLY, "/dev/%s", name);
 	rc = fd < 0 ? fd : nnvme_sys_ioctl(fd, LOOP_GET_STATUS64, &info);
 	nnvme_sys_close(&fd);
-	if (rc == -ENXIO)	/* no more */
+	if (rc == -ENXIO)	/* just detached */
 		return 0;
 	node = rc ? nnvme_nodes_find_path(nodes, path) : node_of_number(nodes, info.lo_rdevice);
 	if (!node)
 		return 0;
 	snprintf(use->loop, sizeof(use->loop), "%s", name);
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "/dev/%s lies on %s; losetup -d /dev/%s takes that down",
+	snprintf(use->what, sizeof(use->what), "/dev/%s is backed by %s; run: losetup -d /dev/%s",
 		 use->loop, node->name, use->loop);
 	return 1;
 }
@@ -68,7 +68,7 @@ static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_use
 	return rc;
 }
 
-/* A namespace of nvmet's, or a whole controller that it passes through: device_path and enable. */
+/* An nvmet namespace, or a controller that nvmet passes through: device_path and enable. */
 static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
@@ -83,7 +83,7 @@ static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struc
 	if (!node)
 		return 0;
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "nvmet offers %s; echo 0 > %.200s/enable takes that down",
+	snprintf(use->what, sizeof(use->what), "nvmet exports %s; run: echo 0 > %.200s/enable",
 		 node->name, dir);
 	return 1;
 }
@@ -118,14 +118,14 @@ static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_us
 	nnvme_sys_list_free(names, n);
 	if (n != -ENOENT || !nnvme_sys_exists("/sys/module/nvmet"))
 		return rc;
-	snprintf(use->what, sizeof(use->what), "the NVMe target may offer it, and configfs, which tells, "
-		 "is not mounted; mount -t configfs configfs /sys/kernel/config");
+	snprintf(use->what, sizeof(use->what), "the NVMe target may export it, and configfs, which would show "
+		 "that, is not mounted; run: mount -t configfs configfs /sys/kernel/config");
 	return 1;
 }
 
 /*
- * What the info of one of LIO's backstores calls its disk: a path for fileio, which does not claim it,
- * the disk's name for iblock, which need not.
+ * The disk of a LIO backstore, from its info: a path for fileio, which does not claim the disk, a
+ * name for iblock, which need not claim it.
  */
 static const struct nnvme_node *node_of_backstore(const struct nnvme_nodes *nodes, const char *info)
 {

@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_BLOCK_IN_USE_H
 
 /*
- * What the kernel itself does with a disk without claiming it: loop devices and storage targets
- * open it as a program would, but no process has it. Private to the library; not installed.
+ * Uses of a disk by the kernel itself without a claim: loop devices and storage targets open it
+ * as a program would, but no process has it open. Private to the library; not installed.
  */
 
 #include "kernel/openers.h"

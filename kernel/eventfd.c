@@ -26,7 +26,7 @@ void nnvme_eventfd_clear(int fd)
 {
 	uint64_t count;
 
-	/* Takes all that was counted, and fails where that is 0. */
+	/* Reads the whole count; fails where that is 0. */
 	(void)!nnvme_sys.read(fd, &count, sizeof(count));
 }
 

@@ -21,8 +21,8 @@ void nnvme_eventfd_raise(int fd);
 void nnvme_eventfd_clear(int fd);
 
 /*
- * Sleep until an interrupt comes, or has come (1), for at most @ms milliseconds (0). -EINTR: a signal.
- * Clears nothing.
+ * Sleep until an interrupt comes, or has come (1), for at most @ms milliseconds (0). -EINTR: a
+ * signal. Clears nothing.
  */
 int nnvme_eventfd_wait(int fd, unsigned ms);
 

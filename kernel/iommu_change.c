@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Changing the default domain of an IOMMU group. The kernel does it while no driver owns the DMA of
- * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers' driver
- * lets go of them for the time. Each step is recorded before it is made.
+ * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers are
+ * unbound meanwhile. Each step is recorded before it is made.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -21,12 +21,12 @@
 #include "kernel/state_file.h"
 #include "kernel/sys.h"
 
-/* One change under way. */
+/* A change that is being made. */
 struct change {
 	struct nnvme_iommu_group *group;
 	int *disks;	/* for each member how many it had, or -1: it stays as it is */
 	int *locks;	/* for each member that is a controller its lock, or -1 */
-	bool stuck;	/* failed, and what was before isn't restored */
+	bool stuck;	/* failed, and the former state is not restored */
 	struct nnvme_err *err;
 };
 
@@ -38,7 +38,7 @@ static void forget(const struct nnvme_iommu_group *group)
 	nnvme_state_file_remove(name);
 }
 
-/* What it had, and what it is to have: by that is known later whether other hands have changed it. */
+/* The former and the new type: they show later whether somebody else has changed it. */
 static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was, const char *to,
 		    struct nnvme_err *err)
 {
@@ -71,18 +71,19 @@ static void remember_auto(const struct nnvme_iommu_group *group)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	nnvme_state_file_write(name, group->type_text);	/* without it, the next time is a real one */
+	/* If that fails, the next call makes a real change. */
+	nnvme_state_file_write(name, group->type_text);
 }
 
-/* --- what must be so --- */
+/* --- conditions --- */
 
-/* These leave DMA alone (driver_managed_dma in the kernel), so that they don't own it. */
+/* Drivers that don't own the DMA of their devices (driver_managed_dma in the kernel). */
 static bool owns_no_dma(const char *driver)
 {
 	return !*driver || !strcmp(driver, "pcieport") || !strcmp(driver, "pci-stub");
 }
 
-/* 0: may stay as it is; 1: its driver has to let go of it; or -errno. */
+/* 0: may stay bound; 1: has to be unbound; or -errno. */
 static int check_member(const struct nnvme_iommu_group *group,
 			const struct nnvme_iommu_member *member, struct nnvme_err *err)
 {
@@ -147,7 +148,7 @@ static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *e
 	return 0;
 }
 
-/* --- the steps --- */
+/* --- steps --- */
 
 static int take_members(struct change *c)
 {
@@ -159,7 +160,7 @@ static int take_members(struct change *c)
 	return rc;
 }
 
-/* The nvme driver looks for namespaces after it has taken the controller. */
+/* The nvme driver scans for namespaces after it has bound the controller. */
 static bool has_disks(const char *bdf, int count)
 {
 	char (*names)[NNVME_BLOCK_NAME];
@@ -203,13 +204,12 @@ static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, s
 				  group->number, group->bdf, strerror(-rc));
 	if (type == NNVME_DOMAIN_AUTO ? group->type != NNVME_DOMAIN_OTHER : group->type == type)
 		return 0;
-	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s was asked for the type %s, and the "
-			  "kernel gave it %s: its IOMMU driver falls back to that; the kernel's log may "
-			  "say why (dmesg)", group->number, group->bdf, nnvme_domain_name(type),
-			  group->type_text);
+	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s got the type %s instead of %s: its "
+			  "IOMMU driver falls back to that; the kernel's log may say why (dmesg)",
+			  group->number, group->bdf, group->type_text, nnvme_domain_name(type));
 }
 
-/* Whatever can be restored is. On failure the first error's text gets a second part. */
+/* Restore what can be restored. On failure that is appended to the first error's text. */
 static void undo(struct change *c, enum nnvme_domain was)
 {
 	struct nnvme_err *first = c->err, second = { 0 };
@@ -228,11 +228,11 @@ static void undo(struct change *c, enum nnvme_domain was)
 	if (!c->stuck || !first)
 		return;
 	strcpy(text, first->text);
-	nnvme_fail(first, first->code, "%.240s; and how it was before could not be restored (%.120s); "
+	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored (%.120s); "
 		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
 }
 
-/* A bind or an unbind of a member waits for the end of this, and this for the end of that. */
+/* This and a bind or unbind of a member exclude each other. */
 static int lock_members(struct change *c)
 {
 	int rc = 0;
@@ -252,14 +252,14 @@ static void unlock_members(struct change *c)
 }
 
 /*
- * The change itself. On failure all is as it was, or c->stuck and @err says that it isn't. A member
- * that an earlier run was killed over gets its driver back, too.
+ * The change itself. On failure all is as before, or c->stuck is set and @err says so. A member
+ * that a killed run left unbound is returned to its driver, too.
  */
 static int make_change(struct change *c, enum nnvme_domain type)
 {
 	struct nnvme_iommu_group *group = c->group;
 	enum nnvme_domain was = group->type;
-	/* Drivers notice nothing when a flush queue is put in (iommu_dma_init_fq()). */
+	/* Adding a flush queue does not disturb drivers (iommu_dma_init_fq()). */
 	bool live = was == NNVME_DOMAIN_DMA && type == NNVME_DOMAIN_DMA_FQ;
 	int rc = 0;
 
@@ -322,10 +322,10 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
 	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
-			  "wait for its end", group->number, group->bdf, by);
+			  "wait until that ends", group->number, group->bdf, by);
 }
 
-/* Read, lock, and read again what may have changed before the lock was ours. */
+/* Read, lock, and read again, because it may have changed before it was locked. */
 static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
 		      struct nnvme_err *err)
 {
@@ -348,17 +348,18 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
 {
 	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read " NNVME_STATE_DIR "/group-%s of %s; "
+		return nnvme_fail(err, -EPERM, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s; "
 				  "run as root", group->number, group->bdf);
 	if (rc != -EBADMSG)
-		return nnvme_fail(err, rc, "cannot read " NNVME_STATE_DIR "/group-%s of %s: %s",
+		return nnvme_fail(err, rc, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s: %s",
 				  group->number, group->bdf, strerror(-rc));
-	return nnvme_fail(err, rc, "the file " NNVME_STATE_DIR "/group-%s, which says what type IOMMU group %s "
-			  "of %s had, is damaged; remove it (rm " NNVME_STATE_DIR "/group-%s) and set the type "
-			  "that you want", group->number, group->number, group->bdf, group->number);
+	return nnvme_fail(err, rc, "the state file " NNVME_STATE_DIR "/group-%s, which records the "
+			  "former type of IOMMU group %s of %s, is damaged; remove it (rm "
+			  NNVME_STATE_DIR "/group-%s) and set the type that you want",
+			  group->number, group->number, group->bdf, group->number);
 }
 
-/* Is the type still the one that a change gave, or was giving, the group? */
+/* Is the type still the one that a change set, or was setting? */
 static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_state *state)
 {
 	return !strcmp(group->type_text, state->to) || !strcmp(state->to, "auto") ||
@@ -374,7 +375,10 @@ static int undo_recorded(struct nnvme_iommu_group *group, struct nnvme_err *err)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : state_unreadable(group, rc, err);
-	/* A type of other hands stays; its devices have their drivers back all the same. */
+	/*
+	 * A type that somebody else has set stays; the devices are returned to their drivers
+	 * anyway.
+	 */
 	rc = change_type(group, is_still(group, &state) ? state.was : group->type, NULL, err);
 	if (rc)
 		return rc;
@@ -424,7 +428,7 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 		return rc;
 	strcpy(hold->bdf, group.bdf);
 	rc = undo_recorded(&group, err);
-	if (rc == 1) {	/* its devices have their drivers again */
+	if (rc == 1) {	/* its devices are back with their drivers */
 		nnvme_iommu_group_free(&group);
 		rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a device's IOMMU group is, and whether somebody is changing it. */
+/* A device's IOMMU group, and whether a process is changing it. */
 #include "noiommu_nvme/iommu_group.h"
 
 #include <errno.h>
@@ -41,8 +41,8 @@ int nnvme_domain_parse(const char *text, enum nnvme_domain *type, struct nnvme_e
 	*type = nnvme_domain_of(text);
 	if (*type != NNVME_DOMAIN_OTHER)
 		return 0;
-	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a domain type; there are identity, DMA, "
-			  "DMA-FQ and auto", text);
+	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a domain type; use identity, DMA, "
+			  "DMA-FQ or auto", text);
 }
 
 int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
@@ -150,8 +150,8 @@ int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, str
 				  info.bdf);
 	rc = nnvme_iommu_read_type(group);
 	if (rc == -ENOENT)
-		return nnvme_fail(err, -EOPNOTSUPP, "this kernel has no domain types that can be "
-				  "read; it needs Linux 5.11");
+		return nnvme_fail(err, -EOPNOTSUPP, "this kernel doesn't show domain types; that "
+				  "needs Linux 5.11");
 	if (!rc)
 		rc = read_members(group);
 	if (!rc)

@@ -40,7 +40,7 @@ static bool parse_with(const char *text, char separator, bool has_domain, unsign
 	       parse_field(&text, 1, 7, &field[3]) && !*text;
 }
 
-/* "0000", "41" or "00.0": what remains of an address that was split at its colons. */
+/* "0000", "41" or "00.0": a part of an address that was split at its colons. */
 static bool looks_cut(const char *text)
 {
 	size_t n = strspn(text, "0123456789abcdefABCDEF");
@@ -51,8 +51,8 @@ static bool looks_cut(const char *text)
 }
 
 /*
- * "/dev/nvme0n1", "nvme0", "ng0n1p2": the address of the controller behind it, "" when there is none.
- * A namespace with several paths has them below its subsystem; the first is as good as any.
+ * "/dev/nvme0n1", "nvme0", "ng0n1p2": the address of the controller behind it, "" when there is
+ * none. A namespace with several paths has them below its subsystem; the first is as good as any.
  */
 static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 {
@@ -78,7 +78,7 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 				snprintf(device, sizeof(device), "nvme%u", x);
 		nnvme_sys_list_free(names, n);
 	}
-	/* That of a controller behind a network is no such address. */
+	/* A controller behind a network has another kind of address. */
 	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device) < 0 ||
 			!parse_with(bdf, ':', true, field)))
 		bdf[0] = 0;
@@ -90,7 +90,7 @@ static int not_an_address(const char *text, struct nnvme_err *err)
 
 	find_node(text, bdf);
 	if (*bdf)
-		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; its controller is "
 				  "%s", text, bdf);
 	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
 			  "0000:41:00.0 or 0000.41.00.0 (noiommu-nvme list shows them)", text);
@@ -134,7 +134,7 @@ static int read_group(struct nnvme_pci_info *info)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	/* Groups have no name as a rule, and then no such file. */
+	/* Most groups have no name, and then no such file. */
 	rc = nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name",
 			    info->bdf);
 	info->iommu = strcmp(name, "vfio-noiommu") != 0;
@@ -157,7 +157,7 @@ static int read_vfio_dev(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* A userspace driver of another kind than VFIO's has it by a node of this name. */
+/* The node by which a userspace driver without VFIO uses it. */
 static int read_uio(struct nnvme_pci_info *info)
 {
 	struct dirent **names;
@@ -170,7 +170,7 @@ static int read_uio(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* What only the nvme driver can tell. */
+/* What only the nvme driver knows. */
 static void read_nvme(struct nnvme_pci_info *info)
 {
 	char (*disks)[NNVME_BLOCK_NAME];
@@ -216,7 +216,7 @@ int nnvme_pci_read(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 	if (!rc)
 		rc = read_uio(info);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot read what sysfs says about %s: %s", info->bdf,
+		return nnvme_fail(err, rc, "cannot read the facts about %s in sysfs: %s", info->bdf,
 				  strerror(-rc));
 	read_nvme(info);
 	return 0;

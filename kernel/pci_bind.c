@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Moving a controller between the kernel's driver and vfio-pci. A device belongs to the driver that
- * its driver_override names, once that is written and drivers_probe is asked (Linux,
- * Documentation/ABI/testing/sysfs-bus-pci). What it had before is kept in a file, so that another
- * process can bring it back.
+ * Moving a controller between the kernel's driver and vfio-pci. A device is bound to the driver
+ * that its driver_override names, after a write to drivers_probe (Linux,
+ * Documentation/ABI/testing/sysfs-bus-pci). Its former state is kept in a file, so that another
+ * process can restore it.
  */
 #include "kernel/pci_bind.h"
 
@@ -22,13 +22,13 @@
 
 #define VFIO "vfio-pci"
 
-/* The override of a device that is taken from its driver for a while: no driver has this name. */
+/* The override of a device that is unbound for a time: no driver has this name. */
 #define NO_DRIVER "noiommu-nvme"
 
-/* How long another program's bind or unbind of the same device is waited for. */
+/* How long to wait for another program's bind or unbind of the same device. */
 #define PATIENCE_MS 10000
 
-/* Turn the errno of a refused system file into one line. */
+/* The error for a sysfs file that could not be accessed. */
 static int denied(struct nnvme_err *err, int rc, const char *what, const char *bdf)
 {
 	if (rc == -EACCES || rc == -EPERM)
@@ -50,7 +50,7 @@ static void read_driver(const char *bdf, char driver[NNVME_DRIVER_SIZE])
 	nnvme_sys_link_name(driver, NNVME_DRIVER_SIZE, NNVME_PCI_DEVICES "/%s/driver", bdf);
 }
 
-/* Best effort: what matters is whether the driver then is there. What modprobe came to. */
+/* Best effort: what matters is whether the driver is there then. Returns modprobe's result. */
 static int load_driver(const char *driver)
 {
 	char *argv[] = { "modprobe", (char *)driver, NULL };
@@ -61,7 +61,7 @@ static int load_driver(const char *driver)
 	rc = nnvme_sys.run(argv);
 	if (rc != -ENOENT)
 		return rc;
-	argv[0] = "/sbin/modprobe";	/* where it is when PATH is a user's */
+	argv[0] = "/sbin/modprobe";	/* not in a user's PATH */
 	return nnvme_sys.run(argv);
 }
 
@@ -69,8 +69,8 @@ static int load_driver(const char *driver)
 struct move {
 	const char *bdf, *verb;
 	const char *driver;		/* to this one; "" to none */
-	const char *override;		/* which this override sees to */
-	const struct nnvme_pci_claim *claim;	/* asked again before that one has it; or NULL */
+	const char *override;		/* and the driver_override for that */
+	const struct nnvme_pci_claim *claim;	/* checked again before @driver gets it; or NULL */
 };
 
 static int did_not_take(const struct move *m, const char *now, struct nnvme_err *err)
@@ -78,11 +78,12 @@ static int did_not_take(const struct move *m, const char *now, struct nnvme_err 
 	if (*now)
 		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not let go of it; the "
 				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
-	return nnvme_fail(err, -ENODEV, "cannot %s %s: %.64s did not take it; the kernel's log says why (dmesg)",
+	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the kernel's "
+			  "log says why (dmesg)",
 			  m->verb, m->bdf, m->driver);
 }
 
-/* 0 only when it is really there. Whatever failed, driver_override is left at m->override. */
+/* 0 only if it is bound as wanted. Whatever failed, driver_override stays m->override. */
 static int move(const struct move *m, struct nnvme_err *err)
 {
 	char now[NNVME_DRIVER_SIZE];
@@ -91,12 +92,12 @@ static int move(const struct move *m, struct nnvme_err *err)
 	if (rc)
 		return denied(err, rc, m->verb, m->bdf);
 	read_driver(m->bdf, now);
-	/* VFIO decides when it takes a device what that needs: let it do so again. */
+	/* VFIO decides at bind time how a device can be used: bind it anew. */
 	if (!strcmp(now, m->driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", m->bdf))
 		return 0;
 	if (*now)
 		rc = nnvme_sys_write(m->bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", m->bdf);
-	if (!rc && m->claim) {	/* now nobody can open a node of its any more */
+	if (!rc && m->claim) {	/* now nobody can open its nodes any more */
 		rc = nnvme_pci_claim_check(m->claim, err);
 		if (rc)
 			return rc;
@@ -109,7 +110,7 @@ static int move(const struct move *m, struct nnvme_err *err)
 	return rc ? denied(err, rc, m->verb, m->bdf) : did_not_take(m, now, err);
 }
 
-/* The override that had better be there while it goes to a driver. */
+/* The override to set while it is bound to a driver. */
 static const char *override_for(const char *driver)
 {
 	return *driver ? driver : NNVME_NO_OVERRIDE;
@@ -135,7 +136,7 @@ static int give_back(const char *bdf, const struct nnvme_former *had, const char
 		nnvme_former_write(bdf, &marked);
 	}
 	rc = move(&back, err);
-	if (rc && *had->mark[0])	/* our mark stays, for who tries it again */
+	if (rc && *had->mark[0])	/* our mark stays, for the next attempt */
 		return rc;
 	rc2 = set_override(bdf, had->override);
 	return rc ? rc : rc2 ? denied(err, rc2, verb, bdf) : 0;
@@ -152,11 +153,11 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
 		return denied(err, rc, "lock (" NNVME_LOCKS ") what is done to", bdf);
 	if (holder)
 		snprintf(by, sizeof(by), " (process %d)", holder);
-	return nnvme_fail(err, -EBUSY, "%s is being given to another driver by another program%s; wait for "
-			  "its end", bdf, by);
+	return nnvme_fail(err, -EBUSY, "the driver of %s is being changed by another program%s; wait until "
+			  "that ends", bdf, by);
 }
 
-/* Has VFIO got it? By vfio-pci as a rule, but some devices have a driver of VFIO's of their own. */
+/* Is it bound to a VFIO driver? To vfio-pci, as a rule, but some devices have one of their own. */
 static bool has_vfio(const struct nnvme_pci_info *info)
 {
 	return !strcmp(info->driver, VFIO) || *info->vfio_dev;
@@ -192,8 +193,8 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 		return 0;
 	}
 	return nnvme_fail(err, -EPERM, "%s has no IOMMU and noiommu mode is off: without an IOMMU "
-			  "nothing keeps the device from any of the machine's memory; to accept "
-			  "that risk run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
+			  "the device can access all of the machine's memory; to accept that risk "
+			  "run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
 			  info->bdf);
 }
 
@@ -206,7 +207,7 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 	if (rc || is_ready(&info, driver))
 		return rc;
 	if (!has_vfio(&info))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a driver of VFIO's; try "
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a VFIO driver; try "
 				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has neither "
@@ -218,8 +219,8 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 }
 
 /*
- * Give it back after a bind that failed. A driver that turned out not to be VFIO's may have shown
- * disks, and somebody may use them by now: then that driver keeps it.
+ * Give it back after a bind that failed. A driver that turned out not to be a VFIO driver may
+ * have created disks, and these may be in use by now: then that driver keeps it.
  */
 static int take_back(const char *bdf, const struct nnvme_former *had, struct nnvme_err *err)
 {
@@ -233,7 +234,7 @@ static int take_back(const char *bdf, const struct nnvme_former *had, struct nnv
 	return rc ? rc : give_back(bdf, had, "give back", err);
 }
 
-/* The moving itself. On failure the device is where it was, or *stuck and @err say that it isn't. */
+/* The change itself. On failure the device is as before, or *stuck is set and @err says so. */
 static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 		       const struct nnvme_former *had, struct nnvme_pci_claim *claim, bool *stuck,
 		       struct nnvme_err *err)
@@ -254,9 +255,11 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 	*stuck = take_back(info->bdf, had, &second) != 0;
 	if (!*stuck)
 		return nnvme_fail(err, rc, "%s", first.text);
-	return nnvme_fail(err, rc, "%.230s; nor can it have its former driver (%.64s) back: %.150s; try: "
-			  "noiommu-nvme unbind %s", first.text, *had->driver ? had->driver : "none",
-			  second.text, info->bdf);
+	if (!*had->driver)
+		return nnvme_fail(err, rc, "%.230s; unbinding it again failed, too: %.150s; try: "
+				  "noiommu-nvme unbind %s", first.text, second.text, info->bdf);
+	return nnvme_fail(err, rc, "%.230s; returning it to the driver %.64s failed, too: %.150s; try: "
+			  "noiommu-nvme unbind %s", first.text, had->driver, second.text, info->bdf);
 }
 
 static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
@@ -267,11 +270,11 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 	    *driver == '.')
 		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
 	if (!strcmp(info->driver, driver) && !has_vfio(info))
-		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a driver of "
-				  "VFIO's; try --driver " VFIO, info->bdf, driver);
+		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a VFIO "
+				  "driver; try --driver " VFIO, info->bdf, driver);
 	if (!strcmp(driver, "nvme"))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a driver of VFIO's; that one "
-				  "has it back with: noiommu-nvme unbind %s", info->bdf, info->bdf);
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a VFIO driver; to return the "
+				  "device to it run: noiommu-nvme unbind %s", info->bdf, info->bdf);
 	rc = load_driver(driver);
 	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
 		return 0;
@@ -281,18 +284,18 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 			  "run modprobe " : ", and modprobe ", driver, rc == -ENOENT ? "" : " found none");
 }
 
-/* What is known about the time before a bind or a detach. */
+/* The state before a bind or a detach. */
 struct before {
-	struct nnvme_former had;	/* what to give the device back to, should this fail */
+	struct nnvme_former had;	/* what to restore if this fails */
 	struct nnvme_former saved;	/* what the state file is to hold */
 	bool valid;			/* an earlier run left one, and it still holds */
 	bool to_save;
 };
 
 /*
- * An earlier run that was cut short may have left the device with no driver or our override: then
- * what it had is what that run recorded, not what it has. And a device that VFIO has keeps the
- * record of the driver before.
+ * A killed run may have left the device without a driver or with our override: then its former
+ * state is what that run recorded, not the present one. And a device that is bound to VFIO keeps
+ * the record of its former driver.
  */
 static int read_before(const struct nnvme_pci_info *info, const char *mark, struct before *b,
 		       struct nnvme_err *err)
@@ -312,7 +315,7 @@ static int read_before(const struct nnvme_pci_info *info, const char *mark, stru
 	if (b->valid || (!rc && vfio)) {
 		b->saved = now;
 		b->to_save = true;
-		/* An override of other hands is theirs to keep. */
+		/* An override that somebody else has set stays. */
 		if (!b->valid)
 			strcpy(b->saved.override, b->had.override);
 	}
@@ -411,12 +414,12 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 	return nnvme_pci_bind_to(bdf, VFIO, flags, err);
 }
 
-/* Nothing is known about the time before: let the kernel choose. */
+/* There is no record: let the kernel choose the driver. */
 static int give_to_any(const struct nnvme_pci_info *info, const char *override, struct nnvme_err *err)
 {
 	struct move off = {
 		.bdf = info->bdf, .verb = "unbind", .driver = "",
-		/* One that is not about the driver it has is somebody's wish. */
+		/* One that does not name its present driver was set by somebody else. */
 		.override = strcmp(override, info->driver) ? override : NNVME_NO_OVERRIDE,
 	};
 	char now[NNVME_DRIVER_SIZE];
@@ -429,7 +432,7 @@ static int give_to_any(const struct nnvme_pci_info *info, const char *override, 
 	if (rc)
 		return denied(err, rc, "unbind", info->bdf);
 	read_driver(info->bdf, now);
-	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, and no driver took it then; the kernel's "
+	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, but no driver took it; the kernel's "
 				     "log says why (dmesg)", info->bdf);
 }
 
@@ -451,7 +454,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 	known = !rc;
 	marked = known && nnvme_former_has_mark(&had, override);
 	if ((*info.driver && !has_vfio(&info)) || (!*info.driver && known && !marked)) {
-		/* Other hands have moved it: nothing to do but to forget. */
+		/* Somebody else has bound it to another driver: only remove the record. */
 		rc = marked ? set_override(info.bdf, had.override) : 0;
 		if (rc)
 			return denied(err, rc, "unbind", info.bdf);

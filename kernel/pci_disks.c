@@ -21,7 +21,7 @@ static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
 		strcpy(name, entry);
 		return true;
 	}
-	/* One path of a multipath namespace: the disk that people use is the subsystem's. */
+	/* One path of a multipath namespace: the disk in use is the subsystem's. */
 	n = 0;
 	if (sscanf(entry, "nvme%uc%un%u%n", &subsystem, &controller, &namespace, &n) == 3 &&
 	    !entry[n]) {
@@ -63,7 +63,7 @@ int nnvme_pci_disks(const char *bdf, char (**names)[NNVME_BLOCK_NAME])
 	for (int i = 0; i < n && !rc; i++)
 		rc = add_disks(bdf, ctrls[i]->d_name, names, &count);
 	nnvme_sys_list_free(ctrls, n);
-	if (n < 0 && n != -ENOENT)	/* not there: the nvme driver doesn't have it */
+	if (n < 0 && n != -ENOENT)	/* -ENOENT: it is not bound to the nvme driver */
 		rc = n;
 	if (!rc)
 		return count;
@@ -78,5 +78,5 @@ uint64_t nnvme_block_size(const char *name)
 
 	if (nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/size", name) < 0)
 		return 0;
-	return strtoull(text, NULL, 10) * 512;	/* sysfs counts so whatever the block size */
+	return strtoull(text, NULL, 10) * 512;	/* sysfs counts in 512 bytes whatever the block size */
 }

@@ -12,10 +12,10 @@
 /* Names of block devices, as in /sys/class/block. */
 #define NNVME_BLOCK_NAME 32
 
-/* The namespaces' disks of a controller that the nvme driver has; free() *names. Their number. */
+/* The disks of a controller that is bound to the nvme driver: their number; free() *names. */
 int nnvme_pci_disks(const char *bdf, char (**names)[NNVME_BLOCK_NAME]);
 
-/* The size of a block device in bytes; 0 when it can't be told. */
+/* The size of a block device in bytes; 0 if unknown. */
 uint64_t nnvme_block_size(const char *name);
 
 #endif

@@ -21,7 +21,7 @@ int nnvme_former_write(const char *bdf, const struct nnvme_former *former)
 	return nnvme_state_file_write(bdf, text);
 }
 
-/* The next line of *text into @field. False when there is none, or none that has room. */
+/* The next line of *text into @field. False if there is none, or if it is too long. */
 static bool take_line(const char **text, char *field, size_t size)
 {
 	size_t n = strcspn(*text, "\n");
@@ -51,9 +51,10 @@ int nnvme_former_read(const char *bdf, struct nnvme_former *former, struct nnvme
 	    !take_line(&rest, former->mark[0], sizeof(former->mark[0])) ||
 	    (*rest && !take_line(&rest, former->mark[1], sizeof(former->mark[1]))) || *rest ||
 	    strchr(former->driver, '/'))
-		return nnvme_fail(err, -EBADMSG, "the file " NNVME_STATE_DIR "/%s, which says what driver the "
-				  "device had, is damaged; remove it (rm " NNVME_STATE_DIR "/%s) and say it again: "
-				  "the kernel then chooses its driver", bdf, bdf);
+		return nnvme_fail(err, -EBADMSG, "the state file " NNVME_STATE_DIR "/%s, which records the "
+				  "device's former driver, is damaged; remove it (rm "
+				  NNVME_STATE_DIR "/%s) and try again: the kernel then chooses the "
+				  "driver", bdf, bdf);
 	if (!strcmp(former->driver, "-"))
 		former->driver[0] = 0;
 	return 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who uses a controller: the file systems, swap areas and stacked devices on its disks, loop devices
- * and targets over them, and the programs that have one of its nodes open. The kernel lets anybody
- * unbind a driver under a mounted file system (drivers/base/bus.c asks nobody), so this is what
- * protects the user's data.
+ * Who uses a controller: the file systems, swap areas and stacked devices on its disks, loop
+ * devices and targets over them, and the programs that have one of its nodes open. The kernel
+ * lets anybody unbind a driver under a mounted file system (drivers/base/bus.c asks nobody), so
+ * this is what protects the user's data.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -106,9 +106,9 @@ static int check_holders(const struct search *s, const char *name, int depth)
 
 	if (n > 0) {
 		rc = depth ? check_block(s, names[0]->d_name, name, depth - 1) : 0;
-		if (!rc)	/* held is enough, mounted or not */
+		if (!rc)	/* a holder is enough, mounted or not */
 			rc = nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s is held by /dev/%s; "
-					"take that down first", s->bdf, name, names[0]->d_name);
+					"remove that first", s->bdf, name, names[0]->d_name);
 	}
 	nnvme_sys_list_free(names, n);
 	return n < 0 && n != -ENOENT ? n : rc;
@@ -126,14 +126,14 @@ static int check_partitions(const struct search *s, const char *name)
 	return n < 0 ? n : rc;
 }
 
-/* One block device, a disk, a partition or something that lies on @under. */
+/* One block device, a disk, a partition or something stacked on @under. */
 static int check_block(const struct search *s, const char *name, const char *under, int depth)
 {
 	char on[NNVME_BLOCK_NAME + 32] = "", dev[32], where[256];
 	int rc;
 
 	if (under)
-		snprintf(on, sizeof(on), ", which lies on /dev/%s,", under);
+		snprintf(on, sizeof(on), ", on top of /dev/%s,", under);
 	rc = nnvme_sys_read(dev, sizeof(dev), NNVME_BLOCKS "/%s/dev", name);
 	if (rc < 0)
 		return nnvme_fail(s->err, rc, "cannot tell who uses /dev/%s of %s: %s", name,
@@ -143,7 +143,7 @@ static int check_block(const struct search *s, const char *name, const char *und
 				  "unmount that first (umount %s)", s->bdf, name, on, where,
 				  where);
 	if (is_swap(s->swaps, name))
-		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is swapped on; "
+		return nnvme_fail(s->err, -EBUSY, "%s is in use: /dev/%s%s is swap space; "
 				  "run swapoff /dev/%s first", s->bdf, name, on, name);
 	return check_holders(s, name, depth);
 }
@@ -160,7 +160,7 @@ static int read_tables(struct search *s)
 	return s->swaps ? 0 : -ENOMEM;
 }
 
-/* A disk that the kernel hides has no node: its paths' common one has. */
+/* A disk that the kernel hides has no node; the multipath disk above it has one. */
 static bool is_hidden(const char *disk)
 {
 	char text[8];
@@ -184,7 +184,7 @@ static int check_disks(struct search *s)
 	return rc;
 }
 
-/* What lies on one of the nodes without having claimed it, and where that is mounted in turn. */
+/* Uses of the nodes without a claim, and where these are mounted in turn. */
 static int check_block_in_use(struct search *s, const struct nnvme_nodes *nodes)
 {
 	struct nnvme_block_use use;
@@ -201,7 +201,7 @@ static int check_block_in_use(struct search *s, const struct nnvme_nodes *nodes)
 	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, use.what);
 }
 
-/* Processes of other containers are not to be seen. */
+/* Processes of other containers can't be seen. */
 static int check_sight(const char *bdf, struct nnvme_err *err)
 {
 	char space[32];
@@ -209,22 +209,22 @@ static int check_sight(const char *bdf, struct nnvme_err *err)
 
 	if (!rc && strcmp(space, WHOLE_MACHINE) != 0)
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
-				  "container can be seen (a PID namespace); run it outside of that, or "
-				  "with the machine's (--pid=host)", bdf);
+				  "container can be seen (a PID namespace); run it outside, or with the "
+				  "host's (--pid=host)", bdf);
 	return rc == -ENOENT ? 0 : rc;	/* a kernel without these */
 }
 
-/* Processes that open disks as everybody may. */
+/* Processes that have opened disks without O_EXCL. */
 static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	int rc = check_sight(bdf, err);
 
 	if (rc)
 		return rc;
-	/* udev looks at a disk that has just come: give it half a second. */
+	/* udev opens a disk that has just appeared: give it half a second. */
 	rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, 500, err);
 	return rc == -EACCES || rc == -EPERM ?
-	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be looked at; "
+	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be examined; "
 			  "run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
 }
 
@@ -242,7 +242,9 @@ static int claim_disk(const char *bdf, const char *disk, struct nnvme_err *err)
 			  disk, bdf, strerror(-fd), fd == -EACCES ? "; run as root" : "");
 }
 
-/* Without its node, or with another's by that name, nobody can say whether a disk is in use. */
+/*
+ * Without its node, or with another node by that name, it can't be told whether a disk is in use.
+ */
 static int check_node(const char *bdf, const struct nnvme_nodes *nodes, const char *disk, int fd,
 		      struct nnvme_err *err)
 {
@@ -288,7 +290,7 @@ static int claim_disks(const char *bdf, struct nnvme_pci_claim *claim, struct nn
 	return rc;
 }
 
-/* The uses that have a name; @disks: also those that a claim keeps away. */
+/* Uses other than by processes; @disks: also those that a claim prevents. */
 static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct nnvme_err *err)
 {
 	struct search s = { .bdf = claim->nodes.bdf, .err = err };
@@ -303,7 +305,7 @@ static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct n
 	return rc;
 }
 
-/* What a controller's virtual functions do ends with a reset of it, and vfio-pci does not take it then. */
+/* A reset of the controller stops its virtual functions, and vfio-pci does not bind it then. */
 static int check_functions(const char *bdf, struct nnvme_err *err)
 {
 	char count[16];
@@ -313,11 +315,11 @@ static int check_functions(const char *bdf, struct nnvme_err *err)
 		return 0;
 	if (rc < 0)
 		return rc;
-	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which need it; take them "
-			  "down first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
+	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which depend on it; remove "
+			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
 }
 
-/* Written over by whoever knows better. */
+/* Overwritten by the more exact error, where there is one. */
 static void not_known(const char *bdf, struct nnvme_err *err)
 {
 	nnvme_fail(err, -EIO, "cannot tell who uses %s: reading sysfs or /proc failed", bdf);
@@ -337,7 +339,7 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 	claim->count = 0;
 }
 
-/* With @hold the disks stay claimed. Without, they don't even for as long as processes are looked at. */
+/* With @hold the disks stay claimed; without, not even while processes are examined. */
 static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;

@@ -27,7 +27,7 @@ static void probe_iommufd(struct nnvme_probe *p)
 		p->get_pa = have(nnvme_iommufd_has_get_pa(fd));
 	} else if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
 		p->iommufd = p->get_pa = NNVME_HAVE_NOT;
-	} else {	/* it is there, but not for us */
+	} else {	/* it exists, but may not be opened */
 		p->iommufd = NNVME_HAVE;
 		p->get_pa = NNVME_HAVE_UNKNOWN;
 	}
@@ -41,7 +41,7 @@ static void probe_vfio(struct nnvme_probe *p)
 	int rc;
 
 	p->vfio_pci = have(nnvme_sys_exists("/sys/bus/pci/drivers/vfio-pci"));
-	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* a module, perhaps */
+	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* perhaps a module that is not loaded */
 		p->vfio_cdev = p->noiommu_mode = p->noiommu_on = NNVME_HAVE_UNKNOWN;
 		return;
 	}
@@ -66,18 +66,18 @@ static void probe_iommu(struct nnvme_probe *p)
 	p->container = have(nnvme_sys_exists("/dev/vfio/vfio"));
 }
 
-/* Whose IOMMU it would be. */
+/* The vendor, who has also made the IOMMU. */
 static void probe_cpu(struct nnvme_probe *p)
 {
 	char text[512], *line;
 
-	nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");	/* the first processor's beginning */
+	nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");	/* its first entry */
 	line = strstr(text, "vendor_id");
 	if (line)
 		sscanf(line, "vendor_id : %15s", p->cpu_vendor);
 }
 
-/* VFIO leaves the mark when it takes a device in noiommu mode (TAINT_USER, bit 6). */
+/* VFIO taints the kernel when it binds a device in noiommu mode (TAINT_USER, bit 6). */
 static void probe_taint(struct nnvme_probe *p)
 {
 	char text[32];
@@ -87,8 +87,8 @@ static void probe_taint(struct nnvme_probe *p)
 }
 
 /*
- * Only a device can show it. Without one: the node and GET_PA came into Linux together, and
- * neither is of use without the other.
+ * Only a device can show it. Without one: the node and GET_PA came into Linux together, and neither
+ * is useful without the other.
  */
 static void probe_noiommu_cdev(struct nnvme_probe *p)
 {

@@ -27,9 +27,9 @@
 int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvme_err *err);
 
 /*
- * Copy what a caller filled, @from, to the library's own structure @to of @to_size bytes; what the
- * caller doesn't know is 0. -EINVAL as above; -E2BIG when the caller knows more than the library and
- * what only he knows is not 0. NULL for @from is all zero.
+ * Copy what a caller filled, @from, to the library's own structure @to of @to_size bytes; what
+ * the caller doesn't know is 0. -EINVAL as above; -E2BIG when the caller knows more than the
+ * library and what only he knows is not 0. NULL for @from is all zero.
  */
 int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, const void *from,
 		   struct nnvme_err *err);
@@ -42,8 +42,9 @@ int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, c
 void nnvme_sized_out(void *to, uint32_t size, const void *from, size_t from_size);
 
 /*
- * A malloc()ed array of @count > 0 structures of the library's, @own, as an array of the caller's with
- * entries of @size bytes, checked before; each gets its size. @own is gone. NULL: out of memory.
+ * A malloc()ed array of @count > 0 structures of the library's, @own, as an array of the caller's
+ * with entries of @size bytes, checked before; each gets its size. @own is gone. NULL: out of
+ * memory.
  */
 void *nnvme_sized_list(void *own, size_t count, size_t own_size, uint32_t size);
 

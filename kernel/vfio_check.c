@@ -12,19 +12,19 @@
 #include "kernel/sys.h"
 #include "kernel/vfio_error.h"
 
-/* Bound to vfio-pci, but VFIO made no node for it. */
+/* Bound to vfio-pci, but without a VFIO node. */
 static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	if (info->iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel makes "
-				  "none, nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel has "
+				  "neither these nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
 				  "6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
 	if (nnvme_noiommu_switch() == 0)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
 				  "accept that the device can reach all memory run: noiommu-nvme "
 				  "bind --unsafe-noiommu %s", info->bdf, info->bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while noiommu "
-			  "mode was off (run: noiommu-nvme bind %s), or this kernel makes none "
+			  "mode was off (run: noiommu-nvme bind %s), or this kernel has none "
 			  "without an IOMMU (" NNVME_NEEDS_KERNEL ")", info->bdf, info->bdf);
 }
 
@@ -47,7 +47,7 @@ static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
 	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
 }
 
-/* Not VFIO's: the kernel's own, as a rule, or what another userspace driver uses. */
+/* Not a VFIO driver: the kernel's own, as a rule, or one for another userspace driver. */
 static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc = *info->uio ? nnvme_pci_refuse_open(info, false, err) : 0;
@@ -55,8 +55,8 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
 	if (rc)
 		return rc;
 	if (*info->uio)
-		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, by which another userspace "
-				  "driver uses it (/dev/%s); when that no longer does, run: noiommu-nvme "
+		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, for another userspace "
+				  "driver (/dev/%s); when that has ended, run: noiommu-nvme "
 				  "bind %s", info->bdf, info->driver, info->uio, info->bdf);
 	return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s; run: noiommu-nvme bind %s",
 			  info->bdf, info->driver, info->bdf);
@@ -72,7 +72,7 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (!*info->driver)
 		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
 				  info->bdf, info->bdf);
-	/* Some devices have a VFIO driver of their own: by its entry in sysfs one knows it. */
+	/* Some devices have a VFIO driver of their own: its entry in sysfs shows it. */
 	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
 		return other_driver(info, err);
 	if (!info->cdev && !info->container)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The device behind kernel/device.h as VFIO gives it, with an IOMMU or without: what is the same for
- * both backends (vfio_private.h).
+ * The device behind kernel/device.h as VFIO gives it, with an IOMMU or without: what is the same
+ * for both backends (vfio_private.h).
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,17 +14,20 @@
 #include "kernel/sys.h"
 #include "kernel/vfio_private.h"
 
-/* The registers up to 1000h and the admin queue's doorbells (PCIe transport, Memory-Based Registers). */
+/*
+ * The registers up to 1000h and the admin queue's doorbells (PCIe transport, Memory-Based
+ * Registers).
+ */
 #define BAR_MIN 8192
 
-/* A switch of the administrator's that makes the kernel take devices whatever their interrupts. */
+/* Has the administrator switched off the kernel's check that interrupts are isolated? */
 static bool has_unsafe_interrupts(const char *module)
 {
 	char text[8];
 
 	nnvme_sys_read(text, sizeof(text), "/sys/module/%s/parameters/allow_unsafe_interrupts",
 		       module);
-	return *text != 'N' && *text != '0';	/* what can't be read may be on */
+	return *text != 'N' && *text != '0';	/* if it can't be read, assume that it is on */
 }
 
 static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
@@ -51,7 +54,7 @@ static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 
 	if (!*len)
-		return nnvme_fail(err, -EINVAL, "a bus address of 0 bytes was asked for");
+		return nnvme_fail(err, -EINVAL, "the bus address of 0 bytes is not defined");
 	return d->backend->bus_addr(d, iova, len, bus, err);
 }
 
@@ -177,7 +180,7 @@ static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 	if (p == MAP_FAILED)
 		return nnvme_fail(err, -errno, "cannot map BAR0 of %s: %s", d->dev.name,
 				  strerror(errno));
-	/* A child's mapping would keep the device open after our end. */
+	/* A child's mapping would keep the device open after this process ends. */
 	(void)madvise(p, bar.size, MADV_DONTFORK);
 	d->dev.bar = p;
 	d->dev.bar_len = bar.size;
@@ -223,7 +226,7 @@ int nnvme_vfio_open(const struct nnvme_vfio_backend *backend, const struct nnvme
 		d->alignment = 4096;
 	if (!rc)
 		rc = find_config(d, err);
-	if (!rc)	/* it is off already, unless the kernel changed its habits */
+	if (!rc)	/* it should be off already */
 		rc = bus_master(&d->dev, false, err);
 	if (!rc)
 		rc = map_bar(d, err);

@@ -12,7 +12,7 @@
 #include "kernel/pci_nodes.h"
 #include "kernel/sys.h"
 
-/* Who has the device open: -EBUSY and his name in @err, or 0 when nobody can be found. */
+/* -EBUSY if a process has the device open, and @err names it; 0 if none can be found. */
 static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct nnvme_nodes nodes;
@@ -51,8 +51,9 @@ static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err
 		return rc;
 	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an iommufd (%s): " UNSEEN "%s; the "
 			  "kernel's log may say more (dmesg)", info->bdf, strerror(EINVAL),
-			  nnvme_vfio_is_noiommu(info) ? "" : ", or its DMA is not coherent with the CPU's caches, as "
-			  "iommufd needs it (arm64), or its IOMMU has no driver");
+			  nnvme_vfio_is_noiommu(info) ? "" :
+			  ", or its DMA is not coherent with the CPU's caches, which iommufd needs "
+			  "(arm64), or its IOMMU has no driver");
 }
 
 /* Bridges aside (Linux, iommu_device_claim_dma_owner()). */
@@ -75,7 +76,7 @@ bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err
 			continue;
 		found = true;
 		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %.64s, which the driver %.64s has: "
-			   "no program can have one alone; bind that to vfio-pci too, or to nothing",
+			   "programs get a group as a whole; bind that to vfio-pci too, or unbind it",
 			   info->bdf, info->group, mate, driver);
 	}
 	nnvme_sys_list_free(names, n);
@@ -99,8 +100,8 @@ int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	if ((rc == -ESRCH || rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
 	if (rc == -ESRCH)
-		return nnvme_fail(err, -EBUSY, "%s: not all of IOMMU group %s is VFIO's; bind its other "
-				  "devices to vfio-pci too", info->bdf, info->group);
+		return nnvme_fail(err, -EBUSY, "%s: other devices of IOMMU group %s have drivers that "
+				  "are not VFIO's; bind them to vfio-pci too", info->bdf, info->group);
 	if (rc == -EPERM)
 		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; to "
 				  "accept that, boot with vfio_iommu_type1.allow_unsafe_interrupts=1",
@@ -140,10 +141,10 @@ int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct 
 
 int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	/* Linux 6.12 says EPERM where a mate's driver is in the way, others EBUSY. */
+	/* Where another device of the group has a driver, Linux 6.12 says EPERM, others EBUSY. */
 	if ((rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
-	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
+	/* The second opener of a node gets EINVAL; EBUSY if the group is open. */
 	if (rc == -EINVAL)
 		return not_bindable(info, err);
 	if (rc == -EBUSY)
@@ -203,14 +204,14 @@ int nnvme_vfio_get_pa_failed(const char *name, int rc, uint64_t iova, struct nnv
 {
 	if (rc == -ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s without an IOMMU: this kernel "
-				  "can't tell physical addresses (iommufd command 0x95); "
+				  "does not give physical addresses (iommufd command 0x95); "
 				  NNVME_NEEDS_KERNEL, name);
 	if (rc == -EPERM)
-		return nnvme_fail(err, rc, "cannot learn physical addresses for %s: that needs "
+		return nnvme_fail(err, rc, "cannot get physical addresses for %s: that needs "
 				  "CAP_SYS_RAWIO; run as root or with that capability", name);
 	if (rc == -ENOENT)
 		return nnvme_fail(err, rc, "IOVA 0x%llx of %s is not mapped",
 				  (unsigned long long)iova, name);
-	return nnvme_fail(err, rc, "cannot learn the physical address of IOVA 0x%llx for %s: %s",
+	return nnvme_fail(err, rc, "cannot get the physical address of IOVA 0x%llx for %s: %s",
 			  (unsigned long long)iova, name, strerror(-rc));
 }

@@ -4,8 +4,8 @@
 
 /*
  * Why a device can't be opened, or memory mapped for it: what the kernel's errno means at that
- * place, and what to do about it. Each returns the errno that the caller shall return, with
- * the words in @err.
+ * place, and what to do about it. Each fills @err and returns the error code for the
+ * caller.
  *
  * Private to the library; not installed.
  */
@@ -27,8 +27,8 @@ static inline bool nnvme_vfio_is_noiommu(const struct nnvme_pci_info *info)
 }
 
 /*
- * A group is VFIO's only if no device in it has a driver of the kernel's own. True when one has, and
- * @err says -EBUSY and which.
+ * A group is VFIO's only if no device in it has a driver of the kernel's own. True when one has,
+ * and @err says so.
  */
 bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err);
 

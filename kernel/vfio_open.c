@@ -6,7 +6,7 @@
 #include "kernel/vfio_check.h"
 #include "kernel/vfio_private.h"
 
-/* The words for nnvme_device.mode_reason. */
+/* Fill nnvme_device.mode_reason. */
 static void explain(struct nnvme_vfio *d, const struct nnvme_pci_info *info, bool asked)
 {
 	const char *how = asked ? "as asked" : "chosen";
@@ -20,11 +20,11 @@ static void explain(struct nnvme_vfio *d, const struct nnvme_pci_info *info, boo
 			 info->group, info->vfio_dev);
 	else
 		snprintf(d->dev.mode_reason, sizeof(d->dev.mode_reason),
-			 "mode iommu, %s: it is in IOMMU group %s; through the VFIO container, there "
-			 "being no iommufd", how, info->group);
+			 "mode iommu, %s: it is in IOMMU group %s; through a VFIO container, because "
+			 "there is no iommufd", how, info->group);
 }
 
-/* Without an IOMMU there is no container, so iommufd's errors are the ones that help. */
+/* Without an IOMMU there is no container, so iommufd's errors are the ones to show. */
 static const struct nnvme_vfio_backend *choose_backend(const struct nnvme_pci_info *info)
 {
 	bool iommufd = info->cdev && nnvme_sys_exists("/dev/iommu");

@@ -18,11 +18,11 @@ struct nnvme_vfio;
 
 /*
  * Its device's node and an iommufd, or its group and a container with the IOMMU driver type1, which
- * is all that kernels without iommufd have. What map() gets is whole pages, what bus_addr() gets is
- * not empty.
+ * is all that kernels without iommufd have. map() is called for whole pages only, and bus_addr()
+ * never for 0 bytes.
  */
 struct nnvme_vfio_backend {
-	/* To where the device can be given memory; on failure close() undoes what was done. */
+	/* Open the device up to where memory can be mapped. On failure close() undoes it. */
 	int (*open)(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct nnvme_err *err);
 	void (*close)(struct nnvme_vfio *d);
 
@@ -32,10 +32,10 @@ struct nnvme_vfio_backend {
 	int (*bus_addr)(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_t *bus,
 			struct nnvme_err *err);
 
-	/* Does the IOMMU see to it that the device snoops the CPU's caches? 1, 0 or -errno. */
+	/* Does the IOMMU enforce coherency with the CPU's caches? 1, 0 or -errno. */
 	int (*coherency_enforced)(struct nnvme_vfio *d);
 
-	const char *module;	/* whose parameter waives the check for isolated interrupts */
+	const char *module;	/* its parameter allow_unsafe_interrupts applies */
 };
 
 extern const struct nnvme_vfio_backend nnvme_backend_iommufd, nnvme_backend_type1;
@@ -45,10 +45,10 @@ struct nnvme_vfio {
 	const struct nnvme_vfio_backend *backend;
 	int fd;				/* the device */
 	struct nnvme_vfio_region config;
-	struct nnvme_iova_range *iova_ranges;	/* IOVAs that can be mapped, as they were once attached */
+	struct nnvme_iova_range *iova_ranges;	/* that can be mapped */
 	size_t nr_iova_ranges;
 	uint64_t alignment;
-	bool unsafe_interrupts;		/* the administrator has waived the kernel's check */
+	bool unsafe_interrupts;		/* the check for isolated interrupts is off */
 
 	uint32_t irq_index;		/* how it interrupts: VFIO's number of MSI-X or MSI, once asked */
 	bool interrupting;

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/admin.h"
+
 #include <errno.h>
 
-#include "nvme/private.h"
+#include "nvme/clock.h"
+#include "nvme/log.h"
+#include "nvme/qpair.h"
+#include "nvme/registers.h"
+#include "nvme/sq.h"
 
 #define ADMIN_DEPTH 1
 #define ADMIN_TIMEOUT_MS 30000	/* Identify, features and queues; none of these is long work */
@@ -37,7 +43,10 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
 			ret = nnvme_fail(err, -ETIMEDOUT, "%s: %s was not answered within %d s",
 					 ctrl->dev->name, what, ADMIN_TIMEOUT_MS / 1000);
 		if (ret) {
-			/* The command may still run and its buffer be written: nothing more is safe. */
+			/*
+			 * The command may still run and write its buffer: no further command is
+			 * safe.
+			 */
 			ctrl->dead = true;
 			return ret;
 		}

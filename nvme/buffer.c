@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Registered memory for the caller's buffers: nnvme_mem_alloc() and nnvme_mem_free(). */
+#include "nvme/buffer.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nvme/private.h"
+#include "nvme/in_flight.h"
+#include "nvme/log.h"
 
 #define CHUNK_SIZE ((size_t)2 << 20)
 

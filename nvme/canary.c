@@ -8,6 +8,10 @@
 #include <sys/random.h>
 
 #include "kernel/pagemap.h"
+#include "nvme/clock.h"
+#include "nvme/log.h"
+#include "nvme/sq.h"
+#include "nvme/stop.h"
 
 #define PAGE NNVME_PAGE_SIZE
 #define BLOCK_MAX ((size_t)65536)		/* as Identify lets them be */
@@ -79,21 +83,6 @@ int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_
 				  (unsigned long long)canary->phys, (unsigned long long)phys);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the device wrote it, not the compiler */
 	*changed = memcmp(canary->va, canary->content, PAGE) != 0;
-	return 0;
-}
-
-int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *result,
-			      struct nnvme_err *err)
-{
-	for (int i = 0; i < 2; i++) {
-		bool changed = false;
-		int ret = nnvme_canary_check(&c->canary[i], &changed, err);
-
-		if (ret)
-			return ret;
-		if (changed)
-			result->attempt[i].passed = true;
-	}
 	return 0;
 }
 

@@ -10,7 +10,6 @@
  * Private to the library.
  */
 
-#include "noiommu_nvme/isolation.h"
 #include "nvme/private.h"
 
 struct nnvme_canary {
@@ -58,8 +57,6 @@ int nnvme_canary_fill_list(struct nnvme_canaries *c, struct nnvme_canary *canary
 
 /* Has it changed? -EIO when it isn't where it was. */
 int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_err *err);
-int nnvme_canaries_last_check(struct nnvme_canaries *c, struct nnvme_isolation *result,
-			      struct nnvme_err *err);
 
 /* A block to the page at @bus; a transfer whose PRP list is at @bus. */
 struct nnvme_target nnvme_canary_prp_data(struct nnvme_canaries *c, uint64_t bus);

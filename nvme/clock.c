@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <time.h>
+#include "nvme/clock.h"
 
-#include "nvme/private.h"
+#include <time.h>
 
 uint64_t nnvme_now_ns(void)
 {

@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/ctrl.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "noiommu_nvme/pci.h"
-#include "nvme/private.h"
-
-#define DEFAULT_QPAIRS 64
+#include "nvme/admin.h"
+#include "nvme/buffer.h"
+#include "nvme/identify.h"
+#include "nvme/in_flight.h"
+#include "nvme/io_queues.h"
+#include "nvme/irq.h"
+#include "nvme/log.h"
+#include "nvme/qpair.h"
+#include "nvme/registers.h"
+#include "nvme/shadow.h"
+#include "nvme/stop.h"
 
 static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -30,39 +40,6 @@ static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return 0;
 }
 
-/* Queues are numbered from 0 in the feature's fields (Base 2.x, Number of Queues). */
-static int negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
-{
-	unsigned want = ctrl->opts.qpairs ? ctrl->opts.qpairs : DEFAULT_QPAIRS;
-	struct nnvme_sqe cmd = {
-		.opcode = nvme_admin_set_features, .cdw10 = NVME_FEAT_FID_NUM_QUEUES,
-	};
-	uint32_t granted, sqs, cqs, fit;
-	int ret;
-
-	if (want > 65534)
-		want = 65534;
-	cmd.cdw11 = (want - 1) << 16 | (want - 1);
-	ret = nnvme_admin(ctrl, &cmd, "Set Features (Number of Queues)", &granted, err);
-	if (ret)
-		return ret;
-	sqs = (granted & 0xffff) + 1;
-	cqs = (granted >> 16) + 1;
-	/* A controller may grant more than was asked for, and more than its BAR has doorbells for. */
-	fit = (uint32_t)((ctrl->dev->bar_len - 0x1000) / (2 * ctrl->doorbell_stride)) - 1;
-	ctrl->max_qpairs = sqs < cqs ? sqs : cqs;
-	if (ctrl->max_qpairs > want)
-		ctrl->max_qpairs = want;
-	if (ctrl->max_qpairs > fit)
-		ctrl->max_qpairs = fit;
-	if (!ctrl->max_qpairs)
-		return nnvme_fail(err, -EIO, "%s: BAR0 has no room for the doorbells of an I/O queue",
-				  ctrl->dev->name);
-	ctrl->qpairs = calloc(ctrl->max_qpairs, sizeof(struct nnvme_qpair *));
-	return ctrl->qpairs ? 0 : nnvme_fail(err, -ENOMEM, "no memory for %u queue pairs",
-					     ctrl->max_qpairs);
-}
-
 static int create_space(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	int ret = choose_memory(ctrl, err);
@@ -80,7 +57,7 @@ static int enable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return nnvme_admin_create(ctrl, err);
 }
 
-/* In this order. The log tells of each that was done, so that its listener can see what takes its time. */
+/* In this order. Each step is logged so that slow steps can be identified. */
 static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	static const struct {
@@ -93,8 +70,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },
 		{ "shadow doorbells set up", nnvme_shadow_create },
-		{ "queues granted", negotiate_queues },
-		{ "interrupts set up", nnvme_interrupts_create },
+		{ "queues granted", nnvme_negotiate_queues },
+		{ "interrupts set up", nnvme_irq_create },
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -108,8 +85,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * Controllers that could neither be brought up nor stopped. Their opener has no handle to close
- * them with: the next attempt to open the same one does it.
+ * Controllers that could neither be brought up nor stopped. The caller has no handle to close
+ * them with, so the next attempt to open the same device closes them.
  */
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct nnvme_ctrl *kept;
@@ -153,8 +130,7 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 	}
 	ctrl->dev = dev;
 	ctrl->stopped = true;
-	if (opts)
-		ctrl->opts = *opts;
+	ctrl->opts = *opts;
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->buffer_lock, NULL);
 	nnvme_log(ctrl, NNVME_LOG_DEBUG, "device opened");
@@ -174,15 +150,22 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
 		    struct nnvme_err *err)
 {
+	struct nnvme_options own;
 	struct nnvme_device *dev;
-	int ret;
+	int ret = nnvme_sized_in("struct nnvme_options", &own, sizeof(own),
+				 NNVME_SIZE_UP_TO(struct nnvme_options, log_arg), opts, err);
 
+	if (ret)
+		return ret;
 	close_kept(bdf);
-	ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
-	return ret ? ret : nnvme_ctrl_open_device(dev, opts, ctrl, err);
+	ret = nnvme_device_open(bdf, own.mode, &dev, err);
+	return ret ? ret : nnvme_ctrl_open_device(dev, &own, ctrl, err);
 }
 
-/* Take back the queues while it answers, shut it down, stop it. False: it may still write. */
+/*
+ * Delete the queues while the controller answers, shut it down, stop it. False: it may still
+ * write to memory.
+ */
 static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
 	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */
@@ -208,7 +191,7 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 		return -EBUSY;
 	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs; i++)
 		nnvme_qpair_free(ctrl->qpairs[i]);
-	nnvme_interrupts_destroy(ctrl);
+	nnvme_irq_destroy(ctrl);
 	nnvme_admin_destroy(ctrl);
 	nnvme_buffers_destroy(ctrl);
 	nnvme_space_destroy(ctrl->space);
@@ -221,26 +204,33 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 	return 0;
 }
 
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
 {
-	*info = (struct nnvme_ctrl_info){
+	struct nnvme_ctrl_info now = {
+		.mode = ctrl->dev->mode,
+		.mode_reason = ctrl->dev->mode_reason,
 		.bdf = ctrl->dev->name,
 		.model = ctrl->model,
 		.serial = ctrl->serial,
 		.firmware = ctrl->firmware,
-		.mode = ctrl->dev->mode,
-		.mode_reason = ctrl->dev->mode_reason,
 		.max_transfer = ctrl->max_transfer,
 		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
 		.shadow_doorbells = ctrl->shadow != NULL,
 	};
+	int ret = nnvme_sized_check("struct nnvme_ctrl_info", info->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_ctrl_info, bus_addr_calls), NULL);
+
+	if (ret)
+		return ret;
 	nnvme_lock(&ctrl->space->lock);
-	info->registered = ctrl->space->registered + ctrl->space->pool.bytes;
-	info->bus_addr_calls = ctrl->space->pool.bus_addr_calls;
+	now.registered = ctrl->space->registered + ctrl->space->pool.bytes;
+	now.bus_addr_calls = ctrl->space->pool.bus_addr_calls;
 	nnvme_unlock(&ctrl->space->lock);
 	for (size_t i = 0; i < ctrl->nr_ns; i++)
-		info->namespaces += !ctrl->ns[i].refusal[0];
+		now.namespaces += !ctrl->ns[i].refusal[0];
+	nnvme_sized_out(info, info->size, &now, sizeof(now));
+	return 0;
 }
 
 int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)

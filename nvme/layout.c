@@ -33,7 +33,7 @@ AT(nnvme_qpair, ring_slow, 52, 4);
 AT(nnvme_qpair, beyond, 56, 4);
 AT(nnvme_qpair, reserved, 60, 4);
 AT(nnvme_qpair, cqe, 64, 8);
-AT(nnvme_qpair, cq_tell, 72, 8);
+AT(nnvme_qpair, cq_doorbell_at, 72, 8);
 AT(nnvme_qpair, cq, 80, 8);
 AT(nnvme_qpair, cq_end, 88, 8);
 AT(nnvme_qpair, phase, 96, 4);
@@ -45,13 +45,14 @@ SIZE(nnvme_qpair, 128);
 FIXED(_Alignof(struct nnvme_qpair) == 64);
 
 /* A namespace: only the library makes them, so fields may follow. */
-AT(nnvme_ns, blocks, 0, 8);
-AT(nnvme_ns, nsid, 8, 4);
-AT(nnvme_ns, max_blocks, 12, 4);
-AT(nnvme_ns, fast_blocks, 16, 4);
-AT(nnvme_ns, fast_end, 24, 8);
-AT(nnvme_ns, head, 32, 8);
-AT(nnvme_ns, block_shift, 40, 1);
+AT(nnvme_ns, fast_blocks, 0, 4);
+AT(nnvme_ns, block_shift, 4, 1);
+AT(nnvme_ns, reserved, 5, 3);
+AT(nnvme_ns, fast_end, 8, 8);
+AT(nnvme_ns, head, 16, 8);
+AT(nnvme_ns, blocks, 24, 8);
+AT(nnvme_ns, nsid, 32, 4);
+AT(nnvme_ns, reserved2, 36, 4);
 
 /* A slot and its key, which is a CID or one of three others. */
 AT(nnvme_req, tag, 0, 8);

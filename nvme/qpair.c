@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: MIT
+#include "nvme/qpair.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "nvme/private.h"
+#include "nvme/doorbell.h"
+#include "nvme/irq.h"
+#include "nvme/prp_pool.h"
+#include "nvme/slot_list.h"
+#include "nvme/split.h"
 
 _Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 64 bytes");
 _Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
 _Static_assert(sizeof(struct nnvme_qpair) == 128, "completion fields fill another, and no more is public");
+
+_Static_assert(offsetof(struct nnvme_ns, fast_end) == 8, "what applications have compiled in stays");
+_Static_assert(offsetof(struct nnvme_ns, blocks) == 24, "what applications have compiled in stays");
+_Static_assert(sizeof(struct nnvme_ns) == 40, "it grows at the end only");
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
 #define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
@@ -21,38 +31,33 @@ static size_t round_page(size_t n)
 	return (n + NNVME_PAGE_SIZE - 1) & -NNVME_PAGE_SIZE;
 }
 
-static uint32_t entries(const struct nnvme_qpair *qp)
-{
-	return qp->end / 8;
-}
-
 static size_t sq_bytes(const struct nnvme_qpair *qp)
 {
-	return round_page(entries(qp) * sizeof(struct nnvme_sqe));
+	return round_page(nnvme_sq_entries(qp) * sizeof(struct nnvme_sqe));
 }
 
-/* The admin queue may always have 64: MQES is not for it (Base 2.x, Admin Queue Attributes). */
+/* MQES does not limit the admin queue (Base 2.x, Admin Queue Attributes). */
 static uint32_t max_entries(const struct nnvme_qpair *qp)
 {
 	return nnvme_qp(qp)->id ? (uint32_t)NVME_CAP_MQES(nnvme_qp(qp)->ctrl->cap) + 1 : MIN_ENTRIES;
 }
 
-/* The longer an I/O completion queue, the less often the controller is told how far it was read. */
-static uint32_t cq_entries(const struct nnvme_qpair *qp)
+/* The longer an I/O completion queue, the fewer CQ doorbell writes. */
+static uint32_t choose_cq_entries(const struct nnvme_qpair *qp)
 {
-	uint32_t n = nnvme_qp(qp)->id ? 2 * entries(qp) : entries(qp);
+	uint32_t n = nnvme_qp(qp)->id ? 2 * nnvme_sq_entries(qp) : nnvme_sq_entries(qp);
 
 	return n < max_entries(qp) ? n : max_entries(qp);
 }
 
 static size_t cq_bytes(const struct nnvme_qpair *qp)
 {
-	return round_page(cq_entries(qp) * sizeof(struct nnvme_cqe));
+	return round_page(choose_cq_entries(qp) * sizeof(struct nnvme_cqe));
 }
 
 /*
- * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
- * tail is rarely still in use, and the ring wraps less often.
+ * The submission queue is longer than the depth + 1 entries that it needs, so that the slot at
+ * the tail is rarely still in use and the ring wraps less often.
  */
 static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {
@@ -64,14 +69,14 @@ static uint32_t choose_entries(const struct nnvme_qpair *qp)
 }
 
 /*
- * How many completions are taken before the controller is told. It may post into what is left of its queue,
- * and that has always room for all commands in flight: a full queue would stop it (Base 2.x, Full Queue).
- * The admin queue may share its interrupt vector with another, whose interrupts would not come while
- * entries of this one are not acknowledged.
+ * How many completions are taken between CQ doorbell writes. The controller may post into the
+ * rest of the queue, which must always have space for all commands in flight: a full queue
+ * would stop it (Base 2.x, Full Queue). The admin queue may share its vector with an I/O queue,
+ * which gets no interrupts while entries of the admin queue are unacknowledged.
  */
 static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
-	uint32_t n = cq_entries(qp), left = n - qp->depth;
+	uint32_t n = choose_cq_entries(qp), left = n - qp->depth;
 
 	if (!nnvme_qp(qp)->id || nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
 		return 1;
@@ -95,10 +100,10 @@ static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = nnvme_qp(qp)->cq_told = cq;
-	qp->cq_end = qp->cq + cq_entries(qp);
-	nnvme_qp(qp)->cq_step = step * sizeof(*qp->cq);
-	qp->cq_tell = qp->cq + step;
+	qp->cq = qp->cqe = nnvme_qp(qp)->cq_doorbell_last = cq;
+	qp->cq_end = qp->cq + choose_cq_entries(qp);
+	nnvme_qp(qp)->cq_doorbell_step = step * sizeof(*qp->cq);
+	qp->cq_doorbell_at = qp->cq + step;
 	return 0;
 }
 
@@ -108,7 +113,10 @@ static void put_queues(struct nnvme_qpair *qp)
 	nnvme_space_put(nnvme_qp(qp)->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
 }
 
-/* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
+/*
+ * Ordinary pages may not be contiguous for so much memory; then use as little as the depth
+ * allows.
+ */
 static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	uint32_t n = choose_entries(qp), least = qp->depth + 1;
@@ -117,24 +125,24 @@ static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 	return ret && least < n ? get_queues(qp, least, err) : ret;
 }
 
-/* Slots that a CID can name but nobody uses are zero pages that never become memory. */
+/* Slots that a CID can name but that are never used are zero pages that take no memory. */
 static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	void *slots = mmap(NULL, SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
 
 	qp->req = slots == MAP_FAILED ? NULL : slots;
-	nnvme_qp(qp)->spare = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare));
-	nnvme_qp(qp)->spare_generation = calloc(qp->depth, sizeof(*nnvme_qp(qp)->spare_generation));
-	nnvme_qp(qp)->slot = calloc(entries(qp) + qp->depth, sizeof(*nnvme_qp(qp)->slot));
-	nnvme_qp(qp)->splits = nnvme_splits_create(qp->depth);
-	if (!qp->req || !nnvme_qp(qp)->spare || !nnvme_qp(qp)->spare_generation || !nnvme_qp(qp)->slot || !nnvme_qp(qp)->splits)
+	p->spare = calloc(qp->depth, sizeof(*p->spare));
+	p->spare_generation = calloc(qp->depth, sizeof(*p->spare_generation));
+	p->slot = calloc(nnvme_sq_entries(qp) + qp->depth, sizeof(*p->slot));
+	if (!qp->req || !p->spare || !p->spare_generation || !p->slot || nnvme_splits_create(qp))
 		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
-	for (unsigned i = 0; i < entries(qp) + qp->depth; i++)
+	for (unsigned i = 0; i < nnvme_sq_entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
-	while (nnvme_qp(qp)->nr_spare < qp->depth) {
-		nnvme_qp(qp)->spare[nnvme_qp(qp)->nr_spare] = (uint16_t)(qp->end + 8 * nnvme_qp(qp)->nr_spare);
-		nnvme_qp(qp)->nr_spare++;
+	while (p->nr_spare < qp->depth) {
+		p->spare[p->nr_spare] = (uint16_t)(qp->end + 8 * p->nr_spare);
+		p->nr_spare++;
 	}
 	return 0;
 }
@@ -142,7 +150,7 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **out, struct nnvme_err *err)
 {
-	const size_t size = sizeof(struct nnvme_qpair) + sizeof(struct nnvme_qpair_private);
+	const size_t size = sizeof(struct nnvme_qpair_whole);
 	struct nnvme_qpair *qp = aligned_alloc(128, (size + 127) & ~(size_t)127);
 	volatile char *doorbells = (volatile char *)ctrl->dev->bar + 0x1000;
 
@@ -155,16 +163,19 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	qp->stop = 8 * depth;
 	qp->phase = 0x10000;	/* memory is zero: the first entries written have phase 1 */
 	qp->table = ctrl->space->table;
-	/* PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one after */
+	/*
+	 * PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one
+	 * stride later
+	 */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
 	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
 		goto fail;
 	if (alloc_slots(qp, err) || nnvme_prp_pool_create(qp, err) ||
-	    nnvme_slot_lists_create(qp, id ? entries(qp) : 0, err))
+	    nnvme_slot_lists_create(qp, id ? nnvme_sq_entries(qp) : 0, err))
 		goto fail;
 	nnvme_shadow_attach(qp);
-	nnvme_interrupts_attach(qp);
+	nnvme_irq_attach(qp);
 	*out = qp;
 	return 0;
 
@@ -178,10 +189,10 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 	if (!qp)
 		return;
 	nnvme_prp_pool_destroy(qp);
-	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? entries(qp) : 0);
+	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? nnvme_sq_entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
-	nnvme_splits_destroy(nnvme_qp(qp)->splits);
+	nnvme_splits_destroy(qp);
 	free(nnvme_qp(qp)->spare);
 	free(nnvme_qp(qp)->spare_generation);
 	free(nnvme_qp(qp)->slot);
@@ -190,157 +201,10 @@ void nnvme_qpair_free(struct nnvme_qpair *qp)
 	free(qp);
 }
 
-static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
-{
-	struct nnvme_sqe cmd = {
-		.opcode = nvme_admin_create_cq,
-		.prp1 = nnvme_qp(qp)->cq_bus.v,
-		.cdw10 = (cq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
-		/* its vector, interrupts or none, physically contiguous */
-		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->event >= 0) << 1 | 1,
-	};
-
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
-}
-
-static int create_sq(struct nnvme_qpair *qp, struct nnvme_err *err)
-{
-	struct nnvme_sqe cmd = {
-		.opcode = nvme_admin_create_sq,
-		.prp1 = nnvme_qp(qp)->sq_bus.v,
-		.cdw10 = (entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
-		.cdw11 = (uint32_t)nnvme_qp(qp)->id << 16 | 1,	/* its completion queue; contiguous */
-	};
-
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
-}
-
-static int delete_queue(struct nnvme_qpair *qp, uint8_t opcode, const char *what,
-			struct nnvme_err *err)
-{
-	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = nnvme_qp(qp)->id };
-
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, what, NULL, err);
-}
-
-static int delete_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
-{
-	return delete_queue(qp, nvme_admin_delete_cq, "Delete I/O Completion Queue", err);
-}
-
-/* The completion queue has to exist first (Base 2.x, Create I/O Submission Queue command). */
-static int create_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
-{
-	int ret = create_cq(qp, err);
-
-	if (ret)
-		return ret;
-	ret = create_sq(qp, err);
-	if (ret && delete_cq(qp, NULL))
-		nnvme_stop(nnvme_qp(qp)->ctrl);	/* it might still write to that queue */
-	return ret;
-}
-
-/* MQES counts from 0, and one entry of a queue always stays empty. */
+/* MQES is 0's based, and one entry of a queue always stays empty. */
 uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl)
 {
 	uint32_t mqes = (uint32_t)NVME_CAP_MQES(ctrl->cap);
 
 	return mqes < MAX_ENTRIES ? mqes : MAX_ENTRIES - 1;
-}
-
-static int check_depth(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_err *err)
-{
-	if (depth < 1 || depth > nnvme_max_depth(ctrl))
-		return nnvme_fail(err, -EINVAL, "%s: a queue depth of %u is not possible; this controller "
-				  "has 1 to %u (CAP.MQES %u)", ctrl->dev->name, depth, nnvme_max_depth(ctrl),
-				  (unsigned)NVME_CAP_MQES(ctrl->cap));
-	return 0;
-}
-
-static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpair **out,
-			 struct nnvme_err *err)
-{
-	struct nnvme_qpair *qp;
-	uint32_t i = 0;
-	int ret;
-
-	while (i < ctrl->max_qpairs && ctrl->qpairs[i])
-		i++;
-	if (i == ctrl->max_qpairs)
-		return nnvme_fail(err, -ENOSPC, "%s: all %u I/O queue pairs that the controller granted "
-				  "are in use%s", ctrl->dev->name, ctrl->max_qpairs, ctrl->eventfd ?
-				  "; with interrupts each takes a vector" : "");
-	ret = nnvme_qpair_alloc(ctrl, (uint16_t)(i + 1), depth, &qp, err);
-	if (ret)
-		return ret;
-	ret = create_queues(qp, err);
-	if (ret && (!ctrl->dead || ctrl->stopped)) {
-		nnvme_qpair_free(qp);
-		return ret;
-	}
-	/* Also one that failed, when the controller may know of it: closing frees that. */
-	ctrl->qpairs[i] = qp;
-	if (!ret)
-		*out = qp;
-	return ret;
-}
-
-int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpair **qp,
-		       struct nnvme_err *err)
-{
-	int ret = check_depth(ctrl, depth, err);
-
-	if (ret)
-		return ret;
-	nnvme_lock(&ctrl->lock);
-	ret = create_locked(ctrl, depth, qp, err);
-	nnvme_unlock(&ctrl->lock);
-	return ret;
-}
-
-/*
- * Whether the controller has nothing more to do with the queue pair. Deleting the submission
- * queue ends its commands (Base 2.x, Delete I/O Submission Queue command). If the controller
- * doesn't do it, only stopping it altogether frees their buffers.
- */
-static bool take_back(struct nnvme_qpair *qp)
-{
-	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
-	struct nnvme_err err;
-
-	if (!ctrl->dead) {
-		if (!delete_queue(qp, nvme_admin_delete_sq, "Delete I/O Submission Queue", &err) &&
-		    !delete_cq(qp, &err))
-			return true;
-		nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; stopping the controller", err.text);
-	}
-	return nnvme_stop(ctrl);
-}
-
-int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
-{
-	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
-
-	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", nnvme_qp(qp)->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)nnvme_qp(qp)->cq_rings);
-	if (!take_back(qp))
-		return -EBUSY;
-	ctrl->qpairs[nnvme_qp(qp)->id - 1] = NULL;
-	nnvme_qpair_free(qp);
-	return 0;
-}
-
-int nnvme_qpair_destroy(struct nnvme_qpair *qp)
-{
-	struct nnvme_ctrl *ctrl;
-	int ret;
-
-	if (!qp)
-		return 0;
-	ctrl = nnvme_qp(qp)->ctrl;
-	nnvme_lock(&ctrl->lock);
-	ret = nnvme_qpair_destroy_locked(qp);
-	nnvme_unlock(&ctrl->lock);
-	return ret;
 }

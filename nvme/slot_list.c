@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* A short list for every slot: PRP entries or scatter gather descriptors of a vectored command. */
+#include "nvme/slot_list.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "nvme/private.h"
+#include "nvme/sq.h"
 
 #define SLOTS_A_PAGE ((unsigned)(NNVME_PAGE_SIZE / NNVME_SLOT_LIST_BYTES))
 
@@ -12,7 +13,10 @@ int nnvme_slot_lists_create(struct nnvme_qpair *qp, unsigned slots, struct nnvme
 	nnvme_qp(qp)->slot_list = calloc((slots + SLOTS_A_PAGE - 1) & -SLOTS_A_PAGE, sizeof(struct nnvme_slot_list));
 	if (!nnvme_qp(qp)->slot_list)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u lists", slots);
-	/* None where lists have to begin a page. Ordinary memory may have no more than a page in one piece. */
+	/*
+	 * None where lists must begin on a page. Ordinary memory may not be contiguous beyond a
+	 * page.
+	 */
 	for (unsigned i = 0; i < slots && !(nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS); i += SLOTS_A_PAGE) {
 		nnvme_bus_t bus;
 		char *va = nnvme_space_get(nnvme_qp(qp)->ctrl->space, NNVME_PAGE_SIZE, &bus, err);
@@ -39,8 +43,8 @@ struct nnvme_slot_list *nnvme_slot_list(struct nnvme_qpair *qp)
 {
 	if (qp->tail == qp->stop && !nnvme_sq_wrap(qp))
 		return NULL;
-	/* The slot's last command is still in flight: it will be a spare slot. */
-	if (((struct nnvme_req *)(qp->req + 2 * (size_t)qp->tail))->key >= 0)
+	/* The slot is still in use, so the command will get a spare slot. */
+	if (nnvme_slot_at(qp, qp->tail)->key >= 0)
 		return NULL;
 	return nnvme_qp(qp)->slot_list[qp->tail / 8].va ? &nnvme_qp(qp)->slot_list[qp->tail / 8] : NULL;
 }

@@ -21,26 +21,29 @@
 #include <errno.h>
 
 #include "kernel/eventfd.h"
-#include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
+#include "nvme/clock.h"
+#include "nvme/doorbell.h"
+#include "nvme/log.h"
+#include "nvme/private.h"
 
 #define SLICE_MS 1000	/* of a sleep; then it is seen whether the controller lives and interrupts */
 #define NS_PER_MS 1000000u
 
 int nnvme_qpair_fd(const struct nnvme_qpair *qp)
 {
-	return nnvme_qp(qp)->event;
+	return nnvme_qp(qp)->eventfd;
 }
 
 int nnvme_arm(struct nnvme_qpair *qp)
 {
 	int ret;
 
-	if (nnvme_qp(qp)->event < 0)
+	if (nnvme_qp(qp)->eventfd < 0)
 		return -EOPNOTSUPP;
 	nnvme_ring(qp);
-	nnvme_eventfd_clear(nnvme_qp(qp)->event);
-	nnvme_tell_head_now(qp);
+	nnvme_eventfd_clear(nnvme_qp(qp)->eventfd);
+	nnvme_cq_doorbell_now(qp);
 	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ret = nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);
@@ -89,7 +92,7 @@ static int sleep_some(struct nnvme_qpair *qp, uint64_t end)
 	left = now < end ? (end - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	if (!left)
 		return 0;
-	ret = nnvme_eventfd_wait(nnvme_qp(qp)->event, left < SLICE_MS ? (unsigned)left : SLICE_MS);
+	ret = nnvme_eventfd_wait(nnvme_qp(qp)->eventfd, left < SLICE_MS ? (unsigned)left : SLICE_MS);
 	/* At the end of a short sleep an interrupt may just be on its way. */
 	if (!ret && left >= SLICE_MS && nnvme_ready(qp))
 		note_silence(qp);
@@ -130,7 +133,7 @@ int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms)
 			return 1;
 		if (nnvme_now_ns() >= end)
 			return 0;
-		ret = nnvme_qp(qp)->event < 0 || spin_ns == UINT64_MAX ? spin_some(qp, end) : sleep_some(qp, end);
+		ret = nnvme_qp(qp)->eventfd < 0 || spin_ns == UINT64_MAX ? spin_some(qp, end) : sleep_some(qp, end);
 		if (ret)
 			return nnvme_ready(qp) ? 1 : ret;
 	}

@@ -66,15 +66,17 @@ enum nnvme_log_level {
  */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
-/* All zero is the default of everything. */
+/* All zero but the size is the default of everything. */
 struct nnvme_options {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_options) */
 	enum nnvme_mode mode;
 	enum nnvme_hugepages hugepages;
-	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
+	uint32_t qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
 	uint32_t quirks;	/* of enum nnvme_quirk, or'ed */
 	enum nnvme_shadow_doorbells shadow_doorbells;
 	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
 				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
+	uint8_t reserved[7];	/* 0 */
 	nnvme_log_fn *log;
 	void *log_arg;
 };
@@ -86,6 +88,8 @@ struct nnvme_options {
  * CRTO.CRWMT; one that was left enabled and not ready is waited for as long before, and then reset.
  *
  * 0 or -errno with *ctrl untouched, the device as it was and the reason in @err:
+ * -EINVAL @bdf, or a size of @opts below that of the first layout; -E2BIG @opts has something set that
+ * this library is too old for;
  * -ENODEV no such device or not NVMe; -EBUSY another driver or program has it; -EPERM a capability is
  * missing; -EOPNOTSUPP this kernel or device can't do the mode; -ENOMEM no (huge) pages or memlock;
  * -ETIMEDOUT or -EIO the controller did not come up.
@@ -108,18 +112,22 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
 
 /* What is known of an open controller. All strings live as long as it does. */
 struct nnvme_ctrl_info {
-	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ctrl_info) */
 	enum nnvme_mode mode;		/* never AUTO */
 	const char *mode_reason;	/* why that mode, a sentence */
+	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
 	uint32_t max_transfer;		/* bytes that one command may carry */
 	uint32_t max_depth;		/* of a queue pair: CAP.MQES, but 4095 at most */
 	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
 	uint32_t namespaces;		/* active ones that can be used */
 	bool shadow_doorbells;		/* in use */
+	uint8_t reserved[7];		/* 0 */
 	uint64_t registered;		/* bytes registered now, the library's own included */
 	uint64_t bus_addr_calls;	/* GET_PA calls made so far */
 };
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
+
+/* 0, or -EINVAL: info->size is below that of the first layout. */
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
 
 /*
  * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its
@@ -136,6 +144,29 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
  */
 const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err);
 const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
+
+/*
+ * What is known of a namespace, and what one command to it may carry. More is split into several
+ * commands, completed as one.
+ */
+struct nnvme_ns_info {
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ns_info) */
+	uint32_t nsid;
+	uint64_t blocks;		/* its size in logical blocks (NSZE) */
+	uint32_t block_size;		/* of a logical block, in bytes */
+	uint32_t max_blocks;		/* of one read or write command (MDTS) */
+	bool can_deallocate;		/* Dataset Management (ONCS bit 2) */
+	bool can_write_zeroes;		/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
+	bool volatile_cache;		/* VWC present: nnvme_flush() does something */
+	uint8_t reserved;		/* 0 */
+	uint32_t max_zeroes_blocks;	/* of one Write Zeroes command (WZSL); 0: it has none */
+	uint32_t dsm_ranges;		/* of one Dataset Management command (DMRL); 0: it has none */
+	uint32_t dsm_range_blocks;	/* of one range (DMRSL) */
+	uint64_t dsm_blocks;		/* of one Dataset Management command, all ranges (DMSL) */
+};
+
+/* 0, or -EINVAL: info->size is below that of the first layout. */
+int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
 
 /*
  * Make [va, va + len), both multiples of 4096, usable as buffers of this controller. The pages are

@@ -22,8 +22,8 @@ struct nnvme_hugepage_pool {
 };
 
 /*
- * All of them, by node, then by page size. @size is sizeof(**pools). *pools is the caller's, free()
- * it; NULL when *count is 0.
+ * List all pools, by node, then by page size. @size is sizeof(**pools). The caller frees *pools
+ * with free(); it is NULL when *count is 0.
  */
 int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, uint32_t size,
 			 struct nnvme_err *err);

@@ -45,6 +45,7 @@ struct nnvme_attempt {
 #define NNVME_ATTEMPTS 4
 
 struct nnvme_isolation {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_isolation) */
 	enum nnvme_verdict verdict;
 	char reason[240];	/* why that verdict, a sentence */
 	enum nnvme_mode mode;
@@ -59,7 +60,8 @@ struct nnvme_isolation {
  * and CAP_SYS_ADMIN for physical addresses. Memory registrations from other threads wait
  * meanwhile, some milliseconds.
  *
- * 0 with the verdict in *result. -errno when there is none: -EPERM a capability is missing; -ENODEV
+ * 0 with the verdict in *result. -errno when there is none: -EINVAL its size is below that of the
+ * first layout; -EPERM a capability is missing; -ENODEV
  * no namespace; -EIO or -ETIMEDOUT the controller failed or memory that is mapped does not work;
  * as nnvme_qpair_create() and nnvme_mem_register() else.
  */

@@ -3,8 +3,8 @@
 #define NNVME_PROBE_H
 
 /*
- * What the running kernel, and the calling process, have of what this library needs. Asks, changes
- * nothing, needs no device. Thread rule: any thread, any time.
+ * What this library needs of the running kernel and of the calling process, and whether it is
+ * there. Changes nothing and needs no device. Thread rule: any thread, any time.
  */
 
 #include <stdint.h>
@@ -19,31 +19,31 @@ extern "C" {
 enum nnvme_have {
 	NNVME_HAVE_NOT,
 	NNVME_HAVE,
-	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or no module is loaded to ask */
+	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or the module is not loaded */
 };
 
 struct nnvme_probe {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_probe) */
 	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
-	enum nnvme_have iommu;		/* the kernel drives one */
-	enum nnvme_have container;	/* VFIO containers, for IOMMUs without iommufd; CONFIG_VFIO_CONTAINER */
+	enum nnvme_have iommu;		/* the kernel uses one */
+	enum nnvme_have container;	/* VFIO containers; CONFIG_VFIO_CONTAINER */
 	enum nnvme_have vfio_pci;	/* the driver vfio-pci is there */
 	enum nnvme_have vfio_cdev;	/* VFIO device nodes; CONFIG_VFIO_DEVICE_CDEV */
 	enum nnvme_have noiommu_mode;	/* VFIO has noiommu mode; CONFIG_VFIO_NOIOMMU */
 	enum nnvme_have noiommu_on;	/* and it is on now */
 	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
-	enum nnvme_have get_pa;		/* iommufd tells physical addresses */
-	enum nnvme_have phys_addr;	/* devices take physical addresses, as far as can be seen */
+	enum nnvme_have get_pa;		/* iommufd gives physical addresses */
+	enum nnvme_have phys_addr;	/* devices can use physical addresses, it seems */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
-	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: to reserve huge pages and to bind */
+	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: huge pages and binding */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock does not limit it */
-	enum nnvme_have tainted;	/* TAINT_USER: a device was bound in noiommu mode since boot, or the like */
+	enum nnvme_have tainted;	/* TAINT_USER: noiommu mode was used since boot */
 	char release[65];		/* the kernel's, as in uname -r */
-	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" on other architectures */
+	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" not x86 */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 
-/* -EINVAL: @probe->size is too small. */
+/* 0, or -EINVAL: @probe->size is too small. */
 int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err);
 
 #pragma GCC visibility pop

@@ -58,25 +58,22 @@ extern "C" {
 struct nnvme_ctrl;
 
 /*
- * A namespace, as Identify described it. Filled by nnvme_ctrl_open(), constant from then on, but for
- * fast_blocks.
+ * A namespace: what the inline path needs of it. nnvme_ns_info() has the rest. Made by nnvme_ctrl_open(),
+ * constant from then on, but for fast_blocks.
  */
 struct nnvme_ns {
-	uint64_t blocks;	/* its size in logical blocks (NSZE) */
-	uint32_t nsid;
-	uint32_t max_blocks;	/* that one read or write command may carry */
 	/*
 	 * what the inline path takes: so many blocks at most (none once the controller was
 	 * stopped), at an LBA below the end
 	 */
 	uint32_t fast_blocks;
+	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
+	uint8_t reserved[3];
 	uint64_t fast_end;
 	uint64_t head;		/* NSID, where it stands in the first eight bytes of an entry */
-	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
-	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
-	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
-	bool volatile_cache;	/* VWC present: nnvme_flush() does something */
-	struct nnvme_ctrl *ctrl;
+	uint64_t blocks;	/* its size in logical blocks (NSZE) */
+	uint32_t nsid;
+	uint32_t reserved2;
 };
 
 /* C11 has structures without a name in unions without one; C++ has them as an extension. */
@@ -156,7 +153,7 @@ struct nnvme_qpair {
 
 	/* completion */
 	const struct nnvme_cqe *cqe __attribute__((aligned(64)));	/* the next to look at */
-	const struct nnvme_cqe *cq_tell;	/* when that gets here, the controller is told */
+	const struct nnvme_cqe *cq_doorbell_at;	/* when that gets here, the CQ doorbell is due */
 	const struct nnvme_cqe *cq, *cq_end;
 	uint32_t phase;			/* of a new entry, at its bit in dw3 */
 	uint32_t depth;			/* commands that may be in flight */
@@ -477,7 +474,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 		return 0;
 	/* One at a time is worth a path of its own, unless a ring's end or a doorbell is near. */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_tell || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status_result = 0;

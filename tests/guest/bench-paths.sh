@@ -7,7 +7,6 @@
 . /tests/lib.sh
 kinds="plain registered polled passthrough"
 echo 128 >/proc/sys/vm/nr_hugepages
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 # node KIND BDF: what that kind opens
 node() {
 	case $1 in

@@ -10,10 +10,8 @@ switch=/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 
 driver() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")"; }
 is() { [ "$(driver "$1")" = "$2" ]; }
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 row() { noiommu-nvme list | grep -q "$@"; }
 one_line() { [ "$("$@" 2>&1 | wc -l)" = 1 ]; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 
 check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *-  *QEMU NVMe Ctrl  *[0-9]"
@@ -58,8 +56,7 @@ elsewhere() { [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/n
 until_true elsewhere
 umount "/mnt/some where"
 refuses 'bind: mounted in another namespace' "/dev/$d" noiommu-nvme bind --unsafe-noiommu "$n"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 sleep 1
 if dmsetup --noudevsync create held --table "0 2048 linear /dev/$d 0" 2>/dev/null; then
 	refuses 'bind: held by a device on top' "/dev/$d is held by /dev/dm-" \
@@ -83,29 +80,26 @@ for node in "/dev/$d" "$ctrl" "/dev/ng${d#nvme}"; do
 	holder=$!
 	until_true has_open $holder "$node"
 	refuses "bind: $node is open" "process $holder (sleep) has $node open" noiommu-nvme bind --unsafe-noiommu "$n"
-	kill $holder
-	wait $holder 2>/dev/null
+	end_holder TERM
 done
 # shellcheck disable=SC2046 # two words
 mknod /tmp/another-name b $(sed 's/:/ /' "/sys/class/block/$d/dev")
-for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
-	/tests/device map "$file" >/tmp/hold &
+# held NAME WORDS SIGN ARGUMENT...: bind refuses while /tests/device, which says SIGN when it has it, runs
+held() {
+	held_name=$1 held_words=$2 held_sign=$3
+	shift 3
+	/tests/device "$@" >/tmp/hold &
 	holder=$!
-	until_true grep -q mapped /tmp/hold
-	refuses "bind: $file is mapped and closed" "process $holder (device) has .* mapped" \
+	until_true grep -q "$held_sign" /tmp/hold
+	refuses "bind: $held_name and closed" "process $holder (device) has $held_words" \
 		noiommu-nvme bind --unsafe-noiommu "$n"
-	kill $holder
-	wait $holder 2>/dev/null
+	end_holder TERM
 	: >/tmp/hold
+}
+for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
+	held "$file is mapped" '.* mapped' mapped map "$file"
 done
-/tests/device ring "/dev/$d" >/tmp/hold &
-holder=$!
-until_true grep -q registered /tmp/hold
-refuses 'bind: a disk is in an io_uring and closed' "process $holder (device) has /dev/$d open in an io_uring" \
-	noiommu-nvme bind --unsafe-noiommu "$n"
-kill $holder
-wait $holder 2>/dev/null
-: >/tmp/hold
+held 'a disk is in an io_uring' "/dev/$d open in an io_uring" registered ring "/dev/$d"
 mv "/dev/$d" "/dev/away"
 refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b" \
 	noiommu-nvme bind --unsafe-noiommu "$n"
@@ -148,8 +142,7 @@ holder=$!
 until_true grep -q open /tmp/hold
 refuses 'device: open in another program' "process $holder (device)" /tests/device open "$n"
 refuses 'unbind: open in a program' "process $holder (device) has /dev/vfio/devices/noiommu-vfio[0-9]* open" noiommu-nvme unbind "$n"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 check 'device: free again when that is gone' /tests/device open "$n"
 
 check 'unbind' noiommu-nvme unbind "$n"
@@ -172,7 +165,7 @@ echo frob >"/sys/bus/pci/devices/$i/driver_override"
 check 'changed by hand: unbind forgets' noiommu-nvme unbind "$i"
 check 'changed by hand: it has no driver' [ ! -e "/sys/bus/pci/devices/$i/driver" ]
 check 'changed by hand: the override is what it was made' grep -q frob "/sys/bus/pci/devices/$i/driver_override"
-refuses "bind --driver nvme" "not a driver of VFIO's" noiommu-nvme bind --driver nvme "$i"
+refuses "bind --driver nvme" "not a VFIO driver" noiommu-nvme bind --driver nvme "$i"
 echo >"/sys/bus/pci/devices/$i/driver_override"
 echo "$i" >/sys/bus/pci/drivers/nvme/bind
 until_true [ -e "/sys/bus/pci/devices/$i/nvme" ]

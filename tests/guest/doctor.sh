@@ -7,8 +7,6 @@
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU a=$NVME_1
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 row() { noiommu-nvme list | grep -q "$@"; }
 
 # found COMMAND LINE...: a line of what it said, and with a second pattern the line after that
@@ -83,8 +81,7 @@ check 'taint' found '^note  *taint .*is tainted'
 holder=$!
 until_true grep -q open /tmp/hold
 check 'who has it open' device "$n" "^missing  *open .*process $holder (device)"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 check 'bind one of two' noiommu-nvme bind "$a"
 same 'a group shared with nvme: the words of the library' "$a"
 check 'which name the other' device "$a" "shares IOMMU group .* with $NVME_2, which the driver nvme has"

@@ -62,8 +62,7 @@ su nobody -s /bin/sh -c "exec flock /sys/bus/pci/devices/$i/iommu_group/type sle
 holder=$!
 until_true has_open $holder /type
 check 'locked by a user: no matter' noiommu-nvme domain "$i" DMA
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 # shellcheck disable=SC2046 # one number or more
 kill $(pidof sleep) 2>/dev/null
 # shellcheck disable=SC2217 # it shall have it open
@@ -71,8 +70,7 @@ sleep 1000 <"/dev/$d" &
 holder=$!
 until_true has_open $holder "$d"
 refuses 'open as everybody may' "process $holder (sleep) has /dev/$d open" noiommu-nvme domain "$i" identity
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 echo gibberish >"$state"
 refuses 'a damaged state file' "rm $state" noiommu-nvme domain "$i" identity
 rm "$state"
@@ -87,8 +85,7 @@ holder=$!
 until_true grep -q open /tmp/hold
 refuses 'open in a program' "process $holder (device)" noiommu-nvme domain "$i" DMA
 check 'open in a program: the type that it has' noiommu-nvme domain "$i" identity
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 noiommu-nvme unbind "$i" >/dev/null
 check 'from identity the former driver has it back' driver_is "$i" nvme
 check 'bind --driver' noiommu-nvme bind "$i" --driver vfio-pci

@@ -122,13 +122,18 @@ int main(int, char **argv)
 {
 	struct nnvme_options options = {};
 	struct nnvme_qpair_stats stats = {};
-	struct nnvme_iommu_group group = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group group = {};
+	struct nnvme_ns_info info = {};
 	struct nnvme_completion done[32];
 	struct nnvme_ctrl *ctrl = nullptr;
 	struct nnvme_qpair *qp = nullptr;
 	struct nnvme_err err;
 	enum nnvme_mode mode = NNVME_MODE_IOMMU;
 
+	options.size = sizeof(options);
+	group.size = sizeof(group);
+	group.member_size = sizeof(*group.members);
+	info.size = sizeof(info);
 	options.mode = mode;
 	options.quirks = NNVME_QUIRK_ALIGNED_LISTS | NNVME_QUIRK_CQ_DOORBELL_EACH_POLL;
 	stats.size = sizeof(stats);
@@ -137,7 +142,7 @@ int main(int, char **argv)
 		return group.size == sizeof(group) && all[0] ? 0 : 2;
 	}
 	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
-	if (!ns || nnvme_qpair_create(ctrl, 32, &qp, &err))
+	if (!ns || nnvme_ns_info(ns, &info) || nnvme_qpair_create(ctrl, 32, &qp, &err))
 		return 1;
 	struct nnvme_batch batch = nnvme_batch_begin(qp, ns);
 	void *buf = nnvme_mem_alloc(ctrl, 4096, &err);

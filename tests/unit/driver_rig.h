@@ -58,8 +58,9 @@ static inline void rig_model(struct rig *r, const char *settings)
 	r->config.ready = 0;
 	if (settings && model_configure(&r->config, settings, &r->err))
 		fail_msg("%s", r->err.text);
-	r->options = (struct nnvme_options){ .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log,
-					     .log_arg = r };
+	r->options = (struct nnvme_options){
+		.size = sizeof(r->options), .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log, .log_arg = r,
+	};
 }
 
 static inline int rig_open(struct rig *r)
@@ -84,6 +85,19 @@ static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
 	if (!r->ns)
 		fail_msg("%s", r->err.text);
 	rig_queue(r, depth);
+}
+
+static inline struct nnvme_ns_info rig_ns_info(const struct nnvme_ns *ns)
+{
+	struct nnvme_ns_info info = { .size = sizeof(info) };
+
+	assert_int_equal(nnvme_ns_info(ns, &info), 0);
+	assert_int_equal(info.size, sizeof(info));
+	assert_int_equal(info.nsid, ns->nsid);
+	assert_int_equal(info.blocks, ns->blocks);
+	assert_int_equal(info.block_size, 1u << ns->block_shift);
+	assert_int_equal(info.reserved, 0);
+	return info;
 }
 
 static inline void rig_step_by_hand(struct rig *r)

@@ -46,19 +46,21 @@ static void check_line(const char *text)
 /* What every namespace that is offered must hold, whatever was said. */
 static void check_ns(const struct nnvme_ns *ns)
 {
+	struct nnvme_ns_info info = rig_ns_info(ns);
+
 	assert_true(ns->nsid && ns->nsid != 0xffffffff);
 	assert_true(ns->blocks);
 	assert_true(ns->block_shift >= 9 && ns->block_shift <= 16);
 	assert_true(ns->blocks <= UINT64_MAX >> ns->block_shift);
-	assert_true(ns->max_blocks && ns->max_blocks <= 65536);
-	assert_true((uint64_t)ns->max_blocks << ns->block_shift <= 4u << 20);
-	assert_true(ns->fast_blocks <= ns->max_blocks);
+	assert_true(info.max_blocks && info.max_blocks <= 65536);
+	assert_true((uint64_t)info.max_blocks << ns->block_shift <= 4u << 20);
+	assert_true(ns->fast_blocks <= info.max_blocks);
 }
 
 /* Open; if that works all must be sound. Returns how many namespaces there are. */
 static unsigned check(struct rig *r)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	unsigned n = 0;
 	int ret = rig_open(r);
 
@@ -260,7 +262,7 @@ static void strings_are_made_printable(void **state)
 {
 	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127, 255,
 				 '%', 's', 'y');
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	up(&r, NULL, tell, &escape);
@@ -278,15 +280,15 @@ static void oncs_is_believed(void **state)
 	struct rig r;
 
 	rig_up(&r, "oncs=0", 4);
-	assert_false(r.ns->can_deallocate);
-	assert_false(r.ns->can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).can_deallocate);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
 	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, NULL), -EOPNOTSUPP);
 	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 0, 1, NULL), -EOPNOTSUPP);
 	rig_down(&r);
 	rig_up(&r, "oncs=4,vwc=0", 4);
-	assert_true(r.ns->can_deallocate);
-	assert_false(r.ns->can_write_zeroes);
-	assert_false(r.ns->volatile_cache);
+	assert_true(rig_ns_info(r.ns).can_deallocate);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).volatile_cache);
 	rig_down(&r);
 }
 
@@ -296,7 +298,7 @@ static void granted_queues_are_bounded(void **state)
 	static const uint32_t grants[] = { 0, 0xffffffff, 0xffff0000, 0x0000ffff, 0x00010003 };
 	static const uint32_t want[] = { 1, 8, 1, 1, 2 };
 	struct model_rule rule = model_rule(MODEL_FAIL);
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	for (unsigned i = 0; i < 5; i++) {
@@ -371,7 +373,7 @@ static void a_failed_identify_or_feature_is_named(void **state)
 /* Not ready, or deleted since the list was read: that one can't be used, and the others can. */
 static void a_namespace_that_fails_leaves_the_others(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	for (uint32_t nsid = 1; nsid <= 3; nsid++) {

@@ -51,7 +51,7 @@ static void second_controller(void)
 
 static void reads_the_group(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	fake_pci_device(SECOND, "0x060400\n", "");
 	fake_group_add(SECOND);
@@ -83,7 +83,7 @@ static void reads_every_type(void **state)
 		{ "DMA-FQ\n", NNVME_DOMAIN_DMA_FQ }, { "unknown\n", NNVME_DOMAIN_OTHER },
 		{ "blocked\n", NNVME_DOMAIN_OTHER }, { "\n", NNVME_DOMAIN_OTHER },
 	};
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
 		fake_file(is[i].text, TYPE);
@@ -109,7 +109,7 @@ static void names_of_types(void **state)
 
 static void cannot_be_read(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_iommu_group_read(FAKE_NOIOMMU, &g, &err), -EOPNOTSUPP, &err,
@@ -243,7 +243,7 @@ static void in_use(void **state)
 	refuses(NNVME_DOMAIN_IDENTITY, -EBUSY, "mounted on /mnt/data");
 	fake_file("", "/proc/self/mountinfo");
 	fake_file("Filename\n/dev/nvme1n1 partition 1 0 -2\n", "/proc/swaps");
-	refuses(NNVME_DOMAIN_DMA, -EBUSY, "swapped on");
+	refuses(NNVME_DOMAIN_DMA, -EBUSY, "swap space");
 	fake_file("", "/proc/swaps");
 	fake_disk(NULL, "dm-0", "253:0\n");
 	fake_file("", "/sys/class/block/nvme1n1/holders/dm-0");
@@ -333,7 +333,7 @@ static void reads_back(void **state)
 	fake_file("identity\n", TYPE);
 	fake.type_gives = "DMA";
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &err), -EOPNOTSUPP,
-			&err, "asked for the type DMA-FQ, and the kernel gave it DMA");
+			&err, "got the type DMA instead of DMA-FQ");
 	/* It can't be given back what it had, either: that is said, and restored when it can. */
 	assert_non_null(strstr(err.text, "noiommu-nvme domain " FAKE_IOMMU " --restore"));
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
@@ -346,7 +346,8 @@ static void reads_back(void **state)
 static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
-	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV, "cannot give back " FAKE_IOMMU ": nvme did not take it");
+	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV,
+		"cannot give back " FAKE_IOMMU ": the driver nvme did not take it");
 	assert_int_equal(fake.type_writes, 2);
 }
 
@@ -418,7 +419,7 @@ static void harmless_in_the_group(void **state)
 static void hold_and_release(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -453,7 +454,7 @@ static void hold_what_it_is(void **state)
 static void release_when_in_use(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);

@@ -83,14 +83,14 @@ static void swapped(void **state)
 {
 	fake_partition("nvme0n1", "nvme0n1p1", "259:5\n");
 	fake_file("Filename\t\tType\n/dev/nvme0n1p1   partition 1 0 -2\n", "/proc/swaps");
-	assert_used("/dev/nvme0n1p1 is swapped on", "swapoff /dev/nvme0n1p1");
+	assert_used("/dev/nvme0n1p1 is swap space", "swapoff /dev/nvme0n1p1");
 }
 
 static void held(void **state)
 {
 	fake_disk(NULL, "dm-0", "253:0\n");
 	fake_file("", "/sys/class/block/nvme0n1/holders/dm-0");
-	assert_used("/dev/nvme0n1 is held by /dev/dm-0", "take that down");
+	assert_used("/dev/nvme0n1 is held by /dev/dm-0", "remove that first");
 }
 
 static void holder_mounted(void **state)
@@ -101,7 +101,7 @@ static void holder_mounted(void **state)
 	fake_file("", "/sys/class/block/nvme0n1p1/holders/md0");
 	fake_file("", "/sys/class/block/md0/holders/dm-0");
 	fake_file("30 22 253:0 / /srv rw - ext4 /dev/mapper/v rw\n", "/proc/self/mountinfo");
-	assert_used("/dev/dm-0, which lies on /dev/md0, is mounted on /srv", "umount /srv");
+	assert_used("/dev/dm-0, on top of /dev/md0, is mounted on /srv", "umount /srv");
 }
 
 /* Stacked in a circle can't be, but must not take us with it. */
@@ -310,11 +310,11 @@ static void ring_is_busy(void **state)
 	ring_says("pos:\t0\nUserFiles:\t0\nUserBufs:\t0\n");
 	assert_unused();
 	ring_says("pos:\t0\nUserFiles:\t2\nUserBufs:\t0\nPollList:\n");
-	assert_used("an io_uring of process 77 (uring) does not say", "try again");
+	assert_used("an io_uring of process 77 (uring) does not show", "try again");
 	fake_file("7.3.4\n", "/proc/sys/kernel/osrelease");
 	assert_unused();
 	ring_says("pos:\t0\nflags:\t02000002\n");
-	assert_used("an io_uring of process 77 (uring) does not say", "try again");
+	assert_used("an io_uring of process 77 (uring) does not show", "try again");
 	fake.pauses = 0;
 	fake.until_pause = 3;
 	fake.at_pause = "/proc/77";
@@ -404,9 +404,9 @@ static void loop_over_it(void **state)
 	assert_unused();
 	fake_file("/dev/disk/by-id/x (deleted)\n", "/sys/class/block/loop0/loop/backing_file");
 	fake.loop_number = 259 << 8;
-	assert_used("/dev/loop0 lies on /dev/nvme0n1", "losetup -d /dev/loop0");
+	assert_used("/dev/loop0 is backed by /dev/nvme0n1", "losetup -d /dev/loop0");
 	fake_file("30 22 7:0 / /mnt rw - ext4 /dev/loop0 rw\n", "/proc/self/mountinfo");
-	assert_used("/dev/loop0, which lies on /dev/nvme0n1, is mounted on /mnt", "umount /mnt");
+	assert_used("/dev/loop0, on top of /dev/nvme0n1, is mounted on /mnt", "umount /mnt");
 }
 
 /* No node to ask it by: then the path tells, by number or by name. */
@@ -416,10 +416,10 @@ static void loop_without_a_node(void **state)
 	fake_disk(NULL, "loop0", "7:0\n");
 	fake_remove("/dev/loop0");
 	fake_file("/dev/nvme0n1p2 (deleted)\n", "/sys/class/block/loop0/loop/backing_file");
-	assert_used("/dev/loop0 lies on /dev/nvme0n1p2", "losetup");
+	assert_used("/dev/loop0 is backed by /dev/nvme0n1p2", "losetup");
 	fake_node("b", "259:0", "/dev/disk/by-id/x");
 	fake_file("/dev/disk/by-id/x\n", "/sys/class/block/loop0/loop/backing_file");
-	assert_used("/dev/loop0 lies on /dev/nvme0n1", "losetup");
+	assert_used("/dev/loop0 is backed by /dev/nvme0n1", "losetup");
 	fake_file("/dev/nvme0n10\n", "/sys/class/block/loop0/loop/backing_file");
 	assert_unused();
 }
@@ -432,11 +432,11 @@ static void nvmet_offers_it(void **state)
 	fake_file("0\n", NVMET "/namespaces/1/enable");
 	assert_unused();
 	fake_file("1\n", NVMET "/namespaces/1/enable");
-	assert_used("nvmet offers /dev/nvme0n1", "echo 0 > " NVMET "/namespaces/1/enable");
+	assert_used("nvmet exports /dev/nvme0n1", "echo 0 > " NVMET "/namespaces/1/enable");
 	fake_remove(NVMET "/namespaces");
 	fake_file("/dev/nvme0\n", NVMET "/passthru/device_path");
 	fake_file("1\n", NVMET "/passthru/enable");
-	assert_used("nvmet offers /dev/nvme0", "passthru/enable");
+	assert_used("nvmet exports /dev/nvme0", "passthru/enable");
 	fake_remove("/sys/kernel/config");
 	assert_unused();
 	fake_file("", "/sys/module/nvmet/initstate");	/* but nobody can ask it */

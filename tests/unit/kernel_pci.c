@@ -69,9 +69,9 @@ static void bdf_of_a_node(void **state)
 	fake_file("", "/sys/class/nvme-subsystem/nvme-subsys7/nvme0/model");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		fake_assert_err(nnvme_bdf_parse(nodes[i], bdf, &err), -EINVAL, &err,
-				"that of its controller is " FAKE_NOIOMMU);
+				"its controller is " FAKE_NOIOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme1n1", bdf, &err), -EINVAL, &err,
-			"that of its controller is " FAKE_IOMMU);
+			"its controller is " FAKE_IOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme9n1", bdf, &err), -EINVAL, &err, "write it like");
 	fake_link("../../nvme8", "/sys/class/block/nvme8n1/device");
 	fake_file("traddr=192.168.0.1,trsvcid=4420\n", "/sys/class/nvme/nvme8/address");

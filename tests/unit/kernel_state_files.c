@@ -222,7 +222,7 @@ static void changed_while_held(void **state)
 
 static void damaged_group(void **state)
 {
-	struct nnvme_iommu_group g = NNVME_IOMMU_GROUP_INIT;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	fake_file("gibberish\n", GROUP_STATE);
@@ -315,7 +315,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(given_to_another_driver), TEST(override_by_hand), TEST(left_without_a_driver),
 		TEST(newer_override), TEST(another_bind_by_hand), TEST(domain_leaves_it_alone),
-		TEST(detached_stays_so), TEST(refusal_keeps_the_state_file), TEST(mode_keeps_the_state_file), TEST(damaged),
+		TEST(detached_stays_so), TEST(refusal_keeps_the_state_file),
+		TEST(mode_keeps_the_state_file), TEST(damaged),
 		TEST(long_override),
 		TEST(type_by_hand), TEST(changed_while_held), TEST(damaged_group),
 		TEST(type_locked_by_anybody), TEST(locks_are_roots), TEST(names_who_has_the_lock),

@@ -56,8 +56,8 @@ static void reason_container(void **state)
 	struct nnvme_device *dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
 
 	assert_int_equal(dev->mode, NNVME_MODE_IOMMU);
-	assert_string_equal(dev->mode_reason, "mode iommu, chosen: it is in IOMMU group 5; through the "
-			    "VFIO container, there being no iommufd");
+	assert_string_equal(dev->mode_reason, "mode iommu, chosen: it is in IOMMU group 5; through a "
+			    "VFIO container, because there is no iommufd");
 	dev->ops->close(dev);
 	fake_assert_clean();
 	refuses(NNVME_MODE_NOIOMMU, -EOPNOTSUPP, "behind an IOMMU (group 5)");
@@ -202,7 +202,7 @@ static void odd_ranges(void **state)
 	dev->ops->close(dev);
 	fake.many_ranges = 0;
 	fake.no_ranges = true;
-	refuses(NNVME_MODE_AUTO, -ENOSPC, "what the IOMMU of " FAKE_IOMMU " can map");
+	refuses(NNVME_MODE_AUTO, -ENOSPC, "that the IOMMU of " FAKE_IOMMU " can map");
 	fake.fail_ioctl = NNVME_IOMMU_IOAS_IOVA_RANGES;
 	fake.fail_errno = EMSGSIZE;	/* for ever */
 	refuses(NNVME_MODE_AUTO, -EMSGSIZE, "can map");
@@ -282,7 +282,7 @@ static void container_map_fails(void **state)
 	assert_int_equal(dev->ops->map(dev, memory, 4096, &iova, &err), 0);
 	assert_int_equal(iova, 8192);	/* what may be mapped yet isn't given out */
 	fake_assert_err(dev->ops->map(dev, memory, (size_t)1 << 50, &iova, &err), -ENOSPC, &err,
-			"used up");
+			"IOVA range");
 	dev->ops->close(dev);
 }
 
@@ -311,7 +311,7 @@ static void container_refused(void **state)
 	fake.fail_errno = ENODEV;
 	refuses(NNVME_MODE_AUTO, -ENODEV, "into a VFIO container");
 	fake.fail_ioctl = VFIO_GROUP_GET_DEVICE_FD;
-	refuses(NNVME_MODE_AUTO, -ENODEV, "VFIO gives no device");
+	refuses(NNVME_MODE_AUTO, -ENODEV, "VFIO does not open");
 }
 
 static void container_nodes(void **state)
@@ -341,7 +341,7 @@ static void add_mate(const char *driver)
 static void shared_group_container(void **state)
 {
 	fake.not_viable = true;
-	refuses(NNVME_MODE_AUTO, -EBUSY, "not all of IOMMU group 5 is VFIO's");
+	refuses(NNVME_MODE_AUTO, -EBUSY, "other devices of IOMMU group 5");
 	add_mate("e1000e");
 	refuses(NNVME_MODE_AUTO, -EBUSY, "shares IOMMU group 5 with " FAKE_OTHER ", which the driver "
 		"e1000e has");

@@ -4,7 +4,7 @@
  * later command's entry has anything of them.
  */
 #include "driver_rig.h"
-#include "nvme/private.h"
+#include "nvme/sq.h"
 
 #define PATTERN 0x5a5a5a00u
 

@@ -233,7 +233,7 @@ static void flush_reaches_the_namespace(void **state)
 	struct rig r;
 
 	rig_up(&r, NULL, 4);
-	assert_true(r.ns->volatile_cache);
+	assert_true(rig_ns_info(r.ns).volatile_cache);
 	assert_int_equal(nnvme_flush(r.qp, r.ns, &r), 0);
 	done = rig_wait(&r);
 	assert_ptr_equal(done.tag, &r);

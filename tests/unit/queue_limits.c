@@ -28,15 +28,19 @@ static void expect(const uint8_t *data, uint64_t lba, uint64_t blocks, uint8_t w
 				 (unsigned long long)(lba + i / BLOCK), data[lba * BLOCK + i]);
 }
 
+typedef int clear_fn(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
+		     uint64_t blocks, void *tag);
+
 /* Once, whole, and not a block more. */
-static void deallocate(const char *settings, unsigned depth, uint64_t blocks, uint64_t commands)
+static void clears(clear_fn *clear, const char *settings, unsigned depth, uint64_t blocks,
+		   uint64_t commands)
 {
 	struct nnvme_completion done;
 	uint8_t *data;
 	struct rig r;
 
 	data = up(&r, settings, depth, 0, 16384);
-	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 7, blocks, &r), 0);
+	assert_int_equal(clear(r.qp, r.ns, 7, blocks, &r), 0);
 	done = rig_wait(&r);
 	assert_ptr_equal(done.tag, &r);
 	assert_int_equal(done.status, 0);
@@ -49,33 +53,43 @@ static void deallocate(const char *settings, unsigned depth, uint64_t blocks, ui
 	rig_down(&r);
 }
 
+static void deallocate(const char *settings, uint64_t blocks, uint64_t commands)
+{
+	clears(nnvme_deallocate, settings, 4, blocks, commands);
+}
+
+static void zeroes(const char *settings, uint64_t blocks, uint64_t commands)
+{
+	clears(nnvme_write_zeroes, settings, 4, blocks, commands);
+}
+
 static void a_range_has_no_more_blocks_than_dmrsl(void **state)
 {
-	deallocate("size=8m,dmrsl=100", 4, 100, 1);
-	deallocate("size=8m,dmrsl=100", 4, 101, 1);
-	deallocate("size=8m,dmrsl=100", 4, 1000, 1);
-	deallocate("size=8m,dmrsl=16", 4, 4096, 1);	/* 256 ranges */
-	deallocate("size=8m,dmrsl=16", 4, 4097, 2);
-	deallocate("size=8m,dmrsl=1", 4, 16000, 63);
-	deallocate("size=8m,dmrsl=4294967295", 4, 16000, 1);
+	deallocate("size=8m,dmrsl=100", 100, 1);
+	deallocate("size=8m,dmrsl=100", 101, 1);
+	deallocate("size=8m,dmrsl=100", 1000, 1);
+	deallocate("size=8m,dmrsl=16", 4096, 1);	/* 256 ranges */
+	deallocate("size=8m,dmrsl=16", 4097, 2);
+	deallocate("size=8m,dmrsl=1", 16000, 63);
+	deallocate("size=8m,dmrsl=4294967295", 16000, 1);
 }
 
 static void a_command_has_no_more_ranges_than_dmrl(void **state)
 {
-	deallocate("size=8m,dmrl=1", 4, 16000, 1);
-	deallocate("size=8m,dmrl=1,dmrsl=100", 4, 1000, 10);
-	deallocate("size=8m,dmrl=3,dmrsl=100", 4, 1000, 4);
-	deallocate("size=8m,dmrl=255,dmrsl=1", 4, 256, 2);
+	deallocate("size=8m,dmrl=1", 16000, 1);
+	deallocate("size=8m,dmrl=1,dmrsl=100", 1000, 10);
+	deallocate("size=8m,dmrl=3,dmrsl=100", 1000, 4);
+	deallocate("size=8m,dmrl=255,dmrsl=1", 256, 2);
 }
 
 static void a_command_has_no_more_blocks_than_dmsl(void **state)
 {
-	deallocate("size=8m,dmsl=1", 4, 100, 100);
-	deallocate("size=8m,dmsl=1000", 4, 1000, 1);
-	deallocate("size=8m,dmsl=1000", 4, 1001, 2);
-	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=9", 4, 1000, 4);
-	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=2", 4, 1000, 5);
-	deallocate("size=8m,dmsl=18446744073709551615", 4, 1000, 1);
+	deallocate("size=8m,dmsl=1", 100, 100);
+	deallocate("size=8m,dmsl=1000", 1000, 1);
+	deallocate("size=8m,dmsl=1000", 1001, 2);
+	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=9", 1000, 4);
+	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=2", 1000, 5);
+	deallocate("size=8m,dmsl=18446744073709551615", 1000, 1);
 }
 
 /* More commands than slots: they follow one another. */
@@ -84,7 +98,7 @@ static void any_number_of_commands_fits_any_depth(void **state)
 	static const unsigned depths[] = { 1, 2, 3, 64 };
 
 	for (unsigned i = 0; i < 4; i++)
-		deallocate("size=8m,dmsl=30,dmrsl=7", depths[i], 16000, 534);
+		clears(nnvme_deallocate, "size=8m,dmsl=30,dmrsl=7", depths[i], 16000, 534);
 }
 
 static void several_long_ones_share_the_queue(void **state)
@@ -163,21 +177,6 @@ static void a_failed_part_fails_the_whole(void **state)
 	rig_down(&r);
 }
 
-static void zeroes(const char *settings, uint64_t blocks, uint64_t commands)
-{
-	uint8_t *data;
-	struct rig r;
-
-	data = up(&r, settings, 4, 0, 16384);
-	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 7, blocks, &r), 0);
-	assert_int_equal(rig_wait(&r).status, 0);
-	expect(data, 0, 7, 1);
-	expect(data, 7, blocks, 0);
-	expect(data, 7 + blocks, 16384 - 7 - blocks, 1);
-	assert_int_equal(rig_commands(&r), commands);
-	rig_down(&r);
-}
-
 static void zeroes_are_no_longer_than_wzsl(void **state)
 {
 	zeroes("size=8m,wzsl=1", 16, 1);
@@ -187,13 +186,57 @@ static void zeroes_are_no_longer_than_wzsl(void **state)
 	zeroes("size=8m,wzsl=255", 16000, 1);
 }
 
+static void assert_limits(const char *settings, uint32_t zeroes, uint32_t ranges, uint32_t range_blocks,
+			  uint64_t dsm_blocks)
+{
+	struct nnvme_ns_info info;
+	struct rig r;
+
+	rig_up(&r, settings, 4);
+	info = rig_ns_info(r.ns);
+	assert_int_equal(info.max_zeroes_blocks, zeroes);
+	assert_int_equal(info.dsm_ranges, ranges);
+	assert_int_equal(info.dsm_range_blocks, range_blocks);
+	assert_int_equal(info.dsm_blocks, dsm_blocks);
+	rig_down(&r);
+}
+
+static void limits_are_told(void **state)
+{
+	assert_limits("wzsl=1,dmrl=3,dmrsl=100,dmsl=200", 16, 3, 100, 200);
+	assert_limits("wzsl=0", 65536, 256, UINT32_MAX, UINT64_MAX);
+	assert_limits("oncs=0", 0, 0, 0, 0);
+	assert_limits("oncs=4,dmrl=2", 0, 2, UINT32_MAX, UINT64_MAX);
+	assert_limits("oncs=8,dmrl=2", 65536, 0, 0, 0);
+}
+
+/* A program that was compiled with less, or with more than this library knows. */
+static void an_info_of_another_size(void **state)
+{
+	struct {
+		struct nnvme_ns_info info;
+		uint64_t more;
+	} newer = { .info.size = sizeof(newer), .more = 1 };
+	struct nnvme_ns_info older = { .size = sizeof(older) - 1 };
+	struct rig r;
+
+	rig_up(&r, NULL, 4);
+	assert_int_equal(nnvme_ns_info(r.ns, &older), -EINVAL);
+	assert_int_equal(older.blocks, 0);
+	assert_int_equal(nnvme_ns_info(r.ns, &newer.info), 0);
+	assert_int_equal(newer.info.size, sizeof(newer));
+	assert_int_equal(newer.info.blocks, r.ns->blocks);
+	assert_int_equal(newer.more, 0);
+	rig_down(&r);
+}
+
 /* A block is more than WZSL allows. */
 static void zeroes_that_no_command_can_write_are_not_offered(void **state)
 {
 	struct rig r;
 
 	rig_up(&r, "size=8m,block=16384,wzsl=1", 4);
-	assert_false(r.ns->can_write_zeroes);
+	assert_false(rig_ns_info(r.ns).can_write_zeroes);
 	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 0, 1, &r), -EOPNOTSUPP);
 	rig_down(&r);
 }
@@ -239,6 +282,8 @@ int main(void)
 		cmocka_unit_test(more_blocks_than_32_bits_count_are_deallocated),
 		cmocka_unit_test(a_failed_part_fails_the_whole),
 		cmocka_unit_test(zeroes_are_no_longer_than_wzsl),
+		cmocka_unit_test(limits_are_told),
+		cmocka_unit_test(an_info_of_another_size),
 		cmocka_unit_test(zeroes_that_no_command_can_write_are_not_offered),
 		cmocka_unit_test(no_page_of_limits_is_no_limit),
 	};

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "driver_rig.h"
+#include "nvme/in_flight.h"
 #include "nvme/private.h"
 #include "step.h"
 

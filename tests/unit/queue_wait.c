@@ -136,7 +136,7 @@ static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
 	model_counts(r.m, &before);
 	for (uint32_t i = 11; i <= 10 + lap; i++) {
 		/* it has seen the head that the host is about to write: nothing to ring for */
-		*nnvme_qp(r.qp)->shadow.cq_event = i % lap;
+		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % lap;
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	}
 	model_counts(r.m, &after);
@@ -248,7 +248,7 @@ static void without_interrupts(void **state)
 static void each_queue_pair_has_its_vector(void **state)
 {
 	struct nnvme_qpair *qp[3];
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	wait_up(&r, "vectors=4", 4);
@@ -267,7 +267,7 @@ static void each_queue_pair_has_its_vector(void **state)
 
 static void fewer_vectors_than_the_device_has(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 	void *buf;
 

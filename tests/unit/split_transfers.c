@@ -40,7 +40,7 @@ static void pieces_are_as_large_as_mdts_allows(void **state)
 	uint8_t *buf;
 
 	up(&r, "mdts=1,size=16m", 4, &buf);	/* 8 KiB: 16 blocks */
-	assert_int_equal(r.ns->max_blocks, 16);
+	assert_int_equal(rig_ns_info(r.ns).max_blocks, 16);
 	assert_int_equal(rig_read(&r, buf, 3, 16), 0);
 	assert_int_equal(rig_commands(&r), 1);
 	assert_int_equal(rig_read(&r, buf, 3, 17), 0);
@@ -191,7 +191,7 @@ static void chained_lists_carry_4_mib(void **state)
 	uint8_t *buf;
 
 	up(&r, "mdts=0,size=16m,run=1", 4, &buf);
-	assert_int_equal(r.ns->max_blocks, 8192);
+	assert_int_equal(rig_ns_info(r.ns).max_blocks, 8192);
 	for (unsigned i = 0; i < 5; i++) {
 		memset(buf, 0, 6 * MIB);
 		assert_int_equal(rig_read(&r, buf + offset[i], 5, 8192), 0);

@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: MIT
-#include "nvme/private.h"
+/* The submission queue: slots, spare slots, the ring's wrap, and ringing where that is not inline. */
+#include "nvme/sq.h"
 
-static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t index)
+#include "nvme/doorbell.h"
+
+bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 {
-	return (struct nnvme_req *)(qp->req + 2 * (size_t)index);
+	if (qp->tail == qp->end) {
+		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
+
+		qp->tail = 0;
+		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
+		qp->stop = n;
+		qp->beyond = 0;
+		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
+	}
+	return qp->tail != qp->stop;
 }
 
-static struct nnvme_sqe *entry_at(const struct nnvme_qpair *qp, uint32_t index)
-{
-	return (struct nnvme_sqe *)(qp->sq + 8 * (size_t)index);
-}
-
-/* What in_flight.c can't read in the queue is kept until the slot is free: a slow key leads there. */
+/*
+ * Keep what in_flight.c cannot read in the queue, until the slot is free: a slow key leads
+ * there.
+ */
 static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe *sqe)
 {
 	struct nnvme_slot *d = &nnvme_qp(qp)->slot[index / 8];
@@ -27,17 +37,20 @@ static void set_key(struct nnvme_req *req, int32_t key)
 	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
 }
 
-/* The entry at the tail is written over while its command still is in flight. */
+/* The entry at the tail is about to be overwritten while its command is still in flight. */
 static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 {
 	if (!nnvme_qp(qp)->slot[qp->tail / 8].head)
-		keep(qp, qp->tail, entry_at(qp, qp->tail));
+		keep(qp, qp->tail, nnvme_sqe_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
 }
 
-/* A spare slot: there are as many as commands in flight, so one is free. They have generations of their own. */
+/*
+ * Take a spare slot. There are as many as commands in flight, so one is free. Each has a
+ * generation of its own.
+ */
 static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
@@ -68,7 +81,10 @@ static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint
 	sqe->cdw15 = c.cdw15;
 }
 
-/* Whether the inline path can take the entry over: it writes all fields but these, which have to be zero. */
+/*
+ * Whether the inline path can reuse the entry: it writes all fields but these, which must be
+ * zero.
+ */
 static bool is_plain(const struct nnvme_sqe *sqe)
 {
 	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
@@ -85,13 +101,13 @@ uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void 
 	if (qp->tail == qp->stop)
 		nnvme_sq_wrap(qp);
 	index = qp->tail;
-	req = slot_at(qp, index);
-	sqe = entry_at(qp, index);
+	req = nnvme_slot_at(qp, index);
+	sqe = nnvme_sqe_at(qp, index);
 	cid = index + qp->generation;
 	if (req->key >= 0) {
 		keep_displaced(qp, req);
 		index = take_spare(qp, &cid);
-		req = slot_at(qp, index);
+		req = nnvme_slot_at(qp, index);
 		keep(qp, index, cmd);
 		slow = true;	/* so that it comes back to the stack */
 	}
@@ -111,14 +127,40 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_slot *slot = &p->slot[index / 8];
-	bool plain = index >= qp->end || is_plain(entry_at(qp, index));
+	bool plain = index >= qp->end || is_plain(nnvme_sqe_at(qp, index));
 
-	/* The entry may be another command's: it is not touched, and its next user goes through write_entry(). */
-	set_key(slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	/*
+	 * The entry may belong to another command, so it is left alone; the next user writes
+	 * all of it.
+	 */
+	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
 	slot->result = NULL;
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
 	slot->split = 0;
 	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);
 	if (index >= qp->end)
 		p->spare[p->nr_spare++] = (uint16_t)index;
+}
+
+static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
+{
+	uint32_t old = qp->rung;
+
+	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
+	qp->rung = 0;
+	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
+		nnvme_sq_doorbell(qp, 0);
+}
+
+void nnvme_ring_slow(struct nnvme_qpair *qp)
+{
+	uint32_t tail = qp->tail, old = qp->rung;
+
+	if (tail == qp->end) {
+		wrap_and_ring(qp);
+		return;
+	}
+	qp->rung = tail;
+	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
+		nnvme_sq_doorbell(qp, tail / 8);
 }

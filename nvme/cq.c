@@ -1,35 +1,15 @@
 // SPDX-License-Identifier: MIT
+/* The completion queue: the work of nnvme_poll(). */
+#include "nvme/abort.h"
+#include "nvme/doorbell.h"
+#include "nvme/log.h"
 #include "nvme/private.h"
+#include "nvme/prp_pool.h"
+#include "nvme/sq.h"
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
 
-/* Commands that were handed back leave space for as many. */
-static inline void add_space(struct nnvme_qpair *qp, uint32_t n)
-{
-	uint32_t stop = qp->stop + 8 * n;
-
-	if (__builtin_expect(stop > qp->end, 0)) {
-		qp->beyond += (stop - qp->end) / 8;
-		stop = qp->end;
-	}
-	qp->stop = stop;
-}
-
-bool nnvme_sq_wrap(struct nnvme_qpair *qp)
-{
-	if (qp->tail == qp->end) {
-		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
-
-		qp->tail = 0;
-		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
-		qp->stop = n;
-		qp->beyond = 0;
-		NNVME_COUNT(nnvme_qp(qp)->sq_wraps);
-	}
-	return qp->tail != qp->stop;
-}
-
-/* Said once: a controller could fill a log with them. */
+/* Logged once: a controller could fill a log with these. */
 static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 {
 	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
@@ -39,15 +19,15 @@ static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 }
 
 /*
- * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages
- * of their own or in a spare slot, CIDs that mean nothing, or that the controller was stopped
+ * Completions that are not plain: failures, parts of a split transfer, commands with list pages
+ * or in a spare slot, CIDs that name no command, and the notice that the controller was stopped
  * (abort.c). True when @out was filled.
  */
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
 {
 	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * index);
+	struct nnvme_req *req = nnvme_slot_at(qp, index);
 	uint16_t split, status = (uint16_t)(dw3 >> 17);
 	const struct nnvme_slot *slot;
 
@@ -58,7 +38,10 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 			note_bad(qp, cid);
 		return false;
 	}
-	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
+	/*
+	 * Successful I/O commands report no result, on the slow path as on the inline one;
+	 * admin commands do.
+	 */
 	*out = (struct nnvme_completion){
 		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
 	};
@@ -68,8 +51,8 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
 	nnvme_prp_pool_put(qp, slot->list);
 	nnvme_slot_free(qp, index);
-	add_space(qp, 1);
-	return split ? nnvme_split_ended(qp, split, out) : true;
+	nnvme_sq_add_space(qp, 1);
+	return split ? nnvme_qp(qp)->split_ended(qp, split, out) : true;
 }
 
 static inline bool is_new(uint32_t dw3, uint32_t phase)
@@ -78,9 +61,9 @@ static inline bool is_new(uint32_t dw3, uint32_t phase)
 }
 
 /*
- * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the entry
- * that isn't plain, or isn't there yet, or @end. One offset serves both arrays, their elements being of
- * one size.
+ * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the
+ * first entry that is not plain or not there yet, or @end. One offset serves both arrays,
+ * because their elements have the same size.
  */
 static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 						 const struct nnvme_cqe *cqe,
@@ -106,27 +89,11 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 	return cqe;
 }
 
-static inline void ring_cq(struct nnvme_qpair *qp, uint32_t head)
-{
-	/*
-	 * The controller may reuse the entries after this store. Loads are not moved behind a later
-	 * store on x86-64; arm64 orders them with the barrier.
-	 */
-#if defined(__x86_64__)
-	__asm__ volatile("" ::: "memory");
-#elif defined(__aarch64__)
-	__asm__ volatile("dmb osh" ::: "memory");
-#endif
-	nnvme_qp(qp)->cq_told = qp->cqe;
-	*__atomic_load_n(&nnvme_qp(qp)->cq_doorbell, __ATOMIC_RELAXED) = head;
-	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
-}
-
 /*
- * Tell the controller how far the queue was read, by its doorbell or by the shadow. @n is handed through, so
- * that nnvme_poll() ends with a jump.
+ * Ring the CQ doorbell, or post to its shadow, how far the queue has been read. @n is passed
+ * through so that nnvme_poll() ends in a tail call.
  */
-static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsigned n)
+static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *qp, unsigned n)
 {
 	const struct nnvme_cqe *next;
 	uint32_t head;
@@ -135,46 +102,37 @@ static __attribute__((noinline)) unsigned tell_head(struct nnvme_qpair *qp, unsi
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_step);
-	qp->cq_tell = next < qp->cq_end ? next : qp->cq_end;
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_doorbell_step);
+	qp->cq_doorbell_at = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
 	if (nnvme_qp(qp)->shadow.cq) {
 		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
 
 		nnvme_qp(qp)->shadow.cq_head = head;
-		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_event, old, head)) {
-			/* The doorbell is behind now, even where a round later it has the same value. */
-			nnvme_qp(qp)->cq_told = NULL;
+		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_eventidx, old, head)) {
+			/*
+			 * The register now lags, even if a round later the value is the same
+			 * again.
+			 */
+			nnvme_qp(qp)->cq_doorbell_last = NULL;
 			return n;
 		}
 	}
-	ring_cq(qp, head);
+	nnvme_cq_doorbell(qp, head);
 	return n;
 }
 
-void nnvme_tell_head_now(struct nnvme_qpair *qp)
-{
-	uint32_t head = (uint32_t)(qp->cqe - qp->cq);
-
-	/* Twice the same is an error (Base 2.x, Asynchronous Event Information: Invalid Doorbell Write Value). */
-	if (nnvme_qp(qp)->cq_told == qp->cqe)
-		return;
-	if (nnvme_qp(qp)->shadow.cq)
-		*nnvme_qp(qp)->shadow.cq = nnvme_qp(qp)->shadow.cq_head = head;
-	ring_cq(qp, head);
-}
-
 /*
- * All entries before @cqe were taken. The controller has to know in time that it may reuse them, not at
- * once: see choose_step(). Returns @n.
+ * All entries before @cqe have been taken. The controller must learn in time that it may reuse
+ * them, not at once: see choose_step(). Returns @n.
  */
 static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, unsigned n)
 {
 	qp->cqe = cqe;
-	return cqe < qp->cq_tell ? n : tell_head(qp, n);
+	return cqe < qp->cq_doorbell_at ? n : ring_cq_doorbell(qp, n);
 }
 
-/* As many as @max entries from @cqe, but not beyond the ring's end. */
+/* Up to @max entries from @cqe, but not beyond the end of the ring. */
 static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 					      const struct nnvme_cqe *cqe, unsigned max)
 {
@@ -183,22 +141,22 @@ static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 	return end < qp->cq_end ? end : qp->cq_end;
 }
 
-/* The whole of nnvme_reap(), for when something is unusual: @n were taken, the next entry is @cqe. */
+/* All of nnvme_reap(), for unusual cases: @n completions were taken, the next entry is @cqe. */
 static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)
 {
-	add_space(qp, n);
+	nnvme_sq_add_space(qp, n);
 	while (n < max) {
 		const struct nnvme_cqe *from = cqe;
 		uint32_t dw3;
 
 		if (cqe == qp->cq_end) {
-			cqe = from = qp->cq_tell = qp->cq;
+			cqe = from = qp->cq_doorbell_at = qp->cq;
 			qp->phase ^= 0x10000;
 		}
 		cqe = take_plain(qp, cqe, horizon(qp, cqe, max - n), qp->phase, out + n);
-		add_space(qp, (uint32_t)(cqe - from));
+		nnvme_sq_add_space(qp, (uint32_t)(cqe - from));
 		n += (unsigned)(cqe - from);
 		if (n == max || cqe == qp->cq_end)
 			continue;
@@ -220,6 +178,6 @@ unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsign
 		return reap_any(qp, out, max, cqe, n);
 	if (!n)
 		return 0;
-	add_space(qp, n);
+	nnvme_sq_add_space(qp, n);
 	return advance(qp, cqe, n);
 }

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interrupt vectors: an eventfd each, and a queue pair each. Vector 0 is the admin queue's (Base 2.x,
- * Completion Queue: Interrupt Vector), which is polled here and whose interrupts wake nobody up; queue pair i
- * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue: no
- * admin command is sent between the queue pair's creation and its deletion.
+ * Each interrupt vector has an eventfd and belongs to one queue pair: vector i to queue pair i.
+ * Vector 0 is the admin queue's (Base 2.x, Completion Queue: Interrupt Vector), which is
+ * polled, so its interrupts wake nobody. A device with a single vector gets one queue pair,
+ * which shares the vector with the admin queue: no admin command is sent between the creation
+ * and the deletion of that queue pair.
  *
- * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
- * the other's wake-up.
+ * Two queue pairs never share a vector: they would share its eventfd, and clearing it for one
+ * would lose the wake-up of the other.
  */
+#include "nvme/irq.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "kernel/eventfd.h"
 #include "kernel/sys.h"
-#include "nvme/private.h"
+#include "nvme/log.h"
 
 static void close_events(struct nnvme_ctrl *ctrl, unsigned from)
 {
@@ -38,10 +41,10 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 }
 
 /*
- * After the number of queues is known (Base 2.x, Memory-Based Controller Initialization). What fails here is
- * undone when the controller is closed.
+ * Called after the number of queues is known (Base 2.x, Memory-Based Controller
+ * Initialization). Closing the controller undoes what a failure leaves behind.
  */
-int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
+int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	const struct nnvme_device_ops *ops = ctrl->dev->ops;
 	unsigned has, count, fit;
@@ -68,7 +71,7 @@ int nnvme_interrupts_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return 0;
 }
 
-void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
+void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)
 {
 	if (!ctrl->eventfd)
 		return;
@@ -78,13 +81,13 @@ void nnvme_interrupts_destroy(struct nnvme_ctrl *ctrl)
 	ctrl->eventfd = NULL;
 }
 
-void nnvme_interrupts_attach(struct nnvme_qpair *qp)
+void nnvme_irq_attach(struct nnvme_qpair *qp)
 {
 	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
 
-	nnvme_qp(qp)->event = -1;
+	nnvme_qp(qp)->eventfd = -1;
 	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
 		return;
 	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
-	nnvme_qp(qp)->event = ctrl->eventfd[nnvme_qp(qp)->vector];
+	nnvme_qp(qp)->eventfd = ctrl->eventfd[nnvme_qp(qp)->vector];
 }

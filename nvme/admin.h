@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NNVME_NVME_ADMIN_H
+#define NNVME_NVME_ADMIN_H
+
+/* Admin commands: one at a time, waited for. */
+
+#include "nvme/private.h"
+
+int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
+void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
+
+/*
+ * Run one admin command. 0 and *result (may be NULL); above 0: the status, which the caller can
+ * handle; -EIO or -ETIMEDOUT, after which the controller is dead.
+ */
+int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		       uint32_t *result, struct nnvme_err *err);
+
+/* The same where only success will do: -EIO with the status in words. */
+int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		uint32_t *result, struct nnvme_err *err);
+
+#endif
