@@ -185,7 +185,7 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 			  group.count == 1 ? "" : "s", group.type_text,
 			  group.holder > 0 ? ", held by a process" : group.holder ?
 			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
-			  ", in the middle of a change that was cut short" : "");
+			  ", in the middle of a change that was interrupted" : "");
 	if (group.unfinished && !group.holder)
 		finding_fix(one, "noiommu-nvme domain %s --restore", info->bdf);
 	nnvme_iommu_group_free(&group);

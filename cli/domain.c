@@ -96,56 +96,14 @@ static int show(const char *bdf)
 		if (!strcmp(g.members[i].name, g.bdf) && !strcmp(g.members[i].driver, "vfio-pci"))
 			printf("It is bound to vfio-pci: programs that open it get a domain of their own.\n");
 	if (g.unfinished)
-		printf("A change of it was cut short; to undo that: noiommu-nvme domain %s --restore\n",
+		printf("A change of it was interrupted; to undo that: noiommu-nvme domain %s --restore\n",
 		       g.bdf);
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("It is being changed or held, or a change of it was cut short: only root can see which.\n");
+		printf("It is being changed or held, or a change of it was interrupted: only root can see which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
-}
-
-int cli_recover(const char *bdf, bool always_report)
-{
-	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
-	struct nnvme_err err;
-	bool unfinished, held;
-	int rc;
-
-	if (nnvme_iommu_group_read(bdf, &g, &err))	/* the command itself reports why */
-		return always_report ? (cli_error("%s", err.text), 1) : 0;
-	unfinished = g.unfinished;
-	held = g.holder;
-	nnvme_iommu_group_free(&g);
-	if (!unfinished && !(held && always_report)) {
-		if (always_report)
-			printf("%s: there is nothing to restore\n", bdf);
-		return 0;
-	}
-	rc = nnvme_iommu_group_restore(bdf, &err);
-	if (rc < 0) {
-		cli_error("an earlier run was cut short and cannot be undone: %s", err.text);
-		return 1;
-	}
-	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
-		return 0;
-	fprintf(always_report ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
-		"its type %s back\n", always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
-	nnvme_iommu_group_free(&g);
-	return 0;
-}
-
-void cli_block_signals(sigset_t *before)
-{
-	sigset_t all;
-
-	sigemptyset(&all);
-	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0 }; *s; s++)
-		sigaddset(&all, *s);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* where it is ignored, waiting for children fails */
-	sigprocmask(SIG_BLOCK, &all, before);
 }
 
 static int run_child(char **command, const sigset_t *mask)

@@ -174,7 +174,7 @@ static bool has_disks(const char *bdf, int count)
 }
 
 /* All of them, whatever fails; then wait for their disks, 5 s at most. */
-static int give_back_members(struct change *c)
+static int rebind_members(struct change *c)
 {
 	int rc = 0, tries = 250;
 
@@ -222,7 +222,7 @@ static void undo(struct change *c, enum nnvme_domain was)
 		if (!rc)
 			rc = write_type(c->group, was, &second);
 	}
-	rc2 = give_back_members(c);
+	rc2 = rebind_members(c);
 	c->err = first;
 	c->stuck = rc || rc2;
 	if (!c->stuck || !first)
@@ -274,7 +274,7 @@ static int make_change(struct change *c, enum nnvme_domain type)
 	if (!rc && was != type)
 		rc = write_type(group, type, c->err);
 	if (!rc)
-		rc = give_back_members(c);
+		rc = rebind_members(c);
 	if (rc)
 		undo(c, was);
 	else if (type == NNVME_DOMAIN_AUTO)

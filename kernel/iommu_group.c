@@ -146,7 +146,7 @@ int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, str
 	strcpy(group->number, info.group);
 	if (!info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no domain "
-				  "type: it reaches all of the machine's memory, whoever drives it",
+				  "type: it can access all of memory, whatever drives it",
 				  info.bdf);
 	rc = nnvme_iommu_read_type(group);
 	if (rc == -ENOENT)

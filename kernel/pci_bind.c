@@ -76,7 +76,7 @@ struct move {
 static int did_not_take(const struct move *m, const char *now, struct nnvme_err *err)
 {
 	if (*now)
-		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not let go of it; the "
+		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not release it; the "
 				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
 	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the kernel's "
 			  "log says why (dmesg)",
@@ -117,7 +117,7 @@ static const char *override_for(const char *driver)
 }
 
 /* Recorded before it is written: otherwise a kill here looks like a change by somebody else. */
-static int give_back(const char *bdf, const struct nnvme_former *had, const char *verb,
+static int rebind(const char *bdf, const struct nnvme_former *had, const char *verb,
 		     struct nnvme_err *err)
 {
 	struct move back = {
@@ -231,7 +231,7 @@ static int take_back(const char *bdf, const struct nnvme_former *had, struct nnv
 	if (!rc && *info.driver && !has_vfio(&info) && strcmp(info.driver, had->driver) != 0)
 		rc = nnvme_pci_claim(bdf, &claim, err);
 	nnvme_pci_release(&claim);
-	return rc ? rc : give_back(bdf, had, "give back", err);
+	return rc ? rc : rebind(bdf, had, "rebind", err);
 }
 
 /* The change itself. On failure the device is as before, or *stuck is set and @err says so. */
@@ -466,7 +466,7 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		return rc;
 	if (known && !marked)
 		strcpy(had.override, override);
-	rc = known ? give_back(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
+	rc = known ? rebind(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
 	if (!rc)
 		nnvme_state_file_remove(info.bdf);
 	return rc;
@@ -535,7 +535,7 @@ int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 	if (!rc)
 		rc = nnvme_override_read(bdf, override, err);
 	if (!rc && nnvme_former_has_mark(&had, override))
-		rc = give_back(bdf, &had, "give back", err);
+		rc = rebind(bdf, &had, "rebind", err);
 	if (!rc)
 		nnvme_state_file_remove(bdf);
 	return rc;

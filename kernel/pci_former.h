@@ -3,7 +3,7 @@
 #define NNVME_KERNEL_PCI_FORMER_H
 
 /*
- * What a device had before it was taken from its driver, in a state file, and how to tell whether
+ * What a device had before it was unbound from its driver, in a state file, and how to tell whether
  * it still is as we left it. Private to the library; not installed.
  */
 

@@ -29,14 +29,14 @@ int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvm
 /*
  * Copy what a caller filled, @from, to the library's own structure @to of @to_size bytes; what
  * the caller doesn't know is 0. -EINVAL as above; -E2BIG when the caller knows more than the
- * library and what only he knows is not 0. NULL for @from is all zero.
+ * library and a field that only the caller knows is not 0. NULL for @from is all zero.
  */
 int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, const void *from,
 		   struct nnvme_err *err);
 
 /*
  * Copy the library's own structure @from of @from_size bytes to the caller's @to of @size bytes,
- * checked before: no more than he has room for, and 0 for what only he knows. Its size field stays
+ * checked before: as much as fits, and 0 in fields that only the caller knows. Its size field stays
  * @size.
  */
 void nnvme_sized_out(void *to, uint32_t size, const void *from, size_t from_size);

@@ -64,6 +64,11 @@ static int has_cap(int capability)
 	return rc;
 }
 
+static long page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
 static uint64_t memlock(void)
 {
 	struct rlimit limit;
@@ -103,6 +108,7 @@ struct nnvme_sys nnvme_sys = {
 	.same_files = same_files,
 	.has_cap = has_cap,
 	.memlock = memlock,
+	.page_size = page_size,
 };
 
 /* The root and then the path; an overlong one is an error, never cut short. */

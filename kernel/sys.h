@@ -50,6 +50,7 @@ struct nnvme_sys {
 	bool (*same_files)(pid_t a, pid_t b);	/* do two threads certainly share their descriptors? */
 	int (*has_cap)(int capability);		/* is it in effect: 1, 0 or -errno */
 	uint64_t (*memlock)(void);		/* RLIMIT_MEMLOCK in bytes, UINT64_MAX: no limit */
+	long (*page_size)(void);		/* of this kernel, in bytes */
 };
 extern struct nnvme_sys nnvme_sys;
 

@@ -12,6 +12,8 @@
 #include "kernel/sys.h"
 #include "kernel/vfio_error.h"
 
+#define PAGE 4096
+
 /* Bound to vfio-pci, but without a VFIO node. */
 static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
@@ -62,6 +64,17 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
 			  info->bdf, info->driver, info->bdf);
 }
 
+/*
+ * Memory is registered and described to the controller in pages of 4 KiB (Base 2.x, CC.MPS). The kernel maps,
+ * pins and tells addresses in its own, which on arm64 may be of 16 or 64 KiB.
+ */
+static int other_pages(const struct nnvme_pci_info *info, long size, struct nnvme_err *err)
+{
+	return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s: this kernel's pages have %ld bytes and the "
+			  "driver works with pages of %d; boot a kernel with CONFIG_ARM64_4K_PAGES",
+			  info->bdf, size, PAGE);
+}
+
 int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
 		     struct nnvme_err *err)
 {
@@ -69,6 +82,8 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 
 	if (rc)
 		return rc;
+	if (nnvme_sys.page_size() != PAGE)
+		return other_pages(info, nnvme_sys.page_size(), err);
 	if (!*info->driver)
 		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
 				  info->bdf, info->bdf);

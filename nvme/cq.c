@@ -12,10 +12,13 @@ _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see
 /* Logged once: a controller could fill a log with these. */
 static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 {
-	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
-	if (nnvme_qp(qp)->bad_completions == 1)
-		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, which is "
-			  "not in flight; ignored, and so will be any further ones", nnvme_qp(qp)->id, cid);
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	NNVME_COUNT(p->bad_completions);
+	if (p->bad_completions == 1)
+		nnvme_log(p->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
+			  "which is not in flight; ignored, and so will be any further ones",
+			  p->id, cid);
 }
 
 /*
@@ -26,13 +29,14 @@ static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
 	struct nnvme_req *req = nnvme_slot_at(qp, index);
 	uint16_t split, status = (uint16_t)(dw3 >> 17);
 	const struct nnvme_slot *slot;
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
-		if (nnvme_qp(qp)->ctrl->stopped)
+		if (p->ctrl->stopped)
 			nnvme_abort_in_flight(qp, cqe + 1);
 		else
 			note_bad(qp, cid);
@@ -43,16 +47,16 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	 * admin commands do.
 	 */
 	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
+		.tag = req->tag, .status = status, .result = status || !p->id ? cqe->result : 0,
 	};
-	slot = &nnvme_qp(qp)->slot[index / 8];	/* not before: slots beyond those in use have none */
+	slot = &p->slot[index / 8];	/* not before: slots beyond those in use have none */
 	split = slot->split;
 	if (slot->result)
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;
 	nnvme_prp_pool_put(qp, slot->list);
 	nnvme_slot_free(qp, index);
 	nnvme_sq_add_space(qp, 1);
-	return split ? nnvme_qp(qp)->split_ended(qp, split, out) : true;
+	return split ? p->split_ended(qp, split, out) : true;
 }
 
 static inline bool is_new(uint32_t dw3, uint32_t phase)
@@ -95,6 +99,7 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
  */
 static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *qp, unsigned n)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	const struct nnvme_cqe *next;
 	uint32_t head;
 
@@ -102,19 +107,19 @@ static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *q
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_doorbell_step);
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + p->cq_doorbell_step);
 	qp->cq_doorbell_at = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
-	if (nnvme_qp(qp)->shadow.cq) {
-		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
+	if (p->shadow.cq) {
+		uint32_t old = p->shadow.cq_head;
 
-		nnvme_qp(qp)->shadow.cq_head = head;
-		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_eventidx, old, head)) {
+		p->shadow.cq_head = head;
+		if (!nnvme_shadow_post(p->shadow.cq, p->shadow.cq_eventidx, old, head)) {
 			/*
 			 * The register now lags, even if a round later the value is the same
 			 * again.
 			 */
-			nnvme_qp(qp)->cq_doorbell_last = NULL;
+			p->cq_doorbell_last = NULL;
 			return n;
 		}
 	}

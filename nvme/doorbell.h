@@ -26,8 +26,8 @@ static inline bool nnvme_shadow_passes(uint32_t eventidx, uint32_t new, uint32_t
  * Post @new to a shadow doorbell; true when the controller also wants the register written.
  * @old is the value posted last, from our own records: the device can write to the page, too.
  */
-static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *eventidx, uint32_t old,
-				     uint32_t new)
+static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *eventidx,
+				     uint32_t old, uint32_t new)
 {
 	/* release: the queue entries are seen before the tail that announces them */
 	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);

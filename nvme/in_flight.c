@@ -3,11 +3,21 @@
  * Which memory the commands in flight read and write. Nothing is counted per I/O for this: the
  * submission queue entries of commands in flight are still in the ring.
  *
- * The owners of the queue pairs go on meanwhile. A slot's key is stored after its entry, so
- * what is read between two reads of the same key belongs to that command. All memory of a split
- * transfer counts until the transfer has ended, because the rest will be submitted. A caller
- * that has no I/O in the memory is never refused by mistake: no command has it in its data
- * pointer.
+ * The owners of the queue pairs go on meanwhile. What is read between two reads of the same key
+ * belongs to that command, because other threads see these stores in order:
+ *
+ *	entry and lists before the key		release there, acquire in read_slot()
+ *	a free key before the next entry	nnvme_slot_freed(), and in nnvme_slot_free() before
+ *						what was kept is forgotten; the fence in changed()
+ *	what is kept before the entry that	release of its head and the fence in
+ *	takes its place				keep_displaced(), acquire in read_slot() and the
+ *						fence in changed()
+ *
+ * Without the second, the next command's address could be read with this one's length.
+ *
+ * All memory of a split transfer counts until the transfer has ended, because the rest will be
+ * submitted. A caller that has no I/O in the memory is never refused by mistake: no command has
+ * it in its data pointer.
  */
 #include "nvme/in_flight.h"
 
@@ -101,21 +111,22 @@ static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 }
 
 /* The list that belongs to the command alone, as the processor sees it; NULL: it has none. */
-static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus, uint16_t list)
+static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus,
+				    uint16_t list)
 {
+	const struct nnvme_slot_list *own = nnvme_qp(qp)->slot_list;
+
 	if (list)
 		return nnvme_prp_pool_va(qp, list, 0);
-	if (8 * slot < qp->end && nnvme_qp(qp)->slot_list[slot].va && nnvme_qp(qp)->slot_list[slot].bus == bus)
-		return nnvme_qp(qp)->slot_list[slot].va;
-	return NULL;
+	return 8 * slot < qp->end && own[slot].va && own[slot].bus == bus ? own[slot].va : NULL;
 }
 
 /*
  * Add @more entries of such a list. The last word of a page leads to the next page if entries
  * are left.
  */
-static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry, uint16_t list,
-		     size_t more)
+static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry,
+		     uint16_t list, size_t more)
 {
 	unsigned page = 0;
 
@@ -149,7 +160,8 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 			const struct command *c)
 {
 	const struct nnvme_slot *d = &c->d;
-	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(nnvme_qp(qp)->ctrl, (uint32_t)(d->head >> 32));
+	unsigned shift = block_shift(nnvme_qp(qp)->ctrl, (uint32_t)(d->head >> 32));
+	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << shift;
 	size_t more = (d->prp1 % PAGE + len - 1) / PAGE;
 	uint8_t opcode = (uint8_t)d->head, flags = (uint8_t)(d->head >> 8);
 	const uint64_t *entry;

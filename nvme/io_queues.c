@@ -46,35 +46,38 @@ int nnvme_negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_cq,
-		.prp1 = nnvme_qp(qp)->cq_bus.v,
-		.cdw10 = (nnvme_cq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
+		.prp1 = p->cq_bus.v,
+		.cdw10 = (nnvme_cq_entries(qp) - 1) << 16 | p->id,
 		/* interrupt vector, interrupts enabled, physically contiguous */
-		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->eventfd >= 0) << 1 | 1,
+		.cdw11 = (uint32_t)p->vector << 16 | (p->eventfd >= 0) << 1 | 1,
 	};
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
 }
 
 static int create_sq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = nnvme_qp(qp)->sq_bus.v,
-		.cdw10 = (nnvme_sq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
-		.cdw11 = (uint32_t)nnvme_qp(qp)->id << 16 | 1,	/* its completion queue; contiguous */
+		.prp1 = p->sq_bus.v,
+		.cdw10 = (nnvme_sq_entries(qp) - 1) << 16 | p->id,
+		.cdw11 = (uint32_t)p->id << 16 | 1,	/* its completion queue; contiguous */
 	};
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
 }
 
 static int delete_queue(struct nnvme_qpair *qp, uint8_t opcode, const char *what,
 			struct nnvme_err *err)
 {
-	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = nnvme_qp(qp)->id };
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = p->id };
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, what, NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, what, NULL, err);
 }
 
 static int delete_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
@@ -166,13 +169,14 @@ static bool take_back(struct nnvme_qpair *qp)
 
 int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
 {
-	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_ctrl *ctrl = p->ctrl;
 
-	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", nnvme_qp(qp)->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)nnvme_qp(qp)->cq_rings);
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells",
+		  p->id, (unsigned long long)qp->sq_rings, (unsigned long long)p->cq_rings);
 	if (!take_back(qp))
 		return -EBUSY;
-	ctrl->qpairs[nnvme_qp(qp)->id - 1] = NULL;
+	ctrl->qpairs[p->id - 1] = NULL;
 	nnvme_qpair_free(qp);
 	return 0;
 }

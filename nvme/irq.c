@@ -83,11 +83,12 @@ void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)
 
 void nnvme_irq_attach(struct nnvme_qpair *qp)
 {
-	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	const struct nnvme_ctrl *ctrl = p->ctrl;
 
-	nnvme_qp(qp)->eventfd = -1;
-	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
+	p->eventfd = -1;
+	if (!ctrl->eventfd || !p->id)
 		return;
-	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
-	nnvme_qp(qp)->eventfd = ctrl->eventfd[nnvme_qp(qp)->vector];
+	p->vector = ctrl->vectors > 1 ? p->id : 0;
+	p->eventfd = ctrl->eventfd[p->vector];
 }

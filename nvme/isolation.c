@@ -69,7 +69,8 @@ static int make_attempts(struct nnvme_canaries *c, struct nnvme_isolation *r, st
 }
 
 /* A late write would arrive before the completions of later commands, but look once more. */
-static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result, struct nnvme_err *err)
+static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result,
+		       struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
 		bool changed = false;

@@ -118,10 +118,11 @@ struct nnvme_qpair_private {
 	uint16_t vector;
 	int eventfd;			/* what its interrupt raises, or -1 */
 	/* stats.h */
-	uint64_t cq_rings, bad_completions, missed_interrupts, sq_wraps, spare_slots, split_transfers;
+	uint64_t cq_rings, bad_completions, missed_interrupts;
+	uint64_t sq_wraps, spare_slots, split_transfers;
 	nnvme_bus_t sq_bus, cq_bus;
-	struct nnvme_prp_pool *prp_pool;	/* for transfers that the table's list pages can't describe */
-	struct nnvme_slot_list *slot_list;	/* of each slot: for the segments of vectored commands */
+	struct nnvme_prp_pool *prp_pool;	/* list pages, in sets */
+	struct nnvme_slot_list *slot_list;	/* of each slot */
 	struct nnvme_splits *splits;	/* transfers that take several commands */
 	/*
 	 * Called when a command of transfer @n has ended: true when it was the last, with the

@@ -37,7 +37,8 @@ size_t nnvme_prp_bytes(struct nnvme_iov_cursor c, size_t want)
  * Write the entries of @len bytes from @c, which begin on a page, and chain the list pages.
  * -EFAULT if another thread has unregistered the memory meanwhile.
  */
-static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_iov_cursor c, size_t len)
+static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_iov_cursor c,
+		size_t len)
 {
 	uint64_t *entry = l->va[0], *last = entry + NNVME_LIST_ENTRIES - 1;
 	unsigned i = 0;

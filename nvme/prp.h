@@ -14,7 +14,8 @@ size_t nnvme_prp_bytes(struct nnvme_iov_cursor c, size_t want);
  * The PRPs of one command for the @len bytes at @va: a list of the table, or a set of list
  * pages. 0, or -EFAULT if another thread has unregistered the memory meanwhile.
  */
-int nnvme_map_prp(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp, uint16_t *set);
+int nnvme_map_prp(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
+		  uint16_t *set);
 
 /*
  * The same for the @len bytes from @c: in the command, in the slot's list, or in a set of list

@@ -29,7 +29,9 @@ static size_t sq_bytes(const struct nnvme_qpair *qp)
 /* MQES does not limit the admin queue (Base 2.x, Admin Queue Attributes). */
 static uint32_t max_entries(const struct nnvme_qpair *qp)
 {
-	return nnvme_qp(qp)->id ? (uint32_t)NVME_CAP_MQES(nnvme_qp(qp)->ctrl->cap) + 1 : MIN_ENTRIES;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	return p->id ? (uint32_t)NVME_CAP_MQES(p->ctrl->cap) + 1 : MIN_ENTRIES;
 }
 
 /* The longer an I/O completion queue, the fewer CQ doorbell writes. */
@@ -66,41 +68,45 @@ static uint32_t choose_entries(const struct nnvme_qpair *qp)
  */
 static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t n = choose_cq_entries(qp), left = n - qp->depth;
 
-	if (!nnvme_qp(qp)->id || nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
+	if (!p->id || p->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
 		return 1;
 	return left < n / 2 ? left : n / 2;
 }
 
 static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 {
-	struct nnvme_space *space = nnvme_qp(qp)->ctrl->space;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_space *space = p->ctrl->space;
 	uint32_t step;
 	void *cq;
 
 	qp->end = 8 * n;
 	step = choose_step(qp);
-	qp->sq = nnvme_space_get(space, sq_bytes(qp), &nnvme_qp(qp)->sq_bus, err);
+	qp->sq = nnvme_space_get(space, sq_bytes(qp), &p->sq_bus, err);
 	if (!qp->sq)
 		return -ENOMEM;
-	cq = nnvme_space_get(space, cq_bytes(qp), &nnvme_qp(qp)->cq_bus, err);
+	cq = nnvme_space_get(space, cq_bytes(qp), &p->cq_bus, err);
 	if (!cq) {
 		nnvme_space_put(space, qp->sq, sq_bytes(qp));
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = nnvme_qp(qp)->cq_doorbell_last = cq;
+	qp->cq = qp->cqe = p->cq_doorbell_last = cq;
 	qp->cq_end = qp->cq + choose_cq_entries(qp);
-	nnvme_qp(qp)->cq_doorbell_step = step * sizeof(*qp->cq);
+	p->cq_doorbell_step = step * sizeof(*qp->cq);
 	qp->cq_doorbell_at = qp->cq + step;
 	return 0;
 }
 
 static void put_queues(struct nnvme_qpair *qp)
 {
-	nnvme_space_put(nnvme_qp(qp)->ctrl->space, qp->sq, sq_bytes(qp));
-	nnvme_space_put(nnvme_qp(qp)->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	nnvme_space_put(p->ctrl->space, qp->sq, sq_bytes(qp));
+	nnvme_space_put(p->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
 }
 
 /*
@@ -176,16 +182,18 @@ fail:
 
 void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
 	if (!qp)
 		return;
 	nnvme_prp_pool_destroy(qp);
-	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? nnvme_sq_entries(qp) : 0);
+	nnvme_slot_lists_destroy(qp, p->id ? nnvme_sq_entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
 	nnvme_splits_destroy(qp);
-	free(nnvme_qp(qp)->spare);
-	free(nnvme_qp(qp)->spare_generation);
-	free(nnvme_qp(qp)->slot);
+	free(p->spare);
+	free(p->spare_generation);
+	free(p->slot);
 	if (qp->req)
 		munmap(qp->req, SLOT_BYTES);
 	free(qp);

@@ -17,7 +17,8 @@ static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 
 	if (ret)
 		return ret;
-	return whole->blocks <= whole->max ? nnvme_split_one(qp, whole, 0) : nnvme_split_submit(qp, whole);
+	return whole->blocks <= whole->max ? nnvme_split_one(qp, whole, 0) :
+					     nnvme_split_submit(qp, whole);
 }
 
 static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks)

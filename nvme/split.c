@@ -16,7 +16,7 @@
 #include "nvme/prp_pool.h"
 #include "nvme/sq.h"
 
-#define MAX_COPIES 32		/* of segments, that is, vectored requests of several commands at once */
+#define MAX_COPIES 32		/* of iovecs: vectored requests of several commands at once */
 
 /*
  * All memory of a transfer, constant while it is in flight, for other threads to read. What is
@@ -198,20 +198,21 @@ static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t s
 
 int nnvme_split_submit(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 {
-	uint16_t n = nnvme_qp(qp)->splits->free;	/* there are as many as slots, and a slot is free */
-	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	uint16_t n = p->splits->free;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &p->splits->split[n];
 	uint16_t next = s->next;
 	int ret;
 
 	*s = *whole;
-	begin_extent(&nnvme_qp(qp)->splits->extent[n], whole);
+	begin_extent(&p->splits->extent[n], whole);
 	ret = submit_some(qp, s, n);
 	if (!ret) {
-		nnvme_qp(qp)->splits->free = next;
-		NNVME_COUNT(nnvme_qp(qp)->split_transfers);
+		p->splits->free = next;
+		NNVME_COUNT(p->split_transfers);
 		return 0;
 	}
-	end_extent(&nnvme_qp(qp)->splits->extent[n]);
+	end_extent(&p->splits->extent[n]);
 	s->next = next;
 	return ret;
 }
@@ -237,7 +238,8 @@ int nnvme_split_iov(struct nnvme_qpair *qp, struct nnvme_split *whole)
 /* See struct nnvme_qpair_private. */
 static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
-	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_split *s = &p->splits->split[n];
 
 	s->in_flight--;
 	if (out->status && !s->status) {
@@ -256,22 +258,23 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
-	end_extent(&nnvme_qp(qp)->splits->extent[n]);
-	put_iov(nnvme_qp(qp)->splits, s->iov);
-	s->next = nnvme_qp(qp)->splits->free;
-	nnvme_qp(qp)->splits->free = n;
+	end_extent(&p->splits->extent[n]);
+	put_iov(p->splits, s->iov);
+	s->next = p->splits->free;
+	p->splits->free = n;
 	return true;
 }
 
 int nnvme_splits_create(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	unsigned copies = qp->depth < MAX_COPIES ? qp->depth : MAX_COPIES;
 	struct nnvme_splits *s = calloc(1, sizeof(*s) + (qp->depth + 1) * sizeof(s->split[0]));
 
 	if (!s)
 		return -ENOMEM;
-	nnvme_qp(qp)->splits = s;
-	nnvme_qp(qp)->split_ended = split_ended;
+	p->splits = s;
+	p->split_ended = split_ended;
 	s->extent = calloc(qp->depth + 1, sizeof(*s->extent));
 	s->iov = malloc(copies * NNVME_IOV_MAX * sizeof(*s->iov));
 	if (!s->extent || !s->iov)

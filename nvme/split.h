@@ -13,8 +13,8 @@
 struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
-	uintptr_t va;		/* what is left: from here (0: a command without data, or of segments) */
-	struct nnvme_iov_cursor at;	/* what is left of segments */
+	uintptr_t va;		/* what is left begins here; 0: no data, or iovecs */
+	struct nnvme_iov_cursor at;	/* what is left of iovecs */
 	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;

@@ -32,6 +32,7 @@ static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe 
 	__atomic_store_n(&d->head, sqe->cdw0_nsid, __ATOMIC_RELEASE);
 }
 
+/* Release: in_flight.c, which acquires it, sees entry, lists and what was kept of this command. */
 static void set_key(struct nnvme_req *req, int32_t key)
 {
 	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
@@ -134,6 +135,7 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	 * all of it.
 	 */
 	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before what follows */
 	slot->result = NULL;
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
 	slot->split = 0;
@@ -144,16 +146,18 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 
 static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t old = qp->rung;
 
 	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
+	if (!p->shadow.sq || nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
 void nnvme_ring_slow(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
@@ -161,6 +165,6 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		return;
 	}
 	qp->rung = tail;
-	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
+	if (nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }

@@ -166,7 +166,7 @@ for verb in bind unbind 'domain --restore'; do
 	echo 'DMA-FQ identity 1' >"/run/noiommu-nvme/group-$group"
 	echo identity >"/sys/bus/pci/devices/$i/iommu_group/type"
 	# shellcheck disable=SC2086 # two words
-	check "half-way: $verb says so" sh -c "noiommu-nvme $verb $i 2>&1 | grep -q 'cut short.*type DMA-FQ back'"
+	check "half-way: $verb says so" sh -c "noiommu-nvme $verb $i 2>&1 | grep -q 'interrupted.*type DMA-FQ again'"
 	noiommu-nvme unbind "$i" >/dev/null
 	check "half-way: $verb puts it right" back
 done

@@ -451,7 +451,7 @@ static void both_reasons(void **state)
 	fake.refuses = "nvme";
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err,
 			"cannot bind " FAKE_IOMMU ": Invalid argument");
-	assert_non_null(strstr(err.text, "cannot give back " FAKE_IOMMU ": the driver nvme did not take it"));
+	assert_non_null(strstr(err.text, "cannot rebind " FAKE_IOMMU ": the driver nvme did not take it"));
 	assert_non_null(strstr(err.text, "noiommu-nvme unbind " FAKE_IOMMU));
 }
 

@@ -347,7 +347,7 @@ static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
 	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV,
-		"cannot give back " FAKE_IOMMU ": the driver nvme did not take it");
+		"cannot rebind " FAKE_IOMMU ": the driver nvme did not take it");
 	assert_int_equal(fake.type_writes, 2);
 }
 

@@ -393,6 +393,23 @@ static void can_open(void **state)
 	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
 }
 
+/* An arm64 kernel may have been built with larger pages: nothing is opened then. */
+static void other_pages_are_refused(void **state)
+{
+	static const long sizes[] = { 16384, 65536 };
+	char words[64];
+
+	for (int i = 0; i < 2; i++) {
+		fake.page_size = sizes[i];
+		snprintf(words, sizeof(words), "pages have %ld bytes", sizes[i]);
+		refuses(NNVME_MODE_AUTO, -EOPNOTSUPP, words);
+		refuses(NNVME_MODE_IOMMU, -EOPNOTSUPP, "CONFIG_ARM64_4K_PAGES");
+		says(NNVME_MODE_AUTO, FAKE_NOIOMMU, -EOPNOTSUPP, words);
+	}
+	fake.page_size = 4096;
+	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, NULL), 0);
+}
+
 static void each_call_fails(void **state)
 {
 	each_call_of_opening_fails(FAKE_IOMMU, NNVME_MODE_IOMMU);
@@ -410,7 +427,7 @@ int main(void)
 		CONTAINER(container_maps), CONTAINER(container_map_fails),
 		CONTAINER(container_refused), CONTAINER(container_nodes),
 		CONTAINER(shared_group_container), TEST(shared_group_iommufd),
-		TEST(can_open),
+		TEST(can_open), TEST(other_pages_are_refused),
 		TEST(each_call_fails),
 		{ "each_call_fails_container", each_call_fails, setup_container, fake_teardown, NULL },
 	};

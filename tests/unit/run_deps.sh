@@ -8,7 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0 failed=0
 
-sed 's/#.*//' "$top/kernel/guest/packages" "$top/tests/lint-packages" | awk 'NF { print $1 }' >"$work/all"
+sed 's/#.*//' "$top/kernel/guest/packages" "$top/tests/"{lint,test}-packages | awk 'NF { print $1 }' >"$work/all"
 mkdir "$work/bin"
 cat >"$work/bin/dpkg-query" <<EOF
 #!/bin/sh
@@ -83,7 +83,12 @@ check "a verb that misses none asks nobody" asked ""
 check "and says nothing of it" [ "${said/packages/}" = "$said" ]
 run "" 0 deps guests
 check "what is no verb is refused" [ "$status" = 1 ]
-check "nothing else installs packages" [ "$(cd "$top" && grep -rlE '^[^#"]*apt-get .*[ ]install ' \
-	run bench cli engine kernel tests .ci | grep -v '^tests/unit/')" = kernel/guest/install-packages ]
+run "qemu-user" 0 deps build
+check "what only tests need is not installed to build" asked ""
+run "qemu-user" 0 deps test
+check "but for the tests" asked "$install qemu-user|"
+check "nothing else installs packages" [ "$(cd "$top" && grep -rE '^[^#"]*apt-get .*[ ]install ' \
+	run bench cli engine kernel tests .ci | grep -v -e ' --download-only ' -e '^tests/unit/' |
+	cut -d: -f1)" = kernel/guest/install-packages ]
 echo "1..$count"
 exit $failed
