@@ -236,9 +236,7 @@ static void own_lists_are_aligned(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=16");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 6 * MIB);
 	rig_step_by_hand(&r);
 	fill(model_data(r.m, 1), 0, 16 * MIB);

@@ -370,9 +370,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=1");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 8 * MIB);
 	rig_step_by_hand(&r);
 	for (uint32_t i = 0; i < 4 * MIB; i++)
