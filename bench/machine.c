@@ -12,7 +12,7 @@
 #include <cpuid.h>
 #endif
 
-#include "place_note.h"
+#include "place_state.h"
 #include "sysfs.h"
 
 /* --- the machine --- */

@@ -78,7 +78,7 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	char node[64];
 	int rc;
 
-	if (task->row->ours)
+	if (task->row->nnvme)
 		return bench_path_driver(task->device->bdf, task->row->mode, task->device->nsid, task->row->wait,
 					 &shape, path, err);
 	rc = find_node(task, node, err);
@@ -236,12 +236,12 @@ static void load_by_fio(const struct bench_task *task, struct shared *s)
 	struct bench_fio_job job = {
 		.row = task->row,
 		.work = &work,
-		.target = task->row->ours ? task->device->bdf : node,
+		.target = task->row->nnvme ? task->device->bdf : node,
 		.nsid = task->device->nsid,
 		.seconds = (double)task->until.ns / 1e9,
 		.warm_up = (double)task->warmup_ns / 1e9,
 	};
-	int rc = task->row->ours ? 0 : find_node(task, node, &s->err);
+	int rc = task->row->nnvme ? 0 : find_node(task, node, &s->err);
 
 	work.seed = task->seed;
 	if (!rc)
@@ -273,7 +273,7 @@ static void load_process(const struct bench_task *task, struct shared *s, pid_t 
 
 static sigset_t wanted;
 
-void bench_shield(void)
+void bench_block_signals(void)
 {
 	struct sigaction hangup;
 

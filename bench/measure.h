@@ -32,7 +32,7 @@ enum bench_outcome {
 };
 
 /* Signals that end a run: blocked from here on, and looked for in bench_measure() and bench_interrupted(). */
-void bench_shield(void);
+void bench_block_signals(void);
 bool bench_interrupted(void);
 
 /*

@@ -30,11 +30,10 @@ void nnvme_eventfd_clear(int fd)
 	(void)!nnvme_sys.read(fd, &count, sizeof(count));
 }
 
-int nnvme_eventfd_wait(int fd, unsigned ms)
+int nnvme_eventfd_wait(struct pollfd *eventfds, unsigned count, unsigned ms)
 {
 	struct timespec timeout = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-	struct pollfd poll = { .fd = fd, .events = POLLIN };
-	int n = nnvme_sys.ppoll(&poll, 1, &timeout, NULL);
+	int n = nnvme_sys.ppoll(eventfds, count, &timeout, NULL);
 
 	return n < 0 ? -errno : n;
 }

@@ -9,6 +9,8 @@
  * Private to the library; not installed.
  */
 
+#include <poll.h>
+
 #include "noiommu_nvme/err.h"
 
 /* A file descriptor, close-on-exec, never blocking; close it with nnvme_sys_close(). Or -errno. */
@@ -21,9 +23,9 @@ void nnvme_eventfd_raise(int fd);
 void nnvme_eventfd_clear(int fd);
 
 /*
- * Sleep until an interrupt comes, or has come (1), for at most @ms milliseconds (0). -EINTR: a
- * signal. Clears nothing.
+ * Sleep until an interrupt on any of @count eventfds comes, or has come (above 0), for at most @ms
+ * milliseconds (0). -EINTR: a signal. Clears nothing.
  */
-int nnvme_eventfd_wait(int fd, unsigned ms);
+int nnvme_eventfd_wait(struct pollfd *eventfds, unsigned count, unsigned ms);
 
 #endif

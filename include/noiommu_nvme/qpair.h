@@ -45,6 +45,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "layout.h"
 #include "table.h"
 #include "err.h"
 #include "wire.h"
@@ -57,8 +58,8 @@ extern "C" {
 struct nnvme_ctrl;
 
 /*
- * A namespace: what the inline path needs of it; nnvme_ns_info() returns the rest.
- * nnvme_ctrl_open() makes it, and it is constant from then on, except for fast_blocks.
+ * A namespace: what the inline path needs of it; nnvme_ns_info() returns the rest. Made by the
+ * library, which may change fast_blocks and fast_end at any time; the others are constant.
  */
 struct nnvme_ns {
 	/*
@@ -233,7 +234,7 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 
 	b.qp = qp;
 	b.table = qp->table;
-	b.fast_end = ns->fast_end;
+	b.fast_end = NNVME_LOAD(&ns->fast_end);
 	b.fast_blocks = NNVME_LOAD(&ns->fast_blocks);
 	b.block_shift = ns->block_shift;
 	qp->batch_ns = ns;
@@ -314,7 +315,8 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	 * Another thread may set fast_blocks to 0 (abort.c): a command that is submitted all
 	 * the same comes back aborted.
 	 */
-	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) || lba >= ns->fast_end, 0) ||
+	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) ||
+			     lba >= NNVME_LOAD(&ns->fast_end), 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;

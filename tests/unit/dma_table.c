@@ -305,6 +305,24 @@ static inline int under_mlockall(void)
 	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* the pool's 2 MiB are, and little else */
 }
 
+/* The same where next to nothing may be locked: a table all the same, and a reason for no more. */
+static inline int under_mlockall_with_next_to_nothing(void)
+{
+	struct rlimit little = { MIB / 4, MIB / 4 };
+	struct nnvme_err err = { 0 };
+	struct nnvme_space *s;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &little) || (!geteuid() && setuid(65534)))
+		return 1;
+	if (syscall(SYS_mlockall, MCL_FUTURE))
+		return 2;
+	if (nnvme_space_create(&fake.dev, 0, &s, &err))
+		return 3;
+	if (nnvme_space_add(s, memory, MIB, &err) != -ENOMEM)
+		return 4;
+	return strstr(err.text, "ulimit -l") ? 0 : 5;
+}
+
 /* `ulimit -v`, a little above what there is. */
 static inline int with_little_address_space(void)
 {
@@ -315,6 +333,44 @@ static inline int with_little_address_space(void)
 	if (setrlimit(RLIMIT_AS, &little))
 		return 1;
 	return nnvme_space_create(&fake.dev, 0, &s, NULL) || nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
+}
+
+/* What the kernel counts as promised, in all writable private mappings (VmFlags "ac"), in KiB. */
+static size_t promised_kib(void)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	size_t kib = 0, sum = 0;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Size: %zu", &kib) == 1)
+			continue;
+		if (!strncmp(line, "VmFlags:", 8) && strstr(line, " ac"))
+			sum += kib;
+	}
+	fclose(f);
+	return sum;
+}
+
+/*
+ * With vm.overcommit_memory=2 whatever may be written counts, touched or not: little at first, and
+ * little more for each GiB of address space in which something is registered.
+ */
+static inline int promises_little(void)
+{
+	size_t before = promised_kib(), empty, one;
+	struct nnvme_space *s;
+
+	if (nnvme_space_create(&fake.dev, 0, &s, NULL))
+		return 1;
+	empty = promised_kib();
+	if (empty == before || empty - before > NNVME_LEAVES * 16 / 1024 + 256)
+		return 2;
+	if (nnvme_space_add(s, memory, MIB, NULL))
+		return 3;
+	one = promised_kib();
+	return one - empty > 2048 + 5 * 1024 ? 4 : 0; /* the pool's chunk, and a leaf */
 }
 
 static inline void in_a_child(int (*f)(void))
@@ -335,7 +391,9 @@ static void locked_and_limited_processes_have_a_table_too(void **state)
 	print_message("# a sanitizer maps terabytes for itself: other builds try this\n");
 #else
 	in_a_child(under_mlockall);
+	in_a_child(under_mlockall_with_next_to_nothing);
 	in_a_child(with_little_address_space);
+	in_a_child(promises_little);
 #endif
 }
 
