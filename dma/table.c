@@ -16,7 +16,7 @@ struct leaf {
 	uint64_t next[NNVME_LIST_ENTRIES];	/* [0] is the next leaf's first entry */
 	uint64_t list[LEAF_PAGES];		/* of each page: the bus address of the list entry after its own */
 	uint64_t list_bus[LEAF_GRANULES];
-	uint64_t *own[LEAF_GRANULES];		/* the list page, or NULL */
+	uint64_t *granule_list[LEAF_GRANULES];		/* the list page, or NULL */
 };
 
 /* What readers see comes first. */
@@ -197,21 +197,21 @@ void nnvme_table_hide(struct nnvme_table *table, uintptr_t va, size_t pages)
 		set_entry(b, page, number_of(b, page), 0);
 }
 
-static uint64_t *own_list(struct build *b, size_t granule)
+static uint64_t *granule_list(struct build *b, size_t granule)
 {
 	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
 
-	return leaf ? leaf->own[granule % LEAF_GRANULES] : NULL;
+	return leaf ? leaf->granule_list[granule % LEAF_GRANULES] : NULL;
 }
 
 /* One page stands in its own granule's list and in the list of the granule before. */
 static void set_lists(struct build *b, size_t page, uint64_t number)
 {
 	size_t granule = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
-	uint64_t *before = granule ? own_list(b, granule - 1) : NULL;
+	uint64_t *before = granule ? granule_list(b, granule - 1) : NULL;
 	uint64_t bus = number << NNVME_PAGE_SHIFT;
 
-	__atomic_store_n(&own_list(b, granule)[slot], bus, __ATOMIC_RELAXED);
+	__atomic_store_n(&granule_list(b, granule)[slot], bus, __ATOMIC_RELAXED);
 	if (before)
 		__atomic_store_n(&before[slot + NNVME_GRANULE_PAGES], bus, __ATOMIC_RELAXED);
 }
@@ -244,7 +244,7 @@ static int give_leaf(struct build *b, size_t i, struct nnvme_err *err)
 static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
 {
 	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
-	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? own_list(b, granule + 1) : NULL;
+	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? granule_list(b, granule + 1) : NULL;
 	nnvme_bus_t bus;
 	uint64_t *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
 
@@ -253,7 +253,7 @@ static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, s
 	for (size_t i = 0; i < NNVME_LIST_ENTRIES; i++)
 		list[i] = next && i >= NNVME_GRANULE_PAGES ? next[i - NNVME_GRANULE_PAGES] :
 			b->sink << NNVME_PAGE_SHIFT;
-	leaf->own[granule % LEAF_GRANULES] = list;
+	leaf->granule_list[granule % LEAF_GRANULES] = list;
 	leaf->list_bus[granule % LEAF_GRANULES] = bus.v;
 	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
 		__atomic_store_n(&leaf->list[granule * NNVME_GRANULE_PAGES % LEAF_PAGES + i], bus.v + 8 * (i + 1),
@@ -274,7 +274,7 @@ static int prepare(struct build *b, struct nnvme_pool *pool, size_t granule, str
 	}
 	if (!b->leaf[granule / LEAF_GRANULES])
 		ret = give_leaf(b, granule / LEAF_GRANULES, err);
-	if (!ret && !own_list(b, granule))
+	if (!ret && !granule_list(b, granule))
 		ret = give_list(b, pool, granule, err);
 	return ret;
 }
@@ -368,7 +368,7 @@ int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t l
 const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus)
 {
 	struct build *b = (struct build *)table;
-	const uint64_t *list = own_list(b, granule);
+	const uint64_t *list = granule_list(b, granule);
 
 	if (list)
 		bus->v = b->leaf[granule / LEAF_GRANULES]->list_bus[granule % LEAF_GRANULES];
