@@ -103,7 +103,7 @@ static void nnvme_fio_poll(struct nnvme_fio_job *job)
 	unsigned int at = job->next;
 
 	if (fio_likely(job->only && !job->dead)) {
-		job->found += nnvme_poll(job->only, &job->done[job->found], job->room - job->found);
+		job->found += nnvme_poll(job->only, &job->done[job->found], job->max_found - job->found);
 		return;
 	}
 	for (unsigned int i = 0; i < job->files; i++) {
@@ -111,7 +111,7 @@ static void nnvme_fio_poll(struct nnvme_fio_job *job)
 
 		if (fio_likely(!file->dead))
 			job->found += nnvme_poll(file->qp, &job->done[job->found],
-						 job->room - job->found);
+						 job->max_found - job->found);
 		if (++at == job->files)
 			at = 0;
 	}
@@ -274,7 +274,7 @@ static __attribute__((noinline)) int nnvme_fio_fetch_only(struct thread_data *td
 		return 0;
 	job->shown = job->done;
 	job->taken = 0;
-	job->found = nnvme_poll(job->only, job->done, job->room);
+	job->found = nnvme_poll(job->only, job->done, job->max_found);
 	if (fio_unlikely(job->found < min))
 		return nnvme_fio_fetch(td, min, max, wait);
 	job->taken = job->found < max ? job->found : max;
@@ -316,7 +316,7 @@ static int nnvme_fio_open_file(struct thread_data *td, struct fio_file *f)
 {
 	if (FILE_ENG_DATA(f))
 		return 0;
-	log_err(NNVME_FIO_SAYS "%s was not known when the job started\n", f->file_name);
+	log_err(NNVME_FIO_PREFIX "%s was not known when the job started\n", f->file_name);
 	td_verror(td, ENODEV, "open");
 	return 1;
 }
@@ -376,7 +376,7 @@ __attribute__((constructor)) static void nnvme_fio_check_release(void)
 {
 	if (!strcmp(fio_version_string, NNVME_FIO_RELEASE))
 		return;
-	log_err(NNVME_FIO_SAYS "made for %s, and this is %s: what the two share may differ; build "
+	log_err(NNVME_FIO_PREFIX "made for %s, and this is %s: what the two share may differ; build "
 		"the engine with -Dfio_source= of this one\n", NNVME_FIO_RELEASE,
 		fio_version_string);
 	ioengine.version = -1;

@@ -16,12 +16,12 @@
 #include "noiommu_nvme/qpair.h"
 
 /* Before every line that the engine writes. */
-#define NNVME_FIO_SAYS "libnoiommu_nvme: "
+#define NNVME_FIO_PREFIX "libnoiommu_nvme: "
 
 #define fio_likely(x) __builtin_expect(!!(x), 1)
 
 /* How a job waits for completions. */
-enum nnvme_fio_ways {
+enum nnvme_fio_wait_mode {
 	NNVME_FIO_POLL,
 	NNVME_FIO_HYBRID,
 	NNVME_FIO_INTERRUPT,
@@ -34,7 +34,7 @@ struct nnvme_fio_options {
 	unsigned int hugepages;		/* enum nnvme_hugepages */
 	unsigned int mode;		/* enum nnvme_mode */
 	unsigned int shadow_doorbells;	/* enum nnvme_shadow_doorbells */
-	unsigned int wait;		/* enum nnvme_fio_ways */
+	unsigned int wait;		/* enum nnvme_fio_wait_mode */
 	unsigned int io_timeout;	/* seconds; 0: none */
 };
 
@@ -60,11 +60,11 @@ struct nnvme_fio_idle {
 
 /* One job; the thread's io_ops_data. */
 struct nnvme_fio_job {
-	struct nnvme_completion *done;	/* room for iodepth of them */
+	struct nnvme_completion *done;	/* iodepth of them */
 	struct nnvme_completion *shown;	/* what the last getevents returned, up to done[taken] */
 	unsigned int taken;		/* done[taken, found) is what the next ones will return */
 	unsigned int found;
-	unsigned int room;		/* iodepth */
+	unsigned int max_found;		/* iodepth */
 	unsigned int hold;		/* commits left that need no doorbell */
 	struct nnvme_qpair *only;	/* the queue pair of a job with one file, else NULL */
 	struct nnvme_fio_file **file;
@@ -80,7 +80,7 @@ struct nnvme_fio_job {
 	bool running;			/* from init to cleanup */
 	void *buffer;
 	size_t buffer_len;
-	unsigned int reach;		/* files whose controllers can reach the buffer */
+	unsigned int registered;	/* files whose controllers can reach the buffer */
 };
 
 /* job.c: fio's hooks from setup to cleanup. 0 or a positive errno, as fio wants. */
@@ -91,10 +91,10 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len);
 void nnvme_fio_iomem_free(struct thread_data *td);
 
 /*
- * sleep.c: begin() makes a job with queue pairs sleep as @way says, 0 or -errno, said. sleep() polls
+ * sleep.c: begin() makes a job with queue pairs sleep as @wait says, 0 or -errno, said. sleep() polls
  * and sleeps for at most a second, or @wait; true when there is something to poll.
  */
-int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_ways way);
+int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_wait_mode wait);
 void nnvme_fio_sleep_end(struct nnvme_fio_job *job);
 bool nnvme_fio_sleep(const struct nnvme_fio_job *job, const struct timespec *wait);
 

@@ -47,7 +47,7 @@ static void nnvme_fio_say(const struct io_u *io_u, char *text, size_t size)
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
 	unsigned int shift = file->ns->block_shift;
 
-	snprintf(text, size, NNVME_FIO_SAYS "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
+	snprintf(text, size, NNVME_FIO_PREFIX "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
 		 io_u->file->file_name, io_ddir_name(io_u->ddir), io_u->xfer_buflen >> shift,
 		 io_u->offset >> shift, file->ns->nsid, nnvme_fio_cause(io_u));
 }
@@ -133,7 +133,7 @@ bool nnvme_fio_look(struct nnvme_fio_job *job)
 
 		if (file->dead || !nnvme_ctrl_check(file->ctrl, &err))
 			continue;
-		log_err(NNVME_FIO_SAYS "%s\n", err.text);
+		log_err(NNVME_FIO_PREFIX "%s\n", err.text);
 		nnvme_fio_bury(job, file, ENODEV);
 	}
 	return job->dead;
@@ -167,7 +167,7 @@ void nnvme_fio_time_out(struct thread_data *td)
 		if (file->dead)
 			continue;
 		if (n)
-			log_err(NNVME_FIO_SAYS "%s: nothing completed for %u s (io_timeout=%u) "
+			log_err(NNVME_FIO_PREFIX "%s: nothing completed for %u s (io_timeout=%u) "
 				"with %u I/Os in flight: the job is given up\n",
 				file->fio->file_name, options->io_timeout, options->io_timeout, n);
 		nnvme_fio_bury(job, file, ETIMEDOUT);

@@ -20,9 +20,9 @@ static unsigned int nnvme_fio_running;
 static void nnvme_fio_log(void *arg, enum nnvme_log_level level, const char *line)
 {
 	if (level <= NNVME_LOG_WARNING)
-		log_err(NNVME_FIO_SAYS "%s\n", line);
+		log_err(NNVME_FIO_PREFIX "%s\n", line);
 	else
-		dprint(FD_PROCESS, NNVME_FIO_SAYS "%s\n", line);
+		dprint(FD_PROCESS, NNVME_FIO_PREFIX "%s\n", line);
 }
 
 /*
@@ -37,7 +37,7 @@ static void nnvme_fio_use_threads(struct thread_data *td)
 		return;
 	td->o.use_thread = 1;
 	if (!said && (output_format & FIO_OUTPUT_NORMAL))
-		log_info(NNVME_FIO_SAYS "jobs share the controller and run as threads: "
+		log_info(NNVME_FIO_PREFIX "jobs share the controller and run as threads: "
 			 "thread=1 switched on\n");
 	said = true;
 }
@@ -149,7 +149,7 @@ static int nnvme_fio_open(struct thread_data *td)
 	for_each_file(td, f, i) {
 		rc = FILE_ENG_DATA(f) ? 0 : nnvme_fio_add(td, f, &err);
 		if (rc) {
-			log_err(NNVME_FIO_SAYS "%s\n", err.text);
+			log_err(NNVME_FIO_PREFIX "%s\n", err.text);
 			return rc;
 		}
 	}
@@ -215,19 +215,19 @@ static int nnvme_fio_start(struct thread_data *td)
 	int rc = 0;
 
 	if (!job->files) {
-		log_err(NNVME_FIO_SAYS "job %s names no controller: give filename=0000.41.00.0\n",
+		log_err(NNVME_FIO_PREFIX "job %s names no controller: give filename=0000.41.00.0\n",
 			td->o.name);
 		return -EINVAL;
 	}
-	job->room = td->o.iodepth;
+	job->max_found = td->o.iodepth;
 	job->timeout_ns = options->io_timeout * 1000000000ULL;
-	job->done = calloc(job->room, sizeof(*job->done));
+	job->done = calloc(job->max_found, sizeof(*job->done));
 	if (!job->done)
 		return -ENOMEM;
 	for (unsigned int i = 0; !rc && i < job->files; i++)
 		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
 	if (rc)
-		log_err(NNVME_FIO_SAYS "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
+		log_err(NNVME_FIO_PREFIX "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
 			"; each job takes one for each of its files: use fewer of either");
 	else
 		rc = nnvme_fio_sleep_begin(td, options->wait);
@@ -243,7 +243,7 @@ int nnvme_fio_init(struct thread_data *td)
 	int rc;
 
 	if (!td->o.use_thread) {
-		log_err(NNVME_FIO_SAYS "jobs have to be threads; with create_serialize=0 add "
+		log_err(NNVME_FIO_PREFIX "jobs have to be threads; with create_serialize=0 add "
 			"thread=1\n");
 		return EINVAL;
 	}
@@ -295,8 +295,8 @@ static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
 {
 	int rc = 0;
 
-	for (job->reach = 1; job->reach < job->files; job->reach++) {
-		struct nnvme_fio_file *file = job->file[job->reach];
+	for (job->registered = 1; job->registered < job->files; job->registered++) {
+		struct nnvme_fio_file *file = job->file[job->registered];
 
 		if (!file->shared)
 			rc = nnvme_mem_register(file->ctrl, job->buffer, job->buffer_len, err);
@@ -311,8 +311,8 @@ static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 {
 	int rc = 0;
 
-	while (--job->reach) {
-		struct nnvme_fio_file *file = job->file[job->reach];
+	while (--job->registered) {
+		struct nnvme_fio_file *file = job->file[job->registered];
 
 		if (!file->shared &&
 		    nnvme_mem_unregister(file->ctrl, job->buffer, job->buffer_len, NULL) == -EBUSY)
@@ -321,7 +321,7 @@ static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 	if (!rc)
 		rc = nnvme_mem_free(job->file[0]->ctrl, job->buffer);
 	if (rc)
-		log_err(NNVME_FIO_SAYS "%zu bytes of buffers are kept: a controller could not be "
+		log_err(NNVME_FIO_PREFIX "%zu bytes of buffers are kept: a controller could not be "
 			"stopped and may still write to them\n", job->buffer_len);
 	job->buffer = NULL;
 }
@@ -338,7 +338,7 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
 		td->orig_buffer = job->buffer;
 		return 0;
 	}
-	log_err(NNVME_FIO_SAYS "job %s: buffers of %zu bytes (iodepth times the largest block): "
+	log_err(NNVME_FIO_PREFIX "job %s: buffers of %zu bytes (iodepth times the largest block): "
 		"%s\n", td->o.name, job->buffer_len, err.text);
 	if (job->buffer)
 		nnvme_fio_drop_buffer(job);
