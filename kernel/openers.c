@@ -64,8 +64,8 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 /* A search through all processes, and what it has found. */
 struct scan {
 	const struct nnvme_nodes *nodes;
-	const int *ours;
-	int nr_ours;
+	const int *own_fds;
+	int nr_own;
 	unsigned patience;	/* pauses left */
 	int pid;		/* the process being examined */
 	bool nameless;		/* it has a VFIO device that was not opened by a node */
@@ -211,12 +211,12 @@ static int look_at_link(struct scan *s, const char *dir, const char *name, const
 	return rc;
 }
 
-static bool is_ours(const struct scan *s, const char *name)
+static bool is_own_fd(const struct scan *s, const char *name)
 {
 	if (s->pid != getpid())
 		return false;
-	for (int i = 0; i < s->nr_ours; i++)
-		if (atoi(name) == s->ours[i])
+	for (int i = 0; i < s->nr_own; i++)
+		if (atoi(name) == s->own_fds[i])
 			return true;
 	return false;
 }
@@ -228,7 +228,7 @@ static int look_at_links(struct scan *s, const char *dir, const char *how)
 	int n = nnvme_sys_list(&names, "%s", dir), rc = n < 0 ? n : 0;
 
 	for (int i = 0; i < n && !rc && !s->how; i++) {
-		if (descriptors && is_ours(s, names[i]->d_name))
+		if (descriptors && is_own_fd(s, names[i]->d_name))
 			continue;
 		rc = look_at_link(s, dir, names[i]->d_name, how);
 		if (is_gone(rc))
@@ -348,11 +348,11 @@ static int refuse(const struct scan *s, struct nnvme_err *err)
 			  comm, s->what, s->how);
 }
 
-int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
+int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds, int count,
 			    unsigned patience_ms, struct nnvme_err *err)
 {
 	struct scan s = {
-		.nodes = nodes, .ours = ours, .nr_ours = count, .patience = patience_ms / PAUSE_MS,
+		.nodes = nodes, .own_fds = own_fds, .nr_own = count, .patience = patience_ms / PAUSE_MS,
 	};
 	bool found;
 	int rc;
