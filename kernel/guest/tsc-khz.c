@@ -22,7 +22,7 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Both clocks at once: of several tries the one that nothing came between. */
+/* Read both clocks at once: of several tries, the one with the least delay in between. */
 static struct moment look(void)
 {
 	struct moment best = { 0, 0 };
