@@ -46,8 +46,8 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 
 /*
  * -EBUSY, and @err names the process, if one has one of @nodes open or mapped and still has after
- * @patience_ms. This process's descriptors @own_fds don't count. 0 no process has; -EACCES none that
- * this user may examine, but there are others (root sees all); another -errno if that can't be
+ * @patience_ms. This process's descriptors @own_fds don't count. 0 no process has; -EACCES none
+ * that this user may examine, but there are others (root sees all); another -errno if that can't be
  * found out. @err is written with -EBUSY only.
  */
 int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds, int count,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Prints the frequency of this machine's TSC in kHz. QEMU without KVM gives its guest the very same
- * counter, but on a busy machine a guest that measures it against emulated timers gets it wrong many
- * times over, and its clock with it.
+ * counter, but on a busy machine a guest that measures it against emulated timers gets it wrong
+ * many times over, and its clock with it.
  */
 #include <stdint.h>
 #include <stdio.h>
