@@ -17,7 +17,7 @@
 
 /* --- the machine --- */
 
-/* Who runs this machine, as CPUID leaf 40000000h has it: "KVMKVMKVM", "TCGTCGTCGTCG"; "" nobody. */
+/* The hypervisor, from CPUID leaf 40000000h: "KVMKVMKVM", "TCGTCGTCGTCG"; "" without one. */
 static void hypervisor(char name[13])
 {
 	memset(name, 0, 13);

@@ -119,7 +119,7 @@ static int timed_pass(struct passes *p)
 
 /*
  * A number of I/Os with the tracepoints on, a tenth of those that were timed: each hit costs time, and
- * here nobody looks at the clock.
+ * this pass is not timed.
  */
 static int counting_pass(struct passes *p)
 {
@@ -283,7 +283,7 @@ void bench_block_signals(void)
 	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* nohup means it */
 		sigaddset(&wanted, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
+	signal(SIGCHLD, SIG_DFL);	/* when it is ignored, children can't be waited for */
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 }
 

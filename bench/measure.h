@@ -26,7 +26,7 @@ struct bench_task {
 
 enum bench_outcome {
 	BENCH_MEASURED,
-	BENCH_LACKS,		/* this machine, kernel or device hasn't what the cell needs */
+	BENCH_LACKS,		/* the machine, kernel or device lacks what the cell needs */
 	BENCH_FAILED,		/* the load failed, or its process died */
 	BENCH_INTERRUPTED,
 };

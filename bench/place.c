@@ -43,7 +43,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 
 	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
 	if (geteuid())
-		return nnvme_fail(err, -EPERM, "drivers and domain types are root's to change; run as root");
+		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root only: run as root");
 	rc = bench_state_open(&p->state, err);
 	if (rc)
 		return rc;
@@ -71,8 +71,8 @@ int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *
 	if (rc)
 		return rc;
 	if (info.class_code != NNVME_PCI_CLASS)
-		return nnvme_fail(err, -ENODEV, "%s is no NVMe controller (class %06x); noiommu-nvme list shows "
-				  "those that there are", info.bdf, info.class_code);
+		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class %06x); noiommu-nvme list "
+				  "shows the controllers", info.bdf, info.class_code);
 	if (strcmp(info.driver, "nvme") != 0 && strcmp(info.driver, "vfio-pci") != 0)
 		return nnvme_fail(err, -EINVAL, "%s has %s%s; the benchmark begins with the kernel's driver "
 				  "(nvme) or with vfio-pci: noiommu-nvme unbind %s", info.bdf,
@@ -222,7 +222,7 @@ static int to_kernel(const char *bdf, struct nnvme_err *err)
 {
 	int rc = -EBUSY;
 
-	/* A program that was killed may still be on its way out. */
+	/* A program that was killed may still be exiting. */
 	for (int tries = 0; rc == -EBUSY && tries < TRIES; tries++) {
 		if (tries)
 			pause_a_little();
@@ -291,7 +291,7 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	return rc;
 }
 
-/* The nvme driver looks at its parameters when it gets a controller: let it get it anew. */
+/* The nvme driver reads its parameters when it probes a controller. */
 static int probe_again(const struct bench_device *device, bool unsafe_noiommu, struct nnvme_err *err)
 {
 	int rc = nnvme_pci_bind(device->bdf, !device->iommu && unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
@@ -345,7 +345,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
-	/* There may be memory for fewer: a row that gets too few says so itself. */
+	/* The kernel may find fewer; a row that gets too few then names them in its error. */
 	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
 	rc = bench_state_write(p, err);
 	if (!rc && *p->poll_queues.set)
@@ -369,7 +369,7 @@ static bool is_as_left(const struct bench_device *device)
 	}
 	if (!*info.driver || !strcmp(info.driver, "nvme") || !strcmp(info.driver, "vfio-pci"))
 		return true;
-	fprintf(stderr, "%s has the driver %s now, which a run does not give it: it keeps it\n", device->bdf,
+	fprintf(stderr, "%s has the driver %s now, which no run binds: it is left alone\n", device->bdf,
 		info.driver);
 	return false;
 }

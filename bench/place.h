@@ -42,7 +42,8 @@ struct bench_places {
 };
 
 /*
- * Take the state file; where an earlier run left it, put back what that one had changed, and say so on stderr.
+ * Take the state file; where an earlier run left it, put back what that one had changed, and say so on
+ * stderr.
  * -EPERM not root; -EBUSY another run is under way; or why it can't be put back, and how to go on.
  */
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err);

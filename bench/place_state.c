@@ -12,7 +12,7 @@
 
 #include "sysfs.h"
 
-/* The load of a run that was killed may have it a moment longer. */
+/* The load of a killed run may hold it a moment longer. */
 static int lock(int fd)
 {
 	int rc = -EWOULDBLOCK;
@@ -33,20 +33,20 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 	if (mkdir(BENCH_STATE_DIR, 0755) && errno != EEXIST)
 		return nnvme_fail(err, -errno, BENCH_STATE_DIR " cannot be made: %s", strerror(errno));
 	for (;;) {
-		/* Nobody else's: whoever can open a file can lock it. */
+		/* Mode 0600: anybody who can open a file can lock it. */
 		*fd = open(BENCH_STATE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (*fd < 0)
 			return nnvme_fail(err, -errno, BENCH_STATE " cannot be opened: %s", strerror(errno));
 		fchmod(*fd, 0600);
 		rc = lock(*fd);
-		/* Whoever had it before may have removed it. */
+		/* Its former holder may have removed it. */
 		if (!rc && !fstat(*fd, &st) && st.st_nlink)
 			return 0;
 		close(*fd);
 		*fd = -1;
 		if (rc == -EWOULDBLOCK)
 			return nnvme_fail(err, -EBUSY, "another noiommu-nvme-bench is running on this machine, and "
-					  "each would disturb the other");
+					  "they would disturb each other");
 		if (rc)
 			return nnvme_fail(err, rc, BENCH_STATE " cannot be locked: %s", strerror(-rc));
 	}

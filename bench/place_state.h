@@ -3,8 +3,8 @@
 #define NNVME_BENCH_PLACE_STATE_H
 
 /*
- * How all was before the run, in the state file BENCH_STATE, and the lock on it: who has it is the one run
- * on this machine.
+ * How all was before the run, in the state file BENCH_STATE, and the lock on it, which makes sure that one
+ * run at a time is under way on this machine.
  */
 
 #include "place.h"

@@ -4,7 +4,7 @@
 
 /*
  * Reports and merging are a program of their own, in Python: noiommu-nvme-bench-report, in the folder that
- * this program is in. It says itself what goes wrong.
+ * this program is in. It prints its own errors.
  */
 
 /* Run it with these words, which NULL ends (the first stands for its name); its exit status. */

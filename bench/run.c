@@ -88,7 +88,7 @@ static bool is_polled(const struct bench_row *row)
 	return !row->nnvme && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
 }
 
-/* Rows that this machine has no controller for. */
+/* Rows without a controller on this machine. */
 static void skip_homeless(struct run *run)
 {
 	char why[300];
@@ -108,7 +108,7 @@ static void skip_pollless(struct run *run)
 	}
 }
 
-/* Of a row that lacked the same in all columns, one entry is enough. */
+/* A row that was skipped for one reason in all columns gets one entry. */
 static void join_skipped(struct run *run, const struct bench_row *row)
 {
 	struct bench_results *r = &run->results;
@@ -189,7 +189,7 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	run->disturbed += bench_round_is_disturbed(round);
 }
 
-/* Before each round of each cell: the type is read back, and the disk is still nobody's. */
+/* Before each round of each cell: the type is read back, and the disk is still not in use. */
 static int check_place(const struct bench_row *row, const struct bench_device *device, char type[16],
 		       struct nnvme_err *err)
 {
@@ -257,7 +257,7 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 	run->at = NULL;
 	rc = bench_place_enter(&run->places, row, &err);
 	if (rc) {
-		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: this machine hasn't it */
+		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: the machine can't do it */
 			run->failed = true;
 		skip_place(run, row, err.text);
 		return rc;
@@ -281,7 +281,7 @@ static int write_results(struct run *run, struct nnvme_err *err)
 static void step_through(struct run *run)
 {
 	run->began = now();
-	/* A machine that is always busy must not make it three times as long. Counts do not suffer. */
+	/* On a machine that is always busy repeats must not triple the time. Counting needs none. */
 	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
@@ -291,7 +291,7 @@ static void step_through(struct run *run)
 		if (bench_interrupted())
 			break;
 		if (i && step->round != step[-1].round)
-			write_results(run, NULL);	/* should the machine not come to the end */
+			write_results(run, NULL);	/* in case the machine crashes */
 		if (is_skipped(run, step->row, step->column))
 			continue;
 		device = bench_place_of(&run->places, step->row, why);

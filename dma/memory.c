@@ -125,8 +125,8 @@ static int get_ordinary(size_t len, int node, struct nnvme_memory *mem, struct n
 		return nnvme_fail(err, -errno, "no memory for %zu bytes: %s%s", len,
 				  strerror(errno),
 				  errno == EAGAIN ?
-					  "; after mlockall() it counts as locked: see `ulimit -l`" :
-					  "; see `ulimit -v`, and CommitLimit in /proc/meminfo");
+				  "; after mlockall() it counts as locked: see `ulimit -l`" :
+				  "; see `ulimit -v`, and CommitLimit in /proc/meminfo");
 	head = -(uintptr_t)p % SIZE_2M;
 	if (head)
 		munmap(p, head);

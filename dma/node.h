@@ -27,9 +27,9 @@ struct nnvme_node_policy {
 };
 
 /*
- * Huge pages that this thread allocates between begin() and end() are that node's, or it gets none: a
- * file's pages don't follow the policy of a mapping. Only for those: with ordinary pages the kernel
- * would kill a process when the node is full.
+ * Huge pages that this thread allocates between begin() and end() are that node's, or it gets none:
+ * a file's pages don't follow the policy of a mapping. Only for those: with ordinary pages the
+ * kernel would kill a process when the node is full.
  */
 int nnvme_node_begin(int node, struct nnvme_node_policy *old, struct nnvme_err *err);
 void nnvme_node_end(int node, const struct nnvme_node_policy *old);

@@ -20,7 +20,7 @@
 struct nnvme_runs {
 	size_t pages;
 	size_t hint;			/* no free page below this one */
-	const nnvme_bus_t *bus;		/* of each page: runs join there, too; NULL: they need not */
+	const nnvme_bus_t *bus;		/* of each page, where runs join too; NULL: they need not */
 	uint8_t *state;			/* of each page */
 };
 

@@ -67,8 +67,8 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 	if (len > NNVME_VA_END || va > NNVME_VA_END - len)
 		return nnvme_fail(err, -EINVAL,
 				  "%#zx bytes at %#zx do not lie below %#zx: addresses have %u "
-				  "bits here, and more only where mmap() gets a hint that asks for them; map "
-				  "the memory without such a hint",
+				  "bits here, and more only where mmap() gets a hint that asks for them; "
+				  "map the memory without such a hint",
 				  len, (size_t)va, (size_t)NNVME_VA_END, NNVME_VA_BITS);
 	return 0;
 }

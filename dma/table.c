@@ -32,7 +32,7 @@ _Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT), "an ent
 
 /*
  * @len bytes of address space, also in a process that has called mlockall(MCL_FUTURE) and may lock
- * little: there a new mapping counts as locked, all of it, until it is unlocked. So a single page is
+ * little: there a new mapping counts as locked, all of it, until it is unlocked. So one page is
  * mapped and unlocked, and then grows: mremap() keeps what a mapping is (mm/mremap.c).
  */
 static void *reserve_space(size_t len)
@@ -163,9 +163,9 @@ static size_t pages_at(struct build *b, size_t page)
 }
 
 /*
- * Make @pages pages from @first be found, with the addresses of @bus, or for NULL with those that they
- * have already. Last page first: an entry speaks of those behind it, which are there by then, and of
- * the lists, which the caller has written.
+ * Make @pages pages from @first be found, with the addresses of @bus, or for NULL with those that
+ * they have already. Last page first: an entry speaks of those behind it, which are there by then,
+ * and of the lists, which the caller has written.
  */
 static void publish(struct build *b, size_t first, size_t pages, const nnvme_bus_t *bus)
 {

@@ -11,7 +11,7 @@
 #include "noiommu_nvme/table.h"
 #include "noiommu_nvme/wire.h"
 
-const char NNVME_LAYOUT_SYMBOL[] = "see docs/abi.md";
+const char NNVME_LAYOUT_SYMBOL = NNVME_LAYOUT;
 
 #define FIXED(what) _Static_assert(what, "this is part of the layout: docs/abi.md")
 #define SIZE(structure, bytes) FIXED(sizeof(struct structure) == (bytes))

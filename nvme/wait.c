@@ -19,7 +19,7 @@
  * needs masking for that: an interrupt too many costs one more round.
  *
  * Of several queue pairs each goes through the same steps in the same order, so what holds for one
- * holds for each. All are through the first step before the next begins: then one register read serves
+ * holds for each. All are through the first step before the next begins: so one register read serves
  * all queue pairs of a controller, since it pushes all their doorbells ahead of itself.
  */
 #include <errno.h>

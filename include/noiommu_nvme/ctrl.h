@@ -197,8 +197,8 @@ int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct n
  * NULL with the reason in @err when there is none, usually no free huge pages.
  *
  * nnvme_mem_alloc_node(): the same on NUMA node @node; -1: on any. NULL also when there is no such
- * node (-EINVAL), or not enough memory on it (-ENOMEM): memory of another node is never given instead.
- * The driver's own memory, its queues among it, is where the kernel puts it.
+ * node (-EINVAL), or not enough memory on it (-ENOMEM): another node's is never given instead. The
+ * driver's own memory, its queues among it, is where the kernel puts it.
  *
  * nnvme_mem_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
  * memory, or because the controller could not be stopped (see the top); or -ENOMEM: nothing was

@@ -30,8 +30,8 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-extern const char NNVME_LAYOUT_SYMBOL[];
-static const char *const nnvme_layout_needed NNVME_RETAIN = NNVME_LAYOUT_SYMBOL;
+extern const char NNVME_LAYOUT_SYMBOL;
+static const char *const nnvme_layout_needed NNVME_RETAIN = &NNVME_LAYOUT_SYMBOL;
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

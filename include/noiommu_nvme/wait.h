@@ -68,7 +68,7 @@ int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms);
  *
  * Above 0: something is there on qp[result - 1], the first such; others may have something too, so
  * poll all of them to be fair. 0 and -EINTR as for nnvme_wait(); -EIO or -ENODEV: nothing is there,
- * and one of the controllers is gone: find it with nnvme_ctrl_check() and leave its queue pairs out.
+ * and a controller is gone: find it with nnvme_ctrl_check(), and leave its queue pairs out.
  * -EINVAL: @n is 0 or above NNVME_WAIT_MAX.
  */
 int nnvme_wait_many(struct nnvme_qpair *const *qp, unsigned n, uint64_t spin_ns, int timeout_ms);

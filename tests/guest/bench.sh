@@ -63,7 +63,7 @@ refuses 'refused: one device twice' 'are both' noiommu-nvme-bench --device "$i" 
 refuses 'refused: no such row' 'no row is called "frob"' quick --rows kernel-dma-plain,frob
 refuses 'refused: no such row: those that there are' ' nnvme-noiommu-interrupt$' quick --rows frob
 refuses 'refused: no such column' 'no column is called "frob"' noiommu-nvme-bench --device "$i" --columns frob
-refuses 'refused: no NVMe controller' 'no NVMe controller' noiommu-nvme-bench --device 00:1f.0
+refuses 'refused: not an NVMe controller' 'not an NVMe controller' noiommu-nvme-bench --device 00:1f.0
 refuses 'refused: no such device' 'there is no PCI device' noiommu-nvme-bench --device 00:1e.7
 refuses 'refused: not root' 'run as root' su nobody -s /bin/sh -c "noiommu-nvme-bench --device $i --out /tmp/x"
 check 'refused: nothing was touched' as_found

@@ -11,7 +11,7 @@ check 'domain: explains the type in a sentence' sh -c "noiommu-nvme domain $i | 
 check 'domain: anybody may ask' su nobody -s /bin/sh -c "noiommu-nvme domain $i"
 refuses 'domain: a device without an IOMMU' 'no IOMMU behind it' noiommu-nvme domain "$NVME_NOIOMMU"
 refuses 'domain: setting that of one' 'no IOMMU behind it' noiommu-nvme domain "$NVME_NOIOMMU" identity
-refuses 'domain: not a type' 'identity, DMA, DMA-FQ and auto' noiommu-nvme domain "$i" dma
+refuses 'domain: not a type' 'identity, DMA, DMA-FQ or auto' noiommu-nvme domain "$i" dma
 refuses 'domain: --hold without a command' 'TYPE --hold -- COMMAND' noiommu-nvme domain "$i" DMA --hold
 
 # Every switch; auto is DMA-FQ on this kernel.

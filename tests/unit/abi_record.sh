@@ -30,13 +30,11 @@ check() {
 }
 
 # A copy that is recorded as it is, with layout 1: what the others are changes of.
-fresh() {
-	rm -rf "$work/top"
-	mkdir -p "$work/top/nvme"
-	cp -r "$top/include" "$work/top/"
-	sed -i 's/^#define NNVME_LAYOUT .*/#define NNVME_LAYOUT 1/' "$work/top/include/noiommu_nvme/layout.h"
-	abi record
-}
+mkdir -p "$work/first/nvme"
+cp -r "$top/include" "$work/first/"
+sed -i 's/^#define NNVME_LAYOUT .*/#define NNVME_LAYOUT 1/' "$work/first/include/noiommu_nvme/layout.h"
+"$top/tests/abi" --top "$work/first" record 2>"$work/why" || sed 's/^/# /' "$work/why"
+fresh() { rm -rf "$work/top" && cp -r "$work/first" "$work/top"; }
 abi() { said=$("$top/tests/abi" --top "$work/top" "$@" 2>&1); }
 
 # edit FILE SED: the headers' file is another then
@@ -57,7 +55,7 @@ silent() {
 breaks() {
 	fresh && edit "$@" || return
 	if abi check; then echo "nothing found"; return 1; fi
-	says "give NNVME_LAYOUT in include/noiommu_nvme/layout.h a new number" && says CHANGELOG.md || return
+	says "Give NNVME_LAYOUT in include/noiommu_nvme/layout.h a new number" && says CHANGELOG.md || return
 	if abi record; then echo "recorded"; return 1; fi
 }
 # grows FILE SED: to be recorded, and that is all
@@ -96,7 +94,7 @@ renumber() { edit layout.h 's/^#define NNVME_LAYOUT 1/#define NNVME_LAYOUT 2/'; 
 without_line() {
 	fresh && edit qpair.h 's/^\tuint32_t rung;/\tuint64_t rung;/' && renumber || return
 	if abi check; then echo "nothing found"; return 1; fi
-	says "layout 2 is in no line of CHANGELOG.md" && says "nvme/abi/layout-2.abi: is not there" || return
+	says "layout 2 is in no line of CHANGELOG.md" && says "nvme/abi/layout-2.abi: not there" || return
 	if abi record; then echo "recorded"; return 1; fi
 }
 with_line() {

@@ -300,7 +300,7 @@ static void no_physical_addresses(void **state)
 static void pagemap_fails(void **state)
 {
 	static const struct { long *when; int code; const char *words; } ways[] = {
-		{ &map.fail_at, -EIO, "pagemap" }, { &map.hide_at, -ENXIO, "there is no page at" },
+		{ &map.fail_at, -EIO, "pagemap" }, { &map.hide_at, -ENXIO, "there is no page" },
 		{ &map.move_at, -EIO, "moved" },
 	};
 
