@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What fio lets pass and this engine can't do, or what fio turns into less I/O than was asked for without
- * a word: said before any I/O, with the option's name, its value and what to write.
+ * Options that fio accepts and this engine can't do, or that make fio silently do less I/O than
+ * asked for: refused before any I/O, with the option, its value and what to write instead.
  */
 
 #include <fcntl.h>
@@ -58,7 +58,7 @@ static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvm
 	return rc;
 }
 
-/* What the job will cover of the file, as fio's setup_files() works it out; 0: up to the end. */
+/* How much of the file the job will cover, as fio's setup_files() works it out; 0: all of it. */
 static unsigned long long nnvme_fio_length(const struct thread_data *td,
 					   const struct nnvme_fio_file *file,
 					   unsigned long long offset)
@@ -75,7 +75,7 @@ static unsigned long long nnvme_fio_length(const struct thread_data *td,
 	return 0;
 }
 
-/* The largest size= that none of the job's files is too small for: fio gives each the same share. */
+/* The largest size= that fits all of the job's files: fio gives each the same share. */
 static unsigned long long nnvme_fio_most(struct thread_data *td)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
@@ -99,7 +99,7 @@ static int nnvme_fio_say_over(struct thread_data *td, const struct fio_file *f,
 	char share[60] = "";
 
 	if (o->file_size_low) {
-		log_err(NNVME_FIO_PREFIX "filesize=%llu reaches over the end of %s, which has %llu "
+		log_err(NNVME_FIO_PREFIX "filesize=%llu goes past the end of %s, which has %llu "
 			"bytes: give at most filesize=%llu\n", o->file_size_low, f->file_name,
 			most, most);
 		return -EINVAL;
@@ -107,15 +107,15 @@ static int nnvme_fio_say_over(struct thread_data *td, const struct fio_file *f,
 	if (o->nr_files > 1)
 		snprintf(share, sizeof(share), " (%llu for each of %u files)",
 			 o->size / o->nr_files, o->nr_files);
-	log_err(NNVME_FIO_PREFIX "size=%llu%s at offset=%llu reaches over the end of %s, which has "
+	log_err(NNVME_FIO_PREFIX "size=%llu%s at offset=%llu goes past the end of %s, which has "
 		"%llu bytes: give at most size=%llu\n", o->size, share, offset, f->file_name,
 		most, nnvme_fio_most(td));
 	return -EINVAL;
 }
 
 /*
- * fio runs a device whose offset lies behind its end as zero I/O and calls it a success, and stops
- * early where a size reaches over the end.
+ * If the offset is beyond the end of a device, fio does no I/O and reports success; if the size
+ * reaches beyond the end, it stops early.
  */
 static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_file *file)
 {
@@ -127,7 +127,7 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 	if (rc)
 		return rc;
 	if (offset >= size) {
-		log_err(NNVME_FIO_PREFIX "offset=%llu lies behind the end of %s, which has %llu bytes: "
+		log_err(NNVME_FIO_PREFIX "offset=%llu is past the end of %s, which has %llu bytes: "
 			"give a smaller offset\n", offset, file->fio->file_name, size);
 		return -EINVAL;
 	}
@@ -136,7 +136,7 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 	return 0;
 }
 
-/* What depends on the controller behind the file. */
+/* Options whose limits depend on the controller. */
 static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme_fio_file *file)
 {
 	struct nnvme_ns_info ns = { .size = sizeof(ns) };
@@ -169,8 +169,8 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 }
 
 /*
- * Writes that are to be on the medium when they complete, which fio itself would do without. Whether
- * a log has writes is not known yet.
+ * Options for writes that are on the medium when they complete: without a word fio would do
+ * ordinary writes. Whether a log has writes is not known yet.
  */
 static int nnvme_fio_check_stable(const struct thread_data *td)
 {

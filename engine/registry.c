@@ -80,7 +80,9 @@ static void nnvme_open_drop(struct nnvme_open **link)
 	struct nnvme_open *open = *link;
 
 	*link = open->next;
-	/* One that can't be stopped has said so; it is the kernel's to stop at fio's end. */
+	/*
+	 * A controller that can't be stopped has been reported; the kernel stops it when fio exits.
+	 */
 	(void)nnvme_ctrl_close(open->ctrl);
 	free(open);
 }

@@ -4,10 +4,10 @@
 #include "engine.h"
 #include "noiommu_nvme/wait.h"
 
-/* Empty rounds of polling between two looks at the controller: tens of milliseconds. */
+/* Empty polling rounds between two checks of the controller: tens of milliseconds. */
 #define NNVME_FIO_PATIENCE (1u << 20)
 
-/* The longest sleep; after it the controllers are looked at. */
+/* The longest sleep; then the controllers are checked. */
 #define NNVME_FIO_SLEEP_MS 1000
 
 static int nnvme_fio_sleep_list(struct nnvme_fio_job *job)
@@ -45,7 +45,7 @@ void nnvme_fio_sleep_end(struct nnvme_fio_job *job)
 	job->sleep = NULL;
 }
 
-/* Not 0, which would not sleep at all; a whole wait that is longer is slept in pieces. */
+/* Not 0, which would not sleep at all; a longer wait is slept in pieces. */
 static int nnvme_fio_sleep_ms(const struct timespec *wait)
 {
 	if (!wait || wait->tv_sec)
