@@ -228,7 +228,7 @@ static void lists_end_where_they_should(void **state)
 }
 
 /* A controller that wants its list pointers aligned gets lists that start a page. */
-static void own_lists_are_aligned(void **state)
+static void list_pages_are_aligned(void **state)
 {
 	uint32_t seed = 5;
 	struct rig r;
@@ -327,7 +327,7 @@ int main(void)
 		cmocka_unit_test(other_commands_are_not_starved),
 		cmocka_unit_test(chained_lists_carry_4_mib),
 		cmocka_unit_test(lists_end_where_they_should),
-		cmocka_unit_test(own_lists_are_aligned),
+		cmocka_unit_test(list_pages_are_aligned),
 		cmocka_unit_test(there_is_a_list_for_every_slot),
 		cmocka_unit_test(buffers_may_span_registrations),
 		cmocka_unit_test(long_zeroes_are_split),
