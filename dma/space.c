@@ -225,7 +225,7 @@ void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, stru
 	return va;
 }
 
-void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
+void nnvme_space_put(struct nnvme_space *s, void *va)
 {
 	pthread_mutex_lock(&s->lock);
 	nnvme_pool_put(&s->pool, va);

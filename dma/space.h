@@ -60,6 +60,6 @@ bool nnvme_space_reaches(const struct nnvme_space *space, uint64_t iova, size_t 
 /* nnvme_pool_get() and put() under the lock. */
 void *nnvme_space_get(struct nnvme_space *space, size_t size, nnvme_bus_t *bus,
 		      struct nnvme_err *err);
-void nnvme_space_put(struct nnvme_space *space, void *va, size_t size);
+void nnvme_space_put(struct nnvme_space *space, void *va);
 
 #endif
