@@ -65,7 +65,7 @@ struct model_config {
 	uint16_t queues;	/* I/O queue pairs granted */
 	uint8_t aerl;		/* 0's based */
 	bool dbbuf;		/* Doorbell Buffer Config */
-	uint32_t sgls;		/* SGLS: 1 any, 2 dwords; bit 16 bit buckets, bit 18 longer than data */
+	uint32_t sgls;		/* SGLS: 1 any, 2 dwords; bit 16 bit buckets, bit 18 longer */
 	uint16_t vectors;	/* of interrupts; 0: it has none */
 	uint16_t vectors_given;	/* that the kernel has at most for it; 0: all */
 	uint8_t interrupts;	/* enum model_interrupts */
