@@ -29,12 +29,12 @@ static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks
 	return 0;
 }
 
-int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
-		  uint64_t lba, uint32_t blocks, void *tag)
+int nnvme_request_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		     uint64_t lba, uint32_t blocks, uint32_t flags, void *tag)
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .va = (uintptr_t)buf, .lba = lba, .blocks = blocks,
-		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode, .flags = flags,
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
@@ -46,6 +46,12 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 	if (nnvme_table_check(qp->table, whole.va, (size_t)blocks << ns->block_shift))
 		return -EFAULT;
 	return submit(qp, &whole);
+}
+
+int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		  uint64_t lba, uint32_t blocks, void *tag)
+{
+	return nnvme_request_rw(qp, ns, opcode, buf, lba, blocks, 0, tag);
 }
 
 /* The commands that it takes; 0: some block is beyond any. */
@@ -66,12 +72,12 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 	return n;
 }
 
-int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
-		   const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+int nnvme_request_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		      const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag)
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .at = { iov, 0, (unsigned)iovcnt }, .lba = lba,
-		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode, .flags = flags,
 	};
 	uint64_t bytes, commands;
 	int ret;

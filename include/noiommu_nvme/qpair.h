@@ -364,6 +364,48 @@ static inline int nnvme_writev(struct nnvme_qpair *qp, const struct nnvme_ns *ns
 	return nnvme_rwv(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, tag);
 }
 
+/* Flags of a read or write, where they stand in its CDW12. */
+#define NNVME_FUA (1u << 30)		/* Force Unit Access: a write completes when it is durable */
+#define NNVME_LIMITED_RETRY (1u << 31)	/* rather fail than try for long */
+
+/* The work of the four that follow. */
+int nnvme_rw_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag);
+int nnvme_rwv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		    const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag);
+
+/*
+ * nnvme_read() and its like with @flags, or'ed, which all commands get that the request takes. FUA is
+ * harmless where there is no volatile write cache. -EINVAL also for a flag that is none of these.
+ * NVM Command Set specification, Read command and Write command.
+ */
+static inline int nnvme_read_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
+				   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_READ, buf, lba, blocks, flags, tag);
+}
+
+static inline int nnvme_write_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const void *buf, uint64_t lba, uint32_t blocks, uint32_t flags,
+				    void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, flags, tag);
+}
+
+static inline int nnvme_readv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const struct iovec *iov, int iovcnt, uint64_t lba,
+				    uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_READ, iov, iovcnt, lba, flags, tag);
+}
+
+static inline int nnvme_writev_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				     const struct iovec *iov, int iovcnt, uint64_t lba,
+				     uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, flags, tag);
+}
+
 /*
  * Make what was written to this namespace before, and completed, durable. Harmless where
  * the controller has no volatile write cache.
