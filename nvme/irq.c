@@ -2,8 +2,8 @@
 /*
  * Interrupt vectors: an eventfd each, and a queue pair each. Vector 0 is the admin queue's (Base 2.x,
  * Completion Queue: Interrupt Vector), which is polled here and whose interrupts wake nobody up; queue pair i
- * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue: no
- * admin command is sent between the queue pair's creation and its deletion.
+ * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue;
+ * nnvme_irq_admin_done() makes up for interrupts that did not come because of that.
  *
  * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
  * the other's wake-up.
@@ -16,6 +16,7 @@
 #include "kernel/event.h"
 #include "kernel/sys.h"
 #include "nvme/log.h"
+#include "nvme/registers.h"
 
 static void close_events(struct nnvme_ctrl *ctrl, unsigned from)
 {
@@ -68,6 +69,16 @@ int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		ctrl->max_qpairs = fit;
 	}
 	return 0;
+}
+
+void nnvme_irq_admin_done(struct nnvme_ctrl *ctrl)
+{
+	if (ctrl->vectors != 1 || ctrl->dead)
+		return;
+	/* The read pushes the admin queue's doorbell ahead of itself; what comes later interrupts again. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	(void)nnvme_reg32(ctrl, NVME_REG_CSTS);
+	nnvme_event_raise(ctrl->eventfd[0]);
 }
 
 void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)
