@@ -38,11 +38,12 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 			note_bad(qp, cid);
 		return false;
 	}
-	/* Of good commands admin ones alone have a result, those that are not plain like the plain. */
-	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = status, .result = status || !nnvme_qp(qp)->id ? cqe->result : 0,
-	};
 	slot = &nnvme_qp(qp)->slot[index / 8];	/* not before: slots beyond those in use have none */
+	/* Of good commands admin and raw ones alone have a result, others like those that are plain. */
+	*out = (struct nnvme_completion){
+		.tag = req->tag, .status = status,
+		.result = status || slot->raw || !nnvme_qp(qp)->id ? cqe->result : 0,
+	};
 	split = slot->split;
 	if (slot->result)
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;

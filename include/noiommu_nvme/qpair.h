@@ -82,7 +82,7 @@ struct nnvme_completion {
 		struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
-			uint32_t result;	/* DW0 of a command that failed, else 0 */
+			uint32_t result;	/* DW0 of a command that failed or was raw, else 0 */
 		};
 		uint64_t status_result;		/* all three, in one store */
 	};
