@@ -4,8 +4,6 @@
  * a word: said before any I/O, with the option's name, its value and what to write.
  */
 
-#include <fcntl.h>
-
 #include "engine.h"
 
 /* Option @name must be a multiple of the namespace's block size. */
@@ -168,25 +166,14 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 	return rc;
 }
 
-/*
- * Writes that are to be on the medium when they complete, which fio itself would do without. Whether
- * a log has writes is not known yet.
- */
+/* Promises about writes that fio itself would do without. Of sync= each write keeps them: Force Unit Access. */
 static int nnvme_fio_check_stable(const struct thread_data *td)
 {
 	const struct thread_options *o = &td->o;
-	bool dsync = o->sync_io == O_DSYNC;
 
-	if (o->sync_io && (td_write(td) || o->read_iolog_file)) {
-		log_err(NNVME_FIO_SAYS "sync=%s: a write completes when the controller has the "
-			"data, be it in a volatile cache: leave it out and give %s=1 end_fsync=1, "
-			"a Flush after each write\n", dsync ? "dsync" : "1",
-			dsync ? "fdatasync" : "fsync");
-		return -EINVAL;
-	}
 	if (o->oatomic) {
-		log_err(NNVME_FIO_SAYS "atomic=1: no write is made atomic or stable here: leave it "
-			"out; for stable writes give fsync=1 end_fsync=1, a Flush after each\n");
+		log_err(NNVME_FIO_SAYS "atomic=1: no write is made atomic here: leave it out; for "
+			"stable writes give sync=1, or fsync=1 end_fsync=1, a Flush after each\n");
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {

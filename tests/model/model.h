@@ -153,7 +153,7 @@ struct model_counts {
 	uint64_t sq_doorbells, cq_doorbells;	/* stores seen, of I/O queues */
 	uint64_t admin_commands, io_commands;	/* fetched */
 	uint64_t completions;			/* posted, all queues */
-	uint64_t flushes;
+	uint64_t flushes, fua;			/* commands, those with FUA */
 	uint64_t enables, shutdowns;
 	uint64_t interrupts;			/* raised */
 };

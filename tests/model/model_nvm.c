@@ -278,6 +278,7 @@ uint16_t model_nvm(struct model *m, struct model_command *cmd)
 	ns = &m->ns[s->nsid - 1];
 	if (!ns->data)		/* an inactive NSID */
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
+	m->counts.fua += (s->opcode == NNVME_OP_READ || s->opcode == NNVME_OP_WRITE) && s->cdw12 & FUA;
 	switch (s->opcode) {
 	case NNVME_OP_FLUSH:
 		return flush(m, s);
