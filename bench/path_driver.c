@@ -104,7 +104,7 @@ static void driver_count(struct bench_path *path)
 static void driver_close(struct bench_path *path)
 {
 	struct driver_path *p = (struct driver_path *)path;
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	/* The queue pair and the buffers go with their controller. */
 	if (nnvme_ctrl_close(p->ctrl)) {
@@ -124,7 +124,7 @@ static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *
 {
 	const struct bench_shape *shape = &p->path.shape;
 	struct nnvme_ns_info ns = { .size = sizeof(ns) };
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	uint64_t per_command, commands;
 
 	nnvme_ctrl_info(p->ctrl, &info);
@@ -157,6 +157,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 		       struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.size = sizeof(options),
 		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
 		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
 	};

@@ -223,7 +223,7 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 	size_t len = l->shape.registered << 20, all = len * l->shape.regions, room;
 	char *va = few_pages_many_times(all);
 	double start = now();
-	struct nnvme_ctrl_info before, after;
+	struct nnvme_ctrl_info before = { .size = sizeof(before) }, after = before;
 
 	nnvme_ctrl_info(l->ctrl, &before);
 	for (size_t i = 0; i < l->shape.regions; i++)
@@ -318,7 +318,7 @@ static int first_read(struct loop *l)
 static int create_queues(struct loop *l, struct nnvme_err *err)
 {
 	struct mallinfo2 before = mallinfo2(), after;
-	struct nnvme_ctrl_info first, last;
+	struct nnvme_ctrl_info first = { .size = sizeof(first) }, last = first;
 
 	nnvme_ctrl_info(l->ctrl, &first);
 	for (unsigned i = 0; i < l->queues; i++)
@@ -335,6 +335,7 @@ static int create_queues(struct loop *l, struct nnvme_err *err)
 static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_options options = {
+		.size = sizeof(options),
 		.log = RUNNING_ON_VALGRIND ? NULL : listen,
 		.shadow_doorbells = l->shape.shadow ? NNVME_SHADOW_AUTO : NNVME_SHADOW_OFF,
 		.quirks = l->shape.each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0,

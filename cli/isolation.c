@@ -51,7 +51,7 @@ static void print_attempts(const struct nnvme_isolation *r)
 
 static int report(struct nnvme_ctrl *ctrl)
 {
-	struct nnvme_isolation r;
+	struct nnvme_isolation r = { .size = sizeof(r) };
 	struct nnvme_err err;
 
 	if (nnvme_isolation(ctrl, &r, &err)) {
@@ -68,7 +68,9 @@ static int report(struct nnvme_ctrl *ctrl)
 int cli_isolation(int argc, char **argv)
 {
 	/* Ordinary pages: nobody should have to reserve others for this. */
-	struct nnvme_options options = { .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1 };
+	struct nnvme_options options = {
+		.size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1,
+	};
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_err err;
 	int status;

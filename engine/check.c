@@ -138,7 +138,7 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme_fio_file *file)
 {
 	struct nnvme_ns_info ns = { .size = sizeof(ns) };
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	nnvme_ctrl_info(file->ctrl, &info);
 	nnvme_ns_info(file->ns, &ns);

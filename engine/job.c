@@ -73,6 +73,7 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 {
 	const struct nnvme_fio_options *options = td->eo;
 	struct nnvme_options opts = {
+		.size = sizeof(opts),
 		.mode = options->mode, .hugepages = options->hugepages,
 		.shadow_doorbells = options->shadow_doorbells,
 		.interrupts = options->wait != NNVME_FIO_POLL, .log = nnvme_fio_log,

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * A controller that is stopped while other threads use their queue pairs: when a queue can't be
- * deleted, only that frees its memory. Here they are told, and nothing on the hot path asks:
+ * A controller may have to be stopped while other threads use their queue pairs: when it does
+ * not delete a queue, nothing else frees the queue's memory. The owners of the other queue
+ * pairs learn of the stop without a check on the hot path:
  *
- * - no namespace takes the inline path any more, and out of line new commands are refused;
- * - doorbells lead to memory of ours (one that is on its way means nothing to a controller without CC.EN);
- * - each completion queue gets an entry that names no command. It takes nnvme_poll() out of line,
- *   where the thread that the queue pair belongs to ends its commands itself;
+ * - namespaces no longer take the inline path, and the slow path refuses new commands;
+ * - doorbell pointers lead to memory of the library (a doorbell write already on its way
+ *   means nothing to a controller with CC.EN clear);
+ * - each completion queue gets an entry that names no command; it takes nnvme_poll() to the
+ *   slow path, where the owning thread ends its commands itself;
  * - each eventfd is raised.
  */
 #include "nvme/abort.h"
 
 #include "kernel/event.h"
+#include "nvme/sq.h"
 
 #define PHASE 0x10000u
-/* As of commands whose queue was deleted (Base 2.x, Generic Command Status Values). */
+/* The status of commands whose queue is deleted (Base 2.x, Generic Command Status Values). */
 #define ABORTED ((uint32_t)NVME_SC_ABORT_QUEUE << 17)
 #define NO_COMMAND 0xffffu	/* no queue pair has so many slots */
 
@@ -50,7 +53,10 @@ static uint32_t phase_of(const struct nnvme_cqe *cqe)
 	return __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE) & PHASE;
 }
 
-/* Where the controller would have gone on: all entries before it have the phase of the first. */
+/*
+ * Write to the entry that the controller would have written next: all entries before it have
+ * the phase of the first.
+ */
 static void post_notice(struct nnvme_qpair *qp)
 {
 	struct nnvme_cqe *cqe = (struct nnvme_cqe *)(uintptr_t)qp->cq;
@@ -79,17 +85,16 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 }
 
 /*
- * There is room for all: a completion queue is longer than the depth, and all before @cqe was
- * read. Their completions then go the way of any other failure, with lists given back and
- * transfers of several ended.
+ * The entries fit: a completion queue is longer than the depth, and all entries before @cqe
+ * have been read. The completions are then handled like any other failure: lists are given back
+ * and split transfers end.
  */
 void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 {
-	const struct nnvme_req *req = (const struct nnvme_req *)qp->req;
 	uint32_t phase = qp->phase;
 
 	for (uint32_t slot = 0; slot < qp->end / 8 + qp->depth; slot++) {
-		int32_t key = req[slot].key;
+		int32_t key = nnvme_slot_at(qp, 8 * slot)->key;
 		uint32_t cid = (uint32_t)key & 0xffff;
 
 		if (key < 0)

@@ -5,8 +5,9 @@
 #include "nvme/private.h"
 
 /*
- * What the owners of other queue pairs see of a stop, with ctrl->lock held: before it,
- * and after it. In a queue pair's own thread: end all its commands, by completions from @cqe on.
+ * Tell the owners of other queue pairs about a stop, with ctrl->lock held: before it and after
+ * it. nnvme_abort_in_flight() is called in a queue pair's own thread: end all its commands with
+ * completions from @cqe on.
  */
 void nnvme_halt(struct nnvme_ctrl *ctrl);
 void nnvme_announce_halt(struct nnvme_ctrl *ctrl);

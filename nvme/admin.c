@@ -42,7 +42,10 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, uint32_t timeout_
 			ret = nnvme_fail(err, -ETIMEDOUT, "%s: %s was not answered within %g s",
 					 ctrl->dev->name, what, timeout_ms / 1000.0);
 		if (ret) {
-			/* The command may still run and its buffer be written: nothing more is safe. */
+			/*
+			 * The command may still run and write its buffer: no further command is
+			 * safe.
+			 */
 			ctrl->dead = true;
 			return ret;
 		}

@@ -12,8 +12,8 @@ int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
 
 /*
- * Run one admin command. 0 and *result (may be NULL); above 0: the status that it ended with, which the
- * caller can do with; -EIO or -ETIMEDOUT, after which the controller is dead.
+ * Run one admin command. 0 and *result (may be NULL); above 0: the status, which the caller can
+ * handle; -EIO or -ETIMEDOUT, after which the controller is dead.
  */
 int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
 		       uint32_t *result, struct nnvme_err *err);

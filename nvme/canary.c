@@ -17,12 +17,12 @@
 #define BLOCK_MAX ((size_t)65536)		/* as Identify lets them be */
 #define NEAR (BLOCK_MAX + PAGE)
 #define CANDIDATES 8
-/* The memory: pages to choose the first canary from, the second, two neighbours. */
+/* The memory: pages to choose the first canary from, the second canary, two neighbours. */
 #define MEMORY ((CANDIDATES + 1) * PAGE + 2 * NEAR)
 #define LIST_OFFSET 2048			/* in its first page: 8 KiB then touch three */
 #define TIMEOUT_MS 30000
 
-/* Which of mapped[] is what, in the order of mapping: IOVAs are given out ascending. */
+/* Indices of mapped[], in the order of mapping: IOVAs are given out in ascending order. */
 enum { NEAR_0, GONE, NEAR_1, PIN_0, PIN_1 };
 
 static size_t block_size(const struct nnvme_canaries *c)
@@ -86,7 +86,7 @@ int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_
 	return 0;
 }
 
-/* One command and its end, whatever that is. */
+/* One command and its completion, whatever its status. */
 int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err)
 {
@@ -182,7 +182,10 @@ int nnvme_canary_neighbours(struct nnvme_canaries *c, struct nnvme_err *err)
 	return ret ? ret : read_mapped(c, &c->near[1], block, err);
 }
 
-/* A read to where a canary is mapped must change it: else its staying unchanged would prove nothing. */
+/*
+ * A read to where a canary is mapped must change it; otherwise an unchanged canary would prove
+ * nothing.
+ */
 static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
@@ -231,7 +234,7 @@ static int unmap(struct nnvme_canaries *c, int which)
 	return iova ? dev->ops->unmap(dev, iova, len) : 0;
 }
 
-/* Is any of the page at @bus mapped for the controller? */
+/* Whether any of the page at @bus is mapped for the controller. */
 static bool is_mapped(const struct nnvme_canaries *c, uint64_t bus)
 {
 	for (int i = 0; i < 5; i++) {
@@ -245,8 +248,8 @@ static bool is_mapped(const struct nnvme_canaries *c, uint64_t bus)
 }
 
 /*
- * The first canary: a page whose physical address is no mapped bus address. Pinned before its address is
- * asked for; the mapping that pins it must not be there either.
+ * The first canary: a page whose physical address is not a mapped bus address. It is pinned
+ * before its address is read; the mapping that pins it must not be there either.
  */
 static int choose_first(struct nnvme_canaries *c, struct nnvme_err *err)
 {
@@ -280,7 +283,10 @@ static int map_all(struct nnvme_canaries *c, struct nnvme_err *err)
 	return ret;
 }
 
-/* Used by the controller until now, so that whatever it or the IOMMU remembers is there. */
+/*
+ * Let the controller use it until now, so that its caches and those of the IOMMU hold the
+ * translation.
+ */
 static int let_go(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	uint64_t gone = c->mapped[GONE];

@@ -3,11 +3,9 @@
 #define NNVME_NVME_CANARY_H
 
 /*
- * The two pages that isolation.c aims at, memory around them that is mapped, and the reads. All
- * pages are pinned by a mapping for as long as anything is aimed at them: the canaries by one
- * at another address than the one aimed at.
- *
- * Private to the library.
+ * The two pages that isolation.c aims at, mapped memory around them, and the reads. All pages
+ * are pinned by a mapping as long as anything is aimed at them; the canaries are mapped at
+ * another address than the one aimed at.
  */
 
 #include "nvme/private.h"
@@ -35,38 +33,41 @@ struct nnvme_canaries {
 	uint64_t mapped[5];	/* IOVAs of what create() mapped, 0: none; see canary.c */
 };
 
-/* The data pointer of a read: how many bytes, where to. */
+/* The data pointer of a read: length and address. */
 struct nnvme_target {
 	size_t len;
 	struct nnvme_prp prp;
 };
 
 /*
- * The space's lock is held from before create() to after destroy(). Proves, before it returns, that
- * reads to mapped memory arrive and that one to a canary would be seen.
+ * Hold the lock of the space from before create() until after destroy(). create() proves that
+ * reads to mapped memory arrive and that a read to a canary would be seen.
  */
 int nnvme_canaries_create(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp,
 			  const struct nnvme_ns *ns, struct nnvme_canaries **canaries,
 			  struct nnvme_err *err);
 void nnvme_canaries_destroy(struct nnvme_canaries *c);
 
-/* New content: random, so that no disk has it; or a list that leads to a neighbour. */
+/* Fill a canary: with random bytes, which no disk has, or with a list that leads to a neighbour. */
 int nnvme_canary_fill(struct nnvme_canary *canary, struct nnvme_err *err);
 int nnvme_canary_fill_list(struct nnvme_canaries *c, struct nnvme_canary *canary,
 			   struct nnvme_err *err);
 
-/* Has it changed? -EIO when it isn't where it was. */
+/* Whether it has changed; -EIO when the page is no longer at its physical address. */
 int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_err *err);
 
-/* A block to the page at @bus; a transfer whose PRP list is at @bus. */
+/* A block to the page at @bus, or a transfer whose PRP list is at @bus. */
 struct nnvme_target nnvme_canary_prp_data(struct nnvme_canaries *c, uint64_t bus);
 struct nnvme_target nnvme_canary_prp_list(struct nnvme_canaries *c, uint64_t bus);
 
-/* Read from the first block on; *status may be any. Only what ends no command is a failure. */
+/*
+ * Read from the first block on; *status may be any. Only a command without a completion is a
+ * failure.
+ */
 int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err);
 
-/* Has the list that nnvme_canary_fill_list() made been followed? */
+/* Whether the list of nnvme_canary_fill_list() was followed. */
 bool nnvme_canary_list_used(const struct nnvme_canaries *c);
 
 /* Reads to mapped memory arrive: 0 or -EIO. */

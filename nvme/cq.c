@@ -9,40 +9,47 @@
 
 _Static_assert(sizeof(struct nnvme_completion) == sizeof(struct nnvme_cqe), "see take_plain()");
 
-/* Said once: a controller could fill a log with them. */
+/* Logged once: a controller could fill a log with these. */
 static void note_bad(struct nnvme_qpair *qp, uint32_t cid)
 {
-	NNVME_COUNT(nnvme_qp(qp)->bad_completions);
-	if (nnvme_qp(qp)->bad_completions == 1)
-		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, which is "
-			  "not in flight; ignored, and so will be any further ones", nnvme_qp(qp)->id, cid);
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	NNVME_COUNT(p->bad_completions);
+	if (p->bad_completions == 1)
+		nnvme_log(p->ctrl, NNVME_LOG_ERROR, "queue %u: the controller completed CID %#x, "
+			  "which is not in flight; ignored, and so will be any further ones",
+			  p->id, cid);
 }
 
 /*
- * Completions that aren't plain: failures, pieces of a split transfer, commands with list pages
- * of their own or in a spare slot, CIDs that mean nothing, or that the controller was stopped
+ * Completions that are not plain: failures, parts of a split transfer, commands with list pages
+ * or in a spare slot, CIDs that name no command, and the notice that the controller was stopped
  * (abort.c). True when @out was filled.
  */
 static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint32_t dw3,
 		      struct nnvme_completion *out)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t cid = dw3 & 0xffff, index = cid & NNVME_CID_SLOT;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * index);
+	struct nnvme_req *req = nnvme_slot_at(qp, index);
 	uint16_t split, status = (uint16_t)(dw3 >> 17);
 	const struct nnvme_slot *slot;
 
 	if (req->key != (int32_t)cid && req->key != nnvme_key_slow(cid)) {
-		if (nnvme_qp(qp)->ctrl->stopped)
+		if (p->ctrl->stopped)
 			nnvme_abort_in_flight(qp, cqe + 1);
 		else
 			note_bad(qp, cid);
 		return false;
 	}
-	slot = &nnvme_qp(qp)->slot[index / 8];	/* not before: slots beyond those in use have none */
-	/* Of good commands admin and raw ones alone have a result, others like those that are plain. */
+	slot = &p->slot[index / 8];	/* not before: slots beyond those in use have none */
+	/*
+	 * Successful I/O commands that are not raw report no result, on the slow path as on the
+	 * inline one; admin commands do.
+	 */
 	*out = (struct nnvme_completion){
 		.tag = req->tag, .status = status,
-		.result = status || slot->raw || !nnvme_qp(qp)->id ? cqe->result : 0,
+		.result = status || slot->raw || !p->id ? cqe->result : 0,
 	};
 	split = slot->split;
 	if (slot->result)
@@ -50,7 +57,7 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 	nnvme_prp_pool_put(qp, slot->list);
 	nnvme_slot_free(qp, index);
 	nnvme_sq_add_space(qp, 1);
-	return split ? nnvme_qp(qp)->split_ended(qp, split, out) : true;
+	return split ? p->split_ended(qp, split, out) : true;
 }
 
 static inline bool is_new(uint32_t dw3, uint32_t phase)
@@ -59,9 +66,9 @@ static inline bool is_new(uint32_t dw3, uint32_t phase)
 }
 
 /*
- * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the entry
- * that isn't plain, or isn't there yet, or @end. One offset serves both arrays, their elements being of
- * one size.
+ * Take completions from @cqe to @end while they are plain; each fills one of @out. Returns the
+ * first entry that is not plain or not there yet, or @end. One offset serves both arrays,
+ * because their elements have the same size.
  */
 static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 						 const struct nnvme_cqe *cqe,
@@ -88,11 +95,12 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 }
 
 /*
- * Ring the CQ doorbell, or its shadow, with how far the queue was read. @n is handed through, so that
- * nnvme_poll() ends with a jump.
+ * Ring the CQ doorbell, or post to its shadow, how far the queue has been read. @n is passed
+ * through so that nnvme_poll() ends in a tail call.
  */
 static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *qp, unsigned n)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	const struct nnvme_cqe *next;
 	uint32_t head;
 
@@ -100,16 +108,19 @@ static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *q
 		qp->cqe = qp->cq;
 		qp->phase ^= 0x10000;
 	}
-	next = (const struct nnvme_cqe *)((const char *)qp->cqe + nnvme_qp(qp)->cq_doorbell_step);
+	next = (const struct nnvme_cqe *)((const char *)qp->cqe + p->cq_doorbell_step);
 	qp->cq_doorbell_at = next < qp->cq_end ? next : qp->cq_end;
 	head = (uint32_t)(qp->cqe - qp->cq);
-	if (nnvme_qp(qp)->shadow.cq) {
-		uint32_t old = nnvme_qp(qp)->shadow.cq_head;
+	if (p->shadow.cq) {
+		uint32_t old = p->shadow.cq_head;
 
-		nnvme_qp(qp)->shadow.cq_head = head;
-		if (!nnvme_shadow_post(nnvme_qp(qp)->shadow.cq, nnvme_qp(qp)->shadow.cq_eventidx, old, head)) {
-			/* The doorbell is behind now, even where a round later it has the same value. */
-			nnvme_qp(qp)->cq_doorbell_last = NULL;
+		p->shadow.cq_head = head;
+		if (!nnvme_shadow_post(p->shadow.cq, p->shadow.cq_eventidx, old, head)) {
+			/*
+			 * The register now lags, even if a round later the value is the same
+			 * again.
+			 */
+			p->cq_doorbell_last = NULL;
 			return n;
 		}
 	}
@@ -118,8 +129,8 @@ static __attribute__((noinline)) unsigned ring_cq_doorbell(struct nnvme_qpair *q
 }
 
 /*
- * All entries before @cqe were taken. The controller has to know in time that it may reuse them, not at
- * once: see choose_step(). Returns @n.
+ * All entries before @cqe have been taken. The controller must learn in time that it may reuse
+ * them, not at once: see choose_step(). Returns @n.
  */
 static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, unsigned n)
 {
@@ -127,7 +138,7 @@ static inline unsigned advance(struct nnvme_qpair *qp, const struct nnvme_cqe *c
 	return cqe < qp->cq_doorbell_at ? n : ring_cq_doorbell(qp, n);
 }
 
-/* As many as @max entries from @cqe, but not beyond the ring's end. */
+/* Up to @max entries from @cqe, but not beyond the end of the ring. */
 static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 					      const struct nnvme_cqe *cqe, unsigned max)
 {
@@ -136,7 +147,7 @@ static inline const struct nnvme_cqe *horizon(const struct nnvme_qpair *qp,
 	return end < qp->cq_end ? end : qp->cq_end;
 }
 
-/* The whole of nnvme_reap(), for when something is unusual: @n were taken, the next entry is @cqe. */
+/* All of nnvme_reap(), for unusual cases: @n completions were taken, the next entry is @cqe. */
 static __attribute__((noinline)) unsigned reap_any(struct nnvme_qpair *qp,
 						   struct nnvme_completion *out, unsigned max,
 						   const struct nnvme_cqe *cqe, unsigned n)

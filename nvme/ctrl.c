@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "noiommu_nvme/pci.h"
 #include "nvme/admin.h"
 #include "nvme/buffer.h"
@@ -56,7 +57,7 @@ static int enable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	return nnvme_admin_create(ctrl, err);
 }
 
-/* In this order. The log tells of each that was done, so that its listener can see what takes its time. */
+/* In this order. Each step is logged so that slow steps can be identified. */
 static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	static const struct {
@@ -84,8 +85,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * Controllers that could neither be brought up nor stopped. Their opener has no handle to close
- * them with: the next attempt to open the same one does it.
+ * Controllers that could neither be brought up nor stopped. The caller has no handle to close
+ * them with, so the next attempt to open the same device closes them.
  */
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct nnvme_ctrl *kept;
@@ -129,8 +130,7 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 	}
 	ctrl->dev = dev;
 	ctrl->stopped = true;
-	if (opts)
-		ctrl->opts = *opts;
+	ctrl->opts = *opts;
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->buffer_lock, NULL);
 	nnvme_log(ctrl, NNVME_LOG_DEBUG, "device opened");
@@ -150,15 +150,22 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
 		    struct nnvme_err *err)
 {
+	struct nnvme_options own;
 	struct nnvme_device *dev;
-	int ret;
+	int ret = nnvme_sized_in("struct nnvme_options", &own, sizeof(own),
+				 NNVME_SIZE_UP_TO(struct nnvme_options, log_arg), opts, err);
 
+	if (ret)
+		return ret;
 	close_kept(bdf);
-	ret = nnvme_device_open(bdf, opts ? opts->mode : NNVME_MODE_AUTO, &dev, err);
-	return ret ? ret : nnvme_ctrl_open_device(dev, opts, ctrl, err);
+	ret = nnvme_device_open(bdf, own.mode, &dev, err);
+	return ret ? ret : nnvme_ctrl_open_device(dev, &own, ctrl, err);
 }
 
-/* Take back the queues while it answers, shut it down, stop it. False: it may still write. */
+/*
+ * Delete the queues while the controller answers, shut it down, stop it. False: it may still
+ * write to memory.
+ */
 static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
 	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */
@@ -197,26 +204,33 @@ int nnvme_ctrl_close(struct nnvme_ctrl *ctrl)
 	return 0;
 }
 
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info)
 {
-	*info = (struct nnvme_ctrl_info){
+	struct nnvme_ctrl_info now = {
+		.mode = ctrl->dev->mode,
+		.mode_reason = ctrl->dev->mode_reason,
 		.bdf = ctrl->dev->name,
 		.model = ctrl->model,
 		.serial = ctrl->serial,
 		.firmware = ctrl->firmware,
-		.mode = ctrl->dev->mode,
-		.mode_reason = ctrl->dev->mode_reason,
 		.max_transfer = ctrl->max_transfer,
 		.max_depth = nnvme_max_depth(ctrl),
 		.max_qpairs = ctrl->max_qpairs,
 		.shadow_doorbells = ctrl->shadow != NULL,
 	};
+	int ret = nnvme_sized_check("struct nnvme_ctrl_info", info->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_ctrl_info, bus_addr_calls), NULL);
+
+	if (ret)
+		return ret;
 	nnvme_lock(&ctrl->space->lock);
-	info->registered = ctrl->space->registered + ctrl->space->pool.bytes;
-	info->bus_addr_calls = ctrl->space->pool.bus_addr_calls;
+	now.registered = ctrl->space->registered + ctrl->space->pool.bytes;
+	now.bus_addr_calls = ctrl->space->pool.bus_addr_calls;
 	nnvme_unlock(&ctrl->space->lock);
 	for (size_t i = 0; i < ctrl->nr_ns; i++)
-		info->namespaces += !ctrl->ns[i].refusal[0];
+		now.namespaces += !ctrl->ns[i].refusal[0];
+	nnvme_sized_out(info, info->size, &now, sizeof(now));
+	return 0;
 }
 
 int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err)

@@ -3,16 +3,19 @@
 #define NNVME_NVME_DOORBELL_H
 
 /*
- * Doorbells: the registers, and the shadow doorbells that save most writes to them (Base 2.x, Doorbell
- * Buffer Config command). What the controller offers and is told about them is in shadow.c.
+ * Doorbells: the registers, and the shadow doorbells that save most writes to them (Base 2.x,
+ * Doorbell Buffer Config command). shadow.c sends that command.
  */
 
 #include "nvme/private.h"
 
-/* Set up a new queue pair's shadow doorbells, where the controller has been given any. */
+/* Set up the shadow doorbells of a new queue pair, if the controller has any. */
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
 
-/* Whether going from @old to @new passes the value that the controller wants to be told of. */
+/*
+ * Whether going from @old to @new passes EventIdx, so that the controller wants the doorbell
+ * rung.
+ */
 static inline bool nnvme_shadow_passes(uint32_t eventidx, uint32_t new, uint32_t old)
 {
 	/* Rings are shorter than 2^16 and wrap before it; then this errs on the side of ringing. */
@@ -20,17 +23,18 @@ static inline bool nnvme_shadow_passes(uint32_t eventidx, uint32_t new, uint32_t
 }
 
 /*
- * Post a position; true when the controller wants the doorbell as well. @old is what was posted
- * last, by our own book: the page is the device's to write as well.
+ * Post @new to a shadow doorbell; true when the controller also wants the register written.
+ * @old is the value posted last, from our own records: the device can write to the page, too.
  */
-static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *eventidx, uint32_t old,
-				     uint32_t new)
+static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile uint32_t *eventidx,
+				     uint32_t old, uint32_t new)
 {
 	/* release: the queue entries are seen before the tail that announces them */
 	__atomic_store_n(shadow, new, __ATOMIC_RELEASE);
 	/*
-	 * A full fence: if the controller's last look at the shadow came before this store, its wish must be
-	 * seen here. Loads pass earlier stores on x86-64 as well, so it is an mfence there and a dmb on arm64.
+	 * A full fence: if the controller last read the shadow before this store, the EventIdx
+	 * that it wrote must be visible here. x86-64 also lets loads pass earlier stores, so
+	 * this is an mfence there and a dmb on arm64.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return nnvme_shadow_passes(*eventidx, new, old);
@@ -40,8 +44,8 @@ static inline bool nnvme_shadow_post(volatile uint32_t *shadow, const volatile u
 static inline void nnvme_cq_doorbell(struct nnvme_qpair *qp, uint32_t head)
 {
 	/*
-	 * The controller may reuse the entries after this store. Loads are not moved behind a later
-	 * store on x86-64; arm64 orders them with the barrier.
+	 * The controller may reuse the entries after this store. x86-64 does not move loads
+	 * behind a later store; arm64 needs the barrier.
 	 */
 #if defined(__x86_64__)
 	__asm__ volatile("" ::: "memory");
@@ -53,7 +57,7 @@ static inline void nnvme_cq_doorbell(struct nnvme_qpair *qp, uint32_t head)
 	NNVME_COUNT(nnvme_qp(qp)->cq_rings);
 }
 
-/* Before a sleep: tell the controller by the register how far the completion queue was read. */
+/* Before a sleep: write the CQ head to the register, whatever the shadow doorbell says. */
 void nnvme_cq_doorbell_now(struct nnvme_qpair *qp);
 
 #endif

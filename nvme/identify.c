@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the controller says of itself and its namespaces (Base 2.x, Identify command; NVM Command Set,
- * Identify Namespace data structure). Every number is checked before anything relies on it.
+ * What the controller reports about itself and its namespaces (Base 2.x, Identify command; NVM
+ * Command Set, Identify Namespace data structure). Every value is checked before it is used.
  */
 #include "nvme/identify.h"
 
@@ -22,7 +22,7 @@
 #define MAX_SHUTDOWN_MS 60000u
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
-/* One Identify, named by @what[64], into a page of its own. */
+/* An Identify command that writes to @page; its name goes to @what, 64 bytes. */
 static struct nnvme_sqe command(uint8_t cns, uint32_t nsid, nnvme_bus_t page, char *what)
 {
 	snprintf(what, 64, "Identify (CNS %#x, namespace %u)", cns, nsid);
@@ -40,7 +40,7 @@ static int identify(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_b
 	return nnvme_admin(ctrl, &cmd, what, NULL, err);
 }
 
-/* The same where the controller may refuse: then its status, which is above 0. */
+/* The same where the controller may refuse: returns the status, above 0. */
 static int identify_if(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
 		       struct nnvme_err *err)
 {
@@ -50,7 +50,7 @@ static int identify_if(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvm
 	return nnvme_admin_status(ctrl, &cmd, what, NULL, err);
 }
 
-/* A field of fixed length, blank-padded, to a string that is safe to print. */
+/* Copy a blank-padded field of fixed length to a string that is safe to print. */
 static void copy_text(char *to, const char *from, size_t len)
 {
 	while (len && (from[len - 1] == ' ' || !from[len - 1]))
@@ -64,7 +64,7 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 {
 	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS counts pages of CAP.MPSMIN, which is 4 KiB */
 	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
-	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it isn't told */
+	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it is not reported */
 	uint64_t shutdown = ((uint64_t)le32toh(id->rtd3e) + 999) / 1000;
 
 	copy_text(ctrl->model, id->mn, sizeof(id->mn));
@@ -77,7 +77,7 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->volatile_cache = id->vwc & NVME_CTRL_VWC_PRESENT;
 	ctrl->can_shadow = le16toh(id->oacs) & NVME_CTRL_OACS_DBBUF_CFG;
-	/* 1: any alignment; 2: dwords, which is what the driver has. Of SGLs in I/O commands. */
+	/* SGLs in I/O commands. 1: any alignment; 2: dword-aligned, which buffers are here. */
 	ctrl->can_sgl = (le32toh(id->sgls) & 3) == 1 || (le32toh(id->sgls) & 3) == 2;
 	ctrl->nn = le32toh(id->nn);
 	if (shutdown > ctrl->shutdown_timeout_ms)
@@ -85,13 +85,16 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 	return 0;
 }
 
-/* 0 stands for no limit. */
+/* 0 means no limit. */
 static uint64_t limit(uint64_t told, uint64_t most)
 {
 	return told && told < most ? told : most;
 }
 
-/* @id zeroed: nothing was told. DMRL, DMRSL and DMSL count as they are, WZSL as MDTS does. */
+/*
+ * A zeroed @id means that no limits were reported. DMRL, DMRSL and DMSL are plain numbers, WZSL
+ * is a power of two like MDTS.
+ */
 static void set_limits(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl_nvm *id)
 {
 	ctrl->max_zeroes = id->wzsl && id->wzsl < 32 ? (uint64_t)NNVME_PAGE_SIZE << id->wzsl : UINT64_MAX;
@@ -101,8 +104,9 @@ static void set_limits(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl_nvm *i
 }
 
 /*
- * What one Write Zeroes or Dataset Management command may carry. Controllers that don't know the page say
- * Invalid Field; before NVMe 1.2, CNS had fewer bits, and such a one would be taken for another.
+ * The limits of one Write Zeroes or Dataset Management command. Controllers that do not know
+ * this data structure answer Invalid Field; before NVMe 1.2 the CNS field was shorter, so this
+ * CNS would be taken for another.
  */
 static int read_limits(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus, struct nnvme_err *err)
 {
@@ -157,13 +161,19 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	n->max_blocks = ctrl->max_transfer >> lbaf->ds;
 	if (n->max_blocks > MAX_BLOCKS)
 		n->max_blocks = MAX_BLOCKS;
-	/* Two pages need no list; a block may be longer than that, then nothing is fast. */
+	/*
+	 * Two pages need no list. A block may be longer than that: then nothing takes the
+	 * inline path.
+	 */
 	n->ns.fast_blocks = n->max_blocks;
 	if (ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)
 		n->ns.fast_blocks = NNVME_PAGE_SIZE >> lbaf->ds;
 	if (n->ns.fast_blocks > blocks)
 		n->ns.fast_blocks = (uint32_t)blocks;
-	/* From here on even the longest ends within the namespace: one comparison, not three. */
+	/*
+	 * At an LBA below this even the longest inline command ends within the namespace: one
+	 * comparison instead of three.
+	 */
 	n->ns.fast_end = blocks - n->ns.fast_blocks + 1;
 	n->can_deallocate = ctrl->oncs & NVME_CTRL_ONCS_DSM;
 	/* not where WZSL is less than a block */
@@ -171,7 +181,10 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 				 ctrl->max_zeroes >> lbaf->ds;
 }
 
-/* It was not ready, say, or deleted since it was listed: that is no reason to do without the others. */
+/*
+ * The namespace may not be ready, or may have been deleted since it was listed. The others can
+ * be used all the same.
+ */
 static void refuse_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint16_t status)
 {
 	n->code = -EIO;
@@ -206,8 +219,8 @@ static int add_ns(struct nnvme_ctrl *ctrl, uint32_t nsid, void *page, nnvme_bus_
 }
 
 /*
- * The active namespaces in ascending order, @list (LIST_ENTRIES) filled from behind @after; how
- * many. What is out of order ends the list: it would never end otherwise.
+ * Copy the active namespaces after @after to @list (LIST_ENTRIES) in ascending order and return
+ * how many. An entry out of order ends the list, because it might never end otherwise.
  */
 static size_t take_list(const uint32_t *page, uint32_t after, uint32_t nn, uint32_t *list)
 {
@@ -230,7 +243,7 @@ static int read_namespaces(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus,
 	size_t n = 0;
 	int ret = 0;
 
-	/* The list came with NVMe 1.1; before it all of 1 to NN exist. */
+	/* NVMe 1.1 introduced the list; before that all namespaces from 1 to NN exist. */
 	if (nnvme_reg32(ctrl, NVME_REG_VS) < 0x10100) {
 		while (n < ctrl->nn && n < NNVME_MAX_NAMESPACES) {
 			list[n] = (uint32_t)n + 1;
@@ -262,7 +275,7 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		ret = read_limits(ctrl, page, bus, err);
 	if (!ret)
 		ret = read_namespaces(ctrl, page, bus, err);
-	/* A command that was never answered may still write here. */
+	/* A command that was never answered may still write to the page. */
 	if (!ctrl->dead)
 		nnvme_space_put(ctrl->space, page, NNVME_PAGE_SIZE);
 	return ret;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which memory the commands in flight read and write. Nothing is counted per I/O for it: the submission queue
- * entries of commands in flight are still there and say it.
+ * Which memory the commands in flight read and write. Nothing is counted per I/O for this: the
+ * submission queue entries of commands in flight are still in the ring.
  *
- * The queue pairs' threads go on meanwhile. A slot's key is stored after its entry, so what was read
- * between two looks at the same key belongs to that command. Of a transfer of several commands all
- * memory counts until it has ended: what was not sent yet will be. A caller who follows the rule, and
- * has no I/O in this memory, is never refused wrongly: no command has it in its data pointer.
+ * The owners of the queue pairs go on meanwhile. A slot's key is stored after its entry, so
+ * what is read between two reads of the same key belongs to that command. All memory of a split
+ * transfer counts until the transfer has ended, because the rest will be submitted. A caller
+ * that has no I/O in the memory is never refused by mistake: no command has it in its data
+ * pointer.
  */
 #include "nvme/in_flight.h"
 
@@ -21,7 +22,7 @@
 
 #define PAGE NNVME_PAGE_SIZE
 
-/* Pages on the bus, each with how many more follow it in virtual memory. */
+/* Pages on the bus, each with the number of pages that follow it in virtual memory. */
 struct pieces {
 	struct nnvme_piece *piece;
 	size_t n, max;
@@ -44,12 +45,7 @@ static void add(struct pieces *p, uint64_t bus, size_t pages)
 	p->piece[p->n++] = (struct nnvme_piece){ bus >> NNVME_PAGE_SHIFT, pages };
 }
 
-static struct nnvme_req *slot_at(const struct nnvme_qpair *qp, uint32_t slot)
-{
-	return (struct nnvme_req *)qp->req + slot;
-}
-
-/* What a slot's command was found to be. */
+/* The command found in a slot. */
 struct command {
 	int32_t key;
 	bool kept;		/* its entry in the queue is another's */
@@ -57,22 +53,22 @@ struct command {
 };
 
 /*
- * Whether what was read of @c may be another's by now. A slow key stays the same when the entry
- * becomes another's.
+ * Whether what was read of @c may belong to another command by now. A slow key does not change
+ * when the entry is overwritten.
  */
 static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return __atomic_load_n(&slot_at(qp, slot)->key, __ATOMIC_RELAXED) != c->key ||
+	return __atomic_load_n(&nnvme_slot_at(qp, 8 * slot)->key, __ATOMIC_RELAXED) != c->key ||
 	       (!c->kept && __atomic_load_n(&nnvme_qp(qp)->slot[slot].head, __ATOMIC_RELAXED));
 }
 
 /* The command in @slot; false: none is in flight there. */
 static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct command *c)
 {
-	const struct nnvme_sqe *sqe = (const struct nnvme_sqe *)qp->sq + slot;
+	const struct nnvme_sqe *sqe = nnvme_sqe_at(qp, 8 * slot);
 	const struct nnvme_slot *kept = &nnvme_qp(qp)->slot[slot];
-	const struct nnvme_req *req = slot_at(qp, slot);
+	const struct nnvme_req *req = nnvme_slot_at(qp, 8 * slot);
 	struct nnvme_slot *d = &c->d;
 
 	do {
@@ -108,19 +104,23 @@ static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 	return 0;
 }
 
-/* The list that the command has to itself, as the processor sees it; NULL: it has none. */
-static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus, uint16_t list)
+/* The list that belongs to the command alone, as the processor sees it; NULL: it has none. */
+static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus,
+				    uint16_t list)
 {
+	const struct nnvme_slot_list *own = nnvme_qp(qp)->slot_list;
+
 	if (list)
 		return nnvme_prp_pool_va(qp, list, 0);
-	if (8 * slot < qp->end && nnvme_qp(qp)->slot_list[slot].va && nnvme_qp(qp)->slot_list[slot].bus == bus)
-		return nnvme_qp(qp)->slot_list[slot].va;
-	return NULL;
+	return 8 * slot < qp->end && own[slot].va && own[slot].bus == bus ? own[slot].va : NULL;
 }
 
-/* @more entries of such a list. The last word of a page leads to the next page, if more is left. */
-static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry, uint16_t list,
-		     size_t more)
+/*
+ * Add @more entries of such a list. The last word of a page leads to the next page if entries
+ * are left.
+ */
+static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry,
+		     uint16_t list, size_t more)
 {
 	unsigned page = 0;
 
@@ -136,7 +136,7 @@ static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint6
 	}
 }
 
-/* Descriptors, two words each: an address and a length. */
+/* SGL descriptors, two words each: an address and a length. */
 static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 {
 	for (; n--; word += 2) {
@@ -189,7 +189,7 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 		return;
 	}
 	entry = more > 1 ? private_list(qp, slot, d->prp2, d->list) : NULL;
-	/* A list of the table describes what follows in virtual memory. */
+	/* A list of the bus-address table describes what follows in virtual memory. */
 	add(p, d->prp1, more > 1 && !entry ? more + 1 : 1);
 	if (more == 1)
 		add(p, d->prp2, 1);
@@ -197,7 +197,7 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 		add_prps(p, qp, entry, d->list, more);
 }
 
-/* Its list may become another command's while it is read: then once more. */
+/* The list may be reused for another command while it is read: then read again. */
 static void add_slot(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot)
 {
 	const size_t n = p->n;

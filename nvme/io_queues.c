@@ -11,7 +11,7 @@
 
 #define DEFAULT_QPAIRS 64
 
-/* Queues are numbered from 0 in the feature's fields (Base 2.x, Number of Queues). */
+/* Set Features, Number of Queues: its fields are 0's based (Base 2.x, Number of Queues). */
 int nnvme_negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	unsigned want = ctrl->opts.qpairs ? ctrl->opts.qpairs : DEFAULT_QPAIRS;
@@ -29,7 +29,7 @@ int nnvme_negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		return ret;
 	sqs = (granted & 0xffff) + 1;
 	cqs = (granted >> 16) + 1;
-	/* A controller may grant more than was asked for, and more than its BAR has doorbells for. */
+	/* A controller may grant more than was requested, and more than BAR0 has doorbells for. */
 	fit = (uint32_t)((ctrl->dev->bar_len - 0x1000) / (2 * ctrl->doorbell_stride)) - 1;
 	ctrl->max_qpairs = sqs < cqs ? sqs : cqs;
 	if (ctrl->max_qpairs > want)
@@ -46,35 +46,38 @@ int nnvme_negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 static int create_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_cq,
-		.prp1 = nnvme_qp(qp)->cq_bus.v,
-		.cdw10 = (nnvme_cq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
-		/* its vector, interrupts or none, physically contiguous */
-		.cdw11 = (uint32_t)nnvme_qp(qp)->vector << 16 | (nnvme_qp(qp)->eventfd >= 0) << 1 | 1,
+		.prp1 = p->cq_bus.v,
+		.cdw10 = (nnvme_cq_entries(qp) - 1) << 16 | p->id,
+		/* interrupt vector, interrupts enabled, physically contiguous */
+		.cdw11 = (uint32_t)p->vector << 16 | (p->eventfd >= 0) << 1 | 1,
 	};
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, "Create I/O Completion Queue", NULL, err);
 }
 
 static int create_sq(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_sqe cmd = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = nnvme_qp(qp)->sq_bus.v,
-		.cdw10 = (nnvme_sq_entries(qp) - 1) << 16 | nnvme_qp(qp)->id,
-		.cdw11 = (uint32_t)nnvme_qp(qp)->id << 16 | 1,	/* its completion queue; contiguous */
+		.prp1 = p->sq_bus.v,
+		.cdw10 = (nnvme_sq_entries(qp) - 1) << 16 | p->id,
+		.cdw11 = (uint32_t)p->id << 16 | 1,	/* its completion queue; contiguous */
 	};
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, "Create I/O Submission Queue", NULL, err);
 }
 
 static int delete_queue(struct nnvme_qpair *qp, uint8_t opcode, const char *what,
 			struct nnvme_err *err)
 {
-	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = nnvme_qp(qp)->id };
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_sqe cmd = { .opcode = opcode, .cdw10 = p->id };
 
-	return nnvme_admin(nnvme_qp(qp)->ctrl, &cmd, what, NULL, err);
+	return nnvme_admin(p->ctrl, &cmd, what, NULL, err);
 }
 
 static int delete_cq(struct nnvme_qpair *qp, struct nnvme_err *err)
@@ -125,7 +128,7 @@ static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_q
 		nnvme_qpair_free(qp);
 		return ret;
 	}
-	/* Also one that failed, when the controller may know of it: closing frees that. */
+	/* Keep it even after a failure if the controller may know of it: closing frees it. */
 	ctrl->qpairs[i] = qp;
 	if (!ret)
 		*out = qp;
@@ -146,9 +149,9 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 }
 
 /*
- * Whether the controller has nothing more to do with the queue pair. Deleting the submission
- * queue ends its commands (Base 2.x, Delete I/O Submission Queue command). If the controller
- * doesn't do it, only stopping it altogether frees their buffers.
+ * Whether the controller no longer uses the queue pair. Deleting the submission queue ends its
+ * commands (Base 2.x, Delete I/O Submission Queue command). If the controller does not delete
+ * it, only stopping the controller frees the buffers.
  */
 static bool take_back(struct nnvme_qpair *qp)
 {
@@ -166,13 +169,14 @@ static bool take_back(struct nnvme_qpair *qp)
 
 int nnvme_qpair_destroy_locked(struct nnvme_qpair *qp)
 {
-	struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_ctrl *ctrl = p->ctrl;
 
-	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells", nnvme_qp(qp)->id,
-		  (unsigned long long)qp->sq_rings, (unsigned long long)nnvme_qp(qp)->cq_rings);
+	nnvme_log(ctrl, NNVME_LOG_DEBUG, "queue %u: %llu submission and %llu completion doorbells",
+		  p->id, (unsigned long long)qp->sq_rings, (unsigned long long)p->cq_rings);
 	if (!take_back(qp))
 		return -EBUSY;
-	ctrl->qpairs[nnvme_qp(qp)->id - 1] = NULL;
+	ctrl->qpairs[p->id - 1] = NULL;
 	nnvme_qpair_free(qp);
 	return 0;
 }

@@ -13,7 +13,7 @@ struct nnvme_iov_cursor {
 
 void nnvme_iov_skip(struct nnvme_iov_cursor *c, size_t len);
 
-/* Where it stands; not at the end. */
+/* The current address; not at the end. */
 static inline uintptr_t nnvme_iov_va(const struct nnvme_iov_cursor *c)
 {
 	return (uintptr_t)c->iov->iov_base + c->skip;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interrupt vectors: an eventfd each, and a queue pair each. Vector 0 is the admin queue's (Base 2.x,
- * Completion Queue: Interrupt Vector), which is polled here and whose interrupts wake nobody up; queue pair i
- * has vector i. A device with one vector alone has one queue pair, which shares it with the admin queue;
- * nnvme_irq_admin_done() makes up for interrupts that did not come because of that.
+ * Each interrupt vector has an eventfd and belongs to one queue pair: vector i to queue pair i.
+ * Vector 0 is the admin queue's (Base 2.x, Completion Queue: Interrupt Vector), which is
+ * polled, so its interrupts wake nobody. A device with a single vector gets one queue pair,
+ * which shares the vector with the admin queue: nnvme_irq_admin_done() makes up for the
+ * interrupts that don't come because of that.
  *
- * Two queue pairs do not share a vector: they would share its eventfd, and whoever cleared that would take
- * the other's wake-up.
+ * Two queue pairs never share a vector: they would share its eventfd, and clearing it for one
+ * would lose the wake-up of the other.
  */
 #include "nvme/irq.h"
 
@@ -41,8 +42,8 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 }
 
 /*
- * After the number of queues is known (Base 2.x, Memory-Based Controller Initialization). What fails here is
- * undone when the controller is closed.
+ * Called after the number of queues is known (Base 2.x, Memory-Based Controller
+ * Initialization). Closing the controller undoes what a failure leaves behind.
  */
 int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -93,11 +94,12 @@ void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)
 
 void nnvme_irq_attach(struct nnvme_qpair *qp)
 {
-	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	const struct nnvme_ctrl *ctrl = p->ctrl;
 
-	nnvme_qp(qp)->eventfd = -1;
-	if (!ctrl->eventfd || !nnvme_qp(qp)->id)
+	p->eventfd = -1;
+	if (!ctrl->eventfd || !p->id)
 		return;
-	nnvme_qp(qp)->vector = ctrl->vectors > 1 ? nnvme_qp(qp)->id : 0;
-	nnvme_qp(qp)->eventfd = ctrl->eventfd[nnvme_qp(qp)->vector];
+	p->vector = ctrl->vectors > 1 ? p->id : 0;
+	p->eventfd = ctrl->eventfd[p->vector];
 }

@@ -5,9 +5,9 @@
 #include "nvme/private.h"
 
 /*
- * create() switches on as many vectors as max_qpairs queue pairs can use, where the user wants
- * that, and lowers max_qpairs to what there are; destroy() is for when the controller has stopped. attach()
- * gives a queue pair its vector.
+ * create() enables as many vectors as max_qpairs queue pairs can use, if the user wants
+ * interrupts, and lowers max_qpairs to what there is; destroy() is for a stopped controller.
+ * attach() gives a queue pair its vector.
  */
 int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_irq_destroy(struct nnvme_ctrl *ctrl);

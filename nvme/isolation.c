@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "nvme/canary.h"
 #include "nvme/log.h"
 
@@ -35,8 +36,8 @@ static int attempt_data(struct nnvme_canaries *c, struct nnvme_attempt *a, struc
 }
 
 /*
- * The canary holds a list that leads to mapped memory, so that a controller which gets to read
- * it goes nowhere else.
+ * The canary holds a list that leads to mapped memory: a controller that can read it goes
+ * nowhere else.
  */
 static int attempt_list(struct nnvme_canaries *c, struct nnvme_attempt *a, struct nnvme_err *err)
 {
@@ -67,8 +68,9 @@ static int make_attempts(struct nnvme_canaries *c, struct nnvme_isolation *r, st
 	return ret;
 }
 
-/* A late write would come before the completions of later commands, but look once more. */
-static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result, struct nnvme_err *err)
+/* A late write would arrive before the completions of later commands, but look once more. */
+static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result,
+		       struct nnvme_err *err)
 {
 	for (int i = 0; i < 2; i++) {
 		bool changed = false;
@@ -127,7 +129,7 @@ static void judge_unprotected(struct nnvme_isolation *r)
 	       "because every try would be a DMA to a bare physical address that nothing could stop");
 }
 
-/* With the space locked: an address that was just unmapped stays so. */
+/* With the space locked, so that an address that was just unmapped stays unmapped. */
 static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 	       struct nnvme_isolation *result, struct nnvme_err *err)
 {
@@ -143,20 +145,16 @@ static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnv
 	return ret;
 }
 
-int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, struct nnvme_err *err)
+static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct nnvme_err *err)
 {
-	struct nnvme_isolation r = {
-		.mode = ctrl->dev->mode, .mode_reason = ctrl->dev->mode_reason,
-	};
 	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
 	struct nnvme_qpair *qp;
-	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r.limits, err);
+	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r->limits, err);
 
 	if (ret)
 		return ret;
-	if (r.mode == NNVME_MODE_NOIOMMU) {
-		judge_unprotected(&r);
-		*result = r;
+	if (r->mode == NNVME_MODE_NOIOMMU) {
+		judge_unprotected(r);
 		return 0;
 	}
 	if (!ns)
@@ -165,13 +163,26 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, str
 	ret = nnvme_qpair_create(ctrl, 1, &qp, err);
 	if (ret)
 		return ret;
-	ret = run(ctrl, qp, ns, &r, err);
+	ret = run(ctrl, qp, ns, r, err);
 	if (nnvme_qpair_destroy(qp) && !ret)
 		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped after a queue was not deleted",
 				 ctrl->dev->name);
 	if (ret)
 		return ret;
-	judge(&r);
-	*result = r;
+	judge(r);
 	return 0;
+}
+
+int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, struct nnvme_err *err)
+{
+	struct nnvme_isolation r = {
+		.mode = ctrl->dev->mode, .mode_reason = ctrl->dev->mode_reason,
+	};
+	int ret = nnvme_sized_check("struct nnvme_isolation", result->size,
+				    NNVME_SIZE_UP_TO(struct nnvme_isolation, attempt), err);
+
+	ret = ret ? ret : find_out(ctrl, &r, err);
+	if (!ret)
+		nnvme_sized_out(result, result->size, &r, sizeof(r));
+	return ret;
 }

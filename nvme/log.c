@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lines for the caller's listener, which may call the library: it never hears them while a lock of
- * the library is held. What a thread says under one is kept until it lets the last of them go.
+ * The log function is the caller's and may call the library, so it is never called while a lock
+ * of the library is held: lines are kept until the thread releases its last lock.
  */
 #include "nvme/log.h"
 
@@ -18,7 +18,7 @@ struct line {
 	char text[600];
 };
 
-/* This thread's: locks that it holds, and the lines that wait. */
+/* Per thread: the number of locks held, and the lines that wait. */
 static __thread unsigned locks;
 static __thread struct line *first, **last;
 
@@ -74,7 +74,7 @@ void nnvme_log(const struct nnvme_ctrl *ctrl, enum nnvme_log_level level, const 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* The texts of errors begin with it already. */
+	/* Error texts already begin with the name. */
 	if (!strncmp(text, name, strlen(name)))
 		strcpy(line, text);
 	else

@@ -5,8 +5,8 @@
 #include "nvme/private.h"
 
 /*
- * Locks are taken by nnvme_lock(), so that no line gets to the listener under one: what is said then
- * follows in nnvme_unlock().
+ * nnvme_lock() and nnvme_unlock() keep log lines back while a lock is held; they are delivered
+ * when the last one is released.
  */
 void nnvme_lock(pthread_mutex_t *lock);
 void nnvme_unlock(pthread_mutex_t *lock);

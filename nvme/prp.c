@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * PRPs: where the bus-address table has no list for a transfer, a list of its own. A PRP list has no
- * lengths, so each of its pages but the first and the last is whole (Base 2.x, PRP Entry Layout).
+ * PRP lists for transfers that no list of the bus-address table describes. A PRP list has no
+ * lengths, so all its pages but the first and the last are whole (Base 2.x, PRP Entry Layout).
  */
 #include "nvme/prp.h"
 
@@ -34,10 +34,11 @@ size_t nnvme_prp_bytes(struct nnvme_iov_cursor c, size_t want)
 }
 
 /*
- * The entries of @len bytes from @c, which begin a page, chained from one list page to the next. -EFAULT
- * where another thread has unregistered them meanwhile.
+ * Write the entries of @len bytes from @c, which begin on a page, and chain the list pages.
+ * -EFAULT if another thread has unregistered the memory meanwhile.
  */
-static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_iov_cursor c, size_t len)
+static int fill(struct nnvme_qpair *qp, struct nnvme_list_set *l, struct nnvme_iov_cursor c,
+		size_t len)
 {
 	uint64_t *entry = l->va[0], *last = entry + NNVME_LIST_ENTRIES - 1;
 	unsigned i = 0;

@@ -4,16 +4,23 @@
 
 #include "nvme/iov.h"
 
-/* Bytes from @c that join at page borders, so that PRPs describe them; @want or fewer. */
+/*
+ * The number of bytes from @c that join at page borders, so that PRPs describe them; at most
+ * @want.
+ */
 size_t nnvme_prp_bytes(struct nnvme_iov_cursor c, size_t want);
 
 /*
- * The PRPs of one command for the @len bytes at @va: by the table's list, or by a set of list pages. 0,
- * or -EFAULT where another thread has unregistered them meanwhile.
+ * The PRPs of one command for the @len bytes at @va: a list of the table, or a set of list
+ * pages. 0, or -EFAULT if another thread has unregistered the memory meanwhile.
  */
-int nnvme_map_prp(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp, uint16_t *set);
+int nnvme_map_prp(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
+		  uint16_t *set);
 
-/* The same for the @len bytes from @c: in the command, in the slot's list, or in a set. */
+/*
+ * The same for the @len bytes from @c: in the command, in the slot's list, or in a set of list
+ * pages.
+ */
 int nnvme_map_iov_prp(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t len,
 		      struct nnvme_sqe *cmd, uint16_t *set);
 

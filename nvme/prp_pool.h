@@ -3,9 +3,10 @@
 #define NNVME_NVME_PRP_POOL_H
 
 /*
- * Lists of a command's own, for the transfers that no list page of the bus-address table describes: long
- * ones, vectored ones that are too long for their slot's list, and all of them on controllers that want
- * lists page-aligned. The pages also hold the ranges of a Dataset Management command.
+ * Pages for lists of a single command: transfers that no list page of the bus-address table
+ * describes because they are too long, vectored requests too long for their slot list, and
+ * every list of controllers that want lists page-aligned. They also hold the ranges of Dataset
+ * Management commands.
  */
 
 #include "nvme/private.h"
@@ -13,9 +14,9 @@
 #define NNVME_LIST_PAGES 3	/* one set: 1024 entries and their chain pointers */
 
 /*
- * All pages are there from the start, for each command in flight: a request must not wait for
- * whoever holds the pool, and a transfer that goes on must find what it needs. The set that was
- * given back last is taken first: the processor may still have it.
+ * All pages are allocated with the queue pair, one set per command in flight: a request must
+ * not wait for a lock, and a split transfer must be able to go on. The set returned last is
+ * taken first, because it is likely to be in the cache.
  */
 struct nnvme_prp_pool {
 	unsigned sets, pages;		/* pages: of each set */
@@ -27,11 +28,14 @@ struct nnvme_prp_pool {
 	} set[];
 };
 
-/* create() may leave something for destroy() also when it fails. */
+/* destroy() is also needed after create() has failed. */
 int nnvme_prp_pool_create(struct nnvme_qpair *qp, struct nnvme_err *err);
 void nnvme_prp_pool_destroy(struct nnvme_qpair *qp);
 
-/* Take a set; *set is its number + 1, and 0 is none to put(). There are as many as commands in flight. */
+/*
+ * Take a set; *set is its number + 1. put() ignores 0. There is a set for each command in
+ * flight.
+ */
 int nnvme_prp_pool_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus);
 void nnvme_prp_pool_put(struct nnvme_qpair *qp, uint16_t set);
 

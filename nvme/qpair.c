@@ -16,10 +16,10 @@ _Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 6
 _Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
 _Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
 _Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
-_Static_assert(sizeof(struct nnvme_qpair) == 128, "completion fields fill another, and no more is public");
+_Static_assert(sizeof(struct nnvme_qpair) == 128, "completion fields fill the other");
 
-_Static_assert(offsetof(struct nnvme_ns, fast_end) == 8, "what applications have compiled in stays");
-_Static_assert(offsetof(struct nnvme_ns, blocks) == 24, "what applications have compiled in stays");
+_Static_assert(offsetof(struct nnvme_ns, fast_end) == 8, "fixed: applications have it inline");
+_Static_assert(offsetof(struct nnvme_ns, blocks) == 24, "fixed: applications have it inline");
 _Static_assert(sizeof(struct nnvme_ns) == 40, "it grows at the end only");
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
@@ -36,13 +36,15 @@ static size_t sq_bytes(const struct nnvme_qpair *qp)
 	return round_page(nnvme_sq_entries(qp) * sizeof(struct nnvme_sqe));
 }
 
-/* The admin queue may always have 64: MQES is not for it (Base 2.x, Admin Queue Attributes). */
+/* MQES does not limit the admin queue (Base 2.x, Admin Queue Attributes). */
 static uint32_t max_entries(const struct nnvme_qpair *qp)
 {
-	return nnvme_qp(qp)->id ? (uint32_t)NVME_CAP_MQES(nnvme_qp(qp)->ctrl->cap) + 1 : MIN_ENTRIES;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	return p->id ? (uint32_t)NVME_CAP_MQES(p->ctrl->cap) + 1 : MIN_ENTRIES;
 }
 
-/* The longer an I/O completion queue, the less often the controller is told how far it was read. */
+/* The longer an I/O completion queue, the fewer CQ doorbell writes. */
 static uint32_t choose_cq_entries(const struct nnvme_qpair *qp)
 {
 	uint32_t n = nnvme_qp(qp)->id ? 2 * nnvme_sq_entries(qp) : nnvme_sq_entries(qp);
@@ -56,8 +58,8 @@ static size_t cq_bytes(const struct nnvme_qpair *qp)
 }
 
 /*
- * The submission queue is longer than the depth needs, which is one entry more: then the slot at the
- * tail is rarely still in use, and the ring wraps less often.
+ * The submission queue is longer than the depth + 1 entries that it needs, so that the slot at
+ * the tail is rarely still in use and the ring wraps less often.
  */
 static uint32_t choose_entries(const struct nnvme_qpair *qp)
 {
@@ -69,51 +71,58 @@ static uint32_t choose_entries(const struct nnvme_qpair *qp)
 }
 
 /*
- * How many completions are taken before the controller is told. It may post into what is left of its queue,
- * and that has always room for all commands in flight: a full queue would stop it (Base 2.x, Full Queue).
- * The admin queue may share its interrupt vector with another, whose interrupts would not come while
- * entries of this one are not acknowledged.
+ * How many completions are taken between CQ doorbell writes. The controller may post into the
+ * rest of the queue, which must always have space for all commands in flight: a full queue
+ * would stop it (Base 2.x, Full Queue). The admin queue may share its vector with an I/O queue,
+ * which gets no interrupts while entries of the admin queue are unacknowledged.
  */
 static uint32_t choose_step(const struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t n = choose_cq_entries(qp), left = n - qp->depth;
 
-	if (!nnvme_qp(qp)->id || nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
+	if (!p->id || p->ctrl->opts.quirks & NNVME_QUIRK_CQ_DOORBELL_EACH_POLL)
 		return 1;
 	return left < n / 2 ? left : n / 2;
 }
 
 static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 {
-	struct nnvme_space *space = nnvme_qp(qp)->ctrl->space;
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_space *space = p->ctrl->space;
 	uint32_t step;
 	void *cq;
 
 	qp->end = 8 * n;
 	step = choose_step(qp);
-	qp->sq = nnvme_space_get(space, sq_bytes(qp), &nnvme_qp(qp)->sq_bus, err);
+	qp->sq = nnvme_space_get(space, sq_bytes(qp), &p->sq_bus, err);
 	if (!qp->sq)
 		return -ENOMEM;
-	cq = nnvme_space_get(space, cq_bytes(qp), &nnvme_qp(qp)->cq_bus, err);
+	cq = nnvme_space_get(space, cq_bytes(qp), &p->cq_bus, err);
 	if (!cq) {
 		nnvme_space_put(space, qp->sq, sq_bytes(qp));
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
-	qp->cq = qp->cqe = nnvme_qp(qp)->cq_doorbell_last = cq;
+	qp->cq = qp->cqe = p->cq_doorbell_last = cq;
 	qp->cq_end = qp->cq + choose_cq_entries(qp);
-	nnvme_qp(qp)->cq_doorbell_step = step * sizeof(*qp->cq);
+	p->cq_doorbell_step = step * sizeof(*qp->cq);
 	qp->cq_doorbell_at = qp->cq + step;
 	return 0;
 }
 
 static void put_queues(struct nnvme_qpair *qp)
 {
-	nnvme_space_put(nnvme_qp(qp)->ctrl->space, qp->sq, sq_bytes(qp));
-	nnvme_space_put(nnvme_qp(qp)->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
+	nnvme_space_put(p->ctrl->space, qp->sq, sq_bytes(qp));
+	nnvme_space_put(p->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
 }
 
-/* Ordinary pages may not have so much in one piece; then as little as the depth allows. */
+/*
+ * Ordinary pages may not be contiguous for so much memory; then use as little as the depth
+ * allows.
+ */
 static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	uint32_t n = choose_entries(qp), least = qp->depth + 1;
@@ -122,7 +131,7 @@ static int alloc_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 	return ret && least < n ? get_queues(qp, least, err) : ret;
 }
 
-/* Slots that a CID can name but nobody uses are zero pages that never become memory. */
+/* Slots that a CID can name but that are never used are zero pages that take no memory. */
 static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
@@ -147,7 +156,7 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 		      struct nnvme_qpair **out, struct nnvme_err *err)
 {
-	const size_t size = sizeof(struct nnvme_qpair) + sizeof(struct nnvme_qpair_private);
+	const size_t size = sizeof(struct nnvme_qpair_whole);
 	struct nnvme_qpair *qp = aligned_alloc(128, (size + 127) & ~(size_t)127);
 	volatile char *doorbells = (volatile char *)ctrl->dev->bar + 0x1000;
 
@@ -160,7 +169,10 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	qp->stop = 8 * depth;
 	qp->phase = 0x10000;	/* memory is zero: the first entries written have phase 1 */
 	qp->table = ctrl->space->table;
-	/* PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one after */
+	/*
+	 * PCIe transport: SQ y Tail Doorbell at 1000h + 2y strides, CQ y Head Doorbell one
+	 * stride later
+	 */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
 	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
@@ -180,22 +192,24 @@ fail:
 
 void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+
 	if (!qp)
 		return;
 	nnvme_prp_pool_destroy(qp);
-	nnvme_slot_lists_destroy(qp, nnvme_qp(qp)->id ? nnvme_sq_entries(qp) : 0);
+	nnvme_slot_lists_destroy(qp, p->id ? nnvme_sq_entries(qp) : 0);
 	if (qp->sq)
 		put_queues(qp);
 	nnvme_splits_destroy(qp);
-	free(nnvme_qp(qp)->spare);
-	free(nnvme_qp(qp)->spare_generation);
-	free(nnvme_qp(qp)->slot);
+	free(p->spare);
+	free(p->spare_generation);
+	free(p->slot);
 	if (qp->req)
 		munmap(qp->req, SLOT_BYTES);
 	free(qp);
 }
 
-/* MQES counts from 0, and one entry of a queue always stays empty. */
+/* MQES is 0's based, and one entry of a queue always stays empty. */
 uint32_t nnvme_max_depth(const struct nnvme_ctrl *ctrl)
 {
 	uint32_t mqes = (uint32_t)NVME_CAP_MQES(ctrl->cap);

@@ -62,8 +62,9 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * How long CSTS.RDY may take. CAP.TO ends at 127 s: what needs longer says so in CRTO, of which CRWMT counts
- * where CC.CRIME is 0 (Base 2.x, CAP.CRMS and CRTO). Some say less there than in CAP.TO: the greater one.
+ * How long CSTS.RDY may take. CAP.TO ends at 127 s; controllers that need longer report it in
+ * CRTO, where CRWMT applies when CC.CRIME is 0 (Base 2.x, CAP.CRMS and CRTO). Some report less
+ * there than in CAP.TO, so take the greater one.
  */
 static uint64_t ready_timeout_ms(const struct nnvme_ctrl *ctrl)
 {
@@ -76,7 +77,7 @@ static uint64_t ready_timeout_ms(const struct nnvme_ctrl *ctrl)
 	return (uint64_t)TIMEOUT_UNIT_MS * (units ? units : 1);
 }
 
-/* The limits that everything else relies on. Nothing was written to the controller yet. */
+/* The limits that everything else relies on. Nothing has been written to the controller yet. */
 int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	const char *name = ctrl->dev->name;
@@ -115,7 +116,7 @@ static int wait_csts(struct nnvme_ctrl *ctrl, uint32_t mask, uint32_t value, boo
 	uint64_t end = nnvme_now_ms() + ms;
 
 	for (;;) {
-		/* The clock first: a controller that was ready in time counts as ready. */
+		/* Read the clock first: a controller that was ready in time counts as ready. */
 		bool late = nnvme_now_ms() > end;
 		uint32_t csts = nnvme_reg32(ctrl, NVME_REG_CSTS);
 
@@ -139,8 +140,8 @@ static int wait_ready(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * Until a Controller Level Reset has ended. One that failed before it was ready has RDY=0 all along; that
- * its CFS falls shows the reset there.
+ * Wait until a Controller Level Reset has ended. A controller that failed before it was ready
+ * has RDY=0 all along; its falling CFS shows the end of the reset.
  */
 static int wait_reset(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -161,7 +162,10 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (cc == GONE)
 		return gone(ctrl, err);
 	if (NVME_CC_EN(cc)) {
-		/* EN may only be cleared once RDY has followed it up (CC.EN); a fatal status ends that. */
+		/*
+		 * EN may only be cleared once RDY has followed it up (CC.EN), or after a fatal
+		 * status.
+		 */
 		ret = wait_ready(ctrl, err);
 		if (ret && ret != -EIO)
 			return ret;
@@ -171,10 +175,10 @@ int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 }
 
 /*
- * As nnvme_disable(), of a controller that somebody else left, perhaps half-way: enabled and never
- * ready. A reset of the function helps there (Base 2.x, Controller Level Reset). Where there is none,
- * EN is cleared all the same, as Linux does (nvme_disable_ctrl()): not the specification's way, but
- * then the only one.
+ * As nnvme_disable(), for a controller that another driver may have left half-way: enabled and
+ * never ready. A function-level reset helps there (Base 2.x, Controller Level Reset). Without
+ * one EN is cleared all the same, as in Linux (nvme_disable_ctrl()): the specification does not
+ * allow that, but nothing else is left.
  */
 int nnvme_take_over(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {

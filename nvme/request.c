@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Requests off the inline path: what may be asked for is checked here, and how many commands it takes. */
+/* Requests that do not take the inline path: check the arguments and count the commands. */
 #include "nvme/request.h"
 
 #include <errno.h>
@@ -17,7 +17,8 @@ static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 
 	if (ret)
 		return ret;
-	return whole->blocks <= whole->max ? nnvme_split_one(qp, whole, 0) : nnvme_split_submit(qp, whole);
+	return whole->blocks <= whole->max ? nnvme_split_one(qp, whole, 0) :
+					     nnvme_split_submit(qp, whole);
 }
 
 static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks)
@@ -42,7 +43,10 @@ int nnvme_request_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t 
 		return ret;
 	if (whole.va % 4)
 		return -EINVAL;
-	/* All of it, before the first command: a transfer is not begun that can't be ended. */
+	/*
+	 * Check all of it before the first command: do not begin a transfer that cannot be
+	 * finished.
+	 */
 	if (nnvme_table_check(qp->table, whole.va, (size_t)blocks << ns->block_shift))
 		return -EFAULT;
 	return submit(qp, &whole);
@@ -54,7 +58,7 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 	return nnvme_request_rw(qp, ns, opcode, buf, lba, blocks, 0, tag);
 }
 
-/* The commands that it takes; 0: some block is beyond any. */
+/* The number of commands; 0: no command can carry some block. */
 static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 {
 	uint64_t n = 0;
@@ -96,7 +100,7 @@ int nnvme_request_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t
 		ret = nnvme_sq_check(qp);
 	if (ret)
 		return ret;
-	/* As with plain ones: a transfer is not begun that can't be ended. */
+	/* As above: do not begin a transfer that cannot be finished. */
 	commands = count_commands(qp, whole);
 	if (!commands)
 		return -EOPNOTSUPP;

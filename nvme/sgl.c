@@ -17,8 +17,9 @@
 _Static_assert(sizeof(struct nnvme_sgl) == 16, "an SGL descriptor is 16 bytes");
 
 /*
- * Descriptors of the @want bytes from @c, neighbours on the bus made one, @most of them; @to may be
- * NULL. Returns the bytes that they describe: fewer also where another thread unregisters what is described.
+ * Write the descriptors of @want bytes from @c, at most @most; neighbours on the bus share one.
+ * @to may be NULL. Returns the number of bytes described, which is lower if another thread
+ * unregisters the memory meanwhile.
  */
 static size_t write_descriptors(const struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t want,
 			 struct nnvme_sgl *to, unsigned most, unsigned *count)
@@ -53,7 +54,10 @@ static size_t write_descriptors(const struct nnvme_qpair *qp, struct nnvme_iov_c
 	return done;
 }
 
-/* One descriptor stands in the command; more in a list that it points to, the only and last segment. */
+/*
+ * A single descriptor goes into the command; several go into a list that it points to, the only
+ * and last segment.
+ */
 int nnvme_map_iov_sgl(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t len,
 		      struct nnvme_sqe *cmd, uint16_t *set)
 {

@@ -4,10 +4,13 @@
 
 #include "nvme/iov.h"
 
-/* Bytes from @c that one command's scatter gather list can describe, @want or fewer. */
+/*
+ * The number of bytes from @c that the scatter gather list of one command can describe, at most
+ * @want.
+ */
 size_t nnvme_sgl_bytes(const struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t want);
 
-/* Set the data pointer of @cmd to the @len bytes from @c. As nnvme_map_prp(). */
+/* Set the data pointer of @cmd to the @len bytes from @c. Errors as nnvme_map_prp(). */
 int nnvme_map_iov_sgl(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t len,
 		      struct nnvme_sqe *cmd, uint16_t *set);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Shadow doorbells (Base 2.x, Doorbell Buffer Config command): the driver writes its tails and heads to
- * memory, and the controller says in other memory from which value on it wants to be told by a real
- * doorbell. A doorbell of an emulated controller is an exit from the guest; here most of them go away.
+ * Shadow doorbells (Base 2.x, Doorbell Buffer Config command): the driver writes tails and
+ * heads to memory, and the controller writes EventIdx values, from which on it wants the
+ * register written. A doorbell write to an emulated controller is an exit from the guest; this
+ * saves most of them.
  */
 #include "nvme/shadow.h"
 
@@ -35,11 +36,11 @@ int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	ret = configure(ctrl, &why);
 	if (!ret)
 		return 0;
-	/* The pages stay taken: the controller may know of them. The pool frees them at close. */
+	/* Keep the pages allocated: the controller may know of them. Closing frees them. */
 	ctrl->shadow = ctrl->eventidx = NULL;
 	if (ctrl->dead)
 		return nnvme_fail(err, ret, "%s", why.text);
-	/* A controller that offers the command and then refuses it works without. */
+	/* A controller that offers the command and then refuses it works without it. */
 	nnvme_log(ctrl, NNVME_LOG_INFO, "%s; going on without shadow doorbells", why.text);
 	return 0;
 }

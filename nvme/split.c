@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Commands that need more than a submission queue entry and a tag: transfers of several commands,
- * completed as one, and everything with list pages of its own.
+ * Commands that need more than a submission queue entry and a tag: transfers of several
+ * commands, completed as one, and commands with list pages.
  *
- * A transfer that takes more commands than there are free slots starts with those it can have
- * and goes on whenever one of its commands completes, so any length fits any depth.
+ * A transfer of more commands than there are free slots starts with those that fit and goes on
+ * whenever one of its commands completes, so any length fits any depth.
  */
 #include "nvme/split.h"
 
@@ -16,11 +16,11 @@
 #include "nvme/prp_pool.h"
 #include "nvme/sq.h"
 
-#define MAX_COPIES 32		/* of segments, that is, vectored requests of several commands at once */
+#define MAX_COPIES 32		/* of iovecs: vectored requests of several commands at once */
 
 /*
- * All memory of a transfer, unlike what is left of it: constant while that is in flight, for other
- * threads to look at. What was read between two looks at the same odd number belongs together.
+ * All memory of a transfer, constant while it is in flight, for other threads to read. What is
+ * read between two reads of the same odd number belongs together.
  */
 struct extent {
 	unsigned number;	/* odd: in flight */
@@ -31,8 +31,8 @@ struct extent {
 };
 
 /*
- * Numbered from 1, as nnvme_req.split is. Copies of segments are few and there from the start; each that is
- * free leads to the next.
+ * Numbered from 1, as nnvme_slot.split is. There are few copies of iovecs, allocated with the
+ * queue pair; each free one points to the next.
  */
 struct nnvme_splits {
 	uint16_t free;
@@ -66,7 +66,7 @@ static void end_extent(struct extent *e)
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* before anything of it changes */
 }
 
-/* Other threads may still look at those of an earlier transfer there. */
+/* Other threads may still be reading those of an earlier transfer there. */
 static void copy_iov(struct iovec *to, const struct iovec *from, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -110,7 +110,7 @@ bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len)
 	return false;
 }
 
-/* Ranges from @lba on, as many as one command may have; *blocks becomes what they name. */
+/* Fill ranges from @lba on, up to the limits of one command; *blocks becomes what they cover. */
 static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range *r, uint64_t lba,
 			    uint64_t *blocks)
 {
@@ -127,7 +127,7 @@ static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range
 	return n;
 }
 
-/* nnvme_split_one() of a deallocation. */
+/* nnvme_split_one() for Dataset Management. */
 static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	struct nnvme_sqe cmd = { .opcode = NNVME_OP_DSM, .nsid = s->ns->nsid, .cdw11 = NVME_DSMGMT_AD };
@@ -148,7 +148,7 @@ static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t
 	return 0;
 }
 
-/* One command of @s; @split is its number, or 0 when it is the only one. */
+/* Submit one command of @s; @split is its number, or 0 when it is the only one. */
 int nnvme_split_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	uint32_t blocks = (uint32_t)(s->blocks < s->max ? s->blocks : s->max);
@@ -186,7 +186,7 @@ int nnvme_split_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t spli
 	return 0;
 }
 
-/* Submit what is left as far as there is space. Fails only when nothing at all is in flight. */
+/* Submit the rest as far as there is space. Fails only when nothing at all is in flight. */
 static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
 	int ret = 0;
@@ -198,25 +198,26 @@ static int submit_some(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t s
 
 int nnvme_split_submit(struct nnvme_qpair *qp, const struct nnvme_split *whole)
 {
-	uint16_t n = nnvme_qp(qp)->splits->free;	/* there are as many as slots, and a slot is free */
-	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	uint16_t n = p->splits->free;	/* there are as many as slots, and a slot is free */
+	struct nnvme_split *s = &p->splits->split[n];
 	uint16_t next = s->next;
 	int ret;
 
 	*s = *whole;
-	begin_extent(&nnvme_qp(qp)->splits->extent[n], whole);
+	begin_extent(&p->splits->extent[n], whole);
 	ret = submit_some(qp, s, n);
 	if (!ret) {
-		nnvme_qp(qp)->splits->free = next;
-		NNVME_COUNT(nnvme_qp(qp)->split_transfers);
+		p->splits->free = next;
+		NNVME_COUNT(p->split_transfers);
 		return 0;
 	}
-	end_extent(&nnvme_qp(qp)->splits->extent[n]);
+	end_extent(&p->splits->extent[n]);
 	s->next = next;
 	return ret;
 }
 
-/* Later commands are built when earlier ones complete: the segments are kept. */
+/* Later commands are built when earlier ones complete, so the iovecs are copied. */
 int nnvme_split_iov(struct nnvme_qpair *qp, struct nnvme_split *whole)
 {
 	struct nnvme_splits *splits = nnvme_qp(qp)->splits;
@@ -234,10 +235,11 @@ int nnvme_split_iov(struct nnvme_qpair *qp, struct nnvme_split *whole)
 	return ret;
 }
 
-/* A command of transfer @n has ended as @out says; true when it was the last, with the outcome in @out. */
+/* See struct nnvme_qpair_private. */
 static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_completion *out)
 {
-	struct nnvme_split *s = &nnvme_qp(qp)->splits->split[n];
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_split *s = &p->splits->split[n];
 
 	s->in_flight--;
 	if (out->status && !s->status) {
@@ -248,7 +250,7 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	if (s->blocks) {
 		int ret = submit_some(qp, s, n);
 
-		/* Its own slot was just freed, and so were its list pages. */
+		/* There is space: its own slot was just freed, and so were its list pages. */
 		if (ret)
 			s->status = NVME_SC_INTERNAL;
 		nnvme_ring(qp);
@@ -256,22 +258,23 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	if (s->in_flight)
 		return false;
 	*out = (struct nnvme_completion){ .tag = s->tag, .status = s->status, .result = s->result };
-	end_extent(&nnvme_qp(qp)->splits->extent[n]);
-	put_iov(nnvme_qp(qp)->splits, s->iov);
-	s->next = nnvme_qp(qp)->splits->free;
-	nnvme_qp(qp)->splits->free = n;
+	end_extent(&p->splits->extent[n]);
+	put_iov(p->splits, s->iov);
+	s->next = p->splits->free;
+	p->splits->free = n;
 	return true;
 }
 
 int nnvme_splits_create(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	unsigned copies = qp->depth < MAX_COPIES ? qp->depth : MAX_COPIES;
 	struct nnvme_splits *s = calloc(1, sizeof(*s) + (qp->depth + 1) * sizeof(s->split[0]));
 
 	if (!s)
 		return -ENOMEM;
-	nnvme_qp(qp)->splits = s;
-	nnvme_qp(qp)->split_ended = split_ended;
+	p->splits = s;
+	p->split_ended = split_ended;
 	s->extent = calloc(qp->depth + 1, sizeof(*s->extent));
 	s->iov = malloc(copies * NNVME_IOV_MAX * sizeof(*s->iov));
 	if (!s->extent || !s->iov)

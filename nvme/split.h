@@ -3,8 +3,8 @@
 #define NNVME_NVME_SPLIT_H
 
 /*
- * Requests of several commands, completed as one, and the commands that they and others off the inline
- * path are made of.
+ * Requests of several commands, completed as one, and the single commands that the slow path
+ * submits.
  */
 
 #include "nvme/iov.h"
@@ -13,8 +13,8 @@
 struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
-	uintptr_t va;		/* what is left: from here (0: a command without data, or of segments) */
-	struct nnvme_iov_cursor at;	/* what is left of segments */
+	uintptr_t va;		/* what is left begins here; 0: no data, or iovecs */
+	struct nnvme_iov_cursor at;	/* what is left of iovecs */
 	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;
@@ -27,18 +27,18 @@ struct nnvme_split {
 	uint32_t flags;		/* of CDW12, in each command */
 };
 
-/* One array entry per slot of the queue pair. */
+/* destroy() is also needed after create() has failed. */
 int nnvme_splits_create(struct nnvme_qpair *qp);
 void nnvme_splits_destroy(struct nnvme_qpair *qp);
 
-/* A request of one command; @split 0. */
+/* Submit one command of @s; @split is its number, or 0 when it is the only one. */
 int nnvme_split_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split);
 
-/* One of several, of a buffer or of iovecs, of which a copy is kept. */
+/* Start a request of several commands: of a buffer, or of iovecs, which are copied. */
 int nnvme_split_submit(struct nnvme_qpair *qp, const struct nnvme_split *whole);
 int nnvme_split_iov(struct nnvme_qpair *qp, struct nnvme_split *whole);
 
-/* Whether transfers of several commands have any of [va, va + len), sent or not; any thread. */
+/* Whether a split transfer uses any of [va, va + len), submitted or not; any thread. */
 bool nnvme_splits_meet(const struct nnvme_qpair *qp, uintptr_t va, size_t len);
 
 #endif

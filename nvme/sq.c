@@ -18,7 +18,10 @@ bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 	return qp->tail != qp->stop;
 }
 
-/* What in_flight.c can't read in the queue is kept until the slot is free: a slow key leads there. */
+/*
+ * Keep what in_flight.c cannot read in the queue, until the slot is free: a slow key leads
+ * there.
+ */
 static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe *sqe)
 {
 	struct nnvme_slot *d = &nnvme_qp(qp)->slot[index / 8];
@@ -34,7 +37,7 @@ static void set_key(struct nnvme_req *req, int32_t key)
 	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
 }
 
-/* The entry at the tail is written over while its command still is in flight. */
+/* The entry at the tail is about to be overwritten while its command is still in flight. */
 static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 {
 	if (!nnvme_qp(qp)->slot[qp->tail / 8].head)
@@ -44,7 +47,10 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
 }
 
-/* A spare slot: there are as many as commands in flight, so one is free. They have generations of their own. */
+/*
+ * Take a spare slot. There are as many as commands in flight, so one is free. Each has a
+ * generation of its own.
+ */
 static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
@@ -75,7 +81,10 @@ static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint
 	sqe->cdw15 = c.cdw15;
 }
 
-/* Whether the inline path can take the entry over: it writes all fields but these, which have to be zero. */
+/*
+ * Whether the inline path can reuse the entry: it writes all fields but these, which must be
+ * zero.
+ */
 static bool is_plain(const struct nnvme_sqe *sqe)
 {
 	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
@@ -144,7 +153,10 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	struct nnvme_slot *slot = &p->slot[index / 8];
 	bool plain = index >= qp->end || is_plain(nnvme_sqe_at(qp, index));
 
-	/* The entry may be another command's: it is not touched, and its next user goes through write_entry(). */
+	/*
+	 * The entry may belong to another command, so it is left alone; the next user writes
+	 * all of it.
+	 */
 	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees that before anything of it changes */
 	slot->result = NULL;
@@ -158,16 +170,18 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 
 static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t old = qp->rung;
 
 	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
 	qp->rung = 0;
-	if (!nnvme_qp(qp)->shadow.sq || nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, 0))
+	if (!p->shadow.sq || nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);
 }
 
 void nnvme_ring_slow(struct nnvme_qpair *qp)
 {
+	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t tail = qp->tail, old = qp->rung;
 
 	if (tail == qp->end) {
@@ -175,6 +189,6 @@ void nnvme_ring_slow(struct nnvme_qpair *qp)
 		return;
 	}
 	qp->rung = tail;
-	if (nnvme_shadow_post(nnvme_qp(qp)->shadow.sq, nnvme_qp(qp)->shadow.sq_eventidx, old / 8, tail / 8))
+	if (nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, tail / 8))
 		nnvme_sq_doorbell(qp, tail / 8);
 }

@@ -14,7 +14,7 @@ static inline struct nnvme_sqe *nnvme_sqe_at(const struct nnvme_qpair *qp, uint3
 	return (struct nnvme_sqe *)(qp->sq + 8 * (size_t)index);
 }
 
-/* Commands that were handed back leave space for as many. */
+/* @n commands have completed. */
 static inline void nnvme_sq_add_space(struct nnvme_qpair *qp, uint32_t n)
 {
 	uint32_t stop = qp->stop + 8 * n;
@@ -27,9 +27,10 @@ static inline void nnvme_sq_add_space(struct nnvme_qpair *qp, uint32_t n)
 }
 
 /*
- * Submit one command that is not on the inline path, all of @cmd but its CID; the caller has seen
- * that there is space. Its completion gives @list back and goes on with transfer @split (0: none);
- * @slow: or hands back a result. Returns the index of its slot.
+ * Submit a command that does not take the inline path, all of @cmd but its CID; the caller has
+ * checked that there is space. On completion @list is given back and transfer @split goes on
+ * (0: none). @slow: complete it on the slow path, which reports a result. Returns the index of
+ * its slot.
  */
 uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow);
@@ -48,7 +49,7 @@ static inline int nnvme_sq_check(const struct nnvme_qpair *qp)
 	return nnvme_qp(qp)->ctrl->halted ? -EIO : nnvme_sq_space_left(qp) ? 0 : -EAGAIN;
 }
 
-/* Its command has ended. */
+/* Free the slot of a command that has ended. */
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index);
 
 #endif

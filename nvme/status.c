@@ -4,7 +4,10 @@
 
 #include "nvme/private.h"
 
-/* CRD, M and DNR (Base 2.x, Completion Queue Entry: Status Field) say how to go on, not what happened. */
+/*
+ * CRD, M and DNR (Base 2.x, Completion Queue Entry: Status Field) say how to proceed, not what
+ * happened.
+ */
 #define SC_AND_SCT 0x7ffu
 
 const char *nnvme_status_text(uint16_t status)

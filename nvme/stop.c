@@ -8,11 +8,11 @@
 #include "nvme/registers.h"
 
 /*
- * Registers that read as all ones: is the function gone from the bus? What answers neither there
- * nor in configuration space can't send requests either: its link is down or its power off, and
- * what comes up again has been reset (PCI Express Base, Link Layer: DL_Down). A reset of it is
- * not even tried, because Linux may wait a minute for its end. Where only the registers are gone,
- * bus mastering is off by the same call.
+ * Registers read as all ones: is the function gone from the bus? A function that answers
+ * neither there nor in configuration space cannot send requests either: its link is down or its
+ * power is off, and it comes back reset (PCI Express Base, Link Layer: DL_Down). It is not
+ * reset here, because Linux may wait a minute for that. If only the registers are gone, the
+ * same call disables bus mastering.
  */
 static bool off_the_bus(struct nnvme_ctrl *ctrl)
 {
@@ -25,10 +25,10 @@ static bool off_the_bus(struct nnvme_ctrl *ctrl)
 }
 
 /*
- * Three ways to make a controller leave memory alone, each of which proves itself; the first that
+ * Three ways to keep a controller from memory, each of which proves itself; the first that
  * works is enough. Clearing CC.EN ends all processing before RDY falls (Base 2.x, Controller
- * Level Reset); a function-level reset does without the controller's help; with bus mastering off
- * a function may not start a transaction at all (PCI Express Base, Command Register).
+ * Level Reset); a function-level reset does not need the controller's help; without bus
+ * mastering a function may not start a transaction at all (PCI Express Base, Command Register).
  */
 static bool prove_stopped(struct nnvme_ctrl *ctrl)
 {

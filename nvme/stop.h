@@ -5,8 +5,8 @@
 #include "nvme/private.h"
 
 /*
- * Make sure that the controller touches no memory, with ctrl->lock held; false when that
- * can't be proven. It is tried once, because it takes its time: until unstoppable is taken back.
+ * Make sure that the controller uses no memory, with ctrl->lock held; false when that cannot be
+ * proven. Tried only once, because it takes long, until unstoppable is cleared.
  */
 bool nnvme_stop(struct nnvme_ctrl *ctrl);
 

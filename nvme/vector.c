@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Vectored requests as they mostly are: no longer than one command may be, and their list is written in one
- * walk over the segments. Everything else is sorted out in request.c and split.c.
+ * The usual vectored requests: no longer than one command, with the list written in one pass
+ * over the iovecs. request.c and split.c handle everything else.
  *
- * Per segment of one page: its address and length, the granule, its bounds, one entry copied. Up to 64
- * entries go into the slot's own list, and then nothing is given back when the command completes: its
- * completion is a plain one. Longer ones take a page of a set.
+ * Up to 64 entries go into the slot list, and then nothing is given back when the command
+ * completes: its completion is a plain one. Longer lists take a page of a set.
  */
 #include "dma/table_build.h"
 #include "nvme/private.h"
@@ -17,7 +16,7 @@
 #define PAGE NNVME_PAGE_SIZE
 #define NOINLINE __attribute__((noinline))
 
-/* Where the list goes: the slot's own, or a page of a set. */
+/* Where the list goes: the slot list, or a page of a set. */
 struct list_space {
 	uint64_t *va;
 	uint64_t bus;
@@ -25,8 +24,9 @@ struct list_space {
 };
 
 /*
- * The data pointer of segments that each fill one page, the first from somewhere on: the bytes that they
- * are, or 0 when that isn't what they are. There is room for an entry a segment.
+ * The data pointer of iovecs of one page each, of which the first may begin anywhere: returns
+ * the number of bytes, or 0 when the iovecs are not like that. There is space for an entry per
+ * iovec.
  */
 static NOINLINE size_t map_pages(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				      struct nnvme_sqe *sqe, uint64_t *list, uint64_t bus)
@@ -53,8 +53,8 @@ static NOINLINE size_t map_pages(const struct nnvme_qpair *qp, const struct iove
 }
 
 /*
- * The entries of a segment, but for its first page's where it is the @first of all. The list's new end, or
- * NULL when that is not simple.
+ * Add the entries of an iovec, except for its first page when it is the @first of all. Returns
+ * the new end of the list, or NULL when the iovec is not simple.
  */
 static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *iov, bool first, bool last,
 			 uint64_t *list, const uint64_t *end)
@@ -63,7 +63,7 @@ static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *io
 	size_t len = iov->iov_len, pages;
 	uint64_t entry;
 
-	/* Lengths first: one of any size must not wrap round. */
+	/* Check the length first: the sums below must not overflow. */
 	if (len - 1 >= NNVME_LEN_MAX || len % 4 || !nnvme_table_look_up(table, va, len, &entry))
 		return NULL;
 	if ((!first && va % PAGE) || (!last && (va + len) % PAGE))
@@ -81,7 +81,7 @@ static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *io
 	return list;
 }
 
-/* The same of segments that join at page borders, however many pages each has. */
+/* The same for iovecs that join at page borders, of any number of pages. */
 static NOINLINE size_t map_runs(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				     struct nnvme_sqe *sqe, const struct list_space *to)
 {
@@ -101,7 +101,10 @@ static NOINLINE size_t map_runs(const struct nnvme_qpair *qp, const struct iovec
 	return bytes;
 }
 
-/* Descriptors of a segment over several pages, one for those that are together on the bus; NULL as above. */
+/*
+ * Descriptors of an iovec of several pages, one for pages that are contiguous on the bus; NULL
+ * as above.
+ */
 static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_t len, uint64_t *list,
 			    const uint64_t *end)
 {
@@ -132,8 +135,8 @@ static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_
 }
 
 /*
- * A scatter gather list of any segments. Two words a descriptor: the address, and the length below a type and
- * reserved bytes that are 0.
+ * A scatter gather list of any iovecs. A descriptor is two words: the address, and the length
+ * with type and reserved bytes of 0 above it.
  */
 static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iovec *iov, unsigned n,
 				       struct nnvme_sqe *sqe, const struct list_space *to)
@@ -158,7 +161,7 @@ static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iov
 			*list++ = len;
 			continue;
 		}
-		/* those that follow need a descriptor each at least */
+		/* leave space for a descriptor for each iovec that follows */
 		list = add_pieces(qp->table, va, len, list, to->va + to->words - 2 * (stop - iov - 1));
 		if (!list)
 			return 0;
@@ -169,7 +172,10 @@ static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iov
 	return bits % 4 ? 0 : bytes;
 }
 
-/* Set the data pointer by a list at @to; the blocks, or 0 when that is for nnvme_request_rwv(). */
+/*
+ * Set the data pointer with a list at @to; returns the number of blocks, or 0 to leave it to
+ * nnvme_request_rwv().
+ */
 static inline uint32_t map(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
 {
@@ -197,7 +203,7 @@ static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct 
 	qp->tail += 8;
 }
 
-/* What is too long for the slot's list, by a page of a set. */
+/* What is too long for the slot list: a page of a set. */
 static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
 {
@@ -222,7 +228,7 @@ static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, c
 	return true;
 }
 
-/* One segment is a plain buffer, whose list is in the table. */
+/* One iovec is a plain buffer, whose list is in the table. */
 static NOINLINE int rw_one(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 			   const struct iovec *iov, uint64_t lba, void *tag)
 {
@@ -239,8 +245,8 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
 {
 	size_t tail = qp->tail;
-	struct nnvme_req *req = (struct nnvme_req *)(qp->req + 2 * tail);
-	struct nnvme_sqe *sqe = (struct nnvme_sqe *)(qp->sq + 8 * tail);
+	struct nnvme_req *req = nnvme_slot_at(qp, (uint32_t)tail);
+	struct nnvme_sqe *sqe = nnvme_sqe_at(qp, (uint32_t)tail);
 	const struct nnvme_slot_list *own = (const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
 	uint32_t blocks = 0;
 
@@ -248,7 +254,10 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		return iovcnt == 1 ? rw_one(qp, ns, opcode, iov, lba, tag) : -EINVAL;
 	if (__builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE || lba >= ns->fast_end, 0))
 		return nnvme_request_rwv(qp, ns, opcode, iov, iovcnt, lba, 0, tag);
-	/* Nobody looks at a free slot, or beyond the tail: what is written there need not be undone. */
+	/*
+	 * Free slots and entries beyond the tail are not read: what is written there need not
+	 * be undone.
+	 */
 	req->tag = tag;
 	sqe->cdw0_nsid = ns->head | ((uint32_t)tail + qp->generation) << 16 | opcode;
 	sqe->slba = lba;

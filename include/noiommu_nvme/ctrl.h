@@ -33,7 +33,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/* What to back the library's own memory with. */
+/* What backs the memory of the library. */
 enum nnvme_hugepages {
 	NNVME_HUGEPAGES_AUTO,	/* 2 MiB pages (the smallest that the machine has) */
 	NNVME_HUGEPAGES_OFF,	/* ordinary pages, pinned */
@@ -41,13 +41,16 @@ enum nnvme_hugepages {
 	NNVME_HUGEPAGES_1G,
 };
 
-/* Shadow doorbells (Doorbell Buffer Config): fewer doorbell writes, where the controller offers them. */
+/*
+ * Shadow doorbells (Doorbell Buffer Config): fewer doorbell writes, if the controller offers
+ * them.
+ */
 enum nnvme_shadow_doorbells {
 	NNVME_SHADOW_AUTO,	/* where the controller offers them */
 	NNVME_SHADOW_OFF,
 };
 
-/* What a controller may need that the specification does not ask for. */
+/* What some controllers need beyond the specification. */
 enum nnvme_quirk {
 	/* A PRP list per command, page-aligned: no list pointer into the middle of a page. */
 	NNVME_QUIRK_ALIGNED_LISTS = 1 << 0,
@@ -60,21 +63,23 @@ enum nnvme_log_level {
 };
 
 /*
- * One line without newline. Called from any thread that calls the library, and with none of the
- * library's locks held, so it may call the library itself; but not for the queue pair that its
- * thread is just using, nor, while nnvme_ctrl_open() or nnvme_ctrl_close() runs, for that controller.
+ * One line without a newline. Called in any thread that calls the library, with no lock of the
+ * library held, so it may call the library itself; but not for the queue pair that its thread
+ * is using, nor for a controller while nnvme_ctrl_open() or nnvme_ctrl_close() runs for it.
  */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
-/* All zero is the default of everything. */
+/* All zero but the size is the default of everything. */
 struct nnvme_options {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_options) */
 	enum nnvme_mode mode;
 	enum nnvme_hugepages hugepages;
-	unsigned qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
+	uint32_t qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
 	uint32_t quirks;	/* of enum nnvme_quirk, or'ed */
 	enum nnvme_shadow_doorbells shadow_doorbells;
 	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
 				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
+	uint8_t reserved[7];	/* 0 */
 	nnvme_log_fn *log;
 	void *log_arg;
 };
@@ -86,6 +91,8 @@ struct nnvme_options {
  * CRTO.CRWMT; one that was left enabled and not ready is waited for as long before, and then reset.
  *
  * 0 or -errno with *ctrl untouched, the device as it was and the reason in @err:
+ * -EINVAL @bdf, or a size of @opts below that of the first layout; -E2BIG @opts has something set that
+ * this library is too old for;
  * -ENODEV no such device or not NVMe; -EBUSY another driver or program has it; -EPERM a capability is
  * missing; -EOPNOTSUPP this kernel or device can't do the mode; -ENOMEM no (huge) pages or memlock;
  * -ETIMEDOUT or -EIO the controller did not come up.
@@ -96,50 +103,54 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 		    struct nnvme_err *err);
 
 /*
- * Destroy what queue pairs are left, shut the controller down (CC.SHN, Base 2.x, Memory-Based
- * Controller Shutdown), which may take as long as RTD3E says, 5 s at least and 60 s at most, free
- * all memory and close. NULL is allowed. No other thread may be using it.
+ * Destroy the remaining queue pairs, shut the controller down (CC.SHN, Base 2.x, Memory-Based
+ * Controller Shutdown), free all memory and close. The shutdown may take as long as RTD3E says,
+ * at least 5 s and at most 60 s. NULL is allowed. No other thread may be using the controller.
  *
  * 0, or -EBUSY: the controller could not be stopped, see the top. Then nothing was given back:
- * @ctrl, its queue pairs and all memory that was ever registered with it have to be kept. Call
- * again later, when it may have recovered or been removed. Takes up to CAP.TO more.
+ * keep @ctrl, its queue pairs and all memory that was ever registered with it. Call again
+ * later, when it may have recovered or been removed. Takes up to CAP.TO longer.
  */
 int nnvme_ctrl_close(struct nnvme_ctrl *ctrl);
 
-/* What is known of an open controller. All strings live as long as it does. */
+/* What is known about an open controller. The strings live as long as the controller. */
 struct nnvme_ctrl_info {
-	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ctrl_info) */
 	enum nnvme_mode mode;		/* never AUTO */
 	const char *mode_reason;	/* why that mode, a sentence */
+	const char *bdf, *model, *serial, *firmware;	/* blanks trimmed, printable */
 	uint32_t max_transfer;		/* bytes that one command may carry */
 	uint32_t max_depth;		/* of a queue pair: CAP.MQES, but 4095 at most */
 	uint32_t max_qpairs;		/* I/O queue pairs granted (Number of Queues) */
 	uint32_t namespaces;		/* active ones that can be used */
 	bool shadow_doorbells;		/* in use */
+	uint8_t reserved[7];		/* 0 */
 	uint64_t registered;		/* bytes registered now, the library's own included */
 	uint64_t bus_addr_calls;	/* GET_PA calls made so far */
 };
-void nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
+
+/* 0, or -EINVAL: info->size is below that of the first layout. */
+int nnvme_ctrl_info(const struct nnvme_ctrl *ctrl, struct nnvme_ctrl_info *info);
 
 /*
  * 0 while the controller is alive; -EIO it reports a fatal status (CSTS.CFS); -ENODEV its
- * registers read as all ones, that is, it is gone: close it, because the kernel's removal of the
- * device waits for that. Reads one register: not for the hot path.
+ * registers read as all ones, so it was removed: close it, because the kernel waits for that.
+ * Reads one register: not for the hot path.
  */
 int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 
 /*
- * The active namespace @nsid, or the next one after @nsid in ascending order (start with 0). The
- * result lives as long as the controller. NULL with the reason in @err: -ENODEV no such namespace;
- * -EOPNOTSUPP it has a format that is not supported (metadata); -EIO it could not be identified when the
- * controller was opened. nnvme_ns_next() skips the latter two.
+ * The active namespace @nsid, or the next one after @nsid in ascending order (start with 0).
+ * The result lives as long as the controller. NULL with the reason in @err: -ENODEV no such
+ * namespace; -EOPNOTSUPP its format is not supported (metadata); -EIO it could not be
+ * identified when the controller was opened. nnvme_ns_next() skips the latter two.
  */
 const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err);
 const struct nnvme_ns *nnvme_ns_next(struct nnvme_ctrl *ctrl, uint32_t nsid);
 
 /*
- * What is known of a namespace, and what one command to it may carry. More is split into several
- * commands, completed as one.
+ * What is known about a namespace, and the limits of one command to it. Longer requests are
+ * split into several commands, completed as one.
  */
 struct nnvme_ns_info {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_ns_info) */
@@ -193,23 +204,23 @@ void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *er
 int nnvme_mem_free(struct nnvme_ctrl *ctrl, void *va);
 
 /*
- * Make an I/O queue pair for @depth commands in flight, 1 to max_depth. -EINVAL depth; -ENOSPC no more
- * queue pairs; -ENOMEM; -EIO the controller refused, with its status in @err.
+ * Create an I/O queue pair for @depth commands in flight, 1 to max_depth. -EINVAL depth;
+ * -ENOSPC no more queue pairs; -ENOMEM; -EIO the controller refused, with its status in @err.
  * Base 2.x, Create I/O Completion Queue and Create I/O Submission Queue commands.
  */
 int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpair **qp,
 		       struct nnvme_err *err);
 
 /*
- * Delete the queue pair, submission queue first. Commands in flight are given up. NULL is allowed.
+ * Delete the queue pair, submission queue first. Commands in flight are abandoned. NULL is
+ * allowed.
  *
  * 0: the buffers of those commands may be reused. -EBUSY: the controller neither deleted the
  * queues nor could it be stopped (see the top), and may still write to those buffers; the queue
- * pair exists until nnvme_ctrl_close() succeeds, and can't be used.
+ * pair exists until nnvme_ctrl_close() succeeds, and cannot be used.
  *
- * Stopping the controller ends all its other queue pairs, too. Their threads learn it from
- * nnvme_poll() and each submission, see there, and from nnvme_ctrl_check(); a thread that sleeps
- * wakes up.
+ * Stopping the controller also ends all its other queue pairs. Their threads learn of it from
+ * nnvme_poll(), from each submission, and from nnvme_ctrl_check(); a sleeping thread wakes up.
  */
 int nnvme_qpair_destroy(struct nnvme_qpair *qp);
 

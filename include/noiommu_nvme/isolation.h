@@ -3,14 +3,15 @@
 #define NNVME_ISOLATION_H
 
 /*
- * What keeps a controller from memory that was not given to it, with proof.
+ * What keeps a controller from memory that it was not given, with proof.
  *
- * Two pages of our own are canaries. The controller is told to read from its disk to the physical
- * address of the first, and to where the second was mapped until just now; neither may change. The
- * status of such a read proves nothing, because a device's writes to memory are posted: nobody
- * tells it that one was stopped. So it is also told to fetch a PRP list from these places: a
- * list has to be read, and that must fail. Should the IOMMU let any of this pass, nothing is hit
- * but the two pages and others of ours; and no command that writes to the disk is ever sent.
+ * Two pages of the library are canaries. The controller is told to read from its disk to the
+ * physical address of the first, and to where the second was mapped until a moment ago; neither
+ * page may change. The status of such a read proves nothing, because the memory writes of a
+ * device are posted: nobody tells it that one was stopped. So it is also told to fetch a PRP
+ * list from these addresses: a list must be read, and that must fail. If the IOMMU lets any of
+ * this pass, only the two pages and others of the library are hit; no command that writes to
+ * the disk is ever sent.
  */
 
 #include <stdbool.h>
@@ -45,6 +46,7 @@ struct nnvme_attempt {
 #define NNVME_ATTEMPTS 4
 
 struct nnvme_isolation {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_isolation) */
 	enum nnvme_verdict verdict;
 	char reason[240];	/* why that verdict, a sentence */
 	enum nnvme_mode mode;
@@ -55,13 +57,14 @@ struct nnvme_isolation {
 };
 
 /*
- * Find out about the open controller @ctrl, with its first namespace. Needs a free I/O queue pair,
- * and CAP_SYS_ADMIN for physical addresses. Memory registrations from other threads wait
- * meanwhile, some milliseconds.
+ * Test the open controller @ctrl with its first namespace. Needs a free I/O queue pair, and
+ * CAP_SYS_ADMIN for physical addresses. Memory registrations from other threads wait meanwhile,
+ * for some milliseconds.
  *
- * 0 with the verdict in *result. -errno when there is none: -EPERM a capability is missing; -ENODEV
- * no namespace; -EIO or -ETIMEDOUT the controller failed or memory that is mapped does not work;
- * as nnvme_qpair_create() and nnvme_mem_register() else.
+ * 0 with the verdict in *result. -errno when there is none: -EINVAL its size is below that of
+ * the first layout; -EPERM a capability is missing; -ENODEV no namespace; -EIO or -ETIMEDOUT
+ * the controller failed, or memory that is mapped does not work; otherwise as
+ * nnvme_qpair_create() and nnvme_mem_register().
  */
 struct nnvme_ctrl;
 int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result,

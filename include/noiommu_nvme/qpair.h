@@ -6,16 +6,16 @@
  * A queue pair: one submission and one completion queue, and the commands between
  * them. This is the hot path, inline and public.
  *
- * Life of a command: nnvme_read() and its like write one submission queue entry and
- * remember the caller's tag; nnvme_ring() tells the controller about all that were
- * written since the last ring; nnvme_poll() hands back finished ones.
+ * Life of a command: nnvme_read() and its like write a submission queue entry and remember
+ * the caller's tag; nnvme_ring() announces all entries written since the last ring;
+ * nnvme_poll() returns completed commands.
  *
  *	nnvme_read(qp, ns, buf, lba, blocks, tag);
  *	nnvme_ring(qp);
  *	while (!(n = nnvme_poll(qp, done, 32)))
  *		;
  *
- * Many at once are cheaper as a batch, which keeps the queue's state in registers:
+ * Several commands at once are cheaper as a batch, which keeps the queue's state in registers:
  *
  *	struct nnvme_batch b = nnvme_batch_begin(qp, ns);
  *
@@ -35,8 +35,8 @@
  * Thread rule: a queue pair belongs to one thread at a time. Different queue pairs of
  * one controller are independent.
  *
- * The structures are laid out for the inline functions; their fields are not part of
- * the interface.
+ * The inline functions are compiled into the application, so the layout of the structures
+ * here is part of the ABI. Their fields are not part of the API.
  */
 
 #include <errno.h>
@@ -57,13 +57,13 @@ extern "C" {
 struct nnvme_ctrl;
 
 /*
- * A namespace: what the inline path needs of it. nnvme_ns_info() has the rest. Made by nnvme_ctrl_open(),
- * constant from then on, but for fast_blocks.
+ * A namespace: what the inline path needs of it; nnvme_ns_info() returns the rest.
+ * nnvme_ctrl_open() makes it, and it is constant from then on, except for fast_blocks.
  */
 struct nnvme_ns {
 	/*
-	 * what the inline path takes: so many blocks at most (none once the controller was
-	 * stopped), at an LBA below the end
+	 * the largest transfer of the inline path (0 once the controller was stopped), and the
+	 * LBA that it must be below
 	 */
 	uint32_t fast_blocks;
 	uint8_t block_shift;	/* log2 of the logical block size in bytes, 9 to 16 */
@@ -75,7 +75,7 @@ struct nnvme_ns {
 	uint32_t reserved2;
 };
 
-/* A finished command. nnvme_poll() writes all of it. */
+/* A completed command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
@@ -89,9 +89,10 @@ struct nnvme_completion {
 };
 
 /*
- * A command slot. While a command is in flight that needs nothing but its tag handed back, the key
- * is its CID, and nothing but a good completion of that command looks the same. Otherwise the key is
- * one that no completion of this slot equals: nnvme_key_slow(), or NNVME_KEY_FREE.
+ * A command slot. While a command is in flight that needs only its tag returned, the key is its
+ * CID, so that only a successful completion of this very command compares equal. Otherwise the
+ * key is one that no completion of this slot equals: nnvme_key_slow(), NNVME_KEY_FREE or
+ * NNVME_KEY_DIRTY.
  */
 struct nnvme_req {
 	void *tag;
@@ -100,19 +101,25 @@ struct nnvme_req {
 };
 
 #define NNVME_KEY_FREE (-1)
-/* Free, but the entry has fields set that the inline path relies on being zero: out of line, then. */
+/*
+ * Free, but the entry has fields set that the inline path relies on being zero: take the slow
+ * path.
+ */
 #define NNVME_KEY_DIRTY (-2)
 
 /*
- * A CID is 13 bits of slot and 3 bits of generation. All 8192 slots that a CID can name exist as
- * memory, so that none that a controller sends leads outside; those that are not in use have a
- * key that no CID of theirs equals.
+ * A CID is 13 bits of slot index and 3 bits of generation. All 8192 slots that a CID can name
+ * exist as memory, so that no CID from a controller leads outside; unused slots have a key that
+ * none of their CIDs equals.
  */
 #define NNVME_CID_GENERATION 7u
 #define NNVME_CID_SLOT 0xfff8u
 #define NNVME_SLOTS 8192
 
-/* Of a command that needs more than its tag: another slot's bits, and above 16 bits, yet not negative. */
+/*
+ * The key of a command that needs more than its tag: another slot's bits, and above 16 bits,
+ * yet not negative.
+ */
 static inline int32_t nnvme_key_slow(uint32_t cid)
 {
 	return (int32_t)(0x10000 | (cid ^ NNVME_CID_SLOT));
@@ -165,17 +172,20 @@ static inline unsigned nnvme_in_flight(const struct nnvme_qpair *qp)
 	return qp->depth - nnvme_sq_space_left(qp);
 }
 
-/* The tail is at qp->stop: at the ring's end go on at its start. False: the queue is full. */
+/*
+ * When the tail is at qp->stop: continue at the start of the ring, if the tail is at its end.
+ * False: the queue is full.
+ */
 bool nnvme_sq_wrap(struct nnvme_qpair *qp);
 
-/* Whatever the inline path finds unusual, errors included; results as nnvme_read(). */
+/* What the inline path does not handle, errors included; results as nnvme_read(). */
 int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		  void *buf, uint64_t lba, uint32_t blocks, void *tag);
 
 /*
- * Submissions in a row to one namespace; see the top. Lives in the caller's function, in registers:
- * nothing that isn't inlined may take its address. What changes by a constant from one command to the
- * next is kept ready: where it goes, its CID, and the first eight bytes of its entry.
+ * Several submissions to one namespace; see the top. It lives in the caller's function, in
+ * registers, so only inlined code may take its address. It keeps what changes by a constant
+ * from command to command: where the entry goes, its CID, and its first eight bytes.
  */
 struct nnvme_batch {
 	struct nnvme_qpair *qp;		/* its batch_ns is the namespace: only the slow path needs it */
@@ -207,7 +217,7 @@ static inline void nnvme_batch_store(const struct nnvme_batch *b)
 	b->qp->tail = b->cid & ~NNVME_CID_GENERATION;
 }
 
-/* Until nnvme_batch_end() nothing else may be done with @qp, but for further batch calls. */
+/* Until nnvme_batch_end() only further batch calls may use @qp. */
 static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 						   const struct nnvme_ns *ns)
 {
@@ -224,8 +234,8 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 }
 
 /*
- * An ordinary command's entry. Its other fields are zero in every entry of an I/O queue whose slot is
- * NNVME_KEY_FREE, and stay so. The key is stored after it: in_flight.c reads both.
+ * Write an ordinary entry. Its other fields are zero in every entry of an I/O queue whose slot
+ * is NNVME_KEY_FREE, and stay zero. The key is stored after it: in_flight.c reads both.
  */
 static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 				     uint64_t lba, uint32_t blocks)
@@ -238,14 +248,20 @@ static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *buf, uint64_t lba,
 				 uint32_t blocks, void *tag)
 {
-	/* no blocks wrap round to many; this way the test leaves a loop of equal commands */
+	/*
+	 * 0 blocks wrap around to many. In this form the compiler moves the test out of a loop
+	 * of equal commands.
+	 */
 	uint64_t end = blocks - 1 < b->fast_blocks ? b->fast_end : 0;
 	size_t len = (size_t)blocks << b->block_shift;
 	struct nnvme_req *req = b->req;
 	int ret;
 
 	__asm__("" : "+rm"(end));	/* one value, not two branches */
-	/* at the stop there may be no slot, so that comes first; nobody looks at entries beyond the tail */
+	/*
+	 * At the stop there may be no slot, so test that first. Entries beyond the tail are not
+	 * read.
+	 */
 	if (__builtin_expect(lba >= end || b->cid == b->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(b->table, (uintptr_t)buf, len, &b->sqe->prp1, &b->sqe->prp2)) {
 		nnvme_batch_store(b);
@@ -277,7 +293,7 @@ static inline int nnvme_batch_write(struct nnvme_batch *b, const void *buf, uint
 	return nnvme_batch_rw(b, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
 }
 
-/* The same for one alone; false when that is for nnvme_rw_slow(), and nothing was done. */
+/* The same for a single command; false: nothing was done, call nnvme_rw_slow(). */
 static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 				 void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
@@ -287,8 +303,8 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	uint32_t cid;
 
 	/*
-	 * Another thread may set fast_blocks to 0 (abort.c): a command that gets through comes back
-	 * aborted.
+	 * Another thread may set fast_blocks to 0 (abort.c): a command that is submitted all
+	 * the same comes back aborted.
 	 */
 	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) || lba >= ns->fast_end, 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
@@ -312,14 +328,14 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 
 /*
  * Read @blocks logical blocks at @lba into @buf, or write them from it. @buf is any
- * dword-aligned address in memory registered with the queue pair's controller. More
- * than one command can carry (MDTS) is split and completed as one.
+ * dword-aligned address in memory registered with the queue pair's controller. A transfer
+ * longer than one command can carry (MDTS) is split and completed as one.
  *
- * 0: submitted, will come back from nnvme_poll() once with @tag. Not submitted:
- * -EAGAIN the queue is full, poll first; -EFAULT not all of the buffer is registered;
- * -EINVAL no blocks, or @buf not dword-aligned; -ERANGE past the namespace's end;
- * -EIO the controller was stopped: poll what is in flight, then close it.
- * NVM Command Set specification, Read command and Write command.
+ * 0: submitted; nnvme_poll() will return @tag once. Otherwise nothing was submitted: -EAGAIN
+ * the queue is full, poll first; -EFAULT not all of the buffer is registered; -EINVAL no
+ * blocks, or @buf is not dword-aligned; -ERANGE beyond the end of the namespace; -EIO the
+ * controller was stopped: poll what is in flight, then close it. NVM Command Set specification,
+ * Read command and Write command.
  */
 static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 			     uint64_t lba, uint32_t blocks, void *tag)
@@ -337,20 +353,23 @@ static inline int nnvme_write(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag);
 
-#define NNVME_IOV_MAX 1024	/* segments of one request */
+#define NNVME_IOV_MAX 1024	/* buffers of one request */
 
 /*
- * The same with the data in @iovcnt segments, 1 to NNVME_IOV_MAX, that lie anywhere in registered memory,
- * in other regions too: dword-aligned, multiples of 4 bytes long, 0 included. The lengths' sum is what is
- * transferred, a multiple of the block. @iov itself is not needed any more when this returns.
+ * The same with the data in @iovcnt buffers, 1 to NNVME_IOV_MAX, anywhere in registered memory,
+ * also in different regions: dword-aligned, and a multiple of 4 bytes long, which may be 0. The
+ * sum of the lengths is the length of the transfer, a multiple of the block size. @iov may be
+ * reused when this returns.
  *
- * Segments that join at page borders (all but the first begin on a page, all but the last end on one) are
- * cheapest. Others go out as a scatter gather list where the controller has those; otherwise as several
- * commands, completed as one, and then a block must not lie across segments that don't join so.
+ * Buffers that join at page borders (all but the first begin on a page, all but the last end on
+ * one) are cheapest. Others go out as a scatter gather list if the controller has them;
+ * otherwise as several commands, completed as one, and then no block may lie across buffers
+ * that do not join so.
  *
- * Errors as nnvme_read(); besides -EINVAL for @iovcnt, a length or the sum; -EOPNOTSUPP when the controller
- * would need scatter gather lists for a block. -EAGAIN also where 32 of the latter are in flight.
- * Base 2.x, PRP Entry Layout and Scatter Gather List.
+ * Errors as nnvme_read(); also -EINVAL for @iovcnt, a length or the sum; -EOPNOTSUPP the
+ * controller would need scatter gather lists for a block. -EAGAIN also when 32 requests of
+ * several commands with buffers like this are in flight. Base 2.x, PRP Entry Layout and Scatter
+ * Gather List.
  */
 static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 			      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
@@ -407,17 +426,17 @@ static inline int nnvme_writev_flags(struct nnvme_qpair *qp, const struct nnvme_
 }
 
 /*
- * Make what was written to this namespace before, and completed, durable. Harmless where
- * the controller has no volatile write cache.
- * 0, -EAGAIN or -EIO. Base 2.x, Flush command.
+ * Make all completed writes to this namespace durable. Harmless if the controller has no
+ * volatile write cache. 0, -EAGAIN or -EIO. Base 2.x, Flush command.
  */
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag);
 
 /*
- * Zero @blocks logical blocks at @lba without sending them, or tell the controller that
- * they are no longer used (what they read as then is the controller's choice). Any
- * number of blocks within the namespace: in as many commands as the controller's limits
- * make of it (WZSL; DMRL, DMRSL, DMSL), completed as one.
+ * Zero @blocks logical blocks at @lba without transferring data, or tell the controller that
+ * they are no longer used (the controller chooses what they read as). Any number of blocks
+ * within the namespace: split by the limits of the controller (WZSL; DMRL, DMRSL, DMSL) and
+ * completed as one.
+ *
  * 0, -EAGAIN, -EIO, -EINVAL, -ERANGE as nnvme_read(); -EOPNOTSUPP the controller has no such
  * command. NVM Command Set specification, Write Zeroes and Dataset Management commands; I/O
  * Command Set Specific Identify Controller data structure.
@@ -431,9 +450,9 @@ int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t
 static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 {
 	/*
-	 * The entries must be visible before the doorbell that announces them. x86-64
-	 * keeps stores in order, to uncached memory too, and only the compiler has to be
-	 * told; arm64 needs the barrier.
+	 * The entries must be visible before the doorbell write. x86-64 keeps stores in order,
+	 * to uncached memory too, so only the compiler must not reorder; arm64 needs the
+	 * barrier.
 	 */
 #if defined(__x86_64__)
 	__asm__ volatile("" ::: "memory");
@@ -446,12 +465,12 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 	NNVME_COUNT(qp->sq_rings);
 }
 
-/* At the ring's end, and for shadow doorbells always. */
+/* At the end of the ring, and always with shadow doorbells. */
 void nnvme_ring_slow(struct nnvme_qpair *qp);
 
 /*
- * Tell the controller about all commands submitted since the last ring: one doorbell
- * write, none when there is nothing new.
+ * Announce all commands submitted since the last ring: one doorbell write, none when there is
+ * nothing new.
  */
 static inline void nnvme_ring(struct nnvme_qpair *qp)
 {
@@ -476,24 +495,24 @@ static inline void nnvme_batch_end(struct nnvme_batch *b)
 /* The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
 
-/* Whether nnvme_poll() would find anything: two loads, nothing is changed. */
+/* Whether nnvme_poll() would find anything: two loads, no stores. */
 static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 {
 	return !((__atomic_load_n(&qp->cqe->dw3, __ATOMIC_RELAXED) ^ qp->phase) & 0x10000);
 }
 
 /*
- * Hand back up to @max finished commands in @out; returns how many, 0 when there are none
- * now. Never waits. Rings the CQ doorbell when half of that queue has been taken, or with each call
- * that found any: NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
+ * Return up to @max completed commands in @out, and how many; 0 when there are none now. Never
+ * waits. Rings the CQ doorbell when half of that queue has been taken, or in each call that
+ * found any with NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
  *
- * When the controller was stopped (because it did not delete some queue pair, for one), all
- * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those
- * that it had completed. When it could not be stopped, they don't come back: it may still execute
- * them.
+ * When the controller was stopped (for example because it did not delete another queue pair),
+ * all commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after
+ * those that it had completed. When it could not be stopped they do not come back, because it
+ * may still execute them.
  *
- * Completions are untrusted: a CID counts only if its slot is in flight
- * under that very CID, its generation included. Everything else is counted in bad_completions and dropped.
+ * Completions are untrusted: a CID counts only if its slot is in flight under that very CID,
+ * its generation included. All others are dropped and counted (stats.h).
  */
 static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completion *out,
 				  unsigned max)
@@ -505,7 +524,10 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 
 	if (cid & 0x10000)
 		return 0;
-	/* One at a time is worth a path of its own, unless a ring's end or a doorbell is near. */
+	/*
+	 * One completion at a time has a path of its own, unless the end of a ring or a
+	 * doorbell write is near.
+	 */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
 	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at || qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);

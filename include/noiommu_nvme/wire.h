@@ -3,10 +3,10 @@
 #define NNVME_WIRE_H
 
 /*
- * What travels through the queues, byte for byte: submission and completion queue
- * entries (NVM Express Base 2.x, Common Command Format and Common Completion
- * Queue Entry Layout). The rest of the specification's structures come from libnvme.
- * All fields are little-endian, as are the machines that this runs on.
+ * The entries of submission and completion queues, byte for byte (NVM Express Base 2.x, Common
+ * Command Format and Common Completion Queue Entry Layout). Other structures of the
+ * specification come from libnvme. All fields are little-endian, as are the machines that this
+ * runs on.
  */
 
 #include <stdint.h>
@@ -43,7 +43,10 @@ struct nnvme_cqe {
 	uint32_t dw3;		/* CID 15:00, phase 16, status 31:17; read in one load */
 };
 
-/* In the place of PRP1 and PRP2 with NNVME_PSDT_SGL, and in lists of such (Base 2.x, Scatter Gather List). */
+/*
+ * Replaces PRP1 and PRP2 with NNVME_PSDT_SGL; lists are made of these too (Base 2.x, Scatter
+ * Gather List).
+ */
 struct nnvme_sgl {
 	uint64_t addr;
 	uint32_t len;

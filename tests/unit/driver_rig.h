@@ -58,8 +58,9 @@ static inline void rig_model(struct rig *r, const char *settings)
 	r->config.ready = 0;
 	if (settings && model_configure(&r->config, settings, &r->err))
 		fail_msg("%s", r->err.text);
-	r->options = (struct nnvme_options){ .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log,
-					     .log_arg = r };
+	r->options = (struct nnvme_options){
+		.size = sizeof(r->options), .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log, .log_arg = r,
+	};
 }
 
 static inline int rig_open(struct rig *r)

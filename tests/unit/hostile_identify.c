@@ -60,7 +60,7 @@ static void check_ns(const struct nnvme_ns *ns)
 /* Open; if that works all must be sound. Returns how many namespaces there are. */
 static unsigned check(struct rig *r)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	unsigned n = 0;
 	int ret = rig_open(r);
 
@@ -262,7 +262,7 @@ static void strings_are_made_printable(void **state)
 {
 	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127, 255,
 				 '%', 's', 'y');
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	up(&r, NULL, tell, &escape);
@@ -298,7 +298,7 @@ static void granted_queues_are_bounded(void **state)
 	static const uint32_t grants[] = { 0, 0xffffffff, 0xffff0000, 0x0000ffff, 0x00010003 };
 	static const uint32_t want[] = { 1, 8, 1, 1, 2 };
 	struct model_rule rule = model_rule(MODEL_FAIL);
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	for (unsigned i = 0; i < 5; i++) {
@@ -373,7 +373,7 @@ static void a_failed_identify_or_feature_is_named(void **state)
 /* Not ready, or deleted since the list was read: that one can't be used, and the others can. */
 static void a_namespace_that_fails_leaves_the_others(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	for (uint32_t nsid = 1; nsid <= 3; nsid++) {

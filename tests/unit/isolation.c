@@ -81,10 +81,17 @@ static void open_it(struct rig *r)
 	map.m = r->m;
 }
 
+static int try(struct rig *r)
+{
+	struct nnvme_isolation i = { .size = sizeof(i) };
+
+	return nnvme_isolation(r->ctrl, &i, &r->err);
+}
+
 static struct nnvme_isolation find_out(struct rig *r)
 {
 	uint64_t before = rig_mapped(r);
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 
 	if (nnvme_isolation(r->ctrl, &i, &r->err))
 		fail_msg("%s", r->err.text);
@@ -117,7 +124,7 @@ static void isolated(void **state)
 	};
 
 	for (size_t k = 0; k < sizeof(settings) / sizeof(settings[0]); k++) {
-		struct nnvme_isolation i;
+		struct nnvme_isolation i = { .size = sizeof(i) };
 		struct rig r;
 
 		up(&r, settings[k]);
@@ -151,7 +158,7 @@ static void isolated(void **state)
 
 static void interrupts(void **state)
 {
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -166,7 +173,7 @@ static void interrupts(void **state)
 
 static void leaks(void **state)
 {
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -186,7 +193,7 @@ static void leaks(void **state)
 
 static void forgets_to_forget(void **state)
 {
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -205,7 +212,7 @@ static void forgets_to_forget(void **state)
 static void another_status(void **state)
 {
 	struct model_rule rule = model_rule(MODEL_FAIL);
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -224,7 +231,7 @@ static void another_status(void **state)
 
 static void no_iommu(void **state)
 {
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=noiommu");
@@ -248,8 +255,8 @@ static void keep_info(void *arg, enum nnvme_log_level level, const char *line)
 /* Why a mode was taken is logged and can be asked for, of the controller and of its isolation. */
 static void mode_is_said(void **state)
 {
-	struct nnvme_ctrl_info info;
-	struct nnvme_isolation i;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -269,7 +276,7 @@ static void mode_is_said(void **state)
 
 static void fails(struct rig *r, int code, const char *words)
 {
-	struct nnvme_isolation i = { .verdict = NNVME_UNPROTECTED };
+	struct nnvme_isolation i = { .size = sizeof(i), .verdict = NNVME_UNPROTECTED };
 	int ret = nnvme_isolation(r->ctrl, &i, &r->err);
 
 	if (ret != code || !strstr(r->err.text, words))
@@ -319,7 +326,7 @@ static void controller_dies(void **state)
 		up(&r, "mode=iommu");
 		open_it(&r);
 		map.die_at = n;
-		assert_int_equal(nnvme_isolation(r.ctrl, &(struct nnvme_isolation){ 0 }, &r.err), -EIO);
+		assert_int_equal(try(&r), -EIO);
 		assert_non_null(strstr(r.err.text, "CSTS.CFS"));
 		/* A read may have been under way. */
 		assert_true(r.ctrl->stopped);
@@ -331,7 +338,7 @@ static void controller_dies(void **state)
 /* A page whose physical address is a mapped bus address is no canary: something else would be hit. */
 static void clash(void **state)
 {
-	struct nnvme_isolation i;
+	struct nnvme_isolation i = { .size = sizeof(i) };
 	struct rig r;
 
 	up(&r, "mode=iommu");
@@ -363,7 +370,7 @@ static void blind(void **state)
 		/* What the first read fetches is compared with later ones; the last only fills caches. */
 		if (n == 2 * READS_BEFORE - 2)
 			find_out(&r);
-		else if (nnvme_isolation(r.ctrl, &(struct nnvme_isolation){ 0 }, &r.err) != -EIO)
+		else if (try(&r) != -EIO)
 			fail_msg("read %u with status %u", n / 2, status[n % 2]);
 		model_forgive(r.m);
 		rig_down(&r);
@@ -376,7 +383,7 @@ static void mapping_fails(void **state)
 	int ret;
 
 	do {
-		struct nnvme_isolation i;
+		struct nnvme_isolation i = { .size = sizeof(i) };
 		struct rig r;
 
 		up(&r, "mode=iommu");

@@ -15,7 +15,7 @@ struct listener {
 static void use_all(struct rig *r)
 {
 	static uint8_t own[4096] __attribute__((aligned(4096)));
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct nnvme_qpair *qp;
 	struct nnvme_err err;
 

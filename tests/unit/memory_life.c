@@ -27,7 +27,7 @@ static void a_failed_unmap_hands_out_no_unregistered_memory(void **state)
 static void a_failed_unregister_can_be_repeated(void **state)
 {
 	char *own = aligned_alloc(4096, 4 * 4096);
-	struct nnvme_ctrl_info before, after;
+	struct nnvme_ctrl_info before = { .size = sizeof(before) }, after = before;
 	struct rig r;
 
 	rig_up(&r, NULL, 4);

@@ -77,7 +77,7 @@ static void depths_at_the_limit_work(void **state)
 
 static void a_large_queue_works(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 	void *buf;
 
@@ -110,7 +110,7 @@ static void impossible_depths_are_refused(void **state)
 static void queues_run_out_and_come_back(void **state)
 {
 	struct nnvme_qpair *qp[3];
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	rig_up(&r, "queues=4", 8);

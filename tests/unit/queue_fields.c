@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Commands with fields that the inline path neither writes nor looks at: they arrive whole, and none of a
- * later command's entry has anything of them.
+ * Commands with fields that the inline path neither writes nor looks at: they arrive whole, and
+ * nothing of them is in the entry of a later command.
  */
 #include "driver_rig.h"
 #include "nvme/sq.h"
@@ -11,9 +11,9 @@
 static struct nnvme_sqe full(nnvme_bus_t bus, uint32_t mark)
 {
 	return (struct nnvme_sqe){
-		.opcode = NNVME_OP_READ, .nsid = 1, .cdw2 = mark | 2, .cdw3 = mark | 3, .mptr = mark | 4,
-		.prp1 = bus.v, .cdw10 = 7, .cdw12 = 1u << 30, .cdw13 = mark | 13, .cdw14 = mark | 14,
-		.cdw15 = mark | 15,
+		.opcode = NNVME_OP_READ, .nsid = 1, .cdw2 = mark | 2, .cdw3 = mark | 3,
+		.mptr = mark | 4, .prp1 = bus.v, .cdw10 = 7, .cdw12 = 1u << 30,
+		.cdw13 = mark | 13, .cdw14 = mark | 14, .cdw15 = mark | 15,
 	};
 }
 
@@ -102,7 +102,7 @@ static void read_round(struct rig *r, void *buf)
 	}
 }
 
-/* Hold one command, plain or full, until the ring is back at its slot, where another one displaces it. */
+/* Hold a command, plain or full, until the ring is back at its slot: another displaces it. */
 static void displace(struct rig *r, void *buf, bool first_full, bool second_full)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -167,6 +167,50 @@ static void a_failed_command_leaves_nothing(void **state)
 	rig_down(&r);
 }
 
+/* The controller is stopped while such slots are free: only the command in flight comes back. */
+static void a_stop_ends_none_that_has_ended(void **state)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD), fail = model_rule(MODEL_FAIL);
+	struct nnvme_completion done[8];
+	struct nnvme_qpair *other;
+	struct nnvme_sqe sqe;
+	unsigned n = 0;
+	struct rig r;
+	void *buf;
+
+	up(&r, "mqes=7", 4);
+	model_start(r.m);
+	assert_int_equal(nnvme_qpair_create(r.ctrl, 1, &other, &r.err), 0);
+	model_stop(r.m);
+	buf = rig_alloc(&r, 4096);
+	sqe = full(bus_of(&r, buf), PATTERN);
+	for (unsigned i = 0; i < 3; i++) {
+		nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+		assert_int_equal(rig_wait(&r).status, 0);
+		assert_int_equal(nnvme_slot_at(r.qp, 8 * i)->key, NNVME_KEY_DIRTY);
+	}
+	model_inject(r.m, &hold);
+	nnvme_submit(r.qp, &sqe, buf, 0, 0, false);
+	nnvme_ring(r.qp);
+	model_drain(r.m);
+	fail.qid = 0;
+	fail.opcode = nvme_admin_delete_sq;
+	fail.status = RIG_DNR(NVME_SC_INTERNAL);
+	model_inject_clear(r.m);
+	model_inject(r.m, &fail);
+	model_start(r.m);
+	assert_int_equal(nnvme_qpair_destroy(other), 0);
+	for (unsigned i = 0; i < 4; i++)
+		n += nnvme_poll(r.qp, done + n, 8 - n);
+	assert_int_equal(n, 1);
+	assert_ptr_equal(done[0].tag, buf);
+	assert_int_equal(done[0].status, NVME_SC_ABORT_QUEUE);
+	assert_false(nnvme_ready(r.qp));
+	assert_int_equal(nnvme_in_flight(r.qp), 0);
+	assert_int_equal(nnvme_qp(r.qp)->bad_completions, 0);
+	rig_down(&r);
+}
+
 /* DW0 and DW1 go to whoever asked for them by the slot, and to nobody once it is free. */
 static void a_result_goes_where_it_was_asked_for(void **state)
 {
@@ -198,6 +242,7 @@ int main(void)
 		cmocka_unit_test(each_field_arrives),
 		cmocka_unit_test(a_displaced_entry_is_clean_again),
 		cmocka_unit_test(a_failed_command_leaves_nothing),
+		cmocka_unit_test(a_stop_ends_none_that_has_ended),
 		cmocka_unit_test(a_result_goes_where_it_was_asked_for),
 	};
 

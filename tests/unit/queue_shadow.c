@@ -4,7 +4,7 @@
 
 static bool in_use(struct rig *r)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
 	nnvme_ctrl_info(r->ctrl, &info);
 	return info.shadow_doorbells;

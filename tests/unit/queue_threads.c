@@ -90,7 +90,7 @@ static void *allocate(void *arg)
 {
 	struct worker *w = arg;
 	struct rig *r = &w->s->r;
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct nnvme_qpair *qp;
 	uint32_t seed = 3;
 
@@ -162,7 +162,7 @@ static void controllers_share_memory(void **state)
 	struct nnvme_ctrl *ctrl[3];
 	struct nnvme_qpair *qp[3];
 	struct model *m[3];
-	struct nnvme_options options = { .hugepages = NNVME_HUGEPAGES_OFF };
+	struct nnvme_options options = { .size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF };
 	uint8_t *buf = aligned_alloc(4096, 65536);
 	char name[16];
 

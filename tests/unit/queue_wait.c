@@ -248,7 +248,7 @@ static void without_interrupts(void **state)
 static void each_queue_pair_has_its_vector(void **state)
 {
 	struct nnvme_qpair *qp[3];
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
 	wait_up(&r, "vectors=4", 4);
@@ -267,7 +267,7 @@ static void each_queue_pair_has_its_vector(void **state)
 
 static void fewer_vectors_than_the_device_has(void **state)
 {
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 	void *buf;
 

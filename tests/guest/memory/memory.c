@@ -77,8 +77,8 @@ static int check_child(struct nnvme_ctrl *ctrl)
 
 int main(int argc, char **argv)
 {
-	struct nnvme_ctrl_info before, after;
-	struct nnvme_options options = { 0 };
+	struct nnvme_ctrl_info before = { .size = sizeof(before) }, after = before;
+	struct nnvme_options options = { .size = sizeof(options) };
 	struct nnvme_ctrl *ctrl = NULL;
 	struct nnvme_qpair *qp = NULL;
 	struct nnvme_err err = { 0 };

@@ -179,9 +179,11 @@ static bool own_loop(const struct bench *b)
 
 int main(int argc, char **argv)
 {
-	struct nnvme_options options = { .interrupts = true, .hugepages = NNVME_HUGEPAGES_OFF };
+	struct nnvme_options options = {
+		.size = sizeof(options), .interrupts = true, .hugepages = NNVME_HUGEPAGES_OFF,
+	};
 	struct nnvme_err err = { 0 };
-	struct nnvme_ctrl_info info;
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	unsigned long before;
 	struct bench b;
 
