@@ -197,6 +197,24 @@ static void copy(struct bounce *b, const struct nnvme_command *cmd, bool in)
 		       cmd->metadata_len);
 }
 
+/*
+ * A namespace with longer blocks than the library knows of would be read past the end of buffers. Format
+ * NVM may be for all, whatever it names (Identify Controller: FNA). Before it is sent, for other threads.
+ */
+static void outdate(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd)
+{
+	bool all = cmd->opcode == nvme_admin_format_nvm || cmd->nsid == NNVME_NSID_ALL;
+
+	if (cmd->opcode != nvme_admin_format_nvm && cmd->opcode != nvme_admin_ns_mgmt)
+		return;
+	for (size_t i = 0; i < ctrl->nr_ns; i++) {
+		if (!all && ctrl->ns[i].ns.nsid != cmd->nsid)
+			continue;
+		ctrl->ns[i].stale = true;
+		__atomic_store_n(&ctrl->ns[i].ns.fast_blocks, 0, __ATOMIC_RELAXED);
+	}
+}
+
 /* With ctrl->lock. */
 static int run(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct nnvme_err *err)
 {
@@ -212,6 +230,7 @@ static int run(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct 
 		return -ENOMEM;
 	if (way != BITS_FROM_CONTROLLER)
 		copy(b, cmd, true);
+	outdate(ctrl, cmd);
 	snprintf(what, sizeof(what), "admin command %#x", cmd->opcode);
 	ret = nnvme_admin_wait(ctrl, &sqe, what, timeout, &result, err);
 	if (ret >= 0 && way != BITS_TO_CONTROLLER)

@@ -35,7 +35,7 @@ static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_com
 	default:
 		return true;
 	}
-	if (!ns || !ns->ns.block_shift)
+	if (!ns || !ns->ns.block_shift || ns->stale)
 		return !ns;		/* the controller refuses it; or nobody knows how long */
 	/* Metadata that is all protection information stays in the controller with PRACT. */
 	metadata = cmd->cdw12 & PRACT && ns->metadata == 8 ? 0 : blocks * ns->metadata;

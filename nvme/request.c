@@ -23,6 +23,8 @@ static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 
 static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks)
 {
+	if (nnvme_namespace(ns)->stale)
+		return -ESTALE;
 	if (!blocks)
 		return -EINVAL;
 	if (lba >= ns->blocks || blocks > ns->blocks - lba)

@@ -65,9 +65,13 @@ struct nnvme_command {
  * Host Memory Buffer (memory that nobody registered) and Keep Alive Timer (nobody would send any).
  *
  * Admin commands run one at a time: another thread's, and its queue pair creation, registration and
- * freeing of memory, wait for this one. Give a Format NVM the time it takes. What changes namespaces
- * (Format NVM, Sanitize, Namespace Management and Attachment) is not seen by the library: do no I/O to
- * them meanwhile, and open the controller again afterwards; until then sizes and formats are the old ones.
+ * freeing of memory, wait for this one. Give a Format NVM the time it takes.
+ *
+ * What changes namespaces: the library sees sizes and formats when the controller is opened, so open it
+ * again after Format NVM, Namespace Management and Namespace Attachment. With blocks longer than the
+ * library knows of, the controller would write past buffers: from when Format NVM is sent (for all
+ * namespaces) or Namespace Management (for the one that it names), whatever comes of it, reads and writes
+ * are refused with -ESTALE. Have none in flight then.
  */
 int nnvme_admin_command(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd,
 			struct nnvme_err *err);

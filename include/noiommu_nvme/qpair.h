@@ -334,7 +334,8 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * 0: submitted; nnvme_poll() will return @tag once. Otherwise nothing was submitted: -EAGAIN
  * the queue is full, poll first; -EFAULT not all of the buffer is registered; -EINVAL no
  * blocks, or @buf is not dword-aligned; -ERANGE beyond the end of the namespace; -EIO the
- * controller was stopped: poll what is in flight, then close it. NVM Command Set specification,
+ * controller was stopped: poll what is in flight, then close it; -ESTALE the namespace may have
+ * another format by now: open the controller again (command.h). NVM Command Set specification,
  * Read command and Write command.
  */
 static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,

@@ -388,6 +388,58 @@ static void from_several_threads(void **state)
 	rig_down(&r);
 }
 
+/* Everything that has a length in blocks is refused, however it is asked for. */
+static void expect_stale(struct rig *r, const struct nnvme_ns *ns, uint8_t *buf, bool stale)
+{
+	int code = stale ? -ESTALE : 0;
+	struct iovec iov[2] = { { buf, PAGE }, { buf + 2 * PAGE, PAGE } };
+	struct nnvme_command cmd = { .size = sizeof(cmd), .opcode = NNVME_OP_READ, .nsid = ns->nsid,
+				     .data = buf, .data_len = PAGE };
+	struct nnvme_batch b;
+
+	assert_int_equal(nnvme_read(r->qp, ns, buf, 0, 1, r), code);
+	b = nnvme_batch_begin(r->qp, ns);
+	assert_int_equal(nnvme_batch_write(&b, buf, 0, 1, r), code);
+	nnvme_batch_end(&b);
+	assert_int_equal(nnvme_read(r->qp, ns, buf, 0, 8 * 48, r), code);
+	assert_int_equal(nnvme_readv(r->qp, ns, iov, 1, 0, r), code);
+	assert_int_equal(nnvme_readv(r->qp, ns, iov, 2, 0, r), code);
+	assert_int_equal(nnvme_writev_flags(r->qp, ns, iov, 2, 0, NNVME_FUA, r), code);
+	assert_int_equal(nnvme_write_flags(r->qp, ns, buf, 0, 1, NNVME_FUA, r), code);
+	assert_int_equal(nnvme_write_zeroes(r->qp, ns, 0, 1, r), code);
+	assert_int_equal(nnvme_deallocate(r->qp, ns, 0, 1, r), code);
+	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), stale ? -EINVAL : 0);
+	assert_int_equal(nnvme_flush(r->qp, ns, r), 0);
+	for (unsigned i = stale ? 1 : 11; i; i--)
+		assert_int_equal(rig_wait(r).status, 0);
+	assert_int_equal(nnvme_in_flight(r->qp), 0);
+}
+
+static void namespaces_that_may_have_changed_are_not_read(void **state)
+{
+	struct nnvme_command cmd = command(nvme_admin_ns_mgmt);
+	const struct nnvme_ns *second;
+	uint8_t *buf;
+	struct rig r;
+
+	rig_up(&r, "ns=2,size=8m", 32);
+	second = nnvme_ns_get(r.ctrl, 2, NULL);
+	buf = rig_alloc(&r, 64 * PAGE);
+	cmd.nsid = 2;
+	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE));	/* but a model could have done it */
+	expect_stale(&r, r.ns, buf, false);
+	expect_stale(&r, second, buf, true);
+	cmd.opcode = nvme_admin_format_nvm;
+	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE));
+	expect_stale(&r, r.ns, buf, true);
+	rig_close(&r);
+	assert_int_equal(rig_open(&r), 0);
+	rig_queue(&r, 32);
+	buf = rig_alloc(&r, 64 * PAGE);
+	expect_stale(&r, nnvme_ns_get(r.ctrl, 1, NULL), buf, false);
+	rig_down(&r);
+}
+
 /* While the admin queue's entry was not acknowledged, the queue pair's may have raised no interrupt. */
 static void a_queue_pair_that_shares_the_vector_wakes_up(void **state)
 {
@@ -424,6 +476,7 @@ int main(void)
 		cmocka_unit_test(a_controller_that_moves_more_than_it_was_told),
 		cmocka_unit_test(a_command_that_is_not_answered),
 		cmocka_unit_test(from_several_threads),
+		cmocka_unit_test(namespaces_that_may_have_changed_are_not_read),
 		cmocka_unit_test(a_queue_pair_that_shares_the_vector_wakes_up),
 	};
 
