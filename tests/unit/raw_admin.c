@@ -6,6 +6,7 @@
 #include "driver_rig.h"
 #include "noiommu_nvme/command.h"
 #include "noiommu_nvme/wait.h"
+#include "nvme/private.h"
 
 #define PAGE 4096u
 #define GUARD 64u
@@ -319,6 +320,7 @@ static void a_command_that_is_not_answered(void **state)
 	struct model_rule hold = model_rule(MODEL_HOLD);
 	struct nnvme_command cmd = command(FROM);
 	uint8_t data[64] = { 0 };
+	struct model_log log;
 	uint64_t result = 5;
 	struct rig r;
 
@@ -339,6 +341,14 @@ static void a_command_that_is_not_answered(void **state)
 	assert_int_equal(run(&r, &cmd), -EIO);
 	assert_non_null(strstr(r.err.text, "not sent"));
 	assert_int_equal(result, 5);
+	/* nobody else gets the page that it was to write to */
+	assert_true(model_log(r.m, 0, &log));
+	for (unsigned i = 0; i < 8; i++) {
+		nnvme_bus_t bus;
+
+		assert_non_null(nnvme_space_get(r.ctrl->space, PAGE, &bus, &r.err));
+		assert_int_not_equal(bus.v, log.prp1);
+	}
 	rig_down(&r);
 }
 
@@ -463,7 +473,7 @@ static void a_queue_pair_that_shares_the_vector_wakes_up(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identify_and_logs_and_features),
@@ -480,5 +490,7 @@ int main(void)
 		cmocka_unit_test(a_queue_pair_that_shares_the_vector_wakes_up),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Raw I/O commands: what arrives, what comes back, what is refused, and the memory that they hold. */
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "driver_rig.h"
@@ -373,6 +374,24 @@ static void expect_busy(struct rig *r, uint8_t *mem, unsigned first, unsigned co
 	}
 }
 
+/* No slot takes a later command for a raw one; of a raw read the caller's length counts. */
+static void plain_ones_after_raw_ones(struct rig *r, uint8_t *mem)
+{
+	struct nnvme_command none = command(NONE), cmd = with_blocks(NNVME_OP_READ, mem, 0, 1);
+
+	r->ns = nnvme_ns_get(r->ctrl, 1, NULL);
+	for (uint32_t i = 0; i < 2 * r->qp->end / 8; i++)
+		assert_int_equal(run(r, &none).status, 0);
+	assert_int_equal(nnvme_read(r->qp, r->ns, mem, 0, 24, r), 0);
+	expect_busy(r, mem, 0, 3, PAGES);
+	assert_int_equal(rig_wait(r).status, 0);
+	cmd.data_len = 3 * PAGE;
+	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), 0);
+	expect_busy(r, mem, 0, 3, PAGES);
+	assert_int_equal(rig_wait(r).status, 0);
+	expect_busy(r, mem, 0, 0, PAGES);
+}
+
 static void memory_stays(const char *settings, uint32_t quirks)
 {
 	static const struct { unsigned first, offset, len; uint8_t opcode; } c[] = {
@@ -404,16 +423,7 @@ static void memory_stays(const char *settings, uint32_t quirks)
 		assert_int_equal(rig_wait(&r).status, 0);
 		expect_busy(&r, mem, 0, 0, PAGES);
 	}
-	/* data beyond the blocks that are read: the caller's length counts */
-	{
-		struct nnvme_command cmd = with_blocks(NNVME_OP_READ, mem, 0, 1);
-
-		cmd.data_len = 3 * PAGE;
-		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), 0);
-		expect_busy(&r, mem, 0, 3, PAGES);
-		assert_int_equal(rig_wait(&r).status, 0);
-		expect_busy(&r, mem, 0, 0, PAGES);
-	}
+	plain_ones_after_raw_ones(&r, mem);
 	rig_close(&r);
 	munmap(mem, PAGES * PAGE);
 	rig_down(&r);
@@ -474,6 +484,65 @@ static void a_command_older_than_the_ring(void **state)
 		assert_int_equal(nnvme_mem_free(r.ctrl, meta), 0);
 		rig_down(&r);
 	}
+}
+
+/* Raw commands by one thread, registration of other memory by another: never refused, never in the way. */
+struct busy_thread {
+	struct rig *r;
+	uint8_t *mem;
+	bool stop;		/* atomic */
+	unsigned errors;
+};
+
+static void *keep_moving(void *arg)
+{
+	struct busy_thread *t = arg;
+	struct rig *r = t->r;
+	struct nnvme_completion done;
+	uint64_t result;
+
+	for (unsigned i = 0; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
+		uint8_t *at = t->mem + (i * 13 % 50) * PAGE + 8;
+		struct nnvme_command cmd = with_data(i % 3 ? TO : FROM, at, 4 + i % 40 * PAGE);
+
+		cmd.metadata = t->mem + 99 * PAGE;
+		cmd.metadata_len = cmd.cdw11 = 8 * (i % 4);
+		cmd.result = &result;
+		t->errors += !!(i % 4 ? nnvme_io_command(r->qp, &cmd, r) :
+				nnvme_read(r->qp, r->ns, at, 0, 1 + i % 60, r));
+		nnvme_ring(r->qp);
+		while (!nnvme_poll(r->qp, &done, 1))
+			sched_yield();
+		t->errors += !!done.status;
+	}
+	return NULL;
+}
+
+static void other_memory_comes_and_goes(void **state)
+{
+	struct busy_thread t = { 0 };
+	pthread_t thread;
+	struct rig r;
+
+	up(&r, "vendor=1,size=8m,run=16", 4);
+	model_start(r.m);
+	t.r = &r;
+	t.mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(t.mem != MAP_FAILED);
+	assert_int_equal(nnvme_mem_register(r.ctrl, t.mem, 100 * PAGE, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, keep_moving, &t), 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		uint8_t *va = t.mem + (100 + i % 1000) * PAGE;
+
+		assert_int_equal(nnvme_mem_register(r.ctrl, va, PAGE, NULL), 0);
+		assert_int_equal(nnvme_mem_unregister(r.ctrl, va, PAGE, NULL), 0);
+	}
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(t.errors, 0);
+	rig_close(&r);
+	munmap(t.mem, PAGES * PAGE);
+	rig_down(&r);
 }
 
 /* ---- controllers that are up to no good ---- */
@@ -553,7 +622,7 @@ static void a_stopped_controller_ends_them(void **state)
 	rig_down(&r);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_that_have_no_call_of_their_own),
@@ -566,10 +635,13 @@ int main(void)
 		cmocka_unit_test(beside_split_transfers),
 		cmocka_unit_test(memory_in_flight_is_not_unregistered),
 		cmocka_unit_test(a_command_older_than_the_ring),
+		cmocka_unit_test(other_memory_comes_and_goes),
 		cmocka_unit_test(completions_that_are_repeated),
 		cmocka_unit_test(given_up_with_its_queue),
 		cmocka_unit_test(a_stopped_controller_ends_them),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
