@@ -69,7 +69,7 @@ int nnvme_admin_wait(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const
 	ret = wait_one(ctrl, what, timeout_ms, &done, &done, err);
 	if (!ret)
 		return done.status;
-	nnvme_qp(ctrl->admin)->slot[slot].result = NULL;	/* the caller's function may return */
+	nnvme_qp(ctrl->admin)->slot[slot].result = NULL;	/* its caller returns */
 	return ret;
 }
 

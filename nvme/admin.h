@@ -6,7 +6,7 @@
 
 #include "nvme/private.h"
 
-#define NNVME_ADMIN_TIMEOUT_MS 30000u	/* Identify, features and queues; none of these is long work */
+#define NNVME_ADMIN_TIMEOUT_MS 30000u	/* Identify, features, queues: no long work */
 
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);

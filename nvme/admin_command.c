@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Raw admin commands. The controller gets pages of the library's, never the caller's memory: so any
- * memory will do, nobody has to keep it when the command is never answered, and a controller that moves
- * less or more than the caller thought does it in pages that are nobody else's.
+ * memory will do, nobody has to keep it when the command is never answered, and a controller that
+ * moves less or more than the caller thought does it in pages that are nobody else's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static const char *feature_refusal(uint8_t fid)
 {
 	switch (fid) {
 	case NVME_FEAT_FID_NUM_QUEUES:
-		return "Number of Queues is set when the controller is opened: nnvme_options.qpairs";
+		return "it is set when the controller is opened; use nnvme_options.qpairs";
 	case NVME_FEAT_FID_IRQ_COALESCE:
 	case NVME_FEAT_FID_IRQ_CONFIG:
 		return "nnvme_wait() relies on an interrupt for each completion";
@@ -61,7 +61,7 @@ static const char *refusal(const struct nnvme_command *cmd)
 	case nvme_admin_dbbuf:
 		return "shadow doorbells are the library's; use nnvme_options.shadow_doorbells";
 	case nvme_admin_async_event:
-		return "it ends when there is an event, and no other admin command could be sent before";
+		return "it ends with an event, and other admin commands would have to wait for that";
 	case nvme_admin_abort_cmd:
 		return "it names a command by its CID, and CIDs are the library's";
 	case nvme_admin_keep_alive:
@@ -73,7 +73,10 @@ static const char *refusal(const struct nnvme_command *cmd)
 	}
 }
 
-/* The bytes of data that the command's own fields ask for, where they do; others are a page at most. */
+/*
+ * The bytes of data that the command's own fields ask for, where they do; others are a page at
+ * most.
+ */
 static uint64_t asked(const struct nnvme_command *cmd)
 {
 	switch (cmd->opcode) {
@@ -91,21 +94,25 @@ static uint64_t asked(const struct nnvme_command *cmd)
 	}
 }
 
-static int check(const struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct nnvme_err *err)
+static int check(const struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd,
+		 struct nnvme_err *err)
 {
 	const char *why = refusal(cmd), *name = ctrl->dev->name;
 
 	if (why)
-		return nnvme_fail(err, -EPERM, "%s: admin command %#x (CDW10 %#x) is not sent: %s", name,
-				  cmd->opcode, cmd->cdw10, why);
+		return nnvme_fail(err, -EPERM, "%s: admin command %#x (CDW10 %#x) is not sent: %s",
+				  name, cmd->opcode, cmd->cdw10, why);
 	if (cmd->data_len > ctrl->max_transfer || cmd->metadata_len > ctrl->max_transfer)
-		return nnvme_fail(err, -E2BIG, "%s: admin command %#x has %u bytes of data and %u of metadata; a "
-				  "command of this controller carries %u: use several", name, cmd->opcode,
-				  cmd->data_len, cmd->metadata_len, ctrl->max_transfer);
+		return nnvme_fail(err, -E2BIG,
+				  "%s: admin command %#x has %u bytes of data and %u of metadata; "
+				  "a command of this controller carries %u: use several",
+				  name, cmd->opcode, cmd->data_len, cmd->metadata_len,
+				  ctrl->max_transfer);
 	if (asked(cmd) > cmd->data_len)
-		return nnvme_fail(err, -EINVAL, "%s: admin command %#x asks for %llu bytes by its dwords, and "
-				  "data_len is %u; make them agree", name, cmd->opcode,
-				  (unsigned long long)asked(cmd), cmd->data_len);
+		return nnvme_fail(err, -EINVAL,
+				  "%s: admin command %#x asks for %llu bytes by its dwords, and "
+				  "data_len is %u; make them agree",
+				  name, cmd->opcode, (unsigned long long)asked(cmd), cmd->data_len);
 	return 0;
 }
 
@@ -132,7 +139,10 @@ static void give_back(struct bounce *b, size_t metadata_len)
 	free(b);
 }
 
-/* The data pointer: two pages, or a list whose pages end with the next one's address, if entries are left. */
+/*
+ * The data pointer: two pages, or a list whose pages end with the next one's address, if entries
+ * are left.
+ */
 static int map_prp(struct bounce *b, struct nnvme_sqe *sqe, struct nnvme_err *err)
 {
 	uint64_t *entry = &sqe->prp2, *last = entry;
@@ -173,7 +183,8 @@ static struct bounce *bounce_create(struct nnvme_ctrl *ctrl, const struct nnvme_
 		ret = take(b, err) ? 0 : -ENOMEM;
 	ret = ret ? ret : map_prp(b, sqe, err);
 	if (!ret && cmd->metadata_len) {
-		b->metadata = nnvme_space_get(ctrl->space, cmd->metadata_len, &b->metadata_bus, err);
+		b->metadata = nnvme_space_get(ctrl->space, cmd->metadata_len, &b->metadata_bus,
+					      err);
 		sqe->mptr = b->metadata_bus.v;
 		ret = b->metadata ? 0 : -ENOMEM;
 	}
@@ -198,8 +209,9 @@ static void copy(struct bounce *b, const struct nnvme_command *cmd, bool in)
 }
 
 /*
- * A namespace with longer blocks than the library knows of would be read past the end of buffers. Format
- * NVM may be for all, whatever it names (Identify Controller: FNA). Before it is sent, for other threads.
+ * A namespace with longer blocks than the library knows of would be read past the end of buffers.
+ * Format NVM may be for all, whatever it names (Identify Controller: FNA). Before it is sent, for
+ * other threads.
  */
 static void outdate(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd)
 {
@@ -242,7 +254,8 @@ static int run(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct 
 	return ret;
 }
 
-int nnvme_admin_command(struct nnvme_ctrl *ctrl, const struct nnvme_command *given, struct nnvme_err *err)
+int nnvme_admin_command(struct nnvme_ctrl *ctrl, const struct nnvme_command *given,
+			struct nnvme_err *err)
 {
 	struct nnvme_command cmd;
 	int ret = nnvme_command_in(&cmd, given, err);

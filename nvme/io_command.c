@@ -7,7 +7,7 @@
 #include "nvme/prp.h"
 #include "nvme/sq.h"
 
-#define PRACT (1u << 29)	/* in CDW12: the controller makes or takes off protection information */
+#define PRACT (1u << 29) /* of CDW12: the controller makes or strips the protection information */
 
 static const struct nnvme_namespace *find(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 {
@@ -18,8 +18,9 @@ static const struct nnvme_namespace *find(const struct nnvme_ctrl *ctrl, uint32_
 }
 
 /*
- * What the controller is going to move, where the library knows it: with less memory than that it would
- * go on at bus address 0 (NVM Command Set, Read, Write, Compare and Dataset Management commands).
+ * What the controller is going to move, where the library knows it: with less memory than that it
+ * would go on at bus address 0 (NVM Command Set, Read, Write, Compare and Dataset Management
+ * commands).
  */
 static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_command *cmd)
 {
@@ -62,7 +63,10 @@ static int check(const struct nnvme_qpair *qp, const struct nnvme_command *cmd)
 	return long_enough(ns, cmd) ? 0 : -EINVAL;
 }
 
-/* MPTR is an address, not a list (Base 2.x, Metadata Pointer): what it leads to has to be in one piece. */
+/*
+ * MPTR is an address, not a list (Base 2.x, Metadata Pointer): what it leads to has to be in one
+ * piece.
+ */
 static int map_metadata(const struct nnvme_qpair *qp, uintptr_t va, size_t len, uint64_t *mptr)
 {
 	uint64_t first = nnvme_table_page(qp->table, va).v, next = first;
@@ -78,7 +82,8 @@ static int map_metadata(const struct nnvme_qpair *qp, uintptr_t va, size_t len, 
 	return 0;
 }
 
-static int map_data(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_sqe *sqe, uint16_t *list)
+static int map_data(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_sqe *sqe,
+		    uint16_t *list)
 {
 	struct nnvme_prp prp = { 0 };
 	int ret;

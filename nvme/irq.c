@@ -76,7 +76,7 @@ void nnvme_irq_admin_done(struct nnvme_ctrl *ctrl)
 {
 	if (ctrl->vectors != 1 || ctrl->dead)
 		return;
-	/* The read pushes the admin queue's doorbell ahead of itself; what comes later interrupts again. */
+	/* The read pushes the admin queue's doorbell ahead: what comes later interrupts again. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	(void)nnvme_reg32(ctrl, NVME_REG_CSTS);
 	nnvme_event_raise(ctrl->eventfd[0]);

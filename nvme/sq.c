@@ -91,7 +91,8 @@ static bool is_plain(const struct nnvme_sqe *sqe)
 }
 
 /* in_flight.c reads it. */
-static void keep_raw(struct nnvme_slot *slot, const struct nnvme_sqe *cmd, const struct nnvme_raw *raw)
+static void keep_raw(struct nnvme_slot *slot, const struct nnvme_sqe *cmd,
+		     const struct nnvme_raw *raw)
 {
 	slot->result = raw->result;
 	__atomic_store_n(&slot->data_len, raw->data_len, __ATOMIC_RELAXED);
@@ -100,8 +101,8 @@ static void keep_raw(struct nnvme_slot *slot, const struct nnvme_sqe *cmd, const
 	__atomic_store_n(&slot->raw, true, __ATOMIC_RELAXED);
 }
 
-static inline uint32_t submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
-			      uint16_t split, bool slow, const struct nnvme_raw *raw)
+static inline uint32_t submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag,
+			      uint16_t list, uint16_t split, bool slow, const struct nnvme_raw *raw)
 {
 	uint32_t index, cid;
 	struct nnvme_slot *slot;
@@ -158,7 +159,7 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	 * all of it.
 	 */
 	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees that before anything of it changes */
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* for in_flight.c, before the rest changes */
 	slot->result = NULL;
 	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The volatile write cache (Base 2.x, Volatile Write Cache feature; NVM Command Set, Force Unit Access). It
- * takes each write and writes nothing back by itself, so that what was not flushed is lost for certain.
+ * The volatile write cache (Base 2.x, Volatile Write Cache feature; NVM Command Set, Force Unit
+ * Access). It takes each write and writes nothing back by itself, so that what was not flushed is
+ * lost for certain.
  */
 
 #include <errno.h>
@@ -29,12 +30,14 @@ void model_cache_free(struct model_ns *ns)
 	ns->media = NULL;
 }
 
-void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks, bool through)
+void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks,
+		      bool through)
 {
 	bool on = m->feature[NVME_FEAT_FID_VOLATILE_WC] & 1;
 
 	if (ns->media && (through || !on))
-		memcpy(ns->media + lba * ns->stride, ns->data + lba * ns->stride, blocks * ns->stride);
+		memcpy(ns->media + lba * ns->stride, ns->data + lba * ns->stride,
+		       blocks * ns->stride);
 }
 
 void model_cache_flush(struct model *m, uint32_t nsid)

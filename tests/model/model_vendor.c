@@ -2,8 +2,8 @@
 /*
  * Vendor specific commands, the same as admin and as I/O commands, which do what their dwords say:
  *
- *	CDW10	bytes of data, which way by bits 1:0 of the opcode: to the controller; from it, then byte
- *		i is CDW12 + i; or both, then each comes back with 1 added
+ *	CDW10	bytes of data, which way by bits 1:0 of the opcode: to the controller; from it, then
+ *		byte i is CDW12 + i; or both, then each comes back with 1 added
  *	CDW11	bytes of metadata at MPTR, the same way
  *	CDW13	the status that it ends with
  *	DW0	the sum of all bytes that came to the controller
@@ -22,8 +22,8 @@ bool model_is_vendor(const struct model *m, const struct model_command *cmd)
 	return m->config.vendor && cmd->sqe.opcode >= (cmd->qid ? 0x80 : 0xc0);
 }
 
-static uint16_t move(struct model *m, const struct nnvme_sqe *s, uint8_t *data, size_t len, bool metadata,
-		     bool to_host)
+static uint16_t move(struct model *m, const struct nnvme_sqe *s, uint8_t *data, size_t len,
+		     bool metadata, bool to_host)
 {
 	struct model_transfer t = { .m = m, .data = data, .left = len, .to_host = to_host };
 

@@ -104,7 +104,10 @@ static uint32_t fill(uint8_t *to, size_t len, uint32_t seed)
 	return sum;
 }
 
-/* Whatever length, the controller gets these bytes, they come back changed, and none beside them is. */
+/*
+ * Whatever length, the controller gets these bytes, they come back changed, and none beside them
+ * is.
+ */
 static void both_ways(struct rig *r, size_t len, size_t metadata)
 {
 	uint8_t *data = malloc(len + 2 * GUARD), *copy = malloc(len + 2 * GUARD), meta[64];
@@ -136,9 +139,10 @@ static void both_ways(struct rig *r, size_t len, size_t metadata)
 
 static void any_memory_of_any_length(const char *settings, size_t most)
 {
-	static const size_t lens[] = { 1, 3, 4, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE,
-				       100001, 512 * PAGE, 513 * PAGE - 5, 513 * PAGE, 514 * PAGE,
-				       1023 * PAGE, 1024 * PAGE };
+	static const size_t lens[] = { 1,	   3,	       4,	    PAGE - 1,
+				       PAGE,	   PAGE + 1,   2 * PAGE,    2 * PAGE + 1,
+				       3 * PAGE,   100001,     512 * PAGE,  513 * PAGE - 5,
+				       513 * PAGE, 514 * PAGE, 1023 * PAGE, 1024 * PAGE };
 	struct rig r;
 
 	rig_up(&r, settings, 4);
@@ -208,7 +212,8 @@ static void a_status_is_handed_back_with_the_result(void **state)
 	rig_down(&r);
 }
 
-static void expect_refusal(struct rig *r, const struct nnvme_command *cmd, int code, const char *words)
+static void expect_refusal(struct rig *r, const struct nnvme_command *cmd, int code,
+			   const char *words)
 {
 	uint64_t before = admin_commands(r);
 
@@ -238,7 +243,8 @@ static void what_the_library_manages_is_refused(void **state)
 		{ nvme_admin_set_features, NVME_FEAT_FID_NUM_QUEUES, "qpairs" },
 		{ nvme_admin_set_features, NVME_FEAT_FID_IRQ_COALESCE, "nnvme_wait()" },
 		{ nvme_admin_set_features, NVME_FEAT_FID_IRQ_CONFIG, "nnvme_wait()" },
-		{ nvme_admin_set_features, NVME_FEAT_FID_HOST_MEM_BUF | 1u << 31, "host memory buffer" },
+		{ nvme_admin_set_features, NVME_FEAT_FID_HOST_MEM_BUF | 1u << 31,
+		  "host memory buffer" },
 		{ nvme_admin_set_features, NVME_FEAT_FID_KATO, "Keep Alive" },
 	};
 	struct rig r;
@@ -255,7 +261,10 @@ static void what_the_library_manages_is_refused(void **state)
 
 static void what_makes_no_sense_is_refused(void **state)
 {
-	struct { struct nnvme_command cmd; uint64_t more; } newer = { .cmd = command(NONE), .more = 1 };
+	struct {
+		struct nnvme_command cmd;
+		uint64_t more;
+	} newer = { .cmd = command(NONE), .more = 1 };
 	struct nnvme_command cmd = command(NONE), bad;
 	uint8_t data[8];
 	struct rig r;
@@ -314,7 +323,10 @@ static void a_controller_that_moves_more_than_it_was_told(void **state)
 	rig_down(&r);
 }
 
-/* Later nothing is sent any more; what the controller does then, it does to pages that are still taken. */
+/*
+ * Later nothing is sent any more; what the controller does then, it does to pages that are still
+ * taken.
+ */
 static void a_command_that_is_not_answered(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -436,7 +448,7 @@ static void namespaces_that_may_have_changed_are_not_read(void **state)
 	second = nnvme_ns_get(r.ctrl, 2, NULL);
 	buf = rig_alloc(&r, 64 * PAGE);
 	cmd.nsid = 2;
-	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE));	/* but a model could have done it */
+	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE)); /* another might do it */
 	expect_stale(&r, r.ns, buf, false);
 	expect_stale(&r, second, buf, true);
 	cmd.opcode = nvme_admin_format_nvm;
@@ -450,7 +462,10 @@ static void namespaces_that_may_have_changed_are_not_read(void **state)
 	rig_down(&r);
 }
 
-/* While the admin queue's entry was not acknowledged, the queue pair's may have raised no interrupt. */
+/*
+ * While the admin queue's entry was not acknowledged, the queue pair's may have raised no
+ * interrupt.
+ */
 static void a_queue_pair_that_shares_the_vector_wakes_up(void **state)
 {
 	struct nnvme_command cmd = command(NONE);

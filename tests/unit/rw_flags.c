@@ -20,10 +20,14 @@ static void expect_flags(struct rig *r, unsigned commands, uint32_t flags)
 		assert_int_equal(flags_of(r, i), flags);
 }
 
-/* One command, several, iovecs that take one or several, in any slot; and none of them stays behind. */
+/*
+ * One command, several, iovecs that take one or several, in any slot; and none of them stays
+ * behind.
+ */
 static void each_command_has_them(void **state)
 {
-	static const uint32_t flags[] = { 0, NNVME_FUA, NNVME_LIMITED_RETRY, NNVME_FUA | NNVME_LIMITED_RETRY };
+	static const uint32_t flags[] = { 0, NNVME_FUA, NNVME_LIMITED_RETRY,
+					  NNVME_FUA | NNVME_LIMITED_RETRY };
 	struct iovec iov[40];
 	struct rig r;
 	uint8_t *buf;
@@ -65,11 +69,14 @@ static void errors_are_those_without_flags(void **state)
 	for (unsigned bit = 0; bit < 30; bit++) {
 		assert_int_equal(nnvme_read_flags(r.qp, r.ns, buf, 0, 1, 1u << bit, &r), -EINVAL);
 		iov.iov_base = buf;
-		assert_int_equal(nnvme_writev_flags(r.qp, r.ns, &iov, 1, 0, NNVME_FUA | 1u << bit, &r), -EINVAL);
+		assert_int_equal(nnvme_writev_flags(r.qp, r.ns, &iov, 1, 0, NNVME_FUA | 1u << bit,
+						    &r),
+				 -EINVAL);
 	}
 	assert_int_equal(nnvme_write_flags(r.qp, r.ns, buf, 0, 0, NNVME_FUA, &r), -EINVAL);
 	assert_int_equal(nnvme_write_flags(r.qp, r.ns, buf + 1, 0, 1, NNVME_FUA, &r), -EINVAL);
-	assert_int_equal(nnvme_write_flags(r.qp, r.ns, buf, r.ns->blocks, 1, NNVME_FUA, &r), -ERANGE);
+	assert_int_equal(nnvme_write_flags(r.qp, r.ns, buf, r.ns->blocks, 1, NNVME_FUA, &r),
+			 -ERANGE);
 	assert_int_equal(nnvme_write_flags(r.qp, r.ns, &r, 0, 1, NNVME_FUA, &r), -EFAULT);
 	assert_int_equal(nnvme_writev_flags(r.qp, r.ns, &iov, 0, 0, NNVME_FUA, &r), -EINVAL);
 	assert_int_equal(nnvme_write_flags(r.qp, r.ns, buf, 0, 1, NNVME_FUA, &r), 0);
