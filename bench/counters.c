@@ -90,7 +90,7 @@ static unsigned long event_id(const char *event)
 	return strtoul(text, NULL, 10);
 }
 
-/* A kernel for all machines has the events of Intel's IOMMU on others, too, where they tell nothing. */
+/* Distribution kernels have the events of Intel's IOMMU everywhere; on other machines they never fire. */
 static bool other_iommu(void)
 {
 	glob_t found;

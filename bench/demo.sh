@@ -31,8 +31,8 @@ run_fio() {
 		>/tmp/said 2>&1 || { cat /tmp/terse /tmp/said; return 1; }
 	grep -q '^3;' /tmp/terse
 }
-# CAP_SYS_ADMIN is what would show physical addresses in /proc/self/pagemap: ours does without.
-ours() {
+# CAP_SYS_ADMIN is what would show physical addresses in /proc/self/pagemap: this driver does without.
+nnvme() {
 	bdf=$1
 	shift
 	set -- --ioengine=libnoiommu_nvme --filename="$(echo "$bdf" | tr : .)" "$@"
@@ -111,7 +111,7 @@ printf '%-34s %14s %14s\n' '' noiommu-nvme io_uring >$table
 step() {
 	name=$1 field=$2
 	shift 2
-	quietly ours "$NVME_NOIOMMU" "$@" || fail "$name through noiommu-nvme: $(tail -n 1 /tmp/said)"
+	quietly nnvme "$NVME_NOIOMMU" "$@" || fail "$name through noiommu-nvme: $(tail -n 1 /tmp/said)"
 	a=$(field "$field") a_mark=$mark
 	quietly kernels "$file_device" "$@" || fail "$name through the kernel's driver: $(tail -n 1 /tmp/said)"
 	b=$(field "$field")
@@ -125,7 +125,7 @@ step 'random reads, 4 KiB, depth 32' 8 --rw=randread --bs=4k --size=64m --iodept
 
 echo "the same driver on a controller behind the IOMMU: write and verify"
 noiommu-nvme bind "$NVME_IOMMU" >/dev/null || fail "noiommu-nvme bind $NVME_IOMMU"
-quietly ours "$NVME_IOMMU" --mode=iommu --rw=randwrite --bs=64k --size=32m --iodepth=8 --verify=crc32c ||
+quietly nnvme "$NVME_IOMMU" --mode=iommu --rw=randwrite --bs=64k --size=32m --iodepth=8 --verify=crc32c ||
 	fail "write and verify behind the IOMMU: $(tail -n 1 /tmp/said)"
 printf '%-34s %14s %14s\n' 'behind the IOMMU: verified' "$(mib "$(field 7)")$mark" '-' >>$table
 
@@ -142,7 +142,7 @@ random() {
 }
 for round in $(seq $rounds); do
 	for depth in 1 32; do
-		random "$depth" ours ours "$NULL_NOIOMMU"
+		random "$depth" nnvme nnvme "$NULL_NOIOMMU"
 		random "$depth" uring kernels "$null_device"
 		random "$depth" hipri kernels "$null_device" --hipri
 	done
@@ -161,7 +161,7 @@ marked() { cat "/tmp/mark.${1#/tmp/iops.}" 2>/dev/null; }
 line() { printf '%-20s %13s %10s  %-21s %15s  %s\n' "$@"; }
 line '4 KiB random reads' noiommu-nvme io_uring ratio 'io_uring polled' ratio
 for depth in 1 32; do
-	a=/tmp/iops.ours.$depth b=/tmp/iops.uring.$depth c=/tmp/iops.hipri.$depth
+	a=/tmp/iops.nnvme.$depth b=/tmp/iops.uring.$depth c=/tmp/iops.hipri.$depth
 	ratio=$(ratios $a $b)
 	line "depth $depth, IOPS" "$(median <$a)$(marked $a)" "$(median <$b)$(marked $b)" "$ratio" \
 		"$(median <$c)$(marked $c)" "$(ratios $a $c)"

@@ -28,7 +28,7 @@ static uint64_t monotonic_ns(void)
 
 /* --- the threads of a process --- */
 
-/* A thread that is known already keeps its place. */
+/* A known thread keeps its entry. */
 static void keep(struct bench_run_delays *delays, unsigned thread, uint64_t ns)
 {
 	size_t i = 0;
@@ -98,7 +98,7 @@ static bool read_line(int fd, char line[LINE])
 	return false;
 }
 
-/* What an asker before this one did not stay to hear comes first. */
+/* Answers that an earlier asker did not wait for come first. */
 static bool ask_host(const char *port, struct bench_run_delays *delays)
 {
 	uint64_t number = monotonic_ns();

@@ -31,7 +31,7 @@ struct bench_run_delays {
 };
 
 struct bench_disturbance {
-	const char *port;	/* NULL: nobody answers there */
+	const char *port;	/* NULL: there is none */
 	pid_t process;
 	struct bench_run_delays before, last;
 };

@@ -51,7 +51,7 @@ static void say_engine(struct words *words, const struct bench_fio_job *job)
 {
 	const struct bench_row *row = job->row;
 
-	if (row->ours) {
+	if (row->nnvme) {
 		size_t i = words->count + 1;
 
 		say(words, "--ioengine=libnoiommu_nvme");

@@ -16,8 +16,8 @@
 struct bench_fio_job {
 	const struct bench_row *row;
 	const struct bench_workload *work;
-	const char *target;	/* of the kernel's rows the node (path.h), of ours the BDF */
-	uint32_t nsid;		/* of ours; 0: the engine's own choice */
+	const char *target;	/* of the kernel's rows the node (path.h), of nnvme the BDF */
+	uint32_t nsid;		/* of nnvme; 0: the engine's own choice */
 	double seconds, warm_up;
 };
 

@@ -5,15 +5,15 @@
 backend=$1
 shift
 case $backend in
-null-co) device=$NULL_IOMMU twin=$NULL_NOIOMMU ;;
-file) device=$NVME_IOMMU twin=$NVME_NOIOMMU ;;
+null-co) device=$NULL_IOMMU second=$NULL_NOIOMMU ;;
+file) device=$NVME_IOMMU second=$NVME_NOIOMMU ;;
 *)
 	echo "guest.sh: no backend $backend" >&2
 	exit 1
 	;;
 esac
 echo 256 >/proc/sys/vm/nr_hugepages
-noiommu-nvme-bench --device "$device" --twin "$twin" --unsafe-noiommu --backend "$backend" --out /out "$@"
+noiommu-nvme-bench --device "$device" --second-device "$second" --unsafe-noiommu --backend "$backend" --out /out "$@"
 status=$?
 # The plugin's counts, where one counts.
 [ ! -e /run/host/marks ] || cp /run/host/marks /out/marks.txt

@@ -34,11 +34,6 @@ static uint64_t bucket_end(unsigned bucket)
 	return ((uint64_t)(bucket - shift * PARTS + 1) << shift) - 1;
 }
 
-void bench_histogram_reset(struct bench_histogram *h)
-{
-	memset(h, 0, sizeof(*h));
-}
-
 void bench_histogram_add(struct bench_histogram *h, uint64_t ns)
 {
 	h->count++;

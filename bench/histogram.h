@@ -17,7 +17,6 @@ struct bench_histogram {
 	uint64_t bucket[BENCH_HISTOGRAM_BUCKETS];
 };
 
-void bench_histogram_reset(struct bench_histogram *h);
 void bench_histogram_add(struct bench_histogram *h, uint64_t ns);
 
 /*

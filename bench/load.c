@@ -74,7 +74,7 @@ static int account(struct load *l, const struct bench_done *done, bool counts)
 	return 0;
 }
 
-/* Nothing was found. Where the path sleeps that is seldom, and took its time. */
+/* Nothing was found. A path that sleeps gets here seldom. */
 static int wait_on(struct load *l)
 {
 	if (l->path->spins && ++l->empty % LOOKS)

@@ -12,12 +12,12 @@
 #include <cpuid.h>
 #endif
 
-#include "place_note.h"
+#include "place_state.h"
 #include "sysfs.h"
 
 /* --- the machine --- */
 
-/* Who runs this machine, as CPUID leaf 40000000h has it: "KVMKVMKVM", "TCGTCGTCGTCG"; "" nobody. */
+/* The hypervisor, from CPUID leaf 40000000h: "KVMKVMKVM", "TCGTCGTCGTCG"; "" without one. */
 static void hypervisor(char name[13])
 {
 	memset(name, 0, 13);

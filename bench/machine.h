@@ -13,7 +13,7 @@ bool bench_machine_is_emulated(void);
 /* 0 or -ENOMEM. */
 int bench_machine_facts(struct bench_facts *facts, int argc, char **argv);
 
-/* Of one controller, each name after @prefix ("" or "twin."). */
+/* Of one controller, each name after @prefix ("" or "second."). */
 int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device);
 
 #endif

@@ -78,7 +78,7 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	char node[64];
 	int rc;
 
-	if (task->row->ours)
+	if (task->row->nnvme)
 		return bench_path_driver(task->device->bdf, task->row->mode, task->device->nsid, task->row->wait,
 					 &shape, path, err);
 	rc = find_node(task, node, err);
@@ -119,7 +119,7 @@ static int timed_pass(struct passes *p)
 
 /*
  * A number of I/Os with the tracepoints on, a tenth of those that were timed: each hit costs time, and
- * here nobody looks at the clock.
+ * this pass is not timed.
  */
 static int counting_pass(struct passes *p)
 {
@@ -236,12 +236,12 @@ static void load_by_fio(const struct bench_task *task, struct shared *s)
 	struct bench_fio_job job = {
 		.row = task->row,
 		.work = &work,
-		.target = task->row->ours ? task->device->bdf : node,
+		.target = task->row->nnvme ? task->device->bdf : node,
 		.nsid = task->device->nsid,
 		.seconds = (double)task->until.ns / 1e9,
 		.warm_up = (double)task->warmup_ns / 1e9,
 	};
-	int rc = task->row->ours ? 0 : find_node(task, node, &s->err);
+	int rc = task->row->nnvme ? 0 : find_node(task, node, &s->err);
 
 	work.seed = task->seed;
 	if (!rc)
@@ -273,7 +273,7 @@ static void load_process(const struct bench_task *task, struct shared *s, pid_t 
 
 static sigset_t wanted;
 
-void bench_shield(void)
+void bench_block_signals(void)
 {
 	struct sigaction hangup;
 
@@ -283,7 +283,7 @@ void bench_shield(void)
 	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* nohup means it */
 		sigaddset(&wanted, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
+	signal(SIGCHLD, SIG_DFL);	/* when it is ignored, children can't be waited for */
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 }
 

@@ -26,13 +26,13 @@ struct bench_task {
 
 enum bench_outcome {
 	BENCH_MEASURED,
-	BENCH_LACKS,		/* this machine, kernel or device hasn't what the cell needs */
+	BENCH_LACKS,		/* the machine, kernel or device lacks what the cell needs */
 	BENCH_FAILED,		/* the load failed, or its process died */
 	BENCH_INTERRUPTED,
 };
 
 /* Signals that end a run: blocked from here on, and looked for in bench_measure() and bench_interrupted(). */
-void bench_shield(void);
+void bench_block_signals(void);
 bool bench_interrupted(void);
 
 /*

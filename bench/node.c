@@ -3,7 +3,6 @@
 #include "path_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,47 +11,35 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* The number in the file @name of the folder @dir; false when there is none. */
-static bool number(int dir, const char *name, uint64_t *value)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	char text[32];
-	ssize_t n;
+#include "sysfs.h"
 
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
-	return sscanf(text, "%" SCNu64, value) == 1;
+/* The number in the file @name of @folder; false when there is none. */
+static bool number(const char *folder, const char *name, uint64_t *value)
+{
+	char text[32];
+
+	return bench_sysfs_read(text, sizeof(text), "%s/%s", folder, name) > 0 &&
+	       sscanf(text, "%" SCNu64, value) == 1;
 }
 
 /* Of the disk, for a partition has no queue of its own. */
-static bool queue_number(int dir, const char *name, uint64_t *value)
+static bool queue_number(const char *folder, const char *name, uint64_t *value)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "../queue/%s", name);
-	return number(dir, path + 3, value) || number(dir, path, value);
+	return number(folder, path + 3, value) || number(folder, path, value);
 }
 
 static int facts_of_disk(const char *node, const char *folder, struct bench_node *facts,
 			 struct nnvme_err *err)
 {
 	uint64_t sectors, block, kib = 0, polls = 0;
-	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	bool known;
 
-	if (dir < 0)
-		return nnvme_fail(err, -errno, "%s: %s: %m", node, folder);
-	known = number(dir, "size", &sectors) && queue_number(dir, "logical_block_size", &block);
-	queue_number(dir, "max_hw_sectors_kb", &kib);
-	queue_number(dir, "io_poll", &polls);
-	close(dir);
-	if (!known)
+	if (!number(folder, "size", &sectors) || !queue_number(folder, "logical_block_size", &block))
 		return nnvme_fail(err, -ENODEV, "%s: %s does not say how large it is", node, folder);
+	queue_number(folder, "max_hw_sectors_kb", &kib);
+	queue_number(folder, "io_poll", &polls);
 	facts->bytes = sectors * 512;
 	facts->block = (uint32_t)block;
 	facts->max_transfer = kib < UINT32_MAX / 1024 ? (uint32_t)kib * 1024 : 0;

@@ -10,79 +10,75 @@
 
 /* What is given as text, and means something only when all of it is known. */
 struct texts {
-	const char *device, *twin, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
+	const char *device, *second, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
 };
 
-/* A list of patterns, separated by commas, one at a time; NULL at the end. */
-static const char *next_pattern(const char **list, char pattern[64])
+/* Takes the first of a list of patterns, which commas separate. */
+static void next_pattern(const char **list, char pattern[64])
 {
 	size_t length = strcspn(*list, ",");
 
-	if (!**list)
-		return NULL;
 	snprintf(pattern, 64, "%.*s", (int)length, *list);
 	*list += length + ((*list)[length] == ',');
-	return pattern;
 }
 
-static int unknown(const char *what, const char *pattern, struct nnvme_err *err)
+static const char *row_name(size_t i)
 {
-	return nnvme_fail(err, -ENOENT, "no %s is called \"%.40s\"", what, pattern);
+	return bench_rows[i].name;
+}
+
+static const char *column_name(size_t i)
+{
+	return bench_columns[i].name;
+}
+
+/* Which of @count names a pattern of @list matches. -ENOENT: one that matches none, or no pattern. */
+static int choose(const char *what, const char *list, const char *(*name)(size_t i), size_t count,
+		  bool *wanted, struct nnvme_err *err)
+{
+	char pattern[64] = "";
+	bool any;
+
+	do {
+		any = false;
+		next_pattern(&list, pattern);
+		for (size_t i = 0; i < count; i++)
+			if (!fnmatch(pattern, name(i), 0))
+				any = wanted[i] = true;
+		if (!any)
+			return nnvme_fail(err, -ENOENT, "no %s is called \"%.40s\"", what, pattern);
+	} while (*list);
+	return 0;
 }
 
 static int choose_rows(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_ROWS] = { false };
-	char pattern[64];
+	int rc = choose("row", list && strcmp(list, "all") ? list : "*", row_name, bench_nr_rows, wanted, err);
 
-	if (!list || !strcmp(list, "all"))
-		list = "*";
-	while (next_pattern(&list, pattern)) {
-		bool any = false;
-
-		for (size_t i = 0; i < bench_nr_rows; i++) {
-			if (fnmatch(pattern, bench_rows[i].name, 0))
-				continue;
-			any = wanted[i] = true;
-		}
-		if (!any)
-			return unknown("row", pattern, err);
-	}
-	for (size_t i = 0; i < bench_nr_rows; i++)
+	for (size_t i = 0; !rc && i < bench_nr_rows; i++)
 		if (wanted[i])
 			o->rows[o->nr_rows++] = &bench_rows[i];
-	return o->nr_rows ? 0 : unknown("row", "", err);
+	return rc;
 }
 
 static int choose_columns(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_COLUMNS] = { false }, all = list && !strcmp(list, "all");
-	char pattern[64];
+	int rc = list ? choose("column", all ? "*" : list, column_name, bench_nr_columns, wanted, err) : 0;
 
-	for (size_t i = 0; i < bench_nr_columns; i++) {
-		bool writes = bench_columns[i].work.percent_write;
+	for (size_t i = 0; !rc && i < bench_nr_columns; i++) {
+		const struct bench_column *column = &bench_columns[i];
+		bool refused = column->work.percent_write && !o->destroy_data;
 
-		wanted[i] = (!list && bench_columns[i].is_default) || (all && (!writes || o->destroy_data));
+		if (!(list ? wanted[i] : column->is_default) || (all && refused))
+			continue;
+		if (refused)
+			return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; if that "
+					  "is meant, add --destroy-data", column->name);
+		o->columns[o->nr_columns++] = column;
 	}
-	while (list && !all && next_pattern(&list, pattern)) {
-		bool any = false;
-
-		for (size_t i = 0; i < bench_nr_columns; i++) {
-			if (fnmatch(pattern, bench_columns[i].name, 0))
-				continue;
-			any = wanted[i] = true;
-			if (bench_columns[i].work.percent_write && !o->destroy_data)
-				return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; "
-						  "if that is meant, add --destroy-data",
-						  bench_columns[i].name);
-		}
-		if (!any)
-			return unknown("column", pattern, err);
-	}
-	for (size_t i = 0; i < bench_nr_columns; i++)
-		if (wanted[i])
-			o->columns[o->nr_columns++] = &bench_columns[i];
-	return o->nr_columns ? 0 : unknown("column", "", err);
+	return rc;
 }
 
 /* @text (NULL: as it is) as a number from @low to @high. */
@@ -139,11 +135,12 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 	if (!t->device)
 		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme list shows them");
 	rc = nnvme_bdf_parse(t->device, o->device, err);
-	if (!rc && t->twin)
-		rc = nnvme_bdf_parse(t->twin, o->twin, err);
-	if (!rc && !strcmp(o->device, o->twin))
-		rc = nnvme_fail(err, -EINVAL, "--device and --twin are both %s: the twin is another controller "
-				"of the same kind, one behind an IOMMU and one without", o->twin);
+	if (!rc && t->second)
+		rc = nnvme_bdf_parse(t->second, o->second, err);
+	if (!rc && !strcmp(o->device, o->second))
+		rc = nnvme_fail(err, -EINVAL, "--device and --second-device are both %s: the second is "
+				"another controller of the same kind, one behind an IOMMU and one without",
+				o->second);
 	return rc;
 }
 
@@ -151,7 +148,7 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 static const char **value_of(struct texts *t, const char *name, size_t length)
 {
 	const struct { const char *name; const char **value; } known[] = {
-		{ "--device", &t->device }, { "--twin", &t->twin }, { "--rows", &t->rows },
+		{ "--device", &t->device }, { "--second-device", &t->second }, { "--rows", &t->rows },
 		{ "--columns", &t->columns }, { "--rounds", &t->rounds }, { "--time", &t->time },
 		{ "--ios", &t->ios }, { "--warmup", &t->warmup }, { "--out", &t->out },
 		{ "--backend", &t->backend },
@@ -189,7 +186,7 @@ static int split(int argc, char **argv, struct texts *t, struct bench_options *o
 		if (!value)
 			return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *argv[i] == '-' ? "option" :
 					  "command", argv[i]);
-		if (*value && (value == &t->device || value == &t->twin))
+		if (*value && (value == &t->device || value == &t->second))
 			return nnvme_fail(err, -EINVAL, "%.60s: it is given twice", argv[i]);
 		if (!equals && ++i == argc)
 			return nnvme_fail(err, -EINVAL, "%s needs a value", argv[i - 1]);

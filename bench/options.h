@@ -15,7 +15,7 @@
 #define BENCH_MAX_COLUMNS 64
 
 struct bench_options {
-	char device[NNVME_BDF_SIZE], twin[NNVME_BDF_SIZE];	/* twin: "" when there is none */
+	char device[NNVME_BDF_SIZE], second[NNVME_BDF_SIZE];	/* second: "" when there is none */
 	const struct bench_row *rows[BENCH_MAX_ROWS];		/* in the order of bench_rows[] */
 	size_t nr_rows;
 	const struct bench_column *columns[BENCH_MAX_COLUMNS];

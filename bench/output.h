@@ -4,7 +4,7 @@
 
 /*
  * A file that takes its place whole or not at all. Root writes where others may write as well: the new
- * file has a name that nobody can guess, follows no link, and replaces a link instead of what that names.
+ * file has a name that cannot be guessed, follows no link, and replaces a link instead of what that names.
  */
 
 #include <limits.h>

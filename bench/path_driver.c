@@ -138,7 +138,7 @@ static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *
 	return nnvme_qpair_create(p->ctrl, (unsigned)commands, &p->qp, err);
 }
 
-/* Another namespace than the kernel's rows have would be another device. */
+/* It must be the namespace of the kernel's rows: another would be another device. */
 static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsid, struct nnvme_err *err)
 {
 	struct nnvme_err why = { 0 };

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "place_note.h"
+#include "place_state.h"
 #include "sysfs.h"
 
 #define DEVICES "/sys/bus/pci/devices"
@@ -22,18 +22,18 @@ static void pause_a_little(void)
 
 /* --- before anything changes --- */
 
-/* Put back what an earlier run left in the note, and begin a new one. */
+/* Put back what an earlier run left in the state file, and begin a new one. */
 static int recover(struct bench_places *p, struct bench_places *before, struct nnvme_err *err)
 {
 	struct nnvme_err why;
 
 	fprintf(stderr, "an earlier run was cut short: putting back what it changed\n");
-	before->note = p->note;
-	p->note = -1;
+	before->state = p->state;
+	p->state = -1;
 	if (bench_places_end(before, &why))
-		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; mend that, "
-				  "or remove " BENCH_NOTE " to leave all as it is", why.text);
-	return bench_note_open(&p->note, err);
+		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; fix that, "
+				  "or remove " BENCH_STATE " to leave all as it is", why.text);
+	return bench_state_open(&p->state, err);
 }
 
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
@@ -41,20 +41,20 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	struct bench_places before;
 	int rc;
 
-	*p = (struct bench_places){ .note = -1, .hold.lock = -1 };
+	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
 	if (geteuid())
-		return nnvme_fail(err, -EPERM, "drivers and domain types are root's to change; run as root");
-	rc = bench_note_open(&p->note, err);
+		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root only: run as root");
+	rc = bench_state_open(&p->state, err);
 	if (rc)
 		return rc;
-	rc = bench_note_read(p->note, &before, err);
+	rc = bench_state_read(p->state, &before, err);
 	if (rc > 0)
 		rc = recover(p, &before, err);
 	if (rc) {
-		bench_note_close(&p->note);
+		bench_state_close(&p->state);
 		return rc;
 	}
-	bench_note_boot(p->boot);
+	bench_state_boot(p->boot);
 	bench_parameter_read(&p->noiommu, BENCH_NOIOMMU_SWITCH);
 	bench_parameter_read(&p->poll_queues, BENCH_POLL_QUEUES);
 	bench_parameter_read(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
@@ -64,15 +64,15 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err)
 {
 	struct bench_device *device = &p->device[p->nr_devices];
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	int rc = nnvme_pci_info(bdf, &info, err);
 	char node[64];
 
 	if (rc)
 		return rc;
 	if (info.class_code != NNVME_PCI_CLASS)
-		return nnvme_fail(err, -ENODEV, "%s is no NVMe controller (class %06x); noiommu-nvme list shows "
-				  "those that there are", info.bdf, info.class_code);
+		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class %06x); noiommu-nvme list "
+				  "shows the controllers", info.bdf, info.class_code);
 	if (strcmp(info.driver, "nvme") != 0 && strcmp(info.driver, "vfio-pci") != 0)
 		return nnvme_fail(err, -EINVAL, "%s has %s%s; the benchmark begins with the kernel's driver "
 				  "(nvme) or with vfio-pci: noiommu-nvme unbind %s", info.bdf,
@@ -91,14 +91,14 @@ int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *
 
 void bench_places_close(struct bench_places *p)
 {
-	bench_note_close(&p->note);
+	bench_state_close(&p->state);
 }
 
 /* --- which controller --- */
 
 static bool wants_iommu(const struct bench_row *row)
 {
-	return row->ours ? row->mode == NNVME_MODE_IOMMU : row->domain != NNVME_DOMAIN_OTHER;
+	return row->nnvme ? row->mode == NNVME_MODE_IOMMU : row->domain != NNVME_DOMAIN_OTHER;
 }
 
 const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,
@@ -112,15 +112,15 @@ const struct bench_device *bench_place_of(const struct bench_places *p, const st
 			return &p->device[i];
 	if (wants_iommu(row))
 		snprintf(why, 300, "%s%s%s %s no IOMMU in front: switch it on in the firmware and, on Intel's, "
-			 "with intel_iommu=on; or name a controller behind one with --twin",
+			 "with intel_iommu=on; or name a controller behind one with --second-device",
 			 p->device[0].bdf, all, second, have);
-	else if (row->ours)
+	else if (row->nnvme)
 		snprintf(why, 300, "%s%s%s %s an IOMMU in front, and noiommu mode is for devices without one: "
 			 "the kernel has none of it behind an IOMMU, not even in an identity domain; name a "
-			 "controller without one with --twin", p->device[0].bdf, all, second, have);
+			 "controller without one with --second-device", p->device[0].bdf, all, second, have);
 	else
 		snprintf(why, 300, "%s%s%s %s an IOMMU in front: this row is for one without, beside noiommu; "
-			 "name it with --twin", p->device[0].bdf, all, second, have);
+			 "name it with --second-device", p->device[0].bdf, all, second, have);
 	return NULL;
 }
 
@@ -182,7 +182,9 @@ static void choose_namespace(struct bench_places *p)
 
 void bench_place_read_back(const struct bench_device *device, char type[16])
 {
-	struct nnvme_iommu_group group;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 
 	type[0] = '\0';
 	if (nnvme_iommu_group_read(device->bdf, &group, NULL))
@@ -220,7 +222,7 @@ static int to_kernel(const char *bdf, struct nnvme_err *err)
 {
 	int rc = -EBUSY;
 
-	/* A program that was killed may still be on its way out. */
+	/* A program that was killed may still be exiting. */
 	for (int tries = 0; rc == -EBUSY && tries < TRIES; tries++) {
 		if (tries)
 			pause_a_little();
@@ -265,7 +267,7 @@ static const struct bench_device *device_of(const struct bench_places *p, const 
 int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err)
 {
 	const struct bench_device *device = device_of(p, row, err);
-	bool noiommu = row->ours && row->mode == NNVME_MODE_NOIOMMU;
+	bool noiommu = row->nnvme && row->mode == NNVME_MODE_NOIOMMU;
 	int rc;
 
 	if (!device)
@@ -276,7 +278,7 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	if (noiommu && !strcmp(p->noiommu.was, "N") && !p->unsafe_noiommu)
 		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
 				  "the run, and the controller can then reach all of memory");
-	if (row->ours)
+	if (row->nnvme)
 		return nnvme_pci_bind(device->bdf, noiommu && p->unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 				      err);
 	rc = to_kernel(device->bdf, err);
@@ -289,7 +291,7 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	return rc;
 }
 
-/* The nvme driver looks at its parameters when it gets a controller: let it get it anew. */
+/* The nvme driver reads its parameters when it probes a controller. */
 static int probe_again(const struct bench_device *device, bool unsafe_noiommu, struct nnvme_err *err)
 {
 	int rc = nnvme_pci_bind(device->bdf, !device->iommu && unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
@@ -340,12 +342,12 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 
 	choose_namespace(p);
 	intend(p, polled, hugepages);
-	rc = bench_note_write(p, err);
+	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
-	/* There may be memory for fewer: a row that gets too few says so itself. */
+	/* The kernel may find fewer; a row that gets too few then names them in its error. */
 	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
-	rc = bench_note_write(p, err);
+	rc = bench_state_write(p, err);
 	if (!rc && *p->poll_queues.set)
 		give_poll_queues(p);
 	return rc;
@@ -359,7 +361,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
  */
 static bool is_as_left(const struct bench_device *device)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	if (nnvme_pci_info(device->bdf, &info, NULL) || info.class_code != NNVME_PCI_CLASS) {
 		fprintf(stderr, "%s is gone: nothing is put back there\n", device->bdf);
@@ -367,7 +369,7 @@ static bool is_as_left(const struct bench_device *device)
 	}
 	if (!*info.driver || !strcmp(info.driver, "nvme") || !strcmp(info.driver, "vfio-pci"))
 		return true;
-	fprintf(stderr, "%s has the driver %s now, which a run does not give it: it keeps it\n", device->bdf,
+	fprintf(stderr, "%s has the driver %s now, which no run binds: it is left alone\n", device->bdf,
 		info.driver);
 	return false;
 }
@@ -408,7 +410,7 @@ int bench_places_end(struct bench_places *p, struct nnvme_err *err)
 	rc2 = bench_parameter_restore(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
 	rc = rc ? rc : rc2;
 	if (!rc)
-		bench_note_remove();
-	bench_note_close(&p->note);
+		bench_state_remove();
+	bench_state_close(&p->state);
 	return rc;
 }

@@ -37,12 +37,13 @@ struct bench_places {
 	struct bench_parameter hugepages;	/* of 2 MiB */
 	char boot[40];		/* when that was: the kernel's boot_id */
 	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" when it has */
-	int note;		/* open and locked; -1 before the beginning */
+	int state;		/* its file, open and locked; -1 before the beginning */
 	struct nnvme_iommu_hold hold;	/* lock is -1 when nothing is held */
 };
 
 /*
- * Take the note; where an earlier run left it, put back what that one had changed, and say so on stderr.
+ * Take the state file; where an earlier run left it, put back what that one had changed, and say so on
+ * stderr.
  * -EPERM not root; -EBUSY another run is under way; or why it can't be put back, and how to go on.
  */
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err);
@@ -51,7 +52,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err);
 int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err);
 
 /*
- * From here on things may change: note how they are. With @polled the nvme driver is given a poll queue
+ * From here on things may change: write down how they are. With @polled the nvme driver is given a poll queue
  * where it has none; and where less than @hugepages of 2 MiB are free, more are reserved.
  */
 int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err);
@@ -79,7 +80,7 @@ int bench_place_node(const struct bench_device *device, bool generic, char node[
 int bench_place_controller(const struct bench_device *device, char name[32]);
 
 /*
- * Put all back and remove the note. When that fails the note stays, for the next run, and @err says what
+ * Put all back and remove the state file. When that fails it stays, for the next run, and @err says what
  * is wrong.
  */
 int bench_places_end(struct bench_places *p, struct nnvme_err *err);

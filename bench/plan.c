@@ -6,7 +6,7 @@
 
 bool bench_same_place(const struct bench_row *a, const struct bench_row *b)
 {
-	return a->ours == b->ours && a->domain == b->domain && a->mode == b->mode;
+	return a->nnvme == b->nnvme && a->domain == b->domain && a->mode == b->mode;
 }
 
 int bench_plan_make(struct bench_plan *plan, const struct bench_row *const *rows, size_t nr_rows,

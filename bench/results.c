@@ -8,28 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
-
-const struct bench_metric_info bench_metrics[BENCH_METRICS] = {
-	[BENCH_IOPS] = { "iops", "I/Os per second", "IOPS", true },
-	[BENCH_BYTES_PER_SECOND] = { "bytes_per_second", "bandwidth", "B/s", true },
-	[BENCH_LATENCY_MEAN] = { "latency.mean_ns", "latency, mean", "ns", false },
-	[BENCH_LATENCY_P50] = { "latency.p50_ns", "latency, median", "ns", false },
-	[BENCH_LATENCY_P99] = { "latency.p99_ns", "latency, 99 %", "ns", false },
-	[BENCH_LATENCY_P999] = { "latency.p999_ns", "latency, 99.9 %", "ns", false },
-	[BENCH_LATENCY_MAX] = { "latency.max_ns", "latency, greatest", "ns", false },
-	[BENCH_CPU_USER] = { "cpu.user", "CPU, user", "s per million I/Os", false },
-	[BENCH_CPU_SYSTEM] = { "cpu.system", "CPU, system", "s per million I/Os", false },
-	[BENCH_INTERRUPTS] = { "per_io.interrupts", "interrupts", "per I/O", false },
-	[BENCH_SQ_DOORBELLS] = { "per_io.sq_doorbells", "submission doorbell writes", "per I/O", false },
-	[BENCH_CQ_DOORBELLS] = { "per_io.cq_doorbells", "completion doorbell writes", "per I/O", false },
-	[BENCH_MAPS] = { "per_io.maps", "IOMMU maps", "per I/O", false },
-	[BENCH_UNMAPS] = { "per_io.unmaps", "IOMMU unmaps", "per I/O", false },
-	[BENCH_INVALIDATIONS] = { "per_io.invalidations", "IOMMU invalidations", "per I/O", false },
-	[BENCH_INSTRUCTIONS_USER] = { "per_io.instructions_user", "instructions, user", "per I/O", false },
-	[BENCH_INSTRUCTIONS_KERNEL] = {
-		"per_io.instructions_kernel", "instructions, kernel", "per I/O", false },
-	[BENCH_RUN_DELAY] = { "run_delay", "run delay", "of the time", false },
+const char *const bench_metrics[BENCH_METRICS] = {
+	"iops", "bytes_per_second", "latency.mean_ns", "latency.p50_ns", "latency.p99_ns",
+	"latency.p999_ns", "latency.max_ns", "cpu.user", "cpu.system", "per_io.interrupts",
+	"per_io.sq_doorbells", "per_io.cq_doorbells", "per_io.maps", "per_io.unmaps",
+	"per_io.invalidations", "per_io.instructions_user", "per_io.instructions_kernel", "run_delay",
 };
 
 void bench_results_init(struct bench_results *r)
@@ -156,6 +139,26 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size)
 			 100 * round->value[BENCH_RUN_DELAY]);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m, double *values)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cell->nr_rounds; i++)
+		if (!isnan(cell->rounds[i].value[m]))
+			values[n++] = cell->rounds[i].value[m];
+	if (!n)
+		return (struct bench_figure){ NAN, NAN, NAN };
+	qsort(values, n, sizeof(*values), ascending);
+	return (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0], values[n - 1] };
+}
+
 static void sum_up_cell(struct bench_cell *cell, double *values)
 {
 	cell->errors = 0;
@@ -169,11 +172,8 @@ static void sum_up_cell(struct bench_cell *cell, double *values)
 		else if (strcmp(cell->domain_read_back, read_back))
 			strcpy(cell->domain_read_back, "mixed");
 	}
-	for (int m = 0; m < BENCH_METRICS; m++) {
-		for (size_t i = 0; i < cell->nr_rounds; i++)
-			values[i] = cell->rounds[i].value[m];
-		cell->figure[m] = bench_figure_of(values, cell->nr_rounds);
-	}
+	for (int m = 0; m < BENCH_METRICS; m++)
+		cell->figure[m] = figure_of(cell, m, values);
 }
 
 void bench_results_sum_up(struct bench_results *r)
@@ -185,9 +185,7 @@ void bench_results_sum_up(struct bench_results *r)
 		if (r->cells[i].nr_rounds > most)
 			most = r->cells[i].nr_rounds;
 	values = calloc(most, sizeof(*values));
-	for (size_t i = 0; values && i < r->nr_cells; i++) {
-		r->cells[i].asked = r->rounds;
+	for (size_t i = 0; values && i < r->nr_cells; i++)
 		sum_up_cell(&r->cells[i], values);
-	}
 	free(values);
 }

@@ -6,8 +6,8 @@
  * What a run of the benchmark found: cells (a row and a column), each with its rounds. The file
  * results.json is this structure; docs/bench-results.md describes it.
  *
- * All values of a round are one array, indexed by metric, NAN where there is no such value: reading,
- * writing, summing up and plotting are loops over bench_metrics[].
+ * All values of a round are one array, indexed by metric, NAN where there is no such value: writing and
+ * summing up are loops over bench_metrics[].
  */
 
 #include <stdbool.h>
@@ -38,13 +38,8 @@ enum bench_metric {
 	BENCH_METRICS
 };
 
-struct bench_metric_info {
-	const char *name;	/* in JSON; a dot means nesting: "latency.p50_ns" */
-	const char *title;	/* for people: "latency, median" */
-	const char *unit;	/* "IOPS", "B/s", "ns", "s per million I/Os", "per I/O" */
-	bool more_is_better;
-};
-extern const struct bench_metric_info bench_metrics[BENCH_METRICS];
+/* Their names in JSON; a dot means nesting: "latency.p50_ns". */
+extern const char *const bench_metrics[BENCH_METRICS];
 
 /* A round with more run delay than this is disturbed: it says as much of the machine's other work. */
 #define BENCH_MOST_RUN_DELAY 0.05
@@ -63,10 +58,10 @@ struct bench_figure {
 };
 
 struct bench_cell {
-	char row[48];		/* "kernel-identity-polled", "ours-noiommu" */
-	char driver[8];		/* "kernel" or "ours" */
+	char row[48];		/* "kernel-identity-polled", "nnvme-noiommu" */
+	char driver[8];		/* "kernel" or "nnvme" */
 	char variant[16];	/* plain, registered, polled, passthrough; poll, hybrid, interrupt */
-	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for ours and where there is no IOMMU */
+	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for nnvme and where there is no IOMMU */
 	char domain_read_back[16];	/* what sysfs said before each round; "mixed": not always the same */
 	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
 	char column[24];	/* "randread-4k-qd32" */
@@ -77,7 +72,6 @@ struct bench_cell {
 	/* bench_results_sum_up() fills the rest */
 	struct bench_figure figure[BENCH_METRICS];
 	uint64_t errors;
-	unsigned asked;		/* rounds that the run was to have: more than nr_rounds when its load failed */
 };
 
 struct bench_skipped {
@@ -105,14 +99,14 @@ struct bench_results {
 	unsigned rounds;		/* asked for */
 	double seconds;			/* of a round of a cell */
 	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, poll_queues, command, ... */
-	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; twin.bdf, twin.model, ... */
+	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; second.bdf, second.model, ... */
 	size_t nr_cells;
 	struct bench_cell *cells;
 	size_t nr_skipped;
 	struct bench_skipped *skipped;
 };
 
-#define BENCH_SCHEMA 1
+#define BENCH_SCHEMA 2
 
 /* Zero, of this schema. */
 void bench_results_init(struct bench_results *r);
@@ -135,16 +129,11 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size);
 /* That cell, or NULL. */
 struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
 
-/* Figures, errors, asked and domain_read_back of every cell from its rounds. */
+/* Figures, errors and domain_read_back of every cell from its rounds. */
 void bench_results_sum_up(struct bench_results *r);
 
-/*
- * To and from a file. Writing goes to a file beside it first: a reader sees the old or the new. Reading
- * checks every length, type and count: the file may come from anywhere. -EINVAL names what is wrong, and
- * where; -EPROTO another version of the schema.
- */
+/* A file is replaced when the new one is whole: a reader sees the old or the new. */
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);
-int bench_results_read(struct bench_results *r, const char *path, struct nnvme_err *err);
 int bench_results_write_csv(const struct bench_results *r, const char *path, struct nnvme_err *err);
 
 #endif

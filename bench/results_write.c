@@ -116,7 +116,7 @@ static struct json_object *round_json(const struct bench_round *round, bool *los
 	if (round->mark)
 		put_count(json, "mark", round->mark, lost);
 	for (int m = 0; m < BENCH_METRICS; m++) {
-		const char *name = bench_metrics[m].name;
+		const char *name = bench_metrics[m];
 		struct json_object *where = nest(json, &name, lost);
 
 		put_number(where, name, round->value[m], lost);
@@ -149,7 +149,7 @@ static struct json_object *cell_json(const struct bench_cell *cell, bool *lost)
 	put_bool(json, "spins", cell->spins, lost);
 	put_count(json, "errors", cell->errors, lost);
 	for (int m = 0; m < BENCH_METRICS; m++) {
-		const char *name = bench_metrics[m].name;
+		const char *name = bench_metrics[m];
 		struct json_object *where = nest(json, &name, lost);
 
 		if (isnan(cell->figure[m].median))
@@ -279,7 +279,7 @@ int bench_results_write_csv(const struct bench_results *r, const char *path, str
 	fputs("row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,ios,errors",
 	      file);
 	for (int m = 0; m < BENCH_METRICS; m++)
-		fprintf(file, ",%s", bench_metrics[m].name);
+		fprintf(file, ",%s", bench_metrics[m]);
 	fputc('\n', file);
 	for (size_t c = 0; c < r->nr_cells; c++)
 		for (size_t i = 0; i < r->cells[c].nr_rounds; i++)

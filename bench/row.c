@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
 
-#include <string.h>
-
 /* The kernel's driver under one domain type, used in each of the ways of io_uring. */
 #define KERNEL(name_, title_, variant_, domain_, uring_, spins_) { \
 	.name = "kernel-" name_ "-" variant_, .title = "kernel, " title_ ", io_uring " variant_, \
@@ -13,21 +11,21 @@
 	KERNEL(name_, title_, "polled", domain_, BENCH_URING_POLLED, true), \
 	KERNEL(name_, title_, "passthrough", domain_, BENCH_URING_PASSTHROUGH, true)
 
-#define OURS(name_, title_, variant_, mode_, wait_, spins_) { \
-	.name = "ours-" name_, .title = "noiommu-nvme, " title_, \
-	.variant = variant_, .ours = true, .mode = mode_, .wait = wait_, .spins = spins_ }
+#define NNVME(name_, title_, variant_, mode_, wait_, spins_) { \
+	.name = "nnvme-" name_, .title = "noiommu-nvme, " title_, \
+	.variant = variant_, .nnvme = true, .mode = mode_, .wait = wait_, .spins = spins_ }
 
 const struct bench_row bench_rows[] = {
 	KERNELS("identity", "identity", NNVME_DOMAIN_IDENTITY),
 	KERNELS("dma", "DMA", NNVME_DOMAIN_DMA),
 	KERNELS("dma-fq", "DMA-FQ", NNVME_DOMAIN_DMA_FQ),
 	KERNELS("none", "no IOMMU", NNVME_DOMAIN_OTHER),
-	OURS("iommu", "iommu", "poll", NNVME_MODE_IOMMU, BENCH_WAIT_POLL, true),
-	OURS("iommu-hybrid", "iommu, hybrid", "hybrid", NNVME_MODE_IOMMU, BENCH_WAIT_HYBRID, false),
-	OURS("iommu-interrupt", "iommu, interrupt", "interrupt", NNVME_MODE_IOMMU, BENCH_WAIT_INTERRUPT, false),
-	OURS("noiommu", "noiommu", "poll", NNVME_MODE_NOIOMMU, BENCH_WAIT_POLL, true),
-	OURS("noiommu-hybrid", "noiommu, hybrid", "hybrid", NNVME_MODE_NOIOMMU, BENCH_WAIT_HYBRID, false),
-	OURS("noiommu-interrupt", "noiommu, interrupt", "interrupt", NNVME_MODE_NOIOMMU, BENCH_WAIT_INTERRUPT,
+	NNVME("iommu", "iommu", "poll", NNVME_MODE_IOMMU, BENCH_WAIT_POLL, true),
+	NNVME("iommu-hybrid", "iommu, hybrid", "hybrid", NNVME_MODE_IOMMU, BENCH_WAIT_HYBRID, false),
+	NNVME("iommu-interrupt", "iommu, interrupt", "interrupt", NNVME_MODE_IOMMU, BENCH_WAIT_INTERRUPT, false),
+	NNVME("noiommu", "noiommu", "poll", NNVME_MODE_NOIOMMU, BENCH_WAIT_POLL, true),
+	NNVME("noiommu-hybrid", "noiommu, hybrid", "hybrid", NNVME_MODE_NOIOMMU, BENCH_WAIT_HYBRID, false),
+	NNVME("noiommu-interrupt", "noiommu, interrupt", "interrupt", NNVME_MODE_NOIOMMU, BENCH_WAIT_INTERRUPT,
 	     false),
 };
 const size_t bench_nr_rows = sizeof(bench_rows) / sizeof(*bench_rows);
@@ -52,19 +50,3 @@ const struct bench_column bench_columns[] = {
 	COLUMN("randrw-4k-qd32", "4 KiB random, 70 % reads and 30 % writes, depth 32", 4096, 32, true, 30, false),
 };
 const size_t bench_nr_columns = sizeof(bench_columns) / sizeof(*bench_columns);
-
-const struct bench_row *bench_row_find(const char *name)
-{
-	for (size_t i = 0; i < bench_nr_rows; i++)
-		if (!strcmp(bench_rows[i].name, name))
-			return &bench_rows[i];
-	return NULL;
-}
-
-const struct bench_column *bench_column_find(const char *name)
-{
-	for (size_t i = 0; i < bench_nr_columns; i++)
-		if (!strcmp(bench_columns[i].name, name))
-			return &bench_columns[i];
-	return NULL;
-}

@@ -15,10 +15,10 @@
 #include "noiommu_nvme/iommu_group.h"
 
 struct bench_row {
-	const char *name;	/* "kernel-identity-plain", "ours-noiommu", "ours-iommu-hybrid" */
+	const char *name;	/* "kernel-identity-plain", "nnvme-noiommu", "nnvme-iommu-hybrid" */
 	const char *title;	/* for people: "kernel, identity, io_uring polled" */
 	const char *variant;
-	bool ours;
+	bool nnvme;		/* this driver, and not the kernel's */
 	enum nnvme_domain domain;	/* of the kernel's rows; OTHER: no IOMMU in front of the device */
 	enum nnvme_mode mode;		/* of our rows */
 	enum bench_uring uring;
@@ -36,8 +36,5 @@ struct bench_column {
 };
 extern const struct bench_column bench_columns[];
 extern const size_t bench_nr_columns;
-
-const struct bench_row *bench_row_find(const char *name);
-const struct bench_column *bench_column_find(const char *name);
 
 #endif

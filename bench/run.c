@@ -15,7 +15,7 @@
 #include "place.h"
 #include "plan.h"
 #include "quiet.h"
-#include "report/report.h"
+#include "report.h"
 #include "results.h"
 
 struct run {
@@ -60,22 +60,15 @@ static void skip(struct run *run, const char *row, const char *column, const cha
 		run->failed = true;
 }
 
+/* Without a @column: in all of them. */
 static bool is_skipped(const struct run *run, const struct bench_row *row, const struct bench_column *column)
 {
 	for (size_t i = 0; i < run->results.nr_skipped; i++) {
 		const struct bench_skipped *s = &run->results.skipped[i];
 
-		if (!strcmp(s->row, row->name) && (!*s->column || !strcmp(s->column, column->name)))
+		if (!strcmp(s->row, row->name) && (!*s->column || (column && !strcmp(s->column, column->name))))
 			return true;
 	}
-	return false;
-}
-
-static bool is_row_skipped(const struct run *run, const struct bench_row *row)
-{
-	for (size_t i = 0; i < run->results.nr_skipped; i++)
-		if (!strcmp(run->results.skipped[i].row, row->name) && !*run->results.skipped[i].column)
-			return true;
 	return false;
 }
 
@@ -85,17 +78,17 @@ static void skip_place(struct run *run, const struct bench_row *row, const char 
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
 		const struct bench_row *other = run->options->rows[i];
 
-		if (bench_same_place(other, row) && !is_row_skipped(run, other))
+		if (bench_same_place(other, row) && !is_skipped(run, other, NULL))
 			skip(run, other->name, "", why);
 	}
 }
 
 static bool is_polled(const struct bench_row *row)
 {
-	return !row->ours && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
+	return !row->nnvme && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
 }
 
-/* Rows that this machine has no controller for. */
+/* Rows without a controller on this machine. */
 static void skip_homeless(struct run *run)
 {
 	char why[300];
@@ -110,12 +103,12 @@ static void skip_pollless(struct run *run)
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
 		const struct bench_row *row = run->options->rows[i];
 
-		if (is_polled(row) && !is_row_skipped(run, row))
+		if (is_polled(row) && !is_skipped(run, row, NULL))
 			skip(run, row->name, "", run->places.no_poll);
 	}
 }
 
-/* Of a row that lacked the same in all columns, one entry is enough. */
+/* A row that was skipped for one reason in all columns gets one entry. */
 static void join_skipped(struct run *run, const struct bench_row *row)
 {
 	struct bench_results *r = &run->results;
@@ -149,9 +142,9 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 		cell = bench_results_cell(&run->results, row->name, step->column->name);
 	if (!cell || cell->nr_rounds)
 		return cell;
-	snprintf(cell->driver, sizeof(cell->driver), "%s", row->ours ? "ours" : "kernel");
+	snprintf(cell->driver, sizeof(cell->driver), "%s", row->nnvme ? "nnvme" : "kernel");
 	snprintf(cell->variant, sizeof(cell->variant), "%s", row->variant);
-	if (row->ours)
+	if (row->nnvme)
 		snprintf(cell->mode, sizeof(cell->mode), "%s",
 			 row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
 	else if (row->domain != NNVME_DOMAIN_OTHER)
@@ -196,12 +189,12 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	run->disturbed += bench_round_is_disturbed(round);
 }
 
-/* Before each round of each cell: the type is read back, and the disk is still nobody's. */
+/* Before each round of each cell: the type is read back, and the disk is still not in use. */
 static int check_place(const struct bench_row *row, const struct bench_device *device, char type[16],
 		       struct nnvme_err *err)
 {
 	bench_place_read_back(device, type);
-	if (row->ours)
+	if (row->nnvme)
 		return 0;
 	if (row->domain != NNVME_DOMAIN_OTHER && strcmp(type, nnvme_domain_name(row->domain)) != 0)
 		return nnvme_fail(err, -EBADE, "the domain type of %s reads back as \"%s\", and not as %s",
@@ -255,7 +248,7 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 
 	if (run->at && bench_same_place(run->at, row))
 		return 0;
-	if (row->ours)
+	if (row->nnvme)
 		say("%s: to vfio-pci", device->bdf);
 	else
 		say("%s: to the kernel's driver%s%s", device->bdf,
@@ -264,7 +257,7 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 	run->at = NULL;
 	rc = bench_place_enter(&run->places, row, &err);
 	if (rc) {
-		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: this machine hasn't it */
+		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: the machine can't do it */
 			run->failed = true;
 		skip_place(run, row, err.text);
 		return rc;
@@ -288,7 +281,7 @@ static int write_results(struct run *run, struct nnvme_err *err)
 static void step_through(struct run *run)
 {
 	run->began = now();
-	/* A machine that is always busy must not make it three times as long. Counts do not suffer. */
+	/* On a machine that is always busy repeats must not triple the time. Counting needs none. */
 	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
@@ -298,7 +291,7 @@ static void step_through(struct run *run)
 		if (bench_interrupted())
 			break;
 		if (i && step->round != step[-1].round)
-			write_results(run, NULL);	/* should the machine not come to the end */
+			write_results(run, NULL);	/* in case the machine crashes */
 		if (is_skipped(run, step->row, step->column))
 			continue;
 		device = bench_place_of(&run->places, step->row, why);
@@ -324,8 +317,8 @@ static int look(struct run *run, struct nnvme_err *err)
 	run->places.unsafe_noiommu = o->unsafe_noiommu;
 	if (!rc)
 		rc = bench_places_add(&run->places, o->device, err);
-	if (!rc && *o->twin)
-		rc = bench_places_add(&run->places, o->twin, err);
+	if (!rc && *o->second)
+		rc = bench_places_add(&run->places, o->second, err);
 	if (!rc && mkdir(o->out, 0777) && errno != EEXIST)
 		rc = nnvme_fail(err, -errno, "%s cannot be made: %s", o->out, strerror(errno));
 	return rc;
@@ -351,9 +344,9 @@ static int describe(struct run *run, int argc, char **argv)
 		rc = bench_device_facts(&r->device, "", &run->places.device[0]);
 	if (rc || run->places.nr_devices < 2)
 		return rc;
-	rc = bench_device_facts(&r->device, "twin.", &run->places.device[1]);
-	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "twin.model")) != 0)
-		say("the twin is another model: a ratio of rows on the two compares the controllers, too");
+	rc = bench_device_facts(&r->device, "second.", &run->places.device[1]);
+	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "second.model")) != 0)
+		say("the second device is another model: a ratio of rows on the two compares the controllers, too");
 	return rc;
 }
 
@@ -376,7 +369,7 @@ static int start(struct run *run, struct nnvme_err *err)
 
 	for (size_t i = 0; i < run->options->nr_rows; i++)
 		polled = polled || (is_polled(run->options->rows[i]) &&
-				    !is_row_skipped(run, run->options->rows[i]));
+				    !is_skipped(run, run->options->rows[i], NULL));
 	return bench_places_start(&run->places, polled, hugepages(run->options), err);
 }
 
@@ -392,7 +385,7 @@ static void measure_all(struct run *run, int argc, char **argv)
 	say(run->interrupted ? "interrupted: putting all back" : "putting all back");
 }
 
-static int finish(struct run *run)
+static int end_run(struct run *run)
 {
 	struct nnvme_err err;
 
@@ -411,8 +404,8 @@ static int finish(struct run *run)
 		    100 * BENCH_MOST_RUN_DELAY);
 	if (!run->results.nr_cells)
 		say("nothing could be run");
-	else if (bench_report(&run->results, NULL, run->options->out, &err))
-		say("%s", err.text);	/* it can be made later: report */
+	else if (bench_report(run->options->out))
+		say("a report can be made later: noiommu-nvme-bench report %s/results.json", run->options->out);
 	if (run->interrupted)
 		return 130;
 	return run->failed || !run->results.nr_cells;
@@ -420,11 +413,11 @@ static int finish(struct run *run)
 
 int bench_run(const struct bench_options *options, int argc, char **argv)
 {
-	struct run run = { .options = options, .places = { .note = -1, .hold.lock = -1 } };
+	struct run run = { .options = options, .places = { .state = -1, .hold.lock = -1 } };
 	struct nnvme_err err;
 	int status, rc;
 
-	bench_shield();
+	bench_block_signals();
 	bench_results_init(&run.results);
 	rc = look(&run, &err);
 	if (!rc && bench_plan_make(&run.plan, options->rows, options->nr_rows, options->columns,
@@ -439,7 +432,7 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 		rc = bench_places_end(&run.places, &err);
 		if (rc)
 			say("not all is as it was: %s; the next run tries again", err.text);
-		status = finish(&run);
+		status = end_run(&run);
 		status = status ? status : rc != 0;
 	} else {
 		say("noiommu-nvme-bench: %s", err.text);

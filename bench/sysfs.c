@@ -58,11 +58,3 @@ int bench_sysfs_write(const char *text, const char *fmt, ...)
 	close(fd);
 	return rc;
 }
-
-bool bench_sysfs_has(const char *fmt, ...)
-{
-	char path[PATH_MAX];
-
-	FORMAT(path, fmt);
-	return !access(path, F_OK);
-}

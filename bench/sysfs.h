@@ -4,7 +4,6 @@
 
 /* Small files of the kernel's. */
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Their text without white space at its end; the length, or -errno with "" in @text. */
@@ -12,7 +11,5 @@ int bench_sysfs_read(char *text, size_t size, const char *fmt, ...) __attribute_
 
 /* 0 or -errno. */
 int bench_sysfs_write(const char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-bool bench_sysfs_has(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * One look at everything. What a device can't do is said in the words of the library, because it
- * is asked.
+ * noiommu-nvme doctor: everything that matters. Why a device can't be opened is the library's text.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "finding.h"
 
-#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/patches/6.12, and CONFIG_VFIO_NOIOMMU"
+#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
 
-/* Something that is there, is not there, or can't be found out. */
-static void have(struct findings *f, const char *name, enum nnvme_have have, const char *says,
-		 const char *mend)
+/* A finding with the three states of enum nnvme_have. */
+static void have(struct findings *f, const char *name, enum nnvme_have have, const char *message,
+		 const char *fix)
 {
 	static const enum finding_state state[] = {
 		[NNVME_HAVE_NOT] = FINDING_MISSING, [NNVME_HAVE] = FINDING_OK,
 		[NNVME_HAVE_UNKNOWN] = FINDING_UNKNOWN,
 	};
-	struct finding *one = finding_add(f, name, state[have], "%s", says);
+	struct finding *one = finding_add(f, name, state[have], "%s", message);
 
 	if (have != NNVME_HAVE)
-		finding_mend(one, "%s", mend);
+		finding_fix(one, "%s", fix);
 }
 
 static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
@@ -37,15 +37,18 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 	have(f, "vfio-cdev", p->vfio_cdev, "VFIO's device nodes", p->container == NNVME_HAVE ?
 	     "a kernel with CONFIG_VFIO_DEVICE_CDEV; behind an IOMMU the VFIO container will do" :
 	     "modprobe vfio-pci, or a kernel with CONFIG_VFIO_DEVICE_CDEV (Linux 6.6)");
+	finding_add(f, "container", p->container == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
+		    p->container == NNVME_HAVE ? "VFIO containers, for devices behind an IOMMU" :
+		    "no VFIO containers; only kernels without iommufd need them");
 	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
 	     OUR_KERNEL);
-	have(f, "get-pa", p->get_pa, "iommufd tells physical addresses", OUR_KERNEL);
-	have(f, "phys-addr", p->phys_addr, "devices take physical addresses", "a device behind an IOMMU: "
-	     "memory encryption (but for mem_encrypt=off) and Xen leave no other way");
+	have(f, "get-pa", p->get_pa, "iommufd gives physical addresses", OUR_KERNEL);
+	have(f, "phys-addr", p->phys_addr, "devices can use physical addresses", "a device behind an IOMMU: "
+	     "memory encryption (but for mem_encrypt=off) and Xen leave no other choice");
 }
 
-/* What turns this machine's IOMMU on. */
-static const char *iommu_mend(const char *cpu_vendor)
+/* How to turn this machine's IOMMU on. */
+static const char *iommu_fix(const char *cpu_vendor)
 {
 	if (!strcmp(cpu_vendor, "GenuineIntel"))
 		return "VT-d on in the firmware, and intel_iommu=on on the kernel's command line";
@@ -65,20 +68,20 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 	} else {
 		one = finding_add(f, "noiommu", FINDING_NOTE, "the switch is %s",
 				  p->noiommu_on == NNVME_HAVE ? "on: vfio-pci takes devices that "
-				  "nothing keeps from any memory" :
+				  "can access all of memory" :
 				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
 		if (p->noiommu_on == NNVME_HAVE_NOT)
-			finding_mend(one, "only if a device has no IOMMU: noiommu-nvme bind "
+			finding_fix(one, "only if a device has no IOMMU: noiommu-nvme bind "
 				     "--unsafe-noiommu BDF");
 	}
 	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
-		    "the kernel is marked (TAINT_USER): a device was bound in noiommu mode since boot" :
-		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not marked by noiommu mode" :
+		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since boot" :
+		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not tainted by noiommu mode" :
 		    "unreadable");
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
-			  p->iommu == NNVME_HAVE ? "the kernel drives one" : "the kernel drives none");
+			  p->iommu == NNVME_HAVE ? "the kernel uses one" : "the kernel uses none");
 	if (p->iommu != NNVME_HAVE)
-		finding_mend(one, "%s", iommu_mend(p->cpu_vendor));
+		finding_fix(one, "%s", iommu_fix(p->cpu_vendor));
 }
 
 static void look_at_user(struct findings *f, const struct nnvme_probe *p)
@@ -96,10 +99,10 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 	}
 	one = finding_add(f, "memlock", p->ipc_lock == NNVME_HAVE ? FINDING_OK : FINDING_NOTE,
 			  "%" PRIu64 " KiB%s", p->memlock / 1024,
-			  p->ipc_lock == NNVME_HAVE ? ", without effect on who has CAP_IPC_LOCK" :
+			  p->ipc_lock == NNVME_HAVE ? ", without effect with CAP_IPC_LOCK" :
 			  " that this user may pin");
 	if (p->ipc_lock != NNVME_HAVE)
-		finding_mend(one, "ulimit -l unlimited");
+		finding_fix(one, "ulimit -l unlimited");
 }
 
 static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *pool, bool advise)
@@ -116,12 +119,12 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 			  "%" PRIu64 " of %" PRIu64 " pages of %" PRIu64 " kB free%s", pool->free,
 			  pool->total, kib, where);
 	if (advise)
-		finding_mend(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
+		finding_fix(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
 			     "kB/nr_hugepages; or hugepages=off", pool->total + (kib > 2048 ? 1 : 128), dir,
 			     kib);
 }
 
-/* More pages are needed where a node has none free of any size; the smallest of 2 MiB and more will do. */
+/* Advise more pages if a node has none free of any size: the smallest size from 2 MiB up. */
 static bool needs_pages(const struct nnvme_hugepage_pool *pools, size_t count, size_t i)
 {
 	if (pools[i].page_size < 2 << 20)
@@ -139,31 +142,33 @@ static void look_at_hugepages(struct findings *f)
 	struct nnvme_err err;
 	size_t count;
 
-	if (nnvme_hugepage_pools(&pools, &count, &err)) {
+	if (nnvme_hugepage_pools(&pools, &count, sizeof(*pools), &err)) {
 		finding_add(f, "hugepages", FINDING_UNKNOWN, "%s", err.text);
 		return;
 	}
 	if (!count)
-		finding_mend(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
+		finding_fix(finding_add(f, "hugepages", FINDING_NOTE, "this kernel has none"),
 			     "a kernel with CONFIG_HUGETLBFS; or hugepages=off");
 	for (size_t i = 0; i < count; i++)
 		look_at_pool(f, &pools[i], needs_pages(pools, count, i));
 	free(pools);
 }
 
-static void look_at_users(struct findings *f, const struct nnvme_pci_info *info)
+static void look_at_use(struct findings *f, const struct nnvme_pci_info *info)
 {
 	struct nnvme_err err;
 
 	if (!nnvme_pci_in_use(info->bdf, &err))
-		finding_add(f, "users", FINDING_OK, "nobody uses it");
+		finding_add(f, "in-use", FINDING_OK, "not in use");
 	else
-		finding_add(f, "users", FINDING_NOTE, "%s", err.text);
+		finding_add(f, "in-use", FINDING_NOTE, "%s", err.text);
 }
 
 static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group;
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	struct finding *one;
 	struct nnvme_err err;
 
@@ -180,9 +185,9 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 			  group.count == 1 ? "" : "s", group.type_text,
 			  group.holder > 0 ? ", held by a process" : group.holder ?
 			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
-			  ", in the middle of a change that was cut short" : "");
+			  ", in the middle of a change that was interrupted" : "");
 	if (group.unfinished && !group.holder)
-		finding_mend(one, "noiommu-nvme domain %s --restore", info->bdf);
+		finding_fix(one, "noiommu-nvme domain %s --restore", info->bdf);
 	nnvme_iommu_group_free(&group);
 }
 
@@ -191,15 +196,15 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 	struct nnvme_err err;
 	char size[64];
 
-	f->about = info->bdf;
-	cli_size(info->size, size);
+	f->subject = info->bdf;
+	cli_size(info->capacity, size);
 	finding_add(f, "device", FINDING_OK, "%04x:%04x %s, %s", info->vendor, info->device,
-		    *info->model ? info->model : "(its driver does not tell the model)", size);
+		    *info->model ? info->model : "(model not known without the nvme driver)", size);
 	finding_add(f, "driver", *info->driver ? FINDING_OK : FINDING_NOTE, "%.64s, mode %s",
 		    *info->driver ? info->driver : "none", cli_mode(info));
 	look_at_group(f, info);
 	if (!*info->vfio_dev && strcmp(info->driver, "vfio-pci") != 0)
-		look_at_users(f, info);
+		look_at_use(f, info);
 	/* The library decides. */
 	if (!nnvme_pci_can_open(info->bdf, NNVME_MODE_AUTO, &err))
 		finding_add(f, "open", FINDING_OK, "programs can open it");
@@ -209,7 +214,7 @@ static void look_at_device(struct findings *f, const struct nnvme_pci_info *info
 
 static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err *err)
 {
-	struct nnvme_pci_info *list, one;
+	struct nnvme_pci_info *list, one = { .size = sizeof(one) };
 	size_t count;
 	int rc;
 
@@ -219,11 +224,11 @@ static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err
 			look_at_device(f, &one);
 		return rc;
 	}
-	rc = nnvme_pci_list(&list, &count, err);
+	rc = nnvme_pci_list(&list, &count, sizeof(*list), err);
 	if (rc)
 		return rc;
 	if (!count)
-		finding_add(f, "devices", FINDING_NOTE, "there is no NVMe controller");
+		finding_add(f, "devices", FINDING_NOTE, "no NVMe controllers");
 	for (size_t i = 0; i < count; i++)
 		look_at_device(f, &list[i]);
 	free(list);
@@ -233,11 +238,11 @@ static int look_at_devices(struct findings *f, const char *bdf, struct nnvme_err
 static int examine(const char *bdf, bool json)
 {
 	struct findings f = { .count = 0 };
-	struct nnvme_probe p;
+	struct nnvme_probe p = { .size = sizeof(p) };
 	struct nnvme_err err;
 	int rc;
 
-	nnvme_probe(&p);
+	nnvme_probe(&p, NULL);	/* only the size could be wrong */
 	look_at_kernel(&f, &p);
 	look_at_noiommu(&f, &p);
 	look_at_user(&f, &p);
@@ -257,18 +262,11 @@ static int examine(const char *bdf, bool json)
 
 int cli_doctor(int argc, char **argv)
 {
-	const char *bdf = NULL;
-	bool json = false;
+	int json = 0;
+	const struct option options[] = { { "json", no_argument, &json, 1 }, { 0 } };
+	const struct cli_syntax syntax = { options, 1, "takes one address", false };
+	struct cli_arguments arguments;
+	int status = cli_arguments_read(argc, argv, &syntax, &arguments);
 
-	for (int i = 0; i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			json = true;
-		else if (argv[i][0] == '-')
-			return cli_misuse("doctor has no option %s", argv[i]);
-		else if (bdf)
-			return cli_misuse("doctor takes one address, and not %s", argv[i]);
-		else
-			bdf = argv[i];
-	}
-	return examine(bdf, json);
+	return status ? status : examine(arguments.operand[0], json);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* noiommu-nvme domain: what a controller's default domain type is, and another one. */
+/* noiommu-nvme domain: show or set the type of a controller's default domain. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -8,44 +8,50 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
 struct arguments {
 	const char *bdf, *type;
-	bool hold, restore;
+	int hold, restore;
 	char **command;		/* after --; NULL when there is none */
 };
+
+static int check(const struct arguments *args)
+{
+	if (!args->bdf)
+		return cli_usage_error("domain needs an address");
+	if (args->restore && (args->type || args->hold))
+		return cli_usage_error("--restore takes no type: it brings back what was before");
+	if (args->hold && (!args->type || !args->command || !*args->command))
+		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold -- "
+				       "COMMAND");
+	if (!args->hold && args->command)
+		return cli_usage_error("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
+	return 0;
+}
 
 /* 0 or an exit status. */
 static int parse(int argc, char **argv, struct arguments *args)
 {
+	const struct option options[] = {
+		{ "hold", no_argument, &args->hold, 1 },
+		{ "restore", no_argument, &args->restore, 1 },
+		{ 0 },
+	};
+	const struct cli_syntax syntax = { options, 2, "takes one address and one type", true };
+	struct cli_arguments arguments;
+	int status;
+
 	*args = (struct arguments){ 0 };
-	for (int i = 0; i < argc && !args->command; i++) {
-		if (!strcmp(argv[i], "--"))
-			args->command = argv + i + 1;
-		else if (!strcmp(argv[i], "--hold"))
-			args->hold = true;
-		else if (!strcmp(argv[i], "--restore"))
-			args->restore = true;
-		else if (argv[i][0] == '-')
-			return cli_misuse("domain has no option %s", argv[i]);
-		else if (!args->bdf)
-			args->bdf = argv[i];
-		else if (!args->type)
-			args->type = argv[i];
-		else
-			return cli_misuse("domain takes one address and one type, and not %s", argv[i]);
-	}
-	if (!args->bdf)
-		return cli_misuse("domain needs an address");
-	if (args->restore && (args->type || args->hold))
-		return cli_misuse("--restore takes no type: it brings back what was before");
-	if (args->hold && (!args->type || !args->command || !*args->command))
-		return cli_misuse("--hold needs a type and a command: domain BDF TYPE --hold -- COMMAND");
-	if (!args->hold && args->command)
-		return cli_misuse("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
-	return 0;
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (status)
+		return status;
+	args->bdf = arguments.operand[0];
+	args->type = arguments.operand[1];
+	args->command = arguments.command;
+	return check(args);
 }
 
 static const char *explanation(enum nnvme_domain type)
@@ -62,13 +68,13 @@ static const char *explanation(enum nnvme_domain type)
 		       "from the device a little later, in batches (lazy): a device can reach a buffer "
 		       "for some milliseconds too long";
 	default:
-		return "no type that this program knows";
+		return "a type that this program does not know";
 	}
 }
 
 static int show(const char *bdf)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	if (nnvme_iommu_group_read(bdf, &g, &err)) {
@@ -90,56 +96,14 @@ static int show(const char *bdf)
 		if (!strcmp(g.members[i].name, g.bdf) && !strcmp(g.members[i].driver, "vfio-pci"))
 			printf("It is bound to vfio-pci: programs that open it get a domain of their own.\n");
 	if (g.unfinished)
-		printf("A change of it was cut short; to undo that: noiommu-nvme domain %s --restore\n",
+		printf("A change of it was interrupted; to undo that: noiommu-nvme domain %s --restore\n",
 		       g.bdf);
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("It is being changed or held, or a change of it was cut short: root is told which.\n");
+		printf("It is being changed or held, or a change of it was interrupted: only root can see which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
-}
-
-int cli_finish(const char *bdf, bool always_say)
-{
-	struct nnvme_iommu_group g;
-	struct nnvme_err err;
-	bool unfinished, held;
-	int rc;
-
-	if (nnvme_iommu_group_read(bdf, &g, &err))	/* whoever comes next says why */
-		return always_say ? (cli_error("%s", err.text), 1) : 0;
-	unfinished = g.unfinished;
-	held = g.holder;
-	nnvme_iommu_group_free(&g);
-	if (!unfinished && !(held && always_say)) {
-		if (always_say)
-			printf("%s: there is nothing to restore\n", bdf);
-		return 0;
-	}
-	rc = nnvme_iommu_group_restore(bdf, &err);
-	if (rc < 0) {
-		cli_error("an earlier run was cut short and cannot be undone: %s", err.text);
-		return 1;
-	}
-	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
-		return 0;
-	fprintf(always_say ? stdout : stderr, "%san earlier run was cut short: IOMMU group %s of %s has "
-		"its type %s back\n", always_say ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
-	nnvme_iommu_group_free(&g);
-	return 0;
-}
-
-void cli_shield(sigset_t *before)
-{
-	sigset_t all;
-
-	sigemptyset(&all);
-	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0 }; *s; s++)
-		sigaddset(&all, *s);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* who ignores it can't wait for children */
-	sigprocmask(SIG_BLOCK, &all, before);
 }
 
 static int run_child(char **command, const sigset_t *mask)
@@ -151,7 +115,7 @@ static int run_child(char **command, const sigset_t *mask)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Wait for the child's end and hand on to it what is meant for us. Its exit status as shells say it. */
+/* Wait for the child, passing signals on to it. Returns its exit status, as shells report it. */
 static int mind_child(pid_t child)
 {
 	sigset_t wanted;
@@ -164,7 +128,7 @@ static int mind_child(pid_t child)
 	while (waitpid(child, &status, WNOHANG) == 0) {
 		int signal = sigwaitinfo(&wanted, &info);
 
-		/* What a terminal sends, it sends to the child as well. */
+		/* Not what a terminal sends: the child gets that, too. */
 		if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL)
 			kill(child, signal);
 	}
@@ -173,7 +137,7 @@ static int mind_child(pid_t child)
 
 static int hold(const struct arguments *args, enum nnvme_domain type, const sigset_t *mask)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	struct nnvme_err err;
 	int status = 1;
 	pid_t child;
@@ -192,14 +156,14 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 		status = mind_child(child);
 	if (!nnvme_iommu_group_release(&hold, &err))
 		return status;
-	cli_error("%s has not got its domain type back: %s; then run: noiommu-nvme domain %s --restore",
+	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain %s --restore",
 		  hold.bdf, err.text, hold.bdf);
 	return status ? status : 1;
 }
 
 int cli_domain(int argc, char **argv)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	enum nnvme_domain type;
 	struct arguments args;
 	struct nnvme_err err;
@@ -211,9 +175,9 @@ int cli_domain(int argc, char **argv)
 	if (!args.type && !args.restore)
 		return show(args.bdf);
 	if (args.type && nnvme_domain_parse(args.type, &type, &err))
-		return cli_misuse("%s", err.text);
-	cli_shield(&mask);
-	status = cli_finish(args.bdf, args.restore);
+		return cli_usage_error("%s", err.text);
+	cli_block_signals(&mask);
+	status = cli_recover(args.bdf, args.restore);
 	if (status || args.restore)
 		return status;
 	if (args.hold)

@@ -11,7 +11,7 @@
 static const char *const word[] = { "ok", "note", "missing", "unknown" };
 
 struct finding *finding_add(struct findings *f, const char *name, enum finding_state state,
-			    const char *says_fmt, ...)
+			    const char *message_fmt, ...)
 {
 	static struct finding nowhere;
 	struct finding *one = &nowhere, *more;
@@ -28,37 +28,37 @@ struct finding *finding_add(struct findings *f, const char *name, enum finding_s
 	if (f->count < f->max)
 		one = &f->list[f->count++];
 	*one = (struct finding){ .state = state };
-	snprintf(one->about, sizeof(one->about), "%s", f->about ? f->about : "");
+	snprintf(one->subject, sizeof(one->subject), "%s", f->subject ? f->subject : "");
 	snprintf(one->name, sizeof(one->name), "%s", name);
-	va_start(ap, says_fmt);
-	vsnprintf(one->says, sizeof(one->says), says_fmt, ap);
+	va_start(ap, message_fmt);
+	vsnprintf(one->message, sizeof(one->message), message_fmt, ap);
 	va_end(ap);
 	return one;
 }
 
-void finding_mend(struct finding *f, const char *fmt, ...)
+void finding_fix(struct finding *f, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(f->mend, sizeof(f->mend), fmt, ap);
+	vsnprintf(f->fix, sizeof(f->fix), fmt, ap);
 	va_end(ap);
 }
 
 void findings_print(const struct findings *f)
 {
-	const char *about = "";
+	const char *subject = "";
 
 	for (size_t i = 0; i < f->count; i++) {
 		const struct finding *one = &f->list[i];
 
-		if (strcmp(one->about, about) != 0) {
-			about = one->about;
-			printf("%s\n", about);
+		if (strcmp(one->subject, subject) != 0) {
+			subject = one->subject;
+			printf("%s\n", subject);
 		}
-		printf("%-8s %-13s %s\n", word[one->state], one->name, one->says);
-		if (*one->mend)
-			printf("%-8s %-13s -> %s\n", "", "", one->mend);
+		printf("%-8s %-13s %s\n", word[one->state], one->name, one->message);
+		if (*one->fix)
+			printf("%-8s %-13s -> %s\n", "", "", one->fix);
 	}
 }
 
@@ -76,9 +76,9 @@ static int add_one(struct json_object *array, const struct finding *one)
 {
 	struct json_object *object = json_object_new_object();
 
-	if (!object || add_text(object, "about", *one->about ? one->about : "machine") ||
+	if (!object || add_text(object, "subject", *one->subject ? one->subject : "machine") ||
 	    add_text(object, "name", one->name) || add_text(object, "state", word[one->state]) ||
-	    add_text(object, "says", one->says) || add_text(object, "mend", one->mend) ||
+	    add_text(object, "message", one->message) || add_text(object, "fix", one->fix) ||
 	    json_object_array_add(array, object)) {
 		json_object_put(object);
 		return -ENOMEM;

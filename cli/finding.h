@@ -2,7 +2,7 @@
 #ifndef NNVME_CLI_FINDING_H
 #define NNVME_CLI_FINDING_H
 
-/* What the doctor found, in order, and its two ways to say it. */
+/* What doctor found, in order, as text and as JSON. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,24 +15,24 @@ enum finding_state {
 };
 
 struct finding {
-	char about[24];		/* a device's address; "" for the machine */
+	char subject[24];		/* a device's address; "" for the machine */
 	char name[24];
 	enum finding_state state;
-	char says[400];
-	char mend[200];		/* a command or a step; "" when nothing is to be done */
+	char message[400];
+	char fix[200];		/* a command or a step; "" when nothing is to be done */
 };
 
 struct findings {
 	struct finding *list;
 	size_t count, max;
-	const char *about;	/* of those added next; NULL: the machine */
+	const char *subject;	/* of those added next; NULL: the machine */
 	bool lost;		/* no memory for all of them */
 };
 
 /* A new one; its texts may still be changed. Never NULL. */
 struct finding *finding_add(struct findings *f, const char *name, enum finding_state state,
-			    const char *says_fmt, ...) __attribute__((format(printf, 4, 5)));
-void finding_mend(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+			    const char *message_fmt, ...) __attribute__((format(printf, 4, 5)));
+void finding_fix(struct finding *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void findings_print(const struct findings *f);
 /* 0, or -ENOMEM. */

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
-/* Exit statuses of their own, so that scripts need not read. */
+/* The exit status, so that scripts need not parse the output. */
 static int status_of(enum nnvme_verdict verdict)
 {
 	return verdict == NNVME_BYPASS_POSSIBLE ? 3 : verdict == NNVME_UNPROTECTED ? 4 : 0;
@@ -15,13 +16,13 @@ static int status_of(enum nnvme_verdict verdict)
 static void print_dma_limits(const struct nnvme_dma_limits *limits)
 {
 	static const char *const coherency[] = {
-		"not enforced: what the device asks not to be snooped in the CPU's caches is not",
+		"not enforced: the device can bypass the CPU's caches (no-snoop)",
 		"enforced: the device can't bypass the CPU's caches",
 		"unknown",
 	};
 	static const char *const interrupts[] = {
-		"not isolated", "isolated: the device can raise its own only",
-		"unknown: the administrator has waived the check (allow_unsafe_interrupts)",
+		"not isolated", "isolated: the device can only raise its own",
+		"unknown: the check is switched off (allow_unsafe_interrupts)",
 	};
 
 	for (size_t i = 0; i < limits->nr_iova_ranges; i++)
@@ -67,27 +68,31 @@ static int report(struct nnvme_ctrl *ctrl)
 
 int cli_isolation(int argc, char **argv)
 {
-	/* Ordinary pages: nobody should have to reserve others for this. */
+	/* Ordinary pages: this should not need reserved huge pages. */
 	struct nnvme_options options = {
 		.size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF, .qpairs = 1,
 	};
+	const struct option none[] = { { 0 } };
+	const struct cli_syntax syntax = { none, 1, "takes one address", false };
+	struct cli_arguments arguments;
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_err err;
+	const char *bdf;
 	int status;
 
-	if (argc && argv[0][0] == '-')
-		return cli_misuse("isolation has no option %s", argv[0]);
-	if (!argc)
-		return cli_misuse("isolation needs an address");
-	if (argc > 1)
-		return cli_misuse("isolation takes one address, and not %s", argv[1]);
-	if (nnvme_ctrl_open(argv[0], &options, &ctrl, &err)) {
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (!status && !arguments.operand[0])
+		status = cli_usage_error("isolation needs an address");
+	if (status)
+		return status;
+	bdf = arguments.operand[0];
+	if (nnvme_ctrl_open(bdf, &options, &ctrl, &err)) {
 		cli_error("%s", err.text);
 		return 1;
 	}
 	status = report(ctrl);
 	if (nnvme_ctrl_close(ctrl)) {
-		cli_error("%s could not be stopped; the kernel resets it at the end of this command", argv[0]);
+		cli_error("%s could not be stopped; the kernel resets it at the end of this command", bdf);
 		return 1;
 	}
 	return status;

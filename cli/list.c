@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
@@ -13,8 +14,8 @@ struct row {
 };
 
 /*
- * Who makes the device's addresses: the kernel's own driver, a program in one of two modes, or one on
- * another userspace driver; of a driver that is none of these nobody can tell.
+ * Who uses the device: the kernel's own driver, a program in one of two modes, or another userspace
+ * driver; for any other driver, that is not known.
  */
 const char *cli_mode(const struct nnvme_pci_info *info)
 {
@@ -31,7 +32,7 @@ const char *cli_mode(const struct nnvme_pci_info *info)
 	return strncmp(info->vfio_dev, "noiommu-", 8) ? "iommu" : "noiommu";
 }
 
-/* As disks are sold: powers of 1000. */
+/* In powers of 1000, as disks are sold. */
 void cli_size(uint64_t bytes, char text[64])
 {
 	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
@@ -49,7 +50,9 @@ void cli_size(uint64_t bytes, char text[64])
 
 static void fill(struct row *row, const struct nnvme_pci_info *info)
 {
-	struct nnvme_iommu_group group = { .count = 0 };
+	struct nnvme_iommu_group group = {
+		.size = sizeof(group), .member_size = sizeof(*group.members),
+	};
 	char size[64];
 	bool grouped = !nnvme_iommu_group_read(info->bdf, &group, NULL);
 	const char *cell[COLUMNS] = {
@@ -60,10 +63,10 @@ static void fill(struct row *row, const struct nnvme_pci_info *info)
 	for (int c = 0; c < COLUMNS; c++)
 		snprintf(row->cell[c], sizeof(row->cell[c]), "%s",
 			 cell[c] && *cell[c] ? cell[c] : "-");
-	if (!*info->model)	/* only the kernel's driver knows better */
+	if (!*info->model)	/* only the nvme driver knows it */
 		snprintf(row->cell[5], sizeof(row->cell[5]), "%04x:%04x", info->vendor,
 			 info->device);
-	cli_size(info->size, size);
+	cli_size(info->capacity, size);
 	strcpy(row->cell[6], size);
 	if (grouped)
 		nnvme_iommu_group_free(&group);
@@ -86,16 +89,25 @@ static void print_rows(const struct row *rows, size_t count)
 
 int cli_list(int argc, char **argv)
 {
+	const struct option none[] = { { 0 } };
+	const struct cli_syntax syntax = { none, 0, "takes no arguments", false };
+	struct cli_arguments arguments;
 	struct nnvme_pci_info *info;
 	struct nnvme_err err;
 	struct row *rows;
 	size_t count;
+	int status;
 
-	if (argc)
-		return cli_misuse("list takes no argument %s", argv[0]);
-	if (nnvme_pci_list(&info, &count, &err)) {
+	status = cli_arguments_read(argc, argv, &syntax, &arguments);
+	if (status)
+		return status;
+	if (nnvme_pci_list(&info, &count, sizeof(*info), &err)) {
 		cli_error("%s", err.text);
 		return 1;
+	}
+	if (!count) {
+		printf("no NVMe controllers\n");
+		return 0;
 	}
 	rows = calloc(count + 1, sizeof(*rows));
 	if (!rows) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <stdarg.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,20 +10,19 @@
 static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
 	"\n"
-	"  doctor [BDF]      what works here, what is missing, and what mends it; --json for programs\n"
-	"  list              the NVMe controllers of this machine and who drives them\n"
-	"  bind BDF          hand a controller to vfio-pci, for programs to drive\n"
-	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: nothing then keeps the\n"
-	"                      device, or a mistake of the program, from any of the machine's memory\n"
-	"    --driver DRIVER   another of VFIO's drivers than vfio-pci\n"
-	"  unbind BDF        give it back to the driver that it had\n"
-	"  domain BDF        how the kernel's drivers reach memory through its IOMMU\n"
-	"    TYPE              another way: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
+	"  doctor [BDF]      what works here, what is missing, and how to fix it; --json for programs\n"
+	"  list              the NVMe controllers of this machine and their drivers\n"
+	"  bind BDF          give a controller to vfio-pci, for programs to use\n"
+	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: the device, or a\n"
+	"                      mistake of the program, can then access all of memory\n"
+	"    --driver DRIVER   another VFIO driver than vfio-pci\n"
+	"  unbind BDF        return it to its former driver\n"
+	"  domain BDF        show the type of its IOMMU group's default domain\n"
+	"    TYPE              set it: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
 	"    TYPE --hold -- COMMAND...  only while COMMAND runs\n"
-	"    --restore         what a run that was killed has left undone\n"
-	"  isolation BDF     prove that the device reaches no memory but what it was given; exit status\n"
+	"    --restore         undo what a killed run left\n"
+	"  isolation BDF     test that the device can only access memory given to it; exit status\n"
 	"                    0 isolated, 3 bypass possible, 4 no IOMMU\n"
-	"  probe             what this kernel and this user have of what is needed\n"
 	"\n"
 	"  --help, --version\n"
 	"\n"
@@ -34,34 +33,11 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "list", cli_list }, { "bind", cli_bind }, { "unbind", cli_unbind },
-	{ "domain", cli_domain }, { "isolation", cli_isolation }, { "probe", cli_probe },
-	{ "doctor", cli_doctor },
+	{ "domain", cli_domain }, { "isolation", cli_isolation }, { "doctor", cli_doctor },
+	{ "probe", cli_doctor },	/* its former name */
 };
 
-void cli_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-int cli_misuse(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("noiommu-nvme: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see noiommu-nvme --help\n", stderr);
-	return 2;
-}
-
-/* Asked for anywhere in front of another program's command line. */
+/* Anywhere before another program's command line. */
 static bool wants_help(char **argv)
 {
 	for (; *argv && strcmp(*argv, "--") != 0; argv++)
@@ -70,35 +46,49 @@ static bool wants_help(char **argv)
 	return false;
 }
 
+/* The command and what follows it, its name first. */
 static int run(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : NULL;
-
-	if (!name)
-		return cli_misuse("no command");
-	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		if (!wants_help(argv + 1))
+			return commands[i].run(argc, argv);
 		fputs(help, stdout);
 		return 0;
 	}
-	if (!strcmp(name, "--version")) {
+	return cli_usage_error("there is no command \"%s\"", argv[0]);
+}
+
+static int parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { 0 },
+	};
+
+	opterr = 0;
+	switch (getopt_long(argc, argv, "+h", options, NULL)) {	/* "+": up to the command */
+	case 'h':
+		fputs(help, stdout);
+		return 0;
+	case 'v':
 		printf("noiommu-nvme %s\n", nnvme_version());
 		return 0;
+	case '?':
+		return cli_usage_error("there is no option %s", argv[1]);
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(name, commands[i].name) != 0)
-			continue;
-		if (wants_help(argv + 2)) {
-			fputs(help, stdout);
-			return 0;
-		}
-		return commands[i].run(argc - 2, argv + 2);
+	if (optind == argc)
+		return cli_usage_error("no command");
+	if (!strcmp(argv[optind], "help")) {
+		fputs(help, stdout);
+		return 0;
 	}
-	return cli_misuse("there is no command \"%s\"", name);
+	return run(argc - optind, argv + optind);
 }
 
 int main(int argc, char **argv)
 {
-	int status = run(argc, argv);
+	int status = parse(argc, argv);
 
 	if ((fflush(stdout) || ferror(stdout)) && !status) {
 		cli_error("cannot write the output");

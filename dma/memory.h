@@ -24,10 +24,12 @@ struct nnvme_memory {
 size_t nnvme_hugepage_smallest(void);
 
 /*
- * At least @len zeroed bytes in pages of @page_size (0: ordinary), all present. The length is
- * rounded up to whole pages. -ENOMEM with the command that reserves huge pages in @err.
+ * At least @len zeroed bytes in pages of @page_size (0: ordinary), all present, on NUMA node @node
+ * (NNVME_NODE_ANY: on any). The length is rounded up to whole pages. -ENOMEM with the command that
+ * reserves huge pages in @err; -EINVAL: no such node.
  */
-int nnvme_memory_get(size_t len, size_t page_size, struct nnvme_memory *mem, struct nnvme_err *err);
+int nnvme_memory_get(size_t len, size_t page_size, int node, struct nnvme_memory *mem,
+		     struct nnvme_err *err);
 void nnvme_memory_put(struct nnvme_memory *mem);
 
 #endif

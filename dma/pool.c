@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dma/node.h"
+#include "dma/runs.h"
 #include "noiommu_nvme/table.h"
 
 #define CHUNK_SIZE ((size_t)2 << 20)
@@ -13,10 +15,8 @@ struct nnvme_chunk {
 	struct nnvme_chunk *next;
 	struct nnvme_memory mem;
 	uint64_t iova;
-	size_t pages;
-	size_t hint;		/* no free page below this one */
-	uint8_t *used;		/* a byte per page */
-	nnvme_bus_t bus[];	/* per page */
+	struct nnvme_runs runs;
+	nnvme_bus_t bus[]; /* of each page; the states of the runs are behind them */
 };
 
 int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_bus_t *bus,
@@ -50,9 +50,10 @@ static int get_memory(const struct nnvme_pool *pool, size_t size, struct nnvme_m
 {
 	size_t small = nnvme_hugepage_smallest();
 
-	if (small && small < pool->page_size && !nnvme_memory_get(size, small, mem, NULL))
+	if (small && small < pool->page_size &&
+	    !nnvme_memory_get(size, small, NNVME_NODE_ANY, mem, NULL))
 		return 0;
-	return nnvme_memory_get(size, pool->page_size, mem, err);
+	return nnvme_memory_get(size, pool->page_size, NNVME_NODE_ANY, mem, err);
 }
 
 static struct nnvme_chunk *chunk_create(struct nnvme_pool *pool, size_t size, struct nnvme_err *err)
@@ -70,8 +71,7 @@ static struct nnvme_chunk *chunk_create(struct nnvme_pool *pool, size_t size, st
 		goto free_memory;
 	}
 	c->mem = mem;
-	c->pages = pages;
-	c->used = (uint8_t *)&c->bus[pages];
+	c->runs = nnvme_runs_of(pages, (uint8_t *)&c->bus[pages], c->bus);
 	if (pool->dev->ops->map(pool->dev, mem.va, mem.len, &c->iova, err))
 		goto free_chunk;
 	if (nnvme_resolve(pool->dev, c->iova, pages, c->bus, &pool->bus_addr_calls, err))
@@ -106,74 +106,47 @@ static void drop_newest(struct nnvme_pool *pool)
 	free(c);
 }
 
-/* The first run of @n free pages in one piece on the bus, or c->pages. */
-static size_t find_run(const struct nnvme_chunk *c, size_t n)
+static void *take(struct nnvme_chunk *c, size_t size, nnvme_bus_t *bus)
 {
-	size_t run = 0;
+	size_t n = (size + NNVME_PAGE_SIZE - 1) / NNVME_PAGE_SIZE;
+	size_t first = nnvme_runs_take(&c->runs, n);
+	void *va;
 
-	for (size_t i = c->hint; i < c->pages; i++) {
-		if (c->used[i]) {
-			run = 0;
-			continue;
-		}
-		if (run && c->bus[i].v != c->bus[i - 1].v + NNVME_PAGE_SIZE)
-			run = 0;
-		if (++run == n)
-			return i + 1 - n;
-	}
-	return c->pages;
-}
-
-static void *take_run(struct nnvme_chunk *c, size_t first, size_t n, nnvme_bus_t *bus)
-{
-	void *va = (char *)c->mem.va + first * NNVME_PAGE_SIZE;
-
-	memset(&c->used[first], 1, n);
-	while (c->hint < c->pages && c->used[c->hint])
-		c->hint++;
+	if (first == NNVME_NO_RUN)
+		return NULL;
+	va = (char *)c->mem.va + first * NNVME_PAGE_SIZE;
 	*bus = c->bus[first];
-	memset(va, 0, n * NNVME_PAGE_SIZE);
-	return va;
+	return memset(va, 0, n * NNVME_PAGE_SIZE);
 }
 
 void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus, struct nnvme_err *err)
 {
-	size_t n = (size + NNVME_PAGE_SIZE - 1) / NNVME_PAGE_SIZE;
 	struct nnvme_chunk *c;
-	size_t first;
+	void *va = NULL;
 
-	for (c = pool->chunks; c; c = c->next) {
-		first = find_run(c, n);
-		if (first < c->pages)
-			return take_run(c, first, n, bus);
-	}
+	for (c = pool->chunks; c && !va; c = c->next)
+		va = take(c, size, bus);
+	if (va)
+		return va;
 	c = chunk_create(pool, size, err);
 	if (!c)
 		return NULL;
-	first = find_run(c, n);
-	if (first < c->pages)
-		return take_run(c, first, n, bus);
+	va = take(c, size, bus);
+	if (va)
+		return va;
 	drop_newest(pool);
 	nnvme_fail(err, -ENOMEM, "no %zu bytes in one physical piece among ordinary pages; use huge "
 		   "pages, or a shallower queue", size);
 	return NULL;
 }
 
-void nnvme_pool_put(struct nnvme_pool *pool, void *va, size_t size)
+void nnvme_pool_put(struct nnvme_pool *pool, void *va)
 {
-	size_t n = (size + NNVME_PAGE_SIZE - 1) / NNVME_PAGE_SIZE;
-	struct nnvme_chunk *c;
-
-	for (c = pool->chunks; c; c = c->next) {
+	for (struct nnvme_chunk *c = pool->chunks; c; c = c->next) {
 		size_t offset = (uintptr_t)va - (uintptr_t)c->mem.va;
-		size_t first = offset / NNVME_PAGE_SIZE;
 
-		if (offset >= c->mem.len)
-			continue;
-		memset(&c->used[first], 0, n);
-		if (first < c->hint)
-			c->hint = first;
-		return;
+		if (offset < c->mem.len)
+			nnvme_runs_put(&c->runs, offset / NNVME_PAGE_SIZE);
 	}
 }
 

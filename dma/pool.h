@@ -37,7 +37,7 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 /* @size bytes (rounded up to 4 KiB), zeroed, contiguous on the bus at *bus. NULL: see @err. */
 void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus,
 		     struct nnvme_err *err);
-void nnvme_pool_put(struct nnvme_pool *pool, void *va, size_t size);
+void nnvme_pool_put(struct nnvme_pool *pool, void *va);
 
 /* Behind an IOMMU: is any of [iova, iova + len) mapped here? */
 bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len);

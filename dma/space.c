@@ -62,9 +62,14 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address and "
 				  "length must be multiples of 4096, and the length not 0", len,
 				  (size_t)va);
-	if (!va || len > NNVME_VA_END || va > NNVME_VA_END - len)
-		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx do not lie below %#zx", len,
-				  (size_t)va, (size_t)NNVME_VA_END);
+	if (!va)
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at address 0 can't be registered", len);
+	if (len > NNVME_VA_END || va > NNVME_VA_END - len)
+		return nnvme_fail(err, -EINVAL,
+				  "%#zx bytes at %#zx do not lie below %#zx: addresses have %u "
+				  "bits here, and more only where mmap() gets a hint that asks for them; "
+				  "map the memory without such a hint",
+				  len, (size_t)va, (size_t)NNVME_VA_END, NNVME_VA_BITS);
 	return 0;
 }
 
@@ -223,6 +228,6 @@ void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, stru
 void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
 {
 	pthread_mutex_lock(&s->lock);
-	nnvme_pool_put(&s->pool, va, size);
+	nnvme_pool_put(&s->pool, va);
 	pthread_mutex_unlock(&s->lock);
 }

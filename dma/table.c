@@ -31,24 +31,45 @@ _Static_assert(sizeof(nnvme_bus_t) == sizeof(uint64_t), "a bus address is a PRP 
 _Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT), "an entry counts all of a list");
 
 /*
- * @len bytes of zeroes that become memory when touched, also in a process that has called
- * mlockall(MCL_FUTURE): what can't be accessed yet isn't made present, and what is unlocked then stays so.
+ * @len bytes of address space, also in a process that has called mlockall(MCL_FUTURE) and may lock
+ * little: there a new mapping counts as locked, all of it, until it is unlocked. So one page is
+ * mapped and unlocked, and then grows: mremap() keeps what a mapping is (mm/mremap.c).
  */
+static void *reserve_space(size_t len)
+{
+	void *one = mmap(NULL, NNVME_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *all;
+	int error;
+
+	if (one == MAP_FAILED)
+		return one;
+	munlock(one, NNVME_PAGE_SIZE);
+	all = mremap(one, NNVME_PAGE_SIZE, len, MREMAP_MAYMOVE);
+	if (all != MAP_FAILED)
+		return all;
+	error = errno;
+	munmap(one, NNVME_PAGE_SIZE);
+	errno = error;
+	return all;
+}
+
+/* @len bytes of zeroes that become memory when touched. */
 static void *reserve(size_t len, int prot, struct nnvme_err *err)
 {
-	void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = reserve_space(len);
 
 	if (p == MAP_FAILED) {
 		nnvme_fail(err, -errno, "no %zu KiB of address space for the bus-address table: %s; see "
 			   "`ulimit -v`, and `ulimit -l` after mlockall()", len >> 10, strerror(errno));
 		return NULL;
 	}
-	munlock(p, len);
 	madvise(p, len, MADV_NOHUGEPAGE);	/* a touched page is 4 KiB, not 2 MiB */
 	madvise(p, len, MADV_DONTDUMP);
 	if (mprotect(p, len, prot)) {
-		nnvme_fail(err, -errno, "no memory for %zu KiB of bus-address table: %s", len >> 10,
-			   strerror(errno));
+		nnvme_fail(err, -errno,
+			   "no memory for %zu KiB of bus-address table: %s; see CommitLimit in "
+			   "/proc/meminfo where vm.overcommit_memory is 2",
+			   len >> 10, strerror(errno));
 		munmap(p, len);
 		return NULL;
 	}
@@ -142,19 +163,27 @@ static size_t pages_at(struct build *b, size_t page)
 }
 
 /*
- * Last page first: an entry speaks of those behind it, which are there by then. Their numbers are
- * there already.
+ * Make @pages pages from @first be found, with the addresses of @bus, or for NULL with those that
+ * they have already. Last page first: an entry speaks of those behind it, which are there by then,
+ * and of the lists, which the caller has written.
  */
-void nnvme_table_show(struct nnvme_table *table, uintptr_t va, size_t pages)
+static void publish(struct build *b, size_t first, size_t pages, const nnvme_bus_t *bus)
 {
-	struct build *b = (struct build *)table;
-	size_t first = va >> NNVME_PAGE_SHIFT, after = pages_at(b, first + pages);
+	size_t after = pages_at(b, first + pages);
 
 	for (size_t page = first + pages; page-- > first;) {
+		uint64_t number = bus ? bus[page - first].v >> NNVME_PAGE_SHIFT :
+					number_of(b, page);
+
 		after = count(page, after);
-		set_entry(b, page, number_of(b, page), after);
+		set_entry(b, page, number, after);
 	}
 	recount_before(b, first, after);
+}
+
+void nnvme_table_show(struct nnvme_table *table, uintptr_t va, size_t pages)
+{
+	publish((struct build *)table, va >> NNVME_PAGE_SHIFT, pages, NULL);
 }
 
 /* The other way round: first those that speak of the pages, then the pages themselves, the first first. */
@@ -264,11 +293,9 @@ int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_
 	for (size_t i = first / NNVME_GRANULE_PAGES; i <= last / NNVME_GRANULE_PAGES; i++)
 		if (prepare(b, pool, i, err))
 			return -ENOMEM;
-	for (size_t i = 0; i < pages; i++) {
+	for (size_t i = 0; i < pages; i++)
 		set_lists(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
-		set_entry(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT, 0);
-	}
-	nnvme_table_show(table, va, pages);
+	publish(b, first, pages, bus);
 	return 0;
 }
 

@@ -232,7 +232,7 @@ static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 	for (unsigned int round = 0; !nnvme_fio_any_ready(job); round++) {
 		if (fio_likely(round < job->patience && !job->dead))
 			continue;
-		if (job->sleep >= 0 && !job->dead && nnvme_fio_sleep(job, wait))
+		if (job->sleep && !job->dead && nnvme_fio_sleep(job, wait))
 			break;
 		if (nnvme_fio_tired(td, wait, &end))
 			return false;

@@ -76,7 +76,7 @@ struct nnvme_fio_job {
 	unsigned int spin_ns;		/* what a job that sleeps polls for before it does */
 	uint64_t timeout_ns;		/* of waiting in vain, when the job is given up; 0: never */
 	struct nnvme_fio_idle idle;
-	int sleep;			/* its epoll set, one entry a file; -1: it never sleeps */
+	struct nnvme_qpair **sleep;	/* the queue pair of each file; NULL: it never sleeps */
 	unsigned int reported;		/* failures that fio would not have shown */
 	bool dead;			/* a file of it is */
 	bool running;			/* from init to cleanup */

@@ -139,15 +139,6 @@ static int nnvme_fio_add(struct thread_data *td, struct fio_file *f, struct nnvm
 	return 0;
 }
 
-static struct nnvme_fio_job *nnvme_fio_job_new(void)
-{
-	struct nnvme_fio_job *job = calloc(1, sizeof(*job));
-
-	if (job)
-		job->sleep = -1;
-	return job;
-}
-
 /* Attach the files that are not yet: all at first, later those that a replayed log has added. */
 static int nnvme_fio_open(struct thread_data *td)
 {
@@ -157,7 +148,7 @@ static int nnvme_fio_open(struct thread_data *td)
 	int rc;
 
 	if (!td->io_ops_data)
-		td->io_ops_data = nnvme_fio_job_new();
+		td->io_ops_data = calloc(1, sizeof(struct nnvme_fio_job));
 	if (!td->io_ops_data)
 		return -ENOMEM;
 	for_each_file(td, f, i) {

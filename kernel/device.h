@@ -5,8 +5,8 @@
 /*
  * The seam: one PCI function whose registers we hold and which may address
  * what we map. Everything above (dma/, nvme/) sees a device through this and
- * cannot tell how its addresses came about. Implementations: VFIO
- * (vfio_device.c) and the software controller of tests/model.
+ * cannot tell what its addresses are. Implementations: VFIO
+ * (vfio_open.c) and the software controller of tests/model.
  *
  * Private to the library; not installed.
  */
@@ -23,28 +23,28 @@ struct nnvme_device;
 
 struct nnvme_device_ops {
 	/*
-	 * Let the device reach [va, va + len), both multiples of 4096. Pins the
+	 * Let the device access [va, va + len), both multiples of 4096. Pins the
 	 * pages. *iova is the key for bus_addr() and unmap(); it is never 0.
-	 * -ENOMEM names RLIMIT_MEMLOCK when that is what is short.
+	 * -ENOMEM names RLIMIT_MEMLOCK when that is the limit.
 	 */
 	int (*map)(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
 		   struct nnvme_err *err);
 
 	/*
-	 * Undo one map() whole. The device must not touch that memory any more:
+	 * Undo one whole map(). The device must not touch that memory any more:
 	 * nothing below protects a page that a running controller still writes to.
 	 */
 	int (*unmap)(struct nnvme_device *dev, uint64_t iova, size_t len);
 
 	/*
-	 * What the device must put on the bus to reach @iova, and in *len how many
-	 * bytes from there follow in one piece: on entry the bytes wanted (not 0), on
+	 * What the device must put on the bus to access @iova, and in *len how many
+	 * bytes from there are contiguous: on entry the bytes wanted (not 0), on
 	 * return between 1 and that number. Behind an IOMMU the answer is @iova.
 	 */
 	int (*bus_addr)(struct nnvme_device *dev, uint64_t iova, size_t *len,
 			nnvme_bus_t *bus, struct nnvme_err *err);
 
-	/* What can be mapped for it, and what keeps it to that. */
+	/* What can be mapped for it, and what restricts it to that. */
 	int (*dma_limits)(struct nnvme_device *dev, struct nnvme_dma_limits *limits, struct nnvme_err *err);
 
 	/*
@@ -56,21 +56,21 @@ struct nnvme_device_ops {
 	/* Function-level reset: stops all DMA, forgets all queues. */
 	int (*reset)(struct nnvme_device *dev, struct nnvme_err *err);
 
-	/* Interrupt vectors that it has, MSI-X or (where there is none of that) MSI; 0: none. */
+	/* The number of its interrupt vectors, MSI-X or, without MSI-X, MSI; 0: none. */
 	unsigned (*vectors)(struct nnvme_device *dev);
 
 	/*
-	 * From now on vector i of the first *count adds 1 to the eventfd @fds[i]. All are set up at once, where
-	 * none are. On return *count may be lower, 1 at least: the kernel had no more to give.
-	 * -EOPNOTSUPP the device has none.
+	 * From now on vector i of the first *count adds 1 to the eventfd @fds[i]. All are set up
+	 * at once, where none are. On return *count may be lower, 1 at least: the kernel had no
+	 * more to give. -EOPNOTSUPP the device has none.
 	 */
 	int (*interrupts_on)(struct nnvme_device *dev, const int *fds, unsigned *count,
 			     struct nnvme_err *err);
 
-	/* No vector is connected to anything any more. Never fails; harmless where none was. */
+	/* Disconnect all vectors. Never fails; harmless where none is connected. */
 	void (*interrupts_off)(struct nnvme_device *dev);
 
-	/* Give everything back. Never fails. The memory must be unmapped before. */
+	/* Free everything. Never fails. All memory must be unmapped before. */
 	void (*close)(struct nnvme_device *dev);
 };
 

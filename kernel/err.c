@@ -14,7 +14,7 @@ int (nnvme_fail)(struct nnvme_err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	/* One line whatever names went into it: file names and model numbers may hold anything. */
+	/* One line, whatever file names and model numbers contain. */
 	for (char *c = err->text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/sized.h"
 #include "kernel/sys.h"
 
 #define NODES "/sys/devices/system/node"
@@ -71,18 +72,25 @@ static int add_nodes(struct list *l)
 	return n < 0 && n != -ENOENT ? n : rc;
 }
 
-int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, struct nnvme_err *err)
+int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, uint32_t size,
+			 struct nnvme_err *err)
 {
 	struct list l = { NULL, 0 };
-	int rc = add_nodes(&l);
+	int rc = nnvme_sized_check("struct nnvme_hugepage_pool", size,
+				   NNVME_SIZE_UP_TO(struct nnvme_hugepage_pool, free), err);
 
+	if (rc)
+		return rc;
+	rc = add_nodes(&l);
 	if (!rc && !l.count)	/* a kernel without NUMA */
 		rc = add_pools(&l, "/sys/kernel/mm", -1);
 	if (rc) {
 		free(l.pools);
 		return nnvme_fail(err, rc, "cannot read the pools of huge pages: %s", strerror(-rc));
 	}
-	*pools = l.pools;
+	*pools = l.count ? nnvme_sized_list(l.pools, l.count, sizeof(*l.pools), size) : NULL;
+	if (l.count && !*pools)
+		return nnvme_fail(err, -ENOMEM, "out of memory");
 	*count = l.count;
 	return 0;
 }

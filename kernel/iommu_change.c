@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Changing the default domain of an IOMMU group. The kernel does it while no driver owns the DMA of
- * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers' driver
- * lets go of them for the time. Each step is noted before it is made.
+ * a device in the group (drivers/iommu/iommu.c, iommu_group_store_type()), so the controllers are
+ * unbound meanwhile. Each step is recorded before it is made.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -13,45 +13,49 @@
 
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/pci_bind.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
+#include "kernel/sized.h"
+#include "kernel/state_file.h"
 #include "kernel/sys.h"
 
-/* One change under way. */
+/* A change that is being made. */
 struct change {
 	struct nnvme_iommu_group *group;
 	int *disks;	/* for each member how many it had, or -1: it stays as it is */
 	int *locks;	/* for each member that is a controller its lock, or -1 */
-	bool stuck;	/* failed, and what was before isn't restored */
+	bool stuck;	/* failed, and the former state is not restored */
 	struct nnvme_err *err;
 };
 
 static void forget(const struct nnvme_iommu_group *group)
 {
-	char name[NNVME_GROUP_NOTE];
+	char name[NNVME_GROUP_STATE_NAME];
 
-	nnvme_iommu_note_name(group, name);
-	nnvme_note_remove(name);
+	nnvme_iommu_state_name(group, name);
+	nnvme_state_file_remove(name);
 }
 
-/* What it had, and what it is to have: by that is known later whether other hands have changed it. */
+/* The former and the new type: they show later whether somebody else has changed it. */
 static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was, const char *to,
 		    struct nnvme_err *err)
 {
-	char name[NNVME_GROUP_NOTE], text[64];
+	char name[NNVME_GROUP_STATE_NAME], text[64];
 	int rc;
 
-	nnvme_iommu_note_name(group, name);
+	nnvme_iommu_state_name(group, name);
 	snprintf(text, sizeof(text), "%s %s %d\n", nnvme_domain_name(was), to, (int)getpid());
-	rc = nnvme_note_write(name, text);
+	rc = nnvme_state_file_write(name, text);
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_NOTES " about "
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " for "
 			  "IOMMU group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
 			  rc == -EACCES ? "; run as root" : "");
 }
 
-/* Which type "auto" gave is only known to who asked for it: it is noted, for the next time. */
+/* Only who asked for "auto" knows what it gave: it is recorded for the next time. */
 static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain type)
 {
 	char name[32], text[16];
@@ -59,7 +63,7 @@ static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain ty
 	if (type != NNVME_DOMAIN_AUTO)
 		return group->type == type;
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	return nnvme_note_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
+	return nnvme_state_file_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
 }
 
 static void remember_auto(const struct nnvme_iommu_group *group)
@@ -67,18 +71,19 @@ static void remember_auto(const struct nnvme_iommu_group *group)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	nnvme_note_write(name, group->type_text);	/* without it, the next time is a real one */
+	/* If that fails, the next call makes a real change. */
+	nnvme_state_file_write(name, group->type_text);
 }
 
-/* --- what must be so --- */
+/* --- conditions --- */
 
-/* These leave DMA alone (driver_managed_dma in the kernel), so that they don't own it. */
+/* Drivers that don't own the DMA of their devices (driver_managed_dma in the kernel). */
 static bool owns_no_dma(const char *driver)
 {
 	return !*driver || !strcmp(driver, "pcieport") || !strcmp(driver, "pci-stub");
 }
 
-/* 0: may stay as it is; 1: its driver has to let go of it; or -errno. */
+/* 0: may stay bound; 1: has to be unbound; or -errno. */
 static int check_member(const struct nnvme_iommu_group *group,
 			const struct nnvme_iommu_member *member, struct nnvme_err *err)
 {
@@ -88,7 +93,7 @@ static int check_member(const struct nnvme_iommu_group *group,
 	if (owns_no_dma(member->driver))
 		return 0;
 	if (!nnvme_bdf_parse(member->name, info.bdf, NULL)) {
-		rc = nnvme_pci_info(member->name, &info, err);
+		rc = nnvme_pci_read(member->name, &info, err);
 		if (rc)
 			return rc;
 		if (!strcmp(info.driver, "vfio-pci") || *info.vfio_dev)
@@ -143,7 +148,7 @@ static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *e
 	return 0;
 }
 
-/* --- the steps --- */
+/* --- steps --- */
 
 static int take_members(struct change *c)
 {
@@ -155,7 +160,7 @@ static int take_members(struct change *c)
 	return rc;
 }
 
-/* The nvme driver looks for namespaces after it has taken the controller. */
+/* The nvme driver scans for namespaces after it has bound the controller. */
 static bool has_disks(const char *bdf, int count)
 {
 	char (*names)[NNVME_BLOCK_NAME];
@@ -169,7 +174,7 @@ static bool has_disks(const char *bdf, int count)
 }
 
 /* All of them, whatever fails; then wait for their disks, 5 s at most. */
-static int give_back_members(struct change *c)
+static int rebind_members(struct change *c)
 {
 	int rc = 0, tries = 250;
 
@@ -199,13 +204,12 @@ static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, s
 				  group->number, group->bdf, strerror(-rc));
 	if (type == NNVME_DOMAIN_AUTO ? group->type != NNVME_DOMAIN_OTHER : group->type == type)
 		return 0;
-	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s was asked for the type %s, and the "
-			  "kernel gave it %s: its IOMMU driver falls back to that; the kernel's log may "
-			  "say why (dmesg)", group->number, group->bdf, nnvme_domain_name(type),
-			  group->type_text);
+	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s got the type %s instead of %s: its "
+			  "IOMMU driver falls back to that; the kernel's log may say why (dmesg)",
+			  group->number, group->bdf, group->type_text, nnvme_domain_name(type));
 }
 
-/* Whatever can be restored is. On failure the first error's text gets a second part. */
+/* Restore what can be restored. On failure that is appended to the first error's text. */
 static void undo(struct change *c, enum nnvme_domain was)
 {
 	struct nnvme_err *first = c->err, second = { 0 };
@@ -218,17 +222,17 @@ static void undo(struct change *c, enum nnvme_domain was)
 		if (!rc)
 			rc = write_type(c->group, was, &second);
 	}
-	rc2 = give_back_members(c);
+	rc2 = rebind_members(c);
 	c->err = first;
 	c->stuck = rc || rc2;
 	if (!c->stuck || !first)
 		return;
 	strcpy(text, first->text);
-	nnvme_fail(first, first->code, "%.240s; and how it was before could not be restored (%.120s); "
+	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored (%.120s); "
 		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
 }
 
-/* A bind or an unbind of a member waits for the end of this, and this for the end of that. */
+/* This and a bind or unbind of a member exclude each other. */
 static int lock_members(struct change *c)
 {
 	int rc = 0;
@@ -248,14 +252,14 @@ static void unlock_members(struct change *c)
 }
 
 /*
- * The change itself. On failure all is as it was, or c->stuck and @err says that it isn't. A member
- * that an earlier run was killed over gets its driver back, too.
+ * The change itself. On failure all is as before, or c->stuck is set and @err says so. A member
+ * that a killed run left unbound is returned to its driver, too.
  */
 static int make_change(struct change *c, enum nnvme_domain type)
 {
 	struct nnvme_iommu_group *group = c->group;
 	enum nnvme_domain was = group->type;
-	/* Drivers notice nothing when a flush queue is put in (iommu_dma_init_fq()). */
+	/* Adding a flush queue does not disturb drivers (iommu_dma_init_fq()). */
 	bool live = was == NNVME_DOMAIN_DMA && type == NNVME_DOMAIN_DMA_FQ;
 	int rc = 0;
 
@@ -270,7 +274,7 @@ static int make_change(struct change *c, enum nnvme_domain type)
 	if (!rc && was != type)
 		rc = write_type(group, type, c->err);
 	if (!rc)
-		rc = give_back_members(c);
+		rc = rebind_members(c);
 	if (rc)
 		undo(c, was);
 	else if (type == NNVME_DOMAIN_AUTO)
@@ -299,14 +303,14 @@ static int change_type(struct nnvme_iommu_group *group, enum nnvme_domain type, 
 	return rc;
 }
 
-/* --- locks and notes --- */
+/* --- locks and state files --- */
 
 static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnvme_err *err)
 {
-	char name[NNVME_GROUP_NOTE], by[40] = "";
+	char name[NNVME_GROUP_STATE_NAME], by[40] = "";
 	int rc, pid;
 
-	nnvme_iommu_note_name(group, name);
+	nnvme_iommu_state_name(group, name);
 	/* A status reader takes the same lock briefly, so wait a little. */
 	rc = nnvme_lock_file(name, 200, fd, &pid);
 	if (!rc)
@@ -318,14 +322,14 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
 	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
-			  "wait for its end", group->number, group->bdf, by);
+			  "wait until that ends", group->number, group->bdf, by);
 }
 
-/* Read, lock, and read again what may have changed before the lock was ours. */
+/* Read, lock, and read again, because it may have changed before it was locked. */
 static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
 		      struct nnvme_err *err)
 {
-	int rc = nnvme_iommu_group_read(bdf, group, err);
+	int rc = nnvme_iommu_group_load(bdf, group, err);
 
 	*lock = -1;
 	if (rc)
@@ -335,43 +339,47 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 		rc = lock_group(group, lock, err);
 	nnvme_iommu_group_free(group);
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, group, err);
+		rc = nnvme_iommu_group_load(bdf, group, err);
 	if (rc)
 		nnvme_sys_close(lock);
 	return rc;
 }
 
-static int note_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
+static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
 {
 	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read the note " NNVME_NOTES "/group-%s about %s; "
+		return nnvme_fail(err, -EPERM, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s; "
 				  "run as root", group->number, group->bdf);
 	if (rc != -EBADMSG)
-		return nnvme_fail(err, rc, "cannot read the note " NNVME_NOTES "/group-%s about %s: %s",
+		return nnvme_fail(err, rc, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s: %s",
 				  group->number, group->bdf, strerror(-rc));
-	return nnvme_fail(err, rc, "the file " NNVME_NOTES "/group-%s, which says what type IOMMU group %s "
-			  "of %s had, is damaged; remove it (rm " NNVME_NOTES "/group-%s) and set the type "
-			  "that you want", group->number, group->number, group->bdf, group->number);
+	return nnvme_fail(err, rc, "the state file " NNVME_STATE_DIR "/group-%s, which records the "
+			  "former type of IOMMU group %s of %s, is damaged; remove it (rm "
+			  NNVME_STATE_DIR "/group-%s) and set the type that you want",
+			  group->number, group->number, group->bdf, group->number);
 }
 
-/* Is the type still the one that a change gave, or was giving, the group? */
-static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_note *note)
+/* Is the type still the one that a change set, or was setting? */
+static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_state *state)
 {
-	return !strcmp(group->type_text, note->to) || !strcmp(note->to, "auto") ||
+	return !strcmp(group->type_text, state->to) || !strcmp(state->to, "auto") ||
 	       /* What becomes of DMA-FQ where flushes can't be deferred (drivers/iommu/dma-iommu.c). */
-	       (group->type == NNVME_DOMAIN_DMA && !strcmp(note->to, "DMA-FQ"));
+	       (group->type == NNVME_DOMAIN_DMA && !strcmp(state->to, "DMA-FQ"));
 }
 
-/* Undo what the note tells of, with the lock in hand: 1, or 0 when it tells of nothing. */
-static int undo_noted(struct nnvme_iommu_group *group, struct nnvme_err *err)
+/* Undo what the state file records, with the lock held: 1, or 0 when it records nothing. */
+static int undo_recorded(struct nnvme_iommu_group *group, struct nnvme_err *err)
 {
-	struct nnvme_iommu_note note;
-	int rc = nnvme_iommu_note_read(group, &note);
+	struct nnvme_iommu_state state;
+	int rc = nnvme_iommu_state_read(group, &state);
 
 	if (rc)
-		return rc == -ENOENT ? 0 : note_unreadable(group, rc, err);
-	/* A type of other hands stays; its devices have their drivers back all the same. */
-	rc = change_type(group, is_still(group, &note) ? note.was : group->type, NULL, err);
+		return rc == -ENOENT ? 0 : state_unreadable(group, rc, err);
+	/*
+	 * A type that somebody else has set stays; the devices are returned to their drivers
+	 * anyway.
+	 */
+	rc = change_type(group, is_still(group, &state) ? state.was : group->type, NULL, err);
 	if (rc)
 		return rc;
 	forget(group);
@@ -389,7 +397,7 @@ static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct
 	rc = change_type(group, type, &stuck, err);
 	if (rc && !stuck)
 		forget(group);
-	/* What the kernel made of it; as good as the first note, should it not be writable now. */
+	/* What the kernel made of it; should that not be writable now, the first record will do. */
 	if ((stuck && !nnvme_iommu_read_type(group)) || (!rc && type == NNVME_DOMAIN_AUTO))
 		remember(group, was, group->type_text, NULL);
 	return rc;
@@ -406,8 +414,11 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 			   struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int rc;
+	int rc = nnvme_sized_check("struct nnvme_iommu_hold", hold->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_iommu_hold, bdf), err);
 
+	if (rc)
+		return rc;
 	hold->lock = -1;
 	rc = check_type(type, err);
 	if (rc)
@@ -416,10 +427,10 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	if (rc)
 		return rc;
 	strcpy(hold->bdf, group.bdf);
-	rc = undo_noted(&group, err);
-	if (rc == 1) {	/* its devices have their drivers again */
+	rc = undo_recorded(&group, err);
+	if (rc == 1) {	/* its devices are back with their drivers */
 		nnvme_iommu_group_free(&group);
-		rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+		rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	}
 	if (!rc)
 		rc = begin(&group, type, err);
@@ -436,9 +447,9 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 
 	if (hold->lock < 0)
 		return 0;
-	rc = nnvme_iommu_group_read(hold->bdf, &group, err);
+	rc = nnvme_iommu_group_load(hold->bdf, &group, err);
 	if (!rc) {
-		rc = undo_noted(&group, err);
+		rc = undo_recorded(&group, err);
 		nnvme_iommu_group_free(&group);
 	}
 	nnvme_sys_close(&hold->lock);
@@ -448,12 +459,12 @@ int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *e
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	bool done;
 	int rc = check_type(type, err);
 
 	if (!rc)
-		rc = nnvme_iommu_group_read(bdf, &group, err);
+		rc = nnvme_iommu_group_load(bdf, &group, err);
 	if (rc)
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);
@@ -471,7 +482,7 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int lock, rc = nnvme_iommu_group_read(bdf, &group, err);
+	int lock, rc = nnvme_iommu_group_load(bdf, &group, err);
 	bool nothing;
 
 	if (rc)
@@ -483,7 +494,7 @@ int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err)
 	rc = open_group(bdf, &group, &lock, err);
 	if (rc)
 		return rc;
-	rc = undo_noted(&group, err);
+	rc = undo_recorded(&group, err);
 	nnvme_sys_close(&lock);
 	nnvme_iommu_group_free(&group);
 	return rc;

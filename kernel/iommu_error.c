@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Why the kernel refused a type, in words. The reasons are those of iommu_group_store_type(). */
+/* Why the kernel refused a type. The reasons are those of iommu_group_store_type(). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "kernel/iommu_private.h"
 #include "kernel/sys.h"
 
-/* The members that a driver has now, as "0000:00:10.0: nvme, ..." */
+/* The members that are bound to a driver, as "0000:00:10.0: nvme, ..." */
 static void list_driven(const struct nnvme_iommu_group *group, char *text, size_t size)
 {
 	size_t used = 0;
@@ -33,12 +33,12 @@ static int explain_owned(const struct nnvme_iommu_group *group, const char *what
 	char driven[160];
 
 	list_driven(group, driven, sizeof(driven));
-	return nnvme_fail(err, -EBUSY, "%s: a driver, or a program by way of VFIO, owns the DMA of a "
+	return nnvme_fail(err, -EBUSY, "%s: a driver, or a program through VFIO, owns the DMA of a "
 			  "device in the group (bound now: %s); unbind it or end that program first",
 			  what, driven);
 }
 
-/* The kernel has one errno for all of these: name those that can be the reason here. */
+/* The kernel has one errno for all of these: name those that are possible here. */
 static int explain_invalid(const struct nnvme_iommu_group *group, enum nnvme_domain type,
 			   const char *what, struct nnvme_err *err)
 {
@@ -63,7 +63,7 @@ int nnvme_iommu_explain(const struct nnvme_iommu_group *group, enum nnvme_domain
 {
 	char what[120];
 
-	snprintf(what, sizeof(what), "the kernel does not make IOMMU group %s of %s %s", group->number,
+	snprintf(what, sizeof(what), "the kernel refuses to make IOMMU group %s of %s %s", group->number,
 		 group->bdf, nnvme_domain_name(type));
 	switch (rc) {
 	case -EACCES:
@@ -75,7 +75,7 @@ int nnvme_iommu_explain(const struct nnvme_iommu_group *group, enum nnvme_domain
 	case -EINVAL:
 		return explain_invalid(group, type, what, err);
 	case -ENOENT:
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: it has no way to; that needs Linux 5.11", what);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: it can't; that needs Linux 5.11", what);
 	default:
 		return nnvme_fail(err, rc, "%s: %s; the kernel's log may say more (dmesg)", what,
 				  strerror(-rc));

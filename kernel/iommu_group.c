@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a device's IOMMU group is, and whether somebody is changing it. */
+/* A device's IOMMU group, and whether a process is changing it. */
 #include "noiommu_nvme/iommu_group.h"
 
 #include <errno.h>
@@ -9,7 +9,9 @@
 
 #include "kernel/iommu_private.h"
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/pci_private.h"
+#include "kernel/sized.h"
+#include "kernel/state_file.h"
 #include "kernel/sys.h"
 
 /* As sysfs spells them (drivers/iommu/iommu.c, iommu_group_show_type()). */
@@ -39,8 +41,8 @@ int nnvme_domain_parse(const char *text, enum nnvme_domain *type, struct nnvme_e
 	*type = nnvme_domain_of(text);
 	if (*type != NNVME_DOMAIN_OTHER)
 		return 0;
-	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a domain type; there are identity, DMA, "
-			  "DMA-FQ and auto", text);
+	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a domain type; use identity, DMA, "
+			  "DMA-FQ or auto", text);
 }
 
 int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
@@ -52,44 +54,44 @@ int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
 	return rc < 0 ? rc : 0;
 }
 
-void nnvme_iommu_note_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_NOTE])
+void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME])
 {
-	snprintf(name, NNVME_GROUP_NOTE, "group-%s", group->number);
+	snprintf(name, NNVME_GROUP_STATE_NAME, "group-%s", group->number);
 }
 
-int nnvme_iommu_note_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_note *note)
+int nnvme_iommu_state_read(const struct nnvme_iommu_group *group, struct nnvme_iommu_state *state)
 {
-	char name[NNVME_GROUP_NOTE], text[64], was[16];
+	char name[NNVME_GROUP_STATE_NAME], text[64], was[16];
 	int rc;
 
-	nnvme_iommu_note_name(group, name);
-	rc = nnvme_note_read(text, sizeof(text), name);
+	nnvme_iommu_state_name(group, name);
+	rc = nnvme_state_file_read(text, sizeof(text), name);
 	if (rc <= 0)
 		return rc ? rc : -ENOENT;
-	if (sscanf(text, "%15s %15s %d", was, note->to, &note->pid) != 3)
+	if (sscanf(text, "%15s %15s %d", was, state->to, &state->pid) != 3)
 		return -EBADMSG;
-	note->was = nnvme_domain_of(was);
-	return note->was == NNVME_DOMAIN_OTHER ? -EBADMSG : 0;
+	state->was = nnvme_domain_of(was);
+	return state->was == NNVME_DOMAIN_OTHER ? -EBADMSG : 0;
 }
 
-/* A note is somebody's who still lives when he has the lock. */
+/* Whoever wrote the state file is alive while the lock is held. */
 static int read_state(struct nnvme_iommu_group *group)
 {
-	struct nnvme_iommu_note note = { .pid = -1 };
-	int rc = nnvme_iommu_note_read(group, &note), pid;
-	char name[NNVME_GROUP_NOTE];
+	struct nnvme_iommu_state state = { .pid = -1 };
+	int rc = nnvme_iommu_state_read(group, &state), pid;
+	char name[NNVME_GROUP_STATE_NAME];
 
-	if (rc == -EACCES)	/* only root may read notes, but this much anybody may know */
+	if (rc == -EACCES)	/* only root may read it, but anybody may know that it is there */
 		group->holder = -1;
 	if (rc && rc != -EBADMSG)
 		return rc == -ENOENT || rc == -EACCES ? 0 : rc;
-	nnvme_iommu_note_name(group, name);
+	nnvme_iommu_state_name(group, name);
 	rc = nnvme_lock_file_held(name, &pid);
 	if (rc < 0)
 		return rc;
 	group->unfinished = !rc;
 	if (rc)
-		group->holder = note.pid;
+		group->holder = state.pid;
 	return 0;
 }
 
@@ -131,25 +133,25 @@ static int read_members(struct nnvme_iommu_group *group)
 	return n < 0 ? n : rc;
 }
 
-int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
+int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc;
 
 	memset(group, 0, sizeof(*group));
-	rc = nnvme_pci_info(bdf, &info, err);
+	rc = nnvme_pci_read(bdf, &info, err);
 	if (rc)
 		return rc;
 	strcpy(group->bdf, info.bdf);
 	strcpy(group->number, info.group);
 	if (!info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no domain "
-				  "type: it reaches all of the machine's memory, whoever drives it",
+				  "type: it can access all of memory, whatever drives it",
 				  info.bdf);
 	rc = nnvme_iommu_read_type(group);
 	if (rc == -ENOENT)
-		return nnvme_fail(err, -EOPNOTSUPP, "this kernel has no domain types that can be "
-				  "read; it needs Linux 5.11");
+		return nnvme_fail(err, -EOPNOTSUPP, "this kernel doesn't show domain types; that "
+				  "needs Linux 5.11");
 	if (!rc)
 		rc = read_members(group);
 	if (!rc)
@@ -157,12 +159,46 @@ int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, str
 	if (!rc)
 		return 0;
 	nnvme_iommu_group_free(group);
-	return nnvme_fail(err, rc, "cannot read what sysfs and " NNVME_NOTES " say about IOMMU group "
-			  "%s of %s: %s", info.group, info.bdf, strerror(-rc));
+	return nnvme_fail(err, rc, "cannot read the state of IOMMU group %s of %s in sysfs and "
+			  NNVME_STATE_DIR ": %s", info.group, info.bdf, strerror(-rc));
 }
 
+static int check_sizes(const struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	int rc = nnvme_sized_check("struct nnvme_iommu_group", group->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_iommu_group, members), err);
+
+	return rc ? rc : nnvme_sized_check("struct nnvme_iommu_member", group->member_size,
+					   NNVME_SIZE_UP_TO(struct nnvme_iommu_member, driver), err);
+}
+
+int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)
+{
+	struct nnvme_iommu_group own;
+	int rc = check_sizes(group, err);
+
+	if (rc)
+		return rc;
+	group->members = NULL;
+	group->count = 0;
+	rc = nnvme_iommu_group_load(bdf, &own, err);
+	if (rc)
+		return rc;
+	own.member_size = group->member_size;
+	if (own.count) {
+		own.members = nnvme_sized_list(own.members, own.count, sizeof(*own.members),
+					       own.member_size);
+		if (!own.members)
+			return nnvme_fail(err, -ENOMEM, "out of memory");
+	}
+	nnvme_sized_out(group, group->size, &own, sizeof(own));
+	return 0;
+}
+
+/* Only what layout 1 has: the caller's structure may be smaller than ours. */
 void nnvme_iommu_group_free(struct nnvme_iommu_group *group)
 {
 	free(group->members);
-	memset(group, 0, sizeof(*group));
+	group->members = NULL;
+	group->count = 0;
 }

@@ -54,8 +54,8 @@ int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len)
 	return nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_UNMAP, &arg);
 }
 
-int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges,
-		      uint64_t *alignment)
+int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova_ranges,
+		      size_t *nr_iova_ranges, uint64_t *alignment)
 {
 	struct nnvme_uapi_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = ioas };
 	struct nnvme_iova_range *list = NULL, *more;
@@ -63,7 +63,7 @@ int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova
 	int rc;
 
 	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range), "the same two numbers");
-	do {	/* the number is known when the list was too short; it may grow meanwhile */
+	do {	/* a list that is too short gets the number; it may grow meanwhile */
 		more = realloc(list, room * sizeof(*list));
 		if (!more) {
 			free(list);
@@ -96,7 +96,9 @@ int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas)
 	};
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_VFIO_IOAS, &arg);
 
-	/* Only the container's call tells, and it looks at the address space that stands in for one. */
+	/*
+	 * Only the container's call answers this, for the address space that emulates a container.
+	 */
 	if (!rc)
 		rc = nnvme_sys_ioctl(iommufd, VFIO_CHECK_EXTENSION, (void *)VFIO_DMA_CC_IOMMU);
 	return rc;
@@ -116,13 +118,13 @@ int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, 
 
 int nnvme_iommufd_has_get_pa(int iommufd)
 {
-	/* It asks for nothing, so that the call can't do anything, only say whether it is there. */
+	/* An empty request has no effect, but shows whether the call exists. */
 	struct nnvme_uapi_ioas_noiommu_get_pa arg = { .size = sizeof(arg) };
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
 
-	/* The latter is what Linux 7.3 says that is built without CONFIG_VFIO_NOIOMMU. */
+	/* The latter: Linux 7.3 without CONFIG_VFIO_NOIOMMU. */
 	if (rc == -ENOTTY || rc == -EOPNOTSUPP)
 		return 0;
-	/* Before the merge a length of 0 was no error, but the address space 0 is none. */
+	/* Before the merge a length of 0 was no error; that address space 0 does not exist was. */
 	return rc == -EINVAL || rc == -EPERM || rc == -ENOENT ? 1 : rc;
 }

@@ -21,7 +21,7 @@ static bool align(uint64_t from, uint64_t last, uint64_t len, uint64_t alignment
 	return *at >= from && *at <= last && len - 1 <= last - *at;
 }
 
-/* The first gap of one range, between what is taken; *i: what would follow it. */
+/* The first gap of one range; *i: the index of the taken range that would follow it. */
 static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_iova_range *range,
 		     uint64_t len, uint64_t alignment, uint64_t *at, size_t *i)
 {
@@ -67,7 +67,7 @@ int nnvme_iova_take(struct nnvme_iova_space *s, uint64_t len, uint64_t alignment
 	for (size_t i = 0; i < s->nr_iova_ranges; i++) {
 		struct nnvme_iova_range range = s->iova_ranges[i];
 
-		if (!range.first)	/* 0 is how "not mapped" is written */
+		if (!range.first)	/* 0 stands for "not mapped" */
 			range.first = alignment;
 		if (range.first > range.last || !find_gap(s, &range, len, alignment, iova, &at))
 			continue;

@@ -3,7 +3,7 @@
 #define NNVME_KERNEL_IOVA_H
 
 /*
- * Choosing IOVAs where the kernel doesn't: what is free within the ranges that an IOMMU can map.
+ * Choosing IOVAs where the kernel doesn't: free ones within the ranges that an IOMMU can map.
  *
  * Thread rule: callers serialise. Private to the library.
  */
@@ -15,7 +15,7 @@
 #include "noiommu_nvme/dma_limits.h"
 
 struct nnvme_iova_space {
-	const struct nnvme_iova_range *iova_ranges;	/* ascending; not ours */
+	const struct nnvme_iova_range *iova_ranges;	/* ascending; the caller's */
 	size_t nr_iova_ranges;
 	struct nnvme_iova_range *taken;		/* ascending */
 	size_t nr_taken, max_taken;
@@ -26,13 +26,13 @@ bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iov
 		       uint64_t len);
 
 /*
- * The lowest free place for @len bytes at a multiple of @alignment, a power of two; never 0.
+ * The lowest free IOVA for @len bytes at a multiple of @alignment, a power of two; never 0.
  * -ENOSPC there is none; -ENOMEM.
  */
 int nnvme_iova_take(struct nnvme_iova_space *space, uint64_t len, uint64_t alignment,
 		    uint64_t *iova);
 
-/* -ENOENT unless that is what was taken. */
+/* Free what was taken; -ENOENT unless exactly that was. */
 int nnvme_iova_give(struct nnvme_iova_space *space, uint64_t iova, uint64_t len);
 
 void nnvme_iova_free(struct nnvme_iova_space *space);

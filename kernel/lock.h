@@ -3,21 +3,21 @@
 #define NNVME_KERNEL_LOCK_H
 
 /*
- * Locks between processes, by name: that of a device or of an IOMMU group. They are files of our own
- * in a directory that is root's alone, because whoever can open a file can lock it. A process that
- * ends gives its locks back. Private to the library; not installed.
+ * Locks between processes, by name: that of a device or of an IOMMU group. They are files in a
+ * directory that only root can enter, because whoever can open a file can lock it. The locks of a
+ * process end with it. Private to the library; not installed.
  */
 
 #define NNVME_LOCKS "/run/noiommu-nvme.lock"
 
 /*
- * Take it, waiting so many milliseconds for another one who has it, and nnvme_sys_close(fd) to give
- * it back. 0, -EWOULDBLOCK with his process ID in *holder (0 when it isn't known), -EACCES not root,
- * or another -errno; *fd is -1 then.
+ * Take a lock, waiting up to @wait_ms for another holder; nnvme_sys_close(fd) releases it. 0;
+ * -EWOULDBLOCK with the holder's process ID in *holder (0 unknown); -EACCES not root; or another
+ * -errno. On failure *fd is -1.
  */
 int nnvme_lock_file(const char *name, unsigned wait_ms, int *fd, int *holder);
 
-/* Has somebody got it? 1 and his process ID like above, 0 nobody, -errno. */
+/* Is it held? 1 and the holder's process ID as above, 0 or -errno. */
 int nnvme_lock_file_held(const char *name, int *holder);
 
 #endif

@@ -54,7 +54,7 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 		return nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
 	for (size_t i = 0; i < nodes->count; i++) {
 		n = strlen(nodes->list[i].name);
-		/* Behind it "(deleted)", and a blank that may be escaped. */
+		/* "(deleted)" may follow, after a space that may be escaped. */
 		if (!strncmp(path, nodes->list[i].name, n) && strchr(" \\", path[n]))
 			return &nodes->list[i];
 	}
@@ -66,12 +66,12 @@ struct scan {
 	const struct nnvme_nodes *nodes;
 	const int *ours;
 	int nr_ours;
-	unsigned patience;	/* how many more pauses there are to be */
-	int pid;		/* whose turn it is */
-	bool nameless;		/* he has a device of VFIO's that is not known by a node */
-	bool other_group;	/* which may be of this group */
-	bool unseen;		/* there are processes that we may not look at */
-	int silent;		/* one whose io_uring doesn't say which files it has, or 0 */
+	unsigned patience;	/* pauses left */
+	int pid;		/* the process being examined */
+	bool nameless;		/* it has a VFIO device that was not opened by a node */
+	bool other_group;	/* and another VFIO group, which that may belong to */
+	bool unseen;		/* there are processes that we may not examine */
+	int silent;		/* a process whose io_uring does not show its files, or 0 */
 	const char *how;	/* "open" or "mapped"; NULL: nothing is found */
 	char what[64];		/* which */
 };
@@ -104,8 +104,8 @@ static void look_at_path(struct scan *s, const char *link, const char *how)
 	}
 }
 
-/* Linux says all about a ring or nothing since 6.17, and has no line for an empty place since 6.14. */
-static bool says_all_or_nothing(void)
+/* Since 6.17 Linux shows all of a ring or nothing; since 6.14 empty slots have no line. */
+static bool shows_all_or_nothing(void)
 {
 	unsigned major = 0, minor = 0;
 	char release[64];
@@ -116,8 +116,8 @@ static bool says_all_or_nothing(void)
 }
 
 /*
- * The lines about files in a ring's text (io_uring/fdinfo.c): "UserFiles:\t2", and then one for each.
- * NULL when the kernel did not show them, because the ring was busy.
+ * The lines about files in a ring's text (io_uring/fdinfo.c): "UserFiles:\t2", and then one for
+ * each. NULL when the kernel did not show them, because the ring was busy.
  */
 static const char *find_files(const char *text)
 {
@@ -128,7 +128,7 @@ static const char *find_files(const char *text)
 		return NULL;
 	line += strcspn(line, "\n");
 	line += *line == '\n';
-	return !places || sscanf(line, "%u:", &index) == 1 || says_all_or_nothing() ? line : NULL;
+	return !places || sscanf(line, "%u:", &index) == 1 || shows_all_or_nothing() ? line : NULL;
 }
 
 /* "    0: /dev/nvme0n1"; before Linux 6.14 "    0: nvme0n1", wherever that is. */
@@ -238,7 +238,9 @@ static int look_at_links(struct scan *s, const char *dir, const char *how)
 	return is_gone(rc) ? 0 : rc;
 }
 
-/* Threads may have descriptors of their own, and those of a process whose main thread has ended do. */
+/*
+ * Threads may have descriptors of their own, and those of a process whose main thread has ended do.
+ */
 static int look_at_threads(struct scan *s)
 {
 	struct dirent **names;
@@ -270,7 +272,10 @@ static int look_at_process(struct scan *s)
 	snprintf(dir, sizeof(dir), "/proc/%d/map_files", s->pid);
 	if (!rc && !s->how)
 		rc = look_at_links(s, dir, "mapped");
-	/* What came out of a VFIO group has no name: it is ours to care for unless another group is. */
+	/*
+	 * A device of a VFIO group has no name: assume that it is this one, unless another group is
+	 * open.
+	 */
 	if (!rc && !s->how && s->nameless && !s->other_group) {
 		s->how = "open";
 		snprintf(s->what, sizeof(s->what), "a VFIO device, which may be this one,");
@@ -281,7 +286,7 @@ static int look_at_process(struct scan *s)
 	return 0;
 }
 
-/* 0, and s->how says whether somebody is found. */
+/* 0, and s->how is set if an opener was found. */
 static int look_at_all(struct scan *s)
 {
 	struct dirent **names;
@@ -301,7 +306,9 @@ static int look_at_all(struct scan *s)
 	return rc ? rc : s->unseen && !s->how ? -EACCES : 0;
 }
 
-/* Somebody is found: wait for as long as there is patience. 0, and s->how says whether he still has it. */
+/*
+ * Wait for the opener's end while patience lasts. 0, and s->how is still set if it has not ended.
+ */
 static int wait_for_end(struct scan *s)
 {
 	int rc = 0;
@@ -315,7 +322,7 @@ static int wait_for_end(struct scan *s)
 	return rc;
 }
 
-/* Only of disks, and what belongs to them: nobody registers VFIO's nodes with an io_uring. */
+/* Only disks matter here: nobody registers VFIO's nodes with an io_uring. */
 static bool has_disk(const struct nnvme_nodes *nodes)
 {
 	for (size_t i = 0; i < nodes->count; i++)
@@ -336,7 +343,7 @@ static int refuse(const struct scan *s, struct nnvme_err *err)
 	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", pid);
 	if (!s->how)
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: an io_uring of process %d (%s) does "
-				  "not say which files it has; try again, or end that first", bdf, pid, comm);
+				  "not show its files; try again, or end that first", bdf, pid, comm);
 	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first", bdf, pid,
 			  comm, s->what, s->how);
 }
@@ -350,7 +357,7 @@ int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, in
 	bool found;
 	int rc;
 
-	do {	/* whoever came meanwhile may be one of those who have had their turn */
+	do {	/* a process that was examined before may have opened it meanwhile */
 		rc = look_at_all(&s);
 		found = s.how;
 		if (found)

@@ -4,7 +4,7 @@
 
 /*
  * Which process has a device open or mapped. Nodes are known by their numbers, because a node may
- * have any name, or none any more. Private to the library; not installed.
+ * have any name, or have been deleted. Private to the library; not installed.
  */
 
 #include <stdbool.h>
@@ -14,23 +14,23 @@
 #include "noiommu_nvme/err.h"
 #include "noiommu_nvme/pci.h"
 
-/* One way to a device. */
+/* A device node. */
 struct nnvme_node {
 	char name[64];		/* /dev/nvme0n1, as udev or devtmpfs would call it */
 	mode_t type;		/* S_IFBLK or S_IFCHR */
 	unsigned major, minor;
 };
 
-/* All ways to one PCI function; sysfs's files resource0 and so on are always among them. */
+/* All nodes of one PCI function; its resource files in sysfs are always included. */
 struct nnvme_nodes {
 	char bdf[NNVME_BDF_SIZE];
-	char group[16];		/* its VFIO group, or "" when it can't be opened by that */
+	char group[16];		/* its VFIO group; "" if it can't be opened through that */
 	unsigned group_major;	/* of VFIO's groups */
 	struct nnvme_node *list;
 	size_t count;
 };
 
-/* Add a node by what sysfs says of it, "259:0". 0, -EBADMSG, -ENOMEM. */
+/* Add a node by its number in sysfs, "259:0". 0, -EBADMSG, -ENOMEM. */
 int nnvme_nodes_add(struct nnvme_nodes *nodes, const char *name, mode_t type, const char *number);
 void nnvme_nodes_free(struct nnvme_nodes *nodes);
 
@@ -39,21 +39,21 @@ const struct nnvme_node *nnvme_nodes_find(const struct nnvme_nodes *nodes, mode_
 					  unsigned major, unsigned minor);
 
 /*
- * The one that a path which the kernel shows leads to: by its number, because it may have any name;
- * by name too, because it may be in another mount namespace, or deleted.
+ * The node behind a path that the kernel shows: by its number, because it may have any name; also
+ * by name, because it may be in another mount namespace, or deleted.
  */
 const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, const char *path);
 
 /*
- * -EBUSY, with who it is in @err, while a process has one of @nodes open or mapped, and after
- * @patience_ms still has. This process's own descriptors @ours don't count. 0 nobody; -EACCES nobody
- * whom this user may look at, and there are others (root sees all); another -errno when it couldn't
- * be found out. @err is written with -EBUSY only.
+ * -EBUSY, and @err names the process, if one has one of @nodes open or mapped and still has after
+ * @patience_ms. This process's descriptors @ours don't count. 0 no process has; -EACCES none that
+ * this user may examine, but there are others (root sees all); another -errno if that can't be
+ * found out. @err is written with -EBUSY only.
  */
 int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
 			    unsigned patience_ms, struct nnvme_err *err);
 
-/* The same to find him: his process ID (0: nobody, or not to be seen) and his name. */
+/* The process that has one open: its ID (0: none, or not visible) and its name. */
 int nnvme_nodes_opener(const struct nnvme_nodes *nodes, char comm[32]);
 
 #endif

@@ -26,10 +26,10 @@ int nnvme_physical(const void *va, uint64_t *phys, struct nnvme_err *err)
 	if (rc)
 		return nnvme_fail(err, rc, "cannot read /proc/self/pagemap: %s", strerror(-rc));
 	if (!(entry & PRESENT))
-		return nnvme_fail(err, -ENXIO, "no memory is behind %p", va);
+		return nnvme_fail(err, -ENXIO, "there is no page at %p", va);
 	/* Without the capability the kernel writes 0, which is no error (fs/proc/task_mmu.c). */
 	if (!(entry & FRAME))
-		return nnvme_fail(err, -EPERM, "cannot learn physical addresses: that needs "
+		return nnvme_fail(err, -EPERM, "cannot read physical addresses: that needs "
 				  "CAP_SYS_ADMIN; run as root");
 	*phys = (entry & FRAME) * 4096 + (uintptr_t)va % 4096;
 	return 0;

@@ -3,7 +3,7 @@
 #define NNVME_KERNEL_PAGEMAP_H
 
 /*
- * Where memory of this process is, as /proc/self/pagemap says (Linux,
+ * Physical addresses of this process's memory, from /proc/self/pagemap (Linux,
  * Documentation/admin-guide/mm/pagemap.rst). Private to the library.
  */
 

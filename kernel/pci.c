@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/pci_disks.h"
 #include "kernel/pci_private.h"
+#include "kernel/sized.h"
 #include "kernel/sys.h"
 
 /* One hexadecimal field of at most @digits digits and at most @max; moves *text behind it. */
@@ -38,7 +40,7 @@ static bool parse_with(const char *text, char separator, bool has_domain, unsign
 	       parse_field(&text, 1, 7, &field[3]) && !*text;
 }
 
-/* "0000", "41" or "00.0": what remains of an address that was split at its colons. */
+/* "0000", "41" or "00.0": a part of an address that was split at its colons. */
 static bool looks_cut(const char *text)
 {
 	size_t n = strspn(text, "0123456789abcdefABCDEF");
@@ -49,8 +51,8 @@ static bool looks_cut(const char *text)
 }
 
 /*
- * "/dev/nvme0n1", "nvme0", "ng0n1p2": the address of the controller behind it, "" when there is none.
- * A namespace with several paths has them below its subsystem; the first is as good as any.
+ * "/dev/nvme0n1", "nvme0", "ng0n1p2": the address of the controller behind it, "" when there is
+ * none. A namespace with several paths has them below its subsystem; the first is as good as any.
  */
 static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 {
@@ -76,7 +78,7 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 				snprintf(device, sizeof(device), "nvme%u", x);
 		nnvme_sys_list_free(names, n);
 	}
-	/* That of a controller behind a network is no such address. */
+	/* A controller behind a network has another kind of address. */
 	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device) < 0 ||
 			!parse_with(bdf, ':', true, field)))
 		bdf[0] = 0;
@@ -88,10 +90,10 @@ static int not_an_address(const char *text, struct nnvme_err *err)
 
 	find_node(text, bdf);
 	if (*bdf)
-		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; that of its controller is "
+		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; its controller is "
 				  "%s", text, bdf);
 	return nnvme_fail(err, -EINVAL, "\"%.64s\" is not a PCI address; write it like "
-			  "0000:41:00.0 or 0000.41.00.0", text);
+			  "0000:41:00.0 or 0000.41.00.0 (noiommu-nvme list shows them)", text);
 }
 
 int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err *err)
@@ -132,7 +134,7 @@ static int read_group(struct nnvme_pci_info *info)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	/* Groups have no name as a rule, and then no such file. */
+	/* Most groups have no name, and then no such file. */
 	rc = nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name",
 			    info->bdf);
 	info->iommu = strcmp(name, "vfio-noiommu") != 0;
@@ -155,7 +157,7 @@ static int read_vfio_dev(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* A userspace driver of another kind than VFIO's has it by a node of this name. */
+/* The node by which a userspace driver without VFIO uses it. */
 static int read_uio(struct nnvme_pci_info *info)
 {
 	struct dirent **names;
@@ -168,7 +170,7 @@ static int read_uio(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* What only the nvme driver can tell. */
+/* What only the nvme driver knows. */
 static void read_nvme(struct nnvme_pci_info *info)
 {
 	char (*disks)[NNVME_BLOCK_NAME];
@@ -181,11 +183,17 @@ static void read_nvme(struct nnvme_pci_info *info)
 	nnvme_sys_list_free(names, n);
 	n = nnvme_pci_disks(info->bdf, &disks);
 	for (int i = 0; i < n; i++)
-		info->size += nnvme_block_size(disks[i]);
+		info->capacity += nnvme_block_size(disks[i]);
 	free(disks);
 }
 
-int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+static int check_size(uint32_t size, struct nnvme_err *err)
+{
+	return nnvme_sized_check("struct nnvme_pci_info", size,
+				 NNVME_SIZE_UP_TO(struct nnvme_pci_info, model), err);
+}
+
+int nnvme_pci_read(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc;
 
@@ -208,15 +216,27 @@ int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_er
 	if (!rc)
 		rc = read_uio(info);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot read what sysfs says about %s: %s", info->bdf,
+		return nnvme_fail(err, rc, "cannot read the facts about %s in sysfs: %s", info->bdf,
 				  strerror(-rc));
 	read_nvme(info);
 	return 0;
 }
 
+int nnvme_pci_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
+{
+	struct nnvme_pci_info own;
+	int rc = check_size(info->size, err);
+
+	if (!rc)
+		rc = nnvme_pci_read(bdf, &own, err);
+	if (!rc)
+		nnvme_sized_out(info, info->size, &own, sizeof(own));
+	return rc;
+}
+
 int nnvme_pci_nvme_info(const char *bdf, struct nnvme_pci_info *info, struct nnvme_err *err)
 {
-	int rc = nnvme_pci_info(bdf, info, err);
+	int rc = nnvme_pci_read(bdf, info, err);
 
 	if (!rc && info->class_code != NNVME_PCI_CLASS)
 		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class 0x%06x, "
@@ -232,38 +252,51 @@ static int by_bdf(const void *a, const void *b)
 	return strcmp(x->bdf, y->bdf);
 }
 
-int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, struct nnvme_err *err)
+/* The NVMe controllers among the devices @names, sorted. */
+static int read_controllers(struct dirent **names, int n, struct nnvme_pci_info **list, size_t *count)
 {
+	struct nnvme_pci_info *more;
+
+	for (int i = 0; i < n; i++) {
+		if (read_number(names[i]->d_name, "class") != NNVME_PCI_CLASS)
+			continue;
+		more = realloc(*list, (*count + 1) * sizeof(**list));
+		if (!more)
+			return -ENOMEM;
+		*list = more;
+		if (!nnvme_pci_read(names[i]->d_name, &more[*count], NULL))
+			++*count;
+	}
+	if (*count)
+		qsort(*list, *count, sizeof(**list), by_bdf);
+	return 0;
+}
+
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size, struct nnvme_err *err)
+{
+	struct nnvme_pci_info *own = NULL;
 	struct dirent **names;
-	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES);
+	int n, rc = check_size(size, err);
 
 	*list = NULL;
 	*count = 0;
+	if (rc)
+		return rc;
+	n = nnvme_sys_list(&names, NNVME_PCI_DEVICES);
 	if (n == -ENOENT)	/* a machine without PCI */
 		return 0;
 	if (n < 0)
 		return nnvme_fail(err, n, "cannot read " NNVME_PCI_DEVICES ": %s", strerror(-n));
-	for (int i = 0; i < n; i++) {
-		struct nnvme_pci_info *more;
-
-		if (read_number(names[i]->d_name, "class") != NNVME_PCI_CLASS)
-			continue;
-		more = realloc(*list, (*count + 1) * sizeof(**list));
-		if (!more) {
-			free(*list);
-			*list = NULL;
-			*count = 0;
-			nnvme_sys_list_free(names, n);
-			return nnvme_fail(err, -ENOMEM, "out of memory");
-		}
-		*list = more;
-		if (!nnvme_pci_info(names[i]->d_name, &more[*count], NULL))
-			++*count;
-	}
+	rc = read_controllers(names, n, &own, count);
 	nnvme_sys_list_free(names, n);
-	if (*count)
-		qsort(*list, *count, sizeof(**list), by_bdf);
-	return 0;
+	if (rc || !*count)
+		free(own);
+	else
+		*list = nnvme_sized_list(own, *count, sizeof(*own), size);
+	if (!rc && (*list || !*count))
+		return 0;
+	*count = 0;
+	return nnvme_fail(err, -ENOMEM, "out of memory");
 }
 
 int nnvme_noiommu_switch(void)

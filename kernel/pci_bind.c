@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: MIT
 /*
- * Moving a controller between the kernel's driver and vfio-pci. A device belongs to the driver that
- * its driver_override names, once that is written and drivers_probe is asked (Linux,
- * Documentation/ABI/testing/sysfs-bus-pci). What it had before is kept in a file, so that another
- * process can bring it back.
+ * Moving a controller between the kernel's driver and vfio-pci. A device is bound to the driver
+ * that its driver_override names, after a write to drivers_probe (Linux,
+ * Documentation/ABI/testing/sysfs-bus-pci). Its former state is kept in a file, so that another
+ * process can restore it.
  */
+#include "kernel/pci_bind.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kernel/lock.h"
-#include "kernel/note.h"
+#include "kernel/state_file.h"
 #include "kernel/pci_former.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
 #include "kernel/sys.h"
 
 #define VFIO "vfio-pci"
 
-/* The override of a device that is taken from its driver for a while: no driver has this name. */
+/* The override of a device that is unbound for a time: no driver has this name. */
 #define NO_DRIVER "noiommu-nvme"
 
-/* How long another program's bind or unbind of the same device is waited for. */
+/* How long to wait for another program's bind or unbind of the same device. */
 #define PATIENCE_MS 10000
 
-/* Turn the errno of a refused system file into one line. */
+/* The error for a sysfs file that could not be accessed. */
 static int denied(struct nnvme_err *err, int rc, const char *what, const char *bdf)
 {
 	if (rc == -EACCES || rc == -EPERM)
@@ -46,7 +50,7 @@ static void read_driver(const char *bdf, char driver[NNVME_DRIVER_SIZE])
 	nnvme_sys_link_name(driver, NNVME_DRIVER_SIZE, NNVME_PCI_DEVICES "/%s/driver", bdf);
 }
 
-/* Best effort: what matters is whether the driver then is there. What modprobe came to. */
+/* Best effort: what matters is whether the driver is there then. Returns modprobe's result. */
 static int load_driver(const char *driver)
 {
 	char *argv[] = { "modprobe", (char *)driver, NULL };
@@ -57,7 +61,7 @@ static int load_driver(const char *driver)
 	rc = nnvme_sys.run(argv);
 	if (rc != -ENOENT)
 		return rc;
-	argv[0] = "/sbin/modprobe";	/* where it is when PATH is a user's */
+	argv[0] = "/sbin/modprobe";	/* not in a user's PATH */
 	return nnvme_sys.run(argv);
 }
 
@@ -65,20 +69,21 @@ static int load_driver(const char *driver)
 struct move {
 	const char *bdf, *verb;
 	const char *driver;		/* to this one; "" to none */
-	const char *override;		/* which this override sees to */
-	const struct nnvme_pci_claim *claim;	/* asked again before that one has it; or NULL */
+	const char *override;		/* and the driver_override for that */
+	const struct nnvme_pci_claim *claim;	/* checked again before @driver gets it; or NULL */
 };
 
 static int did_not_take(const struct move *m, const char *now, struct nnvme_err *err)
 {
 	if (*now)
-		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not let go of it; the "
+		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not release it; the "
 				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
-	return nnvme_fail(err, -ENODEV, "cannot %s %s: %.64s did not take it; the kernel's log says why (dmesg)",
+	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the kernel's "
+			  "log says why (dmesg)",
 			  m->verb, m->bdf, m->driver);
 }
 
-/* 0 only when it is really there. Whatever failed, driver_override is left at m->override. */
+/* 0 only if it is bound as wanted. Whatever failed, driver_override stays m->override. */
 static int move(const struct move *m, struct nnvme_err *err)
 {
 	char now[NNVME_DRIVER_SIZE];
@@ -87,12 +92,12 @@ static int move(const struct move *m, struct nnvme_err *err)
 	if (rc)
 		return denied(err, rc, m->verb, m->bdf);
 	read_driver(m->bdf, now);
-	/* VFIO decides when it takes a device what that needs: let it do so again. */
+	/* VFIO decides at bind time how a device can be used: bind it anew. */
 	if (!strcmp(now, m->driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", m->bdf))
 		return 0;
 	if (*now)
 		rc = nnvme_sys_write(m->bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", m->bdf);
-	if (!rc && m->claim) {	/* now nobody can open a node of its any more */
+	if (!rc && m->claim) {	/* now nobody can open its nodes any more */
 		rc = nnvme_pci_claim_check(m->claim, err);
 		if (rc)
 			return rc;
@@ -105,14 +110,14 @@ static int move(const struct move *m, struct nnvme_err *err)
 	return rc ? denied(err, rc, m->verb, m->bdf) : did_not_take(m, now, err);
 }
 
-/* The override that had better be there while it goes to a driver. */
+/* The override to set while it is bound to a driver. */
 static const char *override_for(const char *driver)
 {
 	return *driver ? driver : NNVME_NO_OVERRIDE;
 }
 
-/* The new override is noted before it is written; without that a kill here is taken for other hands. */
-static int give_back(const char *bdf, const struct nnvme_former *had, const char *verb,
+/* Recorded before it is written: otherwise a kill here looks like a change by somebody else. */
+static int rebind(const char *bdf, const struct nnvme_former *had, const char *verb,
 		     struct nnvme_err *err)
 {
 	struct move back = {
@@ -131,7 +136,7 @@ static int give_back(const char *bdf, const struct nnvme_former *had, const char
 		nnvme_former_write(bdf, &marked);
 	}
 	rc = move(&back, err);
-	if (rc && *had->mark[0])	/* our mark stays, for who tries it again */
+	if (rc && *had->mark[0])	/* our mark stays, for the next attempt */
 		return rc;
 	rc2 = set_override(bdf, had->override);
 	return rc ? rc : rc2 ? denied(err, rc2, verb, bdf) : 0;
@@ -148,11 +153,11 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
 		return denied(err, rc, "lock (" NNVME_LOCKS ") what is done to", bdf);
 	if (holder)
 		snprintf(by, sizeof(by), " (process %d)", holder);
-	return nnvme_fail(err, -EBUSY, "%s is being given to another driver by another program%s; wait for "
-			  "its end", bdf, by);
+	return nnvme_fail(err, -EBUSY, "the driver of %s is being changed by another program%s; wait until "
+			  "that ends", bdf, by);
 }
 
-/* Has VFIO got it? By vfio-pci as a rule, but some devices have a driver of VFIO's of their own. */
+/* Is it bound to a VFIO driver? To vfio-pci, as a rule, but some devices have one of their own. */
 static bool has_vfio(const struct nnvme_pci_info *info)
 {
 	return !strcmp(info->driver, VFIO) || *info->vfio_dev;
@@ -188,8 +193,8 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 		return 0;
 	}
 	return nnvme_fail(err, -EPERM, "%s has no IOMMU and noiommu mode is off: without an IOMMU "
-			  "nothing keeps the device from any of the machine's memory; to accept "
-			  "that risk run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
+			  "the device can access all of the machine's memory; to accept that risk "
+			  "run: noiommu-nvme bind --unsafe-noiommu %s", info->bdf,
 			  info->bdf);
 }
 
@@ -197,12 +202,12 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 static int check_bound(const char *bdf, const char *driver, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (rc || is_ready(&info, driver))
 		return rc;
 	if (!has_vfio(&info))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a driver of VFIO's; try "
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a VFIO driver; try "
 				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has neither "
@@ -210,26 +215,26 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 				  "(Linux 6.6) or CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
-			  "kernel/patches/6.12", bdf);
+			  "kernel/module/patches/6.12", bdf);
 }
 
 /*
- * Give it back after a bind that failed. A driver that turned out not to be VFIO's may have shown
- * disks, and somebody may use them by now: then that driver keeps it.
+ * Give it back after a bind that failed. A driver that turned out not to be a VFIO driver may
+ * have created disks, and these may be in use by now: then that driver keeps it.
  */
 static int take_back(const char *bdf, const struct nnvme_former *had, struct nnvme_err *err)
 {
 	struct nnvme_pci_claim claim = { .count = 0 };
 	struct nnvme_pci_info info;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc && *info.driver && !has_vfio(&info) && strcmp(info.driver, had->driver) != 0)
 		rc = nnvme_pci_claim(bdf, &claim, err);
 	nnvme_pci_release(&claim);
-	return rc ? rc : give_back(bdf, had, "give back", err);
+	return rc ? rc : rebind(bdf, had, "rebind", err);
 }
 
-/* The moving itself. On failure the device is where it was, or *stuck and @err say that it isn't. */
+/* The change itself. On failure the device is as before, or *stuck is set and @err says so. */
 static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 		       const struct nnvme_former *had, struct nnvme_pci_claim *claim, bool *stuck,
 		       struct nnvme_err *err)
@@ -250,9 +255,11 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 	*stuck = take_back(info->bdf, had, &second) != 0;
 	if (!*stuck)
 		return nnvme_fail(err, rc, "%s", first.text);
-	return nnvme_fail(err, rc, "%.230s; nor can it have its former driver (%.64s) back: %.150s; try: "
-			  "noiommu-nvme unbind %s", first.text, *had->driver ? had->driver : "none",
-			  second.text, info->bdf);
+	if (!*had->driver)
+		return nnvme_fail(err, rc, "%.230s; unbinding it again failed, too: %.150s; try: "
+				  "noiommu-nvme unbind %s", first.text, second.text, info->bdf);
+	return nnvme_fail(err, rc, "%.230s; returning it to the driver %.64s failed, too: %.150s; try: "
+			  "noiommu-nvme unbind %s", first.text, had->driver, second.text, info->bdf);
 }
 
 static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
@@ -263,11 +270,11 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 	    *driver == '.')
 		return nnvme_fail(err, -EINVAL, "\"%.64s\" is not the name of a driver", driver);
 	if (!strcmp(info->driver, driver) && !has_vfio(info))
-		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a driver of "
-				  "VFIO's; try --driver " VFIO, info->bdf, driver);
+		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a VFIO "
+				  "driver; try --driver " VFIO, info->bdf, driver);
 	if (!strcmp(driver, "nvme"))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a driver of VFIO's; that one "
-				  "has it back with: noiommu-nvme unbind %s", info->bdf, info->bdf);
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a VFIO driver; to return the "
+				  "device to it run: noiommu-nvme unbind %s", info->bdf, info->bdf);
 	rc = load_driver(driver);
 	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
 		return 0;
@@ -277,18 +284,18 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 			  "run modprobe " : ", and modprobe ", driver, rc == -ENOENT ? "" : " found none");
 }
 
-/* What is known about the time before a bind or a detach. */
+/* The state before a bind or a detach. */
 struct before {
-	struct nnvme_former had;	/* what to give the device back to, should this fail */
-	struct nnvme_former note;	/* what the note about it is to say */
-	bool noted;			/* there is one already, of an earlier run, and it still holds */
-	bool to_note;
+	struct nnvme_former had;	/* what to restore if this fails */
+	struct nnvme_former saved;	/* what the state file is to hold */
+	bool valid;			/* an earlier run left one, and it still holds */
+	bool to_save;
 };
 
 /*
- * An earlier run that was cut short may have left the device with no driver or our override: then
- * what it had is what that run noted, not what it has. And a device that VFIO has keeps the note
- * about the driver before.
+ * A killed run may have left the device without a driver or with our override: then its former
+ * state is what that run recorded, not the present one. And a device that is bound to VFIO keeps
+ * the record of its former driver.
  */
 static int read_before(const struct nnvme_pci_info *info, const char *mark, struct before *b,
 		       struct nnvme_err *err)
@@ -300,44 +307,44 @@ static int read_before(const struct nnvme_pci_info *info, const char *mark, stru
 	if (rc)
 		return rc;
 	strcpy(now.driver, info->driver);
-	*b = (struct before){ .had = now, .note = now, .to_note = !vfio };
+	*b = (struct before){ .had = now, .saved = now, .to_save = !vfio };
 	rc = nnvme_former_read(info->bdf, &now, err);
 	if (rc && rc != -ENOENT)
 		return rc;
-	b->noted = !rc && nnvme_former_has_mark(&now, b->had.override);
-	if (b->noted || (!rc && vfio)) {
-		b->note = now;
-		b->to_note = true;
-		/* An override of other hands is theirs to keep. */
-		if (!b->noted)
-			strcpy(b->note.override, b->had.override);
+	b->valid = !rc && nnvme_former_has_mark(&now, b->had.override);
+	if (b->valid || (!rc && vfio)) {
+		b->saved = now;
+		b->to_save = true;
+		/* An override that somebody else has set stays. */
+		if (!b->valid)
+			strcpy(b->saved.override, b->had.override);
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%s", mark);
-	snprintf(b->note.mark[1], sizeof(b->note.mark[1]), "%.255s",
-		 b->noted && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%s", mark);
+	snprintf(b->saved.mark[1], sizeof(b->saved.mark[1]), "%.255s",
+		 b->valid && strcmp(b->had.override, mark) != 0 ? b->had.override : "");
 	if (!vfio)
-		b->had = b->note;
+		b->had = b->saved;
 	return 0;
 }
 
 static int write_before(const char *bdf, const struct before *b, struct nnvme_err *err)
 {
-	int rc = b->to_note ? nnvme_former_write(bdf, &b->note) : 0;
+	int rc = b->to_save ? nnvme_former_write(bdf, &b->saved) : 0;
 
-	return rc ? denied(err, rc, "write to " NNVME_NOTES " about", bdf) : 0;
+	return rc ? denied(err, rc, "write to " NNVME_STATE_DIR " for", bdf) : 0;
 }
 
-/* After a bind that failed, with the device as it was: what an earlier bind noted holds again. */
+/* After a bind that failed, with the device as it was: an earlier bind's record holds again. */
 static void unwrite_before(const char *bdf, struct before *b, bool vfio)
 {
-	if (!b->to_note)
+	if (!b->to_save)
 		return;
 	if (!vfio) {
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 		return;
 	}
-	snprintf(b->note.mark[0], sizeof(b->note.mark[0]), "%.255s", b->had.override);
-	nnvme_former_write(bdf, &b->note);
+	snprintf(b->saved.mark[0], sizeof(b->saved.mark[0]), "%.255s", b->had.override);
+	nnvme_former_write(bdf, &b->saved);
 }
 
 static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, unsigned flags,
@@ -359,7 +366,7 @@ static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, u
 	rc = write_before(info->bdf, &b, err);
 	if (!rc) {
 		rc = bind_device(info, driver, &b.had, claim, &stuck, err);
-		/* Where it couldn't be given back, the note says to nnvme_pci_unbind() what it had. */
+		/* If it is stuck, nnvme_pci_unbind() needs the file to know what it had. */
 		if (rc && !stuck)
 			unwrite_before(info->bdf, &b, has_vfio(info));
 	}
@@ -407,12 +414,12 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 	return nnvme_pci_bind_to(bdf, VFIO, flags, err);
 }
 
-/* Nothing is known about the time before: let the kernel choose. */
+/* There is no record: let the kernel choose the driver. */
 static int give_to_any(const struct nnvme_pci_info *info, const char *override, struct nnvme_err *err)
 {
 	struct move off = {
 		.bdf = info->bdf, .verb = "unbind", .driver = "",
-		/* One that is not about the driver it has is somebody's wish. */
+		/* One that does not name its present driver was set by somebody else. */
 		.override = strcmp(override, info->driver) ? override : NNVME_NO_OVERRIDE,
 	};
 	char now[NNVME_DRIVER_SIZE];
@@ -425,7 +432,7 @@ static int give_to_any(const struct nnvme_pci_info *info, const char *override, 
 	if (rc)
 		return denied(err, rc, "unbind", info->bdf);
 	read_driver(info->bdf, now);
-	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, and no driver took it then; the kernel's "
+	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, but no driver took it; the kernel's "
 				     "log says why (dmesg)", info->bdf);
 }
 
@@ -447,11 +454,11 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 	known = !rc;
 	marked = known && nnvme_former_has_mark(&had, override);
 	if ((*info.driver && !has_vfio(&info)) || (!*info.driver && known && !marked)) {
-		/* Other hands have moved it: nothing to do but to forget. */
+		/* Somebody else has bound it to another driver: only remove the record. */
 		rc = marked ? set_override(info.bdf, had.override) : 0;
 		if (rc)
 			return denied(err, rc, "unbind", info.bdf);
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 		return 0;
 	}
 	rc = nnvme_pci_refuse_open(&info, true, err);
@@ -459,9 +466,9 @@ static int unbind_locked(const char *bdf, struct nnvme_err *err)
 		return rc;
 	if (known && !marked)
 		strcpy(had.override, override);
-	rc = known ? give_back(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
+	rc = known ? rebind(info.bdf, &had, "unbind", err) : give_to_any(&info, override, err);
 	if (!rc)
-		nnvme_note_remove(info.bdf);
+		nnvme_state_file_remove(info.bdf);
 	return rc;
 }
 
@@ -470,7 +477,7 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_info info;
 	int lock, rc = nnvme_pci_nvme_info(bdf, &info, err);
 
-	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_NOTES "/%s", info.bdf)))
+	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_STATE_DIR "/%s", info.bdf)))
 		return rc;
 	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)
@@ -486,7 +493,7 @@ int nnvme_pci_detach(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_claim claim;
 	struct nnvme_pci_info info;
 	struct before b;
-	int rc = nnvme_pci_info(bdf, &info, err);
+	int rc = nnvme_pci_read(bdf, &info, err);
 
 	if (!rc)
 		rc = read_before(&info, NO_DRIVER, &b, err);
@@ -509,7 +516,7 @@ bool nnvme_pci_is_halfway(const char *bdf)
 	struct nnvme_former had;
 	bool back;
 
-	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_info(bdf, &info, NULL) ||
+	if (nnvme_former_read(bdf, &had, NULL) || nnvme_pci_read(bdf, &info, NULL) ||
 	    nnvme_override_read(bdf, override, NULL) || has_vfio(&info))
 		return false;
 	back = !strcmp(info.driver, had.driver);
@@ -528,8 +535,8 @@ int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err)
 	if (!rc)
 		rc = nnvme_override_read(bdf, override, err);
 	if (!rc && nnvme_former_has_mark(&had, override))
-		rc = give_back(bdf, &had, "give back", err);
+		rc = rebind(bdf, &had, "rebind", err);
 	if (!rc)
-		nnvme_note_remove(bdf);
+		nnvme_state_file_remove(bdf);
 	return rc;
 }

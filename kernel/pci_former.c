@@ -5,23 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/note.h"
-#include "kernel/pci_private.h"
+#include "kernel/state_file.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
-#define NOTE_SIZE (NNVME_OVERRIDE_SIZE + 3 * NNVME_DRIVER_SIZE + 8)
+#define STATE_SIZE (NNVME_OVERRIDE_SIZE + 3 * NNVME_DRIVER_SIZE + 8)
 
 /* A line each: the driver or "-", the driver_override, the two marks. */
 int nnvme_former_write(const char *bdf, const struct nnvme_former *former)
 {
-	char text[NOTE_SIZE];
+	char text[STATE_SIZE];
 
 	snprintf(text, sizeof(text), "%s\n%s\n%s\n%s%s", *former->driver ? former->driver : "-",
 		 former->override, former->mark[0], former->mark[1], *former->mark[1] ? "\n" : "");
-	return nnvme_note_write(bdf, text);
+	return nnvme_state_file_write(bdf, text);
 }
 
-/* The next line of *text into @field. False when there is none, or none that has room. */
+/* The next line of *text into @field. False if there is none, or if it is too long. */
 static bool take_line(const char **text, char *field, size_t size)
 {
 	size_t n = strcspn(*text, "\n");
@@ -36,24 +36,25 @@ static bool take_line(const char **text, char *field, size_t size)
 
 int nnvme_former_read(const char *bdf, struct nnvme_former *former, struct nnvme_err *err)
 {
-	char text[NOTE_SIZE];
+	char text[STATE_SIZE];
 	const char *rest = text;
-	int rc = nnvme_note_read(text, sizeof(text), bdf);
+	int rc = nnvme_state_file_read(text, sizeof(text), bdf);
 
 	*former = (struct nnvme_former){ 0 };
 	if (rc == -ENOENT || !rc)
 		return -ENOENT;
 	if (rc < 0)
-		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read " NNVME_NOTES "/%s: %s%s",
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read " NNVME_STATE_DIR "/%s: %s%s",
 				  bdf, strerror(-rc), rc == -EACCES ? "; run as root" : "");
 	if (!take_line(&rest, former->driver, sizeof(former->driver)) ||
 	    !take_line(&rest, former->override, sizeof(former->override)) ||
 	    !take_line(&rest, former->mark[0], sizeof(former->mark[0])) ||
 	    (*rest && !take_line(&rest, former->mark[1], sizeof(former->mark[1]))) || *rest ||
 	    strchr(former->driver, '/'))
-		return nnvme_fail(err, -EBADMSG, "the file " NNVME_NOTES "/%s, which says what driver the "
-				  "device had, is damaged; remove it (rm " NNVME_NOTES "/%s) and say it again: "
-				  "the kernel then chooses its driver", bdf, bdf);
+		return nnvme_fail(err, -EBADMSG, "the state file " NNVME_STATE_DIR "/%s, which records the "
+				  "device's former driver, is damaged; remove it (rm "
+				  NNVME_STATE_DIR "/%s) and try again: the kernel then chooses the "
+				  "driver", bdf, bdf);
 	if (!strcmp(former->driver, "-"))
 		former->driver[0] = 0;
 	return 0;

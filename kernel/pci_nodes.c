@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * All nodes by which programs can have a controller: its disks and their partitions, the character
+ * All nodes by which programs can open a controller: its disks and their partitions, the character
  * devices nvmeX and ngXnY of the nvme driver, UIO's, VFIO's.
  */
+#include "kernel/pci_nodes.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/pci_private.h"
+#include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
 /* The node whose number is in the file @dir/@name/dev; without that file there is none. */
@@ -56,7 +58,7 @@ static int add_disks(struct nnvme_nodes *nodes)
 	return rc;
 }
 
-/* Of a directory all entries, or those that begin like @like, each of which has a file dev. */
+/* All entries of a directory that begin with @like; each has a file dev. */
 static int add_all(struct nnvme_nodes *nodes, const char *prefix, const char *dir, const char *like)
 {
 	struct dirent **names;

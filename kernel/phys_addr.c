@@ -19,7 +19,8 @@ static bool has_word(const char *line, const char *word)
 
 /*
  * The first processor's flags. Linux shows "sme" only where it has switched that on, and "sev" in
- * a guest only where the guest is under it (early_detect_mem_encrypt() in arch/x86/kernel/cpu/amd.c).
+ * a guest only where the guest is under it (early_detect_mem_encrypt() in
+ * arch/x86/kernel/cpu/amd.c).
  */
 static const char *encryption(char *cpuinfo)
 {
@@ -31,7 +32,7 @@ static const char *encryption(char *cpuinfo)
 	if (has_word(flags, "sme"))
 		return "memory encryption (SME) adds a bit to its addresses; boot with mem_encrypt=off";
 	if (has_word(flags, "tdx_guest") || (has_word(flags, "hypervisor") && has_word(flags, "sev")))
-		return "this is a confidential virtual machine, whose memory it can't read";
+		return "this is a confidential virtual machine, whose memory the device can't read";
 	return NULL;
 }
 

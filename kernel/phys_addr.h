@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_PHYS_ADDR_H
 
 /*
- * Without an IOMMU a device is given what the kernel calls a physical address. On some machines it
- * needs another one, and Linux 7.3 does not say so: it tells the address all the same.
+ * Without an IOMMU a device is given the kernel's physical addresses. On some machines it needs
+ * other ones, and Linux 7.3 returns the physical address all the same.
  *
  * Private to the library; not installed.
  */

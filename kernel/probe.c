@@ -10,6 +10,7 @@
 #include "kernel/iommufd.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
+#include "kernel/sized.h"
 #include "kernel/sys.h"
 
 static enum nnvme_have have(int answer)
@@ -26,7 +27,7 @@ static void probe_iommufd(struct nnvme_probe *p)
 		p->get_pa = have(nnvme_iommufd_has_get_pa(fd));
 	} else if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
 		p->iommufd = p->get_pa = NNVME_HAVE_NOT;
-	} else {	/* it is there, but not for us */
+	} else {	/* it exists, but may not be opened */
 		p->iommufd = NNVME_HAVE;
 		p->get_pa = NNVME_HAVE_UNKNOWN;
 	}
@@ -40,7 +41,7 @@ static void probe_vfio(struct nnvme_probe *p)
 	int rc;
 
 	p->vfio_pci = have(nnvme_sys_exists("/sys/bus/pci/drivers/vfio-pci"));
-	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* a module, perhaps */
+	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* perhaps a module that is not loaded */
 		p->vfio_cdev = p->noiommu_mode = p->noiommu_on = NNVME_HAVE_UNKNOWN;
 		return;
 	}
@@ -65,18 +66,18 @@ static void probe_iommu(struct nnvme_probe *p)
 	p->container = have(nnvme_sys_exists("/dev/vfio/vfio"));
 }
 
-/* Whose IOMMU it would be. */
+/* The vendor, who has also made the IOMMU. */
 static void probe_cpu(struct nnvme_probe *p)
 {
 	char text[512], *line;
 
-	nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");	/* the first processor's beginning */
+	nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");	/* its first entry */
 	line = strstr(text, "vendor_id");
 	if (line)
 		sscanf(line, "vendor_id : %15s", p->cpu_vendor);
 }
 
-/* VFIO leaves the mark when it takes a device in noiommu mode (TAINT_USER, bit 6). */
+/* VFIO taints the kernel when it binds a device in noiommu mode (TAINT_USER, bit 6). */
 static void probe_taint(struct nnvme_probe *p)
 {
 	char text[32];
@@ -86,8 +87,8 @@ static void probe_taint(struct nnvme_probe *p)
 }
 
 /*
- * Only a device can show it. Without one: the node and GET_PA came into Linux together, and
- * neither is of use without the other.
+ * Only a device can show it. Without one: the node and GET_PA came into Linux together, and neither
+ * is useful without the other.
  */
 static void probe_noiommu_cdev(struct nnvme_probe *p)
 {
@@ -102,23 +103,27 @@ static void probe_noiommu_cdev(struct nnvme_probe *p)
 	nnvme_sys_list_free(names, n);
 }
 
-void nnvme_probe(struct nnvme_probe *probe)
+int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err)
 {
-	struct nnvme_err err;
-	int rc;
+	struct nnvme_probe p = { 0 };
+	int rc = nnvme_sized_check("struct nnvme_probe", probe->size,
+				   NNVME_SIZE_UP_TO(struct nnvme_probe, memlock), err);
 
-	memset(probe, 0, sizeof(*probe));
-	nnvme_sys_read(probe->release, sizeof(probe->release), "/proc/sys/kernel/osrelease");
-	probe_iommufd(probe);
-	probe_iommu(probe);
-	probe_cpu(probe);
-	probe_vfio(probe);
-	probe_taint(probe);
-	probe_noiommu_cdev(probe);
-	rc = nnvme_phys_addr_check("a device", &err);
-	probe->phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
-	probe->sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
-	probe->sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
-	probe->ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));
-	probe->memlock = nnvme_sys.memlock();
+	if (rc)
+		return rc;
+	nnvme_sys_read(p.release, sizeof(p.release), "/proc/sys/kernel/osrelease");
+	probe_iommufd(&p);
+	probe_iommu(&p);
+	probe_cpu(&p);
+	probe_vfio(&p);
+	probe_taint(&p);
+	probe_noiommu_cdev(&p);
+	rc = nnvme_phys_addr_check("a device", NULL);
+	p.phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
+	p.sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));
+	p.sys_admin = have(nnvme_sys.has_cap(CAP_SYS_ADMIN));
+	p.ipc_lock = have(nnvme_sys.has_cap(CAP_IPC_LOCK));
+	p.memlock = nnvme_sys.memlock();
+	nnvme_sized_out(probe, probe->size, &p, sizeof(p));
+	return 0;
 }

@@ -2,6 +2,7 @@
 #include "kernel/sized.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t size_of(const void *structure)
@@ -48,4 +49,18 @@ void nnvme_sized_out(void *to, uint32_t size, const void *from, size_t from_size
 	memcpy(to, from, known);
 	memset((char *)to + known, 0, size - known);
 	memcpy(to, &size, sizeof(size));
+}
+
+void *nnvme_sized_list(void *own, size_t count, size_t own_size, uint32_t size)
+{
+	char *list = size == own_size ? own : calloc(count, size);
+
+	for (size_t i = 0; i < count && list; i++)
+		if (list == own)
+			memcpy(list + i * size, &size, sizeof(size));
+		else
+			nnvme_sized_out(list + i * size, size, (char *)own + i * own_size, own_size);
+	if (list != own)
+		free(own);
+	return list;
 }

@@ -9,7 +9,8 @@
  * its own, so that either may be the newer one. The rules are those of copy_struct_from_user() and
  * copy_struct_to_user() in Linux, include/linux/uaccess.h.
  *
- * Lists of such structures that the library allocates take the size of an entry as a parameter.
+ * A call that returns a list of such structures takes the caller's size of an entry as a parameter.
+ * What callers fill may have no padding at its end, because a later field could be put there.
  *
  * Private to the library; not installed.
  */
@@ -26,18 +27,25 @@
 int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvme_err *err);
 
 /*
- * Copy what a caller filled, @from, to the library's own structure @to of @to_size bytes; what the
- * caller doesn't know is 0. -EINVAL as above; -E2BIG when the caller knows more than the library and
- * what only he knows is not 0. NULL for @from is all zero.
+ * Copy what a caller filled, @from, to the library's own structure @to of @to_size bytes; what
+ * the caller doesn't know is 0. -EINVAL as above; -E2BIG when the caller knows more than the
+ * library and a field that only the caller knows is not 0. NULL for @from is all zero.
  */
 int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, const void *from,
 		   struct nnvme_err *err);
 
 /*
  * Copy the library's own structure @from of @from_size bytes to the caller's @to of @size bytes,
- * checked before: no more than he has room for, and 0 for what only he knows. Its size field stays
+ * checked before: as much as fits, and 0 in fields that only the caller knows. Its size field stays
  * @size.
  */
 void nnvme_sized_out(void *to, uint32_t size, const void *from, size_t from_size);
+
+/*
+ * A malloc()ed array of @count > 0 structures of the library's, @own, as an array of the caller's
+ * with entries of @size bytes, checked before; each gets its size. @own is gone. NULL: out of
+ * memory.
+ */
+void *nnvme_sized_list(void *own, size_t count, size_t own_size, uint32_t size);
 
 #endif

@@ -31,7 +31,7 @@ static int run(char *const argv[])
 	rc = posix_spawn_file_actions_init(&quiet);
 	if (rc)
 		return -rc;
-	/* The library doesn't print, so neither may what it runs. */
+	/* The library doesn't print, so the programs that it runs may not either. */
 	rc = posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	if (!rc)
 		rc = posix_spawn_file_actions_adddup2(&quiet, STDOUT_FILENO, STDERR_FILENO);
@@ -62,6 +62,11 @@ static int has_cap(int capability)
 	rc = cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) ? -errno : value == CAP_SET;
 	cap_free(caps);
 	return rc;
+}
+
+static long page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t memlock(void)
@@ -103,6 +108,7 @@ struct nnvme_sys nnvme_sys = {
 	.same_files = same_files,
 	.has_cap = has_cap,
 	.memlock = memlock,
+	.page_size = page_size,
 };
 
 /* The root and then the path; an overlong one is an error, never cut short. */
@@ -166,8 +172,8 @@ static int get_type(struct nnvme_file_type *type, int fd, const char *path, int 
 	struct statx stx;
 
 	/*
-	 * Nothing is asked for, because this much is always told, also of a user's FUSE mount, which
-	 * refuses root (fuse_getattr() in fs/fuse/dir.c).
+	 * Nothing is asked for, because this much is always told, also of a user's FUSE mount,
+	 * which refuses root (fuse_getattr() in fs/fuse/dir.c).
 	 */
 	if (nnvme_sys.statx(fd, path, flags | AT_STATX_DONT_SYNC, 0, &stx))
 		return -errno;
@@ -263,7 +269,7 @@ int nnvme_sys_read_all(char **text, const char *path_fmt, ...)
 		}
 		buf = more;
 		n = read_fd(fd, buf, size - 1);
-	} while (n == (ssize_t)size - 1);	/* a full buffer: perhaps there is more */
+	} while (n == (ssize_t)size - 1);	/* a full buffer: there may be more */
 	nnvme_sys_close(&fd);
 	if (n < 0) {
 		free(buf);

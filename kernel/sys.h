@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_SYS_H
 
 /*
- * The one place where this layer meets the system: every call that can fail goes through
- * nnvme_sys, every path gets its root put in front. Unit tests replace both, to run on a
+ * The one place where this layer calls the system: every call that can fail goes through
+ * nnvme_sys, and every path is prefixed with its root. Unit tests replace both, to run on a
  * recorded tree and to make each call fail in turn. Nothing else writes to it.
  *
  * The helpers return 0 (or what they say) or -errno.
@@ -23,7 +23,7 @@
 #include <time.h>
 
 struct nnvme_sys {
-	const char *root;	/* put in front of every path; "" outside of tests */
+	const char *root;	/* prefix of every path; "" outside of tests */
 	int (*open)(const char *path, int flags, ...);
 	int (*close)(int fd);
 	int (*ioctl)(int fd, unsigned long request, ...);
@@ -47,9 +47,10 @@ struct nnvme_sys {
 	int (*flock)(int fd, int operation);
 	void (*pause)(unsigned ms);
 	int (*run)(char *const argv[]);		/* 0; -ENOENT no such program; -EIO its exit status */
-	bool (*same_files)(pid_t a, pid_t b);	/* do two threads surely share their descriptors? */
+	bool (*same_files)(pid_t a, pid_t b);	/* do two threads certainly share their descriptors? */
 	int (*has_cap)(int capability);		/* is it in effect: 1, 0 or -errno */
 	uint64_t (*memlock)(void);		/* RLIMIT_MEMLOCK in bytes, UINT64_MAX: no limit */
+	long (*page_size)(void);		/* of this kernel, in bytes */
 };
 extern struct nnvme_sys nnvme_sys;
 

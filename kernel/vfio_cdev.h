@@ -4,7 +4,7 @@
 
 /*
  * The ioctls of an opened VFIO device node, typed. All return 0 or the kernel's -errno as it is:
- * what an error means depends on what was tried, so the words are the caller's.
+ * what an error means depends on what was tried, so the caller writes the text.
  *
  * Private to the library; not installed.
  */

@@ -1,42 +1,61 @@
 // SPDX-License-Identifier: MIT
 /*
- * The device behind kernel/device.h as VFIO gives it, with an IOMMU or without. This file holds what
- * is the same for both ways to an address space (vfio_private.h), and the choice between them;
- * vfio_error.c has the words for what can go wrong.
+ * The device behind kernel/device.h as VFIO gives it, with an IOMMU or without: what is the same
+ * for both backends (vfio_private.h).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kernel/sys.h"
-#include "kernel/vfio_error.h"
 #include "kernel/vfio_private.h"
 
-/* The registers up to 1000h and the admin queue's doorbells (PCIe transport, Memory-Based Registers). */
+/*
+ * The registers up to 1000h and the admin queue's doorbells (PCIe transport, Memory-Based
+ * Registers).
+ */
 #define BAR_MIN 8192
 
-bool nnvme_vfio_unsafe_interrupts(const char *module)
+/* Has the administrator switched off the kernel's check that interrupts are isolated? */
+static bool has_unsafe_interrupts(const char *module)
 {
 	char text[8];
 
 	nnvme_sys_read(text, sizeof(text), "/sys/module/%s/parameters/allow_unsafe_interrupts",
 		       module);
-	return *text != 'N' && *text != '0';	/* what can't be read may be on */
+	return *text != 'N' && *text != '0';	/* if it can't be read, assume that it is on */
 }
 
-int nnvme_vfio_check_pages(const struct nnvme_vfio *d, const void *va, size_t len,
-			   struct nnvme_err *err)
+static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
+	       struct nnvme_err *err)
 {
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+
 	if (len && !(((uintptr_t)va | len) % d->alignment))
-		return 0;
+		return d->backend->map(d, va, len, iova, err);
 	return nnvme_fail(err, -EINVAL, "cannot map %zu bytes at %p for %s: not whole pages of %llu "
-			  "bytes", len, va, d->dev.name, (unsigned long long)d->alignment);
+			  "bytes", len, va, dev->name, (unsigned long long)d->alignment);
+}
+
+static int unmap(struct nnvme_device *dev, uint64_t iova, size_t len)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+
+	return d->backend->unmap(d, iova, len);
+}
+
+static int bus_addr(struct nnvme_device *dev, uint64_t iova, size_t *len, nnvme_bus_t *bus,
+		    struct nnvme_err *err)
+{
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+
+	if (!*len)
+		return nnvme_fail(err, -EINVAL, "the bus address of 0 bytes is not defined");
+	return d->backend->bus_addr(d, iova, len, bus, err);
 }
 
 static int read_command(struct nnvme_vfio *d, uint16_t *command)
@@ -63,7 +82,7 @@ static int write_command(struct nnvme_vfio *d, uint16_t command)
 	return n < 0 ? -errno : n != sizeof(command) ? -EIO : 0;
 }
 
-int nnvme_vfio_bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
+static int bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 	uint16_t command, want;
@@ -85,7 +104,7 @@ int nnvme_vfio_bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *e
 			  rc == -ENODEV ? "the device is gone" : strerror(-rc));
 }
 
-int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err)
+static int reset(struct nnvme_device *dev, struct nnvme_err *err)
 {
 	int rc = nnvme_vfio_reset(nnvme_to_vfio(dev)->fd);
 
@@ -95,33 +114,50 @@ int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err)
 			  rc == -ENOTTY ? "it has no function-level reset" : strerror(-rc));
 }
 
-void nnvme_vfio_dma_limits(const struct nnvme_vfio *d, int enforced, struct nnvme_dma_limits *r)
+static int dma_limits(struct nnvme_device *dev, struct nnvme_dma_limits *r, struct nnvme_err *err)
 {
-	*r = (struct nnvme_dma_limits){
-		.iova_ranges = d->iova_ranges, .nr_iova_ranges = d->nr_iova_ranges, .alignment = d->alignment,
-		.coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
-				      enforced ? NNVME_HAVE : NNVME_HAVE_NOT,
-		.interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE,
-	};
+	struct nnvme_vfio *d = nnvme_to_vfio(dev);
+	int enforced;
+
+	*r = (struct nnvme_dma_limits){ .alignment = d->alignment };
+	if (dev->mode == NNVME_MODE_NOIOMMU)
+		return 0;
+	enforced = d->backend->coherency_enforced(d);
+	r->iova_ranges = d->iova_ranges;
+	r->nr_iova_ranges = d->nr_iova_ranges;
+	r->coherency_enforced = enforced < 0 ? NNVME_HAVE_UNKNOWN :
+				enforced ? NNVME_HAVE : NNVME_HAVE_NOT;
+	r->interrupts_isolated = d->unsafe_interrupts ? NNVME_HAVE_UNKNOWN : NNVME_HAVE;
+	return 0;
 }
 
 /* Also for a half-open device. */
-void nnvme_vfio_close(struct nnvme_device *dev)
+static void close_device(struct nnvme_device *dev)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
 
 	if (d->config.size)
-		nnvme_vfio_bus_master(dev, false, NULL);
+		bus_master(dev, false, NULL);
 	nnvme_vfio_interrupts_off(dev);
 	if (dev->bar)
 		nnvme_sys.munmap((void *)dev->bar, dev->bar_len);
-	if (dev->ops == &nnvme_container_way_ops)
-		nnvme_container_way_close(d);
-	else
-		nnvme_iommufd_way_close(d);
+	d->backend->close(d);
 	free(d->iova_ranges);
 	free(d);
 }
+
+static const struct nnvme_device_ops ops = {
+	.map = map,
+	.unmap = unmap,
+	.bus_addr = bus_addr,
+	.dma_limits = dma_limits,
+	.bus_master = bus_master,
+	.reset = reset,
+	.vectors = nnvme_vfio_vectors,
+	.interrupts_on = nnvme_vfio_interrupts_on,
+	.interrupts_off = nnvme_vfio_interrupts_off,
+	.close = close_device,
+};
 
 static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 {
@@ -144,7 +180,7 @@ static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 	if (p == MAP_FAILED)
 		return nnvme_fail(err, -errno, "cannot map BAR0 of %s: %s", d->dev.name,
 				  strerror(errno));
-	/* A child's mapping would keep the device open after our end. */
+	/* A child's mapping would keep the device open after this process ends. */
 	(void)madvise(p, bar.size, MADV_DONTFORK);
 	d->dev.bar = p;
 	d->dev.bar_len = bar.size;
@@ -170,67 +206,33 @@ static int find_config(struct nnvme_vfio *d, struct nnvme_err *err)
 	return 0;
 }
 
-/* The words for nnvme_device.mode_reason. */
-static void explain(struct nnvme_vfio *d, const struct nnvme_pci_info *info, bool asked)
+int nnvme_vfio_open(const struct nnvme_vfio_backend *backend, const struct nnvme_pci_info *info,
+		    enum nnvme_mode mode, struct nnvme_vfio **device, struct nnvme_err *err)
 {
-	const char *how = asked ? "as asked" : "chosen";
-
-	if (d->dev.mode == NNVME_MODE_NOIOMMU)
-		snprintf(d->dev.mode_reason, sizeof(d->dev.mode_reason),
-			 "mode noiommu, %s: no IOMMU is behind it (node %s)", how, info->vfio_dev);
-	else if (d->dev.ops == &nnvme_iommufd_way_ops)
-		snprintf(d->dev.mode_reason, sizeof(d->dev.mode_reason),
-			 "mode iommu, %s: it is in IOMMU group %s; through iommufd (node %s)", how,
-			 info->group, info->vfio_dev);
-	else
-		snprintf(d->dev.mode_reason, sizeof(d->dev.mode_reason),
-			 "mode iommu, %s: it is in IOMMU group %s; through the VFIO container, there "
-			 "being no iommufd", how, info->group);
-}
-
-/* To where the device has an address space. */
-static int open_way(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct nnvme_err *err)
-{
-	if (info->container && (!info->cdev || !nnvme_sys_exists("/dev/iommu"))) {
-		d->dev.ops = &nnvme_container_way_ops;
-		return nnvme_container_way_open(d, info, err);
-	}
-	d->dev.ops = &nnvme_iommufd_way_ops;
-	return nnvme_iommufd_way_open(d, info, err);
-}
-
-int nnvme_device_open(const char *name, enum nnvme_mode mode, struct nnvme_device **dev,
-		      struct nnvme_err *err)
-{
-	bool asked = mode != NNVME_MODE_AUTO;
-	struct nnvme_pci_info info;
-	struct nnvme_vfio *d;
+	struct nnvme_vfio *d = calloc(1, sizeof(*d));
 	int rc;
 
-	rc = nnvme_vfio_check(name, &mode, &info, err);
-	if (rc)
-		return rc;
-	d = calloc(1, sizeof(*d));
 	if (!d)
 		return nnvme_fail(err, -ENOMEM, "out of memory");
 	d->fd = d->iommufd = d->container = d->group = -1;
+	d->backend = backend;
 	d->alignment = 4096;
+	d->dev.ops = &ops;
 	d->dev.mode = mode;
-	strcpy(d->dev.name, info.bdf);
-	rc = open_way(d, &info, err);
+	strcpy(d->dev.name, info->bdf);
+	rc = backend->open(d, info, err);
+	d->unsafe_interrupts = has_unsafe_interrupts(backend->module);
 	if (!rc && d->alignment < 4096)
 		d->alignment = 4096;
 	if (!rc)
 		rc = find_config(d, err);
-	if (!rc)	/* it is off already, unless the kernel changed its habits */
-		rc = nnvme_vfio_bus_master(&d->dev, false, err);
+	if (!rc)	/* it should be off already */
+		rc = bus_master(&d->dev, false, err);
 	if (!rc)
 		rc = map_bar(d, err);
-	if (rc) {
-		nnvme_vfio_close(&d->dev);
-		return rc;
-	}
-	explain(d, &info, asked);
-	*dev = &d->dev;
-	return 0;
+	if (rc)
+		close_device(&d->dev);
+	else
+		*device = d;
+	return rc;
 }

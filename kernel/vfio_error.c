@@ -8,87 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/pci_private.h"
-#include "kernel/phys_addr.h"
+#include "kernel/pci_disks.h"
+#include "kernel/pci_nodes.h"
 #include "kernel/sys.h"
 
-#define NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in kernel/patches/6.12, " \
-	"and CONFIG_VFIO_NOIOMMU"
-
-static bool is_noiommu(const struct nnvme_pci_info *info)
-{
-	return !strncmp(info->vfio_dev, "noiommu-", 8);
-}
-
-/* Bound to vfio-pci, but VFIO made no node for it. */
-static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
-{
-	if (info->iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel makes "
-				  "none, nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
-				  "6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
-	if (nnvme_noiommu_switch() == 0)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
-				  "accept that the device can reach all memory run: noiommu-nvme "
-				  "bind --unsafe-noiommu %s", info->bdf, info->bdf);
-	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while noiommu "
-			  "mode was off (run: noiommu-nvme bind %s), or this kernel makes none "
-			  "without an IOMMU (" NEEDS_KERNEL ")", info->bdf, info->bdf);
-}
-
-static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
-		      struct nnvme_err *err)
-{
-	enum nnvme_mode has = is_noiommu(info) ? NNVME_MODE_NOIOMMU : NNVME_MODE_IOMMU;
-
-	if (*mode == NNVME_MODE_AUTO)
-		*mode = has;
-	if (*mode == has)
-		return has == NNVME_MODE_NOIOMMU ? nnvme_phys_addr_check(info->bdf, err) : 0;
-	if (*mode == NNVME_MODE_NOIOMMU)
-		return nnvme_fail(err, -EOPNOTSUPP, "mode noiommu is not possible for %s: it is "
-				  "behind an IOMMU (group %s); use mode auto", info->bdf,
-				  *info->group ? info->group : "unknown");
-	if (*mode == NNVME_MODE_IOMMU)
-		return nnvme_fail(err, -EOPNOTSUPP, "mode iommu is not possible for %s: it has no "
-				  "IOMMU; use mode auto", info->bdf);
-	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
-}
-
-/* Not VFIO's: the kernel's own, as a rule, or what another userspace driver uses. */
-static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err)
-{
-	int rc = *info->uio ? nnvme_pci_refuse_open(info, false, err) : 0;
-
-	if (rc)
-		return rc;
-	if (*info->uio)
-		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, by which another userspace "
-				  "driver uses it (/dev/%s); when that no longer does, run: noiommu-nvme "
-				  "bind %s", info->bdf, info->driver, info->uio, info->bdf);
-	return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s; run: noiommu-nvme bind %s",
-			  info->bdf, info->driver, info->bdf);
-}
-
-int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
-		     struct nnvme_err *err)
-{
-	int rc = nnvme_pci_nvme_info(name, info, err);
-
-	if (rc)
-		return rc;
-	if (!*info->driver)
-		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
-				  info->bdf, info->bdf);
-	/* Some devices have a VFIO driver of their own: by its entry in sysfs one knows it. */
-	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
-		return other_driver(info, err);
-	if (!info->cdev && !info->container)
-		return no_node(info, err);
-	return check_mode(info, mode, err);
-}
-
-/* Who has the device open: -EBUSY and his name in @err, or 0 when nobody can be found. */
+/* -EBUSY if a process has the device open, and @err names it; 0 if none can be found. */
 static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct nnvme_nodes nodes;
@@ -127,15 +51,13 @@ static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err
 		return rc;
 	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an iommufd (%s): " UNSEEN "%s; the "
 			  "kernel's log may say more (dmesg)", info->bdf, strerror(EINVAL),
-			  is_noiommu(info) ? "" : ", or its DMA is not coherent with the CPU's caches, as "
-			  "iommufd needs it (arm64), or its IOMMU has no driver");
+			  nnvme_vfio_is_noiommu(info) ? "" :
+			  ", or its DMA is not coherent with the CPU's caches, which iommufd needs "
+			  "(arm64), or its IOMMU has no driver");
 }
 
-/*
- * A group is VFIO's only if no device in it has a driver of the kernel's own, bridges aside
- * (Linux, iommu_device_claim_dma_owner()). True when that is what @err now says.
- */
-static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err)
+/* Bridges aside (Linux, iommu_device_claim_dma_owner()). */
+bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct dirent **names;
 	char driver[NNVME_DRIVER_SIZE];
@@ -154,7 +76,7 @@ static bool shared_group(const struct nnvme_pci_info *info, struct nnvme_err *er
 			continue;
 		found = true;
 		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %.64s, which the driver %.64s has: "
-			   "no program can have one alone; bind that to vfio-pci too, or to nothing",
+			   "programs get a group as a whole; bind that to vfio-pci too, or unbind it",
 			   info->bdf, info->group, mate, driver);
 	}
 	nnvme_sys_list_free(names, n);
@@ -175,11 +97,11 @@ int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, 
 
 int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	if ((rc == -ESRCH || rc == -EBUSY || rc == -EPERM) && shared_group(info, err))
+	if ((rc == -ESRCH || rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
 	if (rc == -ESRCH)
-		return nnvme_fail(err, -EBUSY, "%s: not all of IOMMU group %s is VFIO's; bind its other "
-				  "devices to vfio-pci too", info->bdf, info->group);
+		return nnvme_fail(err, -EBUSY, "%s: other devices of IOMMU group %s have drivers that "
+				  "are not VFIO's; bind them to vfio-pci too", info->bdf, info->group);
 	if (rc == -EPERM)
 		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; to "
 				  "accept that, boot with vfio_iommu_type1.allow_unsafe_interrupts=1",
@@ -190,7 +112,7 @@ int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	if (rc == -EPERM && is_noiommu(info) && nnvme_sys.has_cap(CAP_SYS_RAWIO) != 1)
+	if (rc == -EPERM && nnvme_vfio_is_noiommu(info) && nnvme_sys.has_cap(CAP_SYS_RAWIO) != 1)
 		return nnvme_fail(err, rc, "cannot open %s: a device without an IOMMU needs "
 				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
 	if (rc == -EPERM || rc == -EACCES)
@@ -219,15 +141,15 @@ int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct 
 
 int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
-	/* Linux 6.12 says EPERM where a mate's driver is in the way, others EBUSY. */
-	if ((rc == -EBUSY || rc == -EPERM) && shared_group(info, err))
+	/* Where another device of the group has a driver, Linux 6.12 says EPERM, others EBUSY. */
+	if ((rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
-	/* The kernel says EINVAL to the second opener of a node, EBUSY where a group has it. */
+	/* The second opener of a node gets EINVAL; EBUSY if the group is open. */
 	if (rc == -EINVAL)
 		return not_bindable(info, err);
 	if (rc == -EBUSY)
 		return busy(info, err);
-	if (rc == -EPERM && !is_noiommu(info))
+	if (rc == -EPERM && !nnvme_vfio_is_noiommu(info))
 		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; "
 				  "to accept that, boot with iommufd.allow_unsafe_interrupts=1",
 				  info->bdf);
@@ -243,22 +165,6 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
 				  info->bdf);
 	return nnvme_fail(err, rc, "cannot bind %s to an iommufd: %s", info->bdf, strerror(-rc));
-}
-
-int nnvme_pci_can_open(const char *bdf, enum nnvme_mode mode, struct nnvme_err *err)
-{
-	struct nnvme_pci_info info;
-	int rc = nnvme_vfio_check(bdf, &mode, &info, err);
-
-	if (rc)
-		return rc;
-	if (mode == NNVME_MODE_NOIOMMU && nnvme_sys.has_cap(CAP_SYS_RAWIO) != 1)
-		return nnvme_vfio_open_failed(&info, -EPERM, err);
-	if (!info.container && !nnvme_sys_exists("/dev/iommu"))
-		return nnvme_vfio_iommufd_failed(&info, -ENOENT, err);
-	if (shared_group(&info, err))
-		return -EBUSY;
-	return nnvme_pci_refuse_open(&info, false, err);
 }
 
 /* Of type1 (vfio_dma_do_map() in drivers/vfio/vfio_iommu_type1.c); iommufd: no IOVAs are left. */
@@ -298,14 +204,14 @@ int nnvme_vfio_get_pa_failed(const char *name, int rc, uint64_t iova, struct nnv
 {
 	if (rc == -ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s without an IOMMU: this kernel "
-				  "can't tell physical addresses (iommufd command 0x95); "
-				  NEEDS_KERNEL, name);
+				  "does not give physical addresses (iommufd command 0x95); "
+				  NNVME_NEEDS_KERNEL, name);
 	if (rc == -EPERM)
-		return nnvme_fail(err, rc, "cannot learn physical addresses for %s: that needs "
+		return nnvme_fail(err, rc, "cannot get physical addresses for %s: that needs "
 				  "CAP_SYS_RAWIO; run as root or with that capability", name);
 	if (rc == -ENOENT)
 		return nnvme_fail(err, rc, "IOVA 0x%llx of %s is not mapped",
 				  (unsigned long long)iova, name);
-	return nnvme_fail(err, rc, "cannot learn the physical address of IOVA 0x%llx for %s: %s",
+	return nnvme_fail(err, rc, "cannot get the physical address of IOVA 0x%llx for %s: %s",
 			  (unsigned long long)iova, name, strerror(-rc));
 }

@@ -4,25 +4,33 @@
 
 /*
  * Why a device can't be opened, or memory mapped for it: what the kernel's errno means at that
- * place, and what to do about it. Each returns the errno that the caller shall return, with
- * the words in @err.
+ * place, and what to do about it. Each fills @err and returns the error code for the
+ * caller.
  *
  * Private to the library; not installed.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-#include "noiommu_nvme/bus.h"
 #include "noiommu_nvme/err.h"
 #include "noiommu_nvme/pci.h"
 
+#define NNVME_NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in " \
+	"kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
+
+static inline bool nnvme_vfio_is_noiommu(const struct nnvme_pci_info *info)
+{
+	return !strncmp(info->vfio_dev, "noiommu-", 8);
+}
+
 /*
- * Before anything is opened: is @name an NVMe controller, bound to vfio-pci, with a node, and can
- * it do *mode? Resolves NNVME_MODE_AUTO.
+ * A group is VFIO's only if no device in it has a driver of the kernel's own. True when one has,
+ * and @err says so.
  */
-int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
-		     struct nnvme_err *err);
+bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err);
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
 /* @node: of /dev/vfio, the container's or the group's. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A device's interrupts as eventfds (Linux, VFIO_DEVICE_SET_IRQS in include/uapi/linux/vfio.h): MSI-X,
- * or MSI where the device has no MSI-X. INTx is left out: it may be shared, and has to be unmasked by a
- * call each time.
+ * A device's interrupts as eventfds (Linux, VFIO_DEVICE_SET_IRQS in include/uapi/linux/vfio.h):
+ * MSI-X, or MSI where the device has no MSI-X. INTx is left out: it may be shared, and has to be
+ * unmasked by a call each time.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -36,7 +36,7 @@ unsigned nnvme_vfio_vectors(struct nnvme_device *dev)
 	return count < 2048 ? count : 2048;
 }
 
-/* All vectors from 0 on get these eventfds; none of them: all are switched off. What the kernel says. */
+/* Connect the first @count vectors to eventfds; 0: disconnect all. Returns the ioctl's result. */
 static int set(const struct nnvme_vfio *d, const int *fds, unsigned count)
 {
 	size_t size = sizeof(struct vfio_irq_set) + count * sizeof(*fds);
@@ -71,7 +71,9 @@ int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned 
 		*count = has;
 	rc = set(d, fds, *count);
 	if (rc > 0 && (unsigned)rc < *count) {
-		/* It had no more than those, and took none (vfio_msi_enable() in drivers/vfio/pci). */
+		/*
+		 * It had no more than those, and took none (vfio_msi_enable() in drivers/vfio/pci).
+		 */
 		*count = (unsigned)rc;
 		rc = set(d, fds, *count);
 	}

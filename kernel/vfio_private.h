@@ -3,35 +3,61 @@
 #define NNVME_KERNEL_VFIO_PRIVATE_H
 
 /*
- * A device behind VFIO and the two ways to give it an address space: its node and an iommufd
- * (vfio_iommufd.c), or its group and a container (vfio_container.c), which is all that kernels
- * without iommufd have. What is the same for both is in vfio_device.c.
+ * A device behind VFIO, and the backend that gives it an address space. vfio_open.c chooses the
+ * backend, vfio_device.c is what both share, backend_iommufd.c and backend_type1.c are the two.
  *
  * Private to the library; not installed.
  */
 
 #include "kernel/device.h"
 #include "kernel/iova.h"
-#include "noiommu_nvme/pci.h"
 #include "kernel/vfio_cdev.h"
+#include "noiommu_nvme/pci.h"
+
+struct nnvme_vfio;
+
+/*
+ * Its device's node and an iommufd, or its group and a container with the IOMMU driver type1, which
+ * is all that kernels without iommufd have. map() is called for whole pages only, and bus_addr()
+ * never for 0 bytes.
+ */
+struct nnvme_vfio_backend {
+	/* Open the device up to where memory can be mapped. On failure close() undoes it. */
+	int (*open)(struct nnvme_vfio *d, const struct nnvme_pci_info *info, struct nnvme_err *err);
+	void (*close)(struct nnvme_vfio *d);
+
+	/* As in struct nnvme_device_ops. */
+	int (*map)(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struct nnvme_err *err);
+	int (*unmap)(struct nnvme_vfio *d, uint64_t iova, size_t len);
+	int (*bus_addr)(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_t *bus,
+			struct nnvme_err *err);
+
+	/* Does the IOMMU enforce coherency with the CPU's caches? 1, 0 or -errno. */
+	int (*coherency_enforced)(struct nnvme_vfio *d);
+
+	const char *module;	/* its parameter allow_unsafe_interrupts applies */
+};
+
+extern const struct nnvme_vfio_backend nnvme_backend_iommufd, nnvme_backend_type1;
 
 struct nnvme_vfio {
 	struct nnvme_device dev;
+	const struct nnvme_vfio_backend *backend;
 	int fd;				/* the device */
 	struct nnvme_vfio_region config;
-	struct nnvme_iova_range *iova_ranges;	/* IOVAs that can be mapped, as they were once attached */
+	struct nnvme_iova_range *iova_ranges;	/* that can be mapped */
 	size_t nr_iova_ranges;
 	uint64_t alignment;
-	bool unsafe_interrupts;		/* the administrator has waived the kernel's check */
+	bool unsafe_interrupts;		/* the check for isolated interrupts is off */
 
 	uint32_t irq_index;		/* how it interrupts: VFIO's number of MSI-X or MSI, once asked */
 	bool interrupting;
 
-	int iommufd;			/* the first way */
+	int iommufd;			/* backend_iommufd.c */
 	bool has_ioas, attached;
 	uint32_t ioas;
 
-	int container, group;		/* the second */
+	int container, group;		/* backend_type1.c */
 	bool contained;
 	struct nnvme_iova_space iovas;
 };
@@ -41,31 +67,14 @@ static inline struct nnvme_vfio *nnvme_to_vfio(struct nnvme_device *dev)
 	return (struct nnvme_vfio *)dev;
 }
 
-/* A switch of the administrator's that makes the kernel take devices whatever their interrupts. */
-bool nnvme_vfio_unsafe_interrupts(const char *module);
+/*
+ * vfio_device.c: the device in @mode behind @backend, with BAR0 mapped and bus mastering off. On
+ * failure nothing is left open.
+ */
+int nnvme_vfio_open(const struct nnvme_vfio_backend *backend, const struct nnvme_pci_info *info,
+		    enum nnvme_mode mode, struct nnvme_vfio **device, struct nnvme_err *err);
 
-/* Each way's own: open to where the device can be given memory, and undo that, half-open too. */
-int nnvme_iommufd_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
-			   struct nnvme_err *err);
-void nnvme_iommufd_way_close(struct nnvme_vfio *d);
-extern const struct nnvme_device_ops nnvme_iommufd_way_ops;
-
-int nnvme_container_way_open(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
-			     struct nnvme_err *err);
-void nnvme_container_way_close(struct nnvme_vfio *d);
-extern const struct nnvme_device_ops nnvme_container_way_ops;
-
-/* What both ops have in common. */
-int nnvme_vfio_check_pages(const struct nnvme_vfio *d, const void *va, size_t len,
-			   struct nnvme_err *err);
-int nnvme_vfio_bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err);
-int nnvme_vfio_reset_op(struct nnvme_device *dev, struct nnvme_err *err);
-void nnvme_vfio_close(struct nnvme_device *dev);
-
-/* What a device behind an IOMMU reaches; @enforced as the way's own question was answered, or -errno. */
-void nnvme_vfio_dma_limits(const struct nnvme_vfio *d, int enforced, struct nnvme_dma_limits *r);
-
-/* vfio_interrupt.c: also in both. */
+/* vfio_interrupt.c: as in struct nnvme_device_ops. */
 unsigned nnvme_vfio_vectors(struct nnvme_device *dev);
 int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned *count,
 			     struct nnvme_err *err);

@@ -8,9 +8,9 @@
 
 #include "kernel/sys.h"
 
-#define INFO_MAX 65536		/* bytes; a plausible answer is some hundred */
+#define INFO_MAX 65536		/* bytes; a plausible answer has some hundreds */
 
-/* For the calls that take a number where others take a pointer. */
+/* For calls whose argument is a number and not a pointer. */
 static int call(int fd, unsigned long request, unsigned long number)
 {
 	return nnvme_sys_ioctl(fd, request, (void *)(uintptr_t)number);
@@ -61,9 +61,9 @@ int nnvme_type1_device(int group, const char *bdf)
 	return nnvme_sys_ioctl(group, VFIO_GROUP_GET_DEVICE_FD, (void *)(uintptr_t)bdf);
 }
 
-/* The ranges out of the capability that has them, in an answer of @size bytes. */
-static int read_ranges(const char *answer, size_t size, uint32_t offset, struct nnvme_iova_range **iova_ranges,
-		       size_t *nr_iova_ranges)
+/* Read the ranges from their capability, in an answer of @size bytes. */
+static int read_ranges(const char *answer, size_t size, uint32_t offset,
+		       struct nnvme_iova_range **iova_ranges, size_t *nr_iova_ranges)
 {
 	struct vfio_iommu_type1_info_cap_iova_range cap;
 
@@ -101,7 +101,7 @@ int nnvme_type1_ranges(int container, struct nnvme_iova_range **iova_ranges, siz
 
 	if (rc)
 		return rc;
-	size = info.argsz;		/* what the whole answer takes */
+	size = info.argsz;		/* of the whole answer */
 	if (size < sizeof(info) || size > INFO_MAX)
 		return size > INFO_MAX ? -EIO : -EOPNOTSUPP;
 	answer = calloc(1, size);
@@ -136,6 +136,6 @@ int nnvme_type1_unmap(int container, uint64_t iova, size_t len)
 	};
 	int rc = nnvme_sys_ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg);
 
-	/* It says how much there was, and takes nothing for success. */
+	/* It returns how much was mapped, and nothing is success, too. */
 	return rc ? rc : arg.size == len ? 0 : -ENOENT;
 }

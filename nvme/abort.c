@@ -13,7 +13,7 @@
  */
 #include "nvme/abort.h"
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "nvme/sq.h"
 
 #define PHASE 0x10000u
@@ -80,7 +80,7 @@ void nnvme_announce_halt(struct nnvme_ctrl *ctrl)
 		if (ctrl->stopped)
 			post_notice(qp);
 		if (nnvme_qp(qp)->eventfd >= 0)
-			nnvme_event_raise(nnvme_qp(qp)->eventfd);
+			nnvme_eventfd_raise(nnvme_qp(qp)->eventfd);
 	}
 }
 

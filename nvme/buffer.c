@@ -6,28 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dma/node.h"
+#include "dma/runs.h"
 #include "nvme/in_flight.h"
 #include "nvme/log.h"
 
 #define CHUNK_SIZE ((size_t)2 << 20)
 
-enum { FREE, START, MORE };	/* what a page is to an allocation */
-
+/* Registered as a whole. */
 struct nnvme_buffer {
 	struct nnvme_buffer *next;
 	struct nnvme_memory mem;
-	size_t pages;
+	int node;
 	bool leaving;		/* not registered any more, but unmapping failed */
-	uint8_t state[];
+	struct nnvme_runs runs;
+	uint8_t state[]; /* of its pages */
 };
 
-static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
+static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size, int node,
 					 struct nnvme_err *err)
 {
 	struct nnvme_memory mem;
 	struct nnvme_buffer *b;
 
-	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, ctrl->page_size, &mem, err))
+	if (nnvme_memory_get(size > CHUNK_SIZE ? size : CHUNK_SIZE, ctrl->page_size, node, &mem,
+			     err))
 		return NULL;
 	b = calloc(1, sizeof(*b) + mem.len / NNVME_PAGE_SIZE);
 	if (!b || nnvme_space_add(ctrl->space, mem.va, mem.len, err)) {
@@ -38,7 +41,8 @@ static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
 		return NULL;
 	}
 	b->mem = mem;
-	b->pages = mem.len / NNVME_PAGE_SIZE;
+	b->node = node;
+	b->runs = nnvme_runs_of(mem.len / NNVME_PAGE_SIZE, b->state, NULL);
 	b->next = ctrl->buffers;
 	ctrl->buffers = b;
 	return b;
@@ -46,55 +50,41 @@ static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size,
 
 static void *take(struct nnvme_buffer *b, size_t n)
 {
-	size_t run = 0;
+	size_t first = nnvme_runs_take(&b->runs, n);
 
-	for (size_t i = 0; i < b->pages; i++) {
-		run = b->state[i] == FREE ? run + 1 : 0;
-		if (run < n)
-			continue;
-		i = i + 1 - n;
-		b->state[i] = START;
-		memset(&b->state[i + 1], MORE, n - 1);
-		return (char *)b->mem.va + i * NNVME_PAGE_SIZE;
-	}
-	return NULL;
+	return first == NNVME_NO_RUN ? NULL : (char *)b->mem.va + first * NNVME_PAGE_SIZE;
 }
 
-void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
+/* A chunk is for one node: who takes any doesn't use up what another asked for. */
+static void *take_locked(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err)
 {
 	size_t n = size / NNVME_PAGE_SIZE + !!(size % NNVME_PAGE_SIZE);
 	struct nnvme_buffer *b;
 	void *va = NULL;
 
-	if (!n)
-		n = 1;
-	nnvme_lock(&ctrl->buffer_lock);
 	for (b = ctrl->buffers; b && !va; b = b->next)
-		va = b->leaving ? NULL : take(b, n);
-	if (!va) {
-		b = chunk_create(ctrl, size, err);
-		va = b ? take(b, n) : NULL;
-	}
-	nnvme_unlock(&ctrl->buffer_lock);
+		va = b->leaving || b->node != node ? NULL : take(b, n);
 	if (va)
-		memset(va, 0, n * NNVME_PAGE_SIZE);
-	return va;
+		return va;
+	b = chunk_create(ctrl, size, node, err);
+	return b ? take(b, n) : NULL;
 }
 
-/* Pages of the allocation that begins with @first. */
-static size_t pages_of(const struct nnvme_buffer *b, size_t first)
+void *nnvme_mem_alloc_node(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err)
 {
-	size_t n = 1;
+	void *va;
 
-	while (first + n < b->pages && b->state[first + n] == MORE)
-		n++;
-	return n;
+	if (!size)
+		size = 1;
+	nnvme_lock(&ctrl->buffer_lock);
+	va = take_locked(ctrl, size, node, err);
+	nnvme_unlock(&ctrl->buffer_lock);
+	return va ? memset(va, 0, (size + NNVME_PAGE_SIZE - 1) & -NNVME_PAGE_SIZE) : NULL;
 }
 
-static bool release(struct nnvme_buffer *b, size_t first)
+void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err)
 {
-	memset(&b->state[first], FREE, pages_of(b, first));
-	return !memchr(b->state, START, b->pages);
+	return nnvme_mem_alloc_node(ctrl, size, NNVME_NODE_ANY, err);
 }
 
 /*
@@ -121,20 +111,22 @@ static void give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link)
 static int free_locked(struct nnvme_ctrl *ctrl, void *va)
 {
 	struct nnvme_buffer **link = &ctrl->buffers, *b;
-	size_t page = 0;
+	size_t page = 0, n;
 	int busy;
 
 	for (; (b = *link); link = &b->next) {
 		page = ((uintptr_t)va - (uintptr_t)b->mem.va) / NNVME_PAGE_SIZE;
-		if (page < b->pages)
+		if (page < b->runs.pages)
 			break;
 	}
-	if (!b || b->state[page] != START)
+	n = b ? nnvme_runs_length(&b->runs, page) : 0;
+	if (!n)
 		return 0;
-	busy = nnvme_space_busy(ctrl->space, va, pages_of(b, page) * NNVME_PAGE_SIZE, nnvme_in_flight_to, ctrl);
+	busy = nnvme_space_busy(ctrl->space, va, n * NNVME_PAGE_SIZE, nnvme_in_flight_to, ctrl);
 	if (busy)
 		return busy < 0 ? busy : -EBUSY;
-	if (release(b, page))
+	nnvme_runs_put(&b->runs, page);
+	if (nnvme_runs_empty(&b->runs))
 		give_back(ctrl, link);
 	return 0;
 }

@@ -3,11 +3,21 @@
  * Which memory the commands in flight read and write. Nothing is counted per I/O for this: the
  * submission queue entries of commands in flight are still in the ring.
  *
- * The owners of the queue pairs go on meanwhile. A slot's key is stored after its entry, so
- * what is read between two reads of the same key belongs to that command. All memory of a split
- * transfer counts until the transfer has ended, because the rest will be submitted. A caller
- * that has no I/O in the memory is never refused by mistake: no command has it in its data
- * pointer.
+ * The owners of the queue pairs go on meanwhile. What is read between two reads of the same key
+ * belongs to that command, because other threads see these stores in order:
+ *
+ *	entry and lists before the key		release there, acquire in read_slot()
+ *	a free key before the next entry	nnvme_slot_freed(), and in nnvme_slot_free() before
+ *						what was kept is forgotten; the fence in changed()
+ *	what is kept before the entry that	release of its head and the fence in
+ *	takes its place				keep_displaced(), acquire in read_slot() and the
+ *						fence in changed()
+ *
+ * Without the second, the next command's address could be read with this one's length.
+ *
+ * All memory of a split transfer counts until the transfer has ended, because the rest will be
+ * submitted. A caller that has no I/O in the memory is never refused by mistake: no command has
+ * it in its data pointer.
  */
 #include "nvme/in_flight.h"
 

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "kernel/sys.h"
 #include "nvme/log.h"
 #include "nvme/registers.h"
@@ -32,7 +32,7 @@ static int open_events(struct nnvme_ctrl *ctrl, unsigned count, struct nnvme_err
 	if (!ctrl->eventfd)
 		return nnvme_fail(err, -ENOMEM, "no memory for %u interrupts", count);
 	for (; ctrl->vectors < count; ctrl->vectors++) {
-		int fd = nnvme_event_open(err);
+		int fd = nnvme_eventfd_open(err);
 
 		if (fd < 0)
 			return fd;
@@ -79,7 +79,7 @@ void nnvme_irq_admin_done(struct nnvme_ctrl *ctrl)
 	/* The read pushes the admin queue's doorbell ahead: what comes later interrupts again. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	(void)nnvme_reg32(ctrl, NVME_REG_CSTS);
-	nnvme_event_raise(ctrl->eventfd[0]);
+	nnvme_eventfd_raise(ctrl->eventfd[0]);
 }
 
 void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)

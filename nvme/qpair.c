@@ -12,16 +12,6 @@
 #include "nvme/slot_list.h"
 #include "nvme/split.h"
 
-_Static_assert(sizeof(struct nnvme_sqe) == 64, "an NVM command set SQ entry is 64 bytes");
-_Static_assert(sizeof(struct nnvme_cqe) == 16, "a CQ entry is 16 bytes");
-_Static_assert(sizeof(struct nnvme_req) == 16, "four requests per cache line");
-_Static_assert(offsetof(struct nnvme_qpair, cqe) == 64, "submission fields fill one cache line");
-_Static_assert(sizeof(struct nnvme_qpair) == 128, "completion fields fill the other");
-
-_Static_assert(offsetof(struct nnvme_ns, fast_end) == 8, "fixed: applications have it inline");
-_Static_assert(offsetof(struct nnvme_ns, blocks) == 24, "fixed: applications have it inline");
-_Static_assert(sizeof(struct nnvme_ns) == 40, "it grows at the end only");
-
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
 #define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
 #define MIN_ENTRIES 64u

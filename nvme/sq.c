@@ -32,6 +32,7 @@ static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe 
 	__atomic_store_n(&d->head, sqe->cdw0_nsid, __ATOMIC_RELEASE);
 }
 
+/* Release: in_flight.c, which acquires it, sees entry, lists and what was kept of this command. */
 static void set_key(struct nnvme_req *req, int32_t key)
 {
 	__atomic_store_n(&req->key, key, __ATOMIC_RELEASE);
@@ -159,7 +160,7 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	 * all of it.
 	 */
 	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* for in_flight.c, before the rest changes */
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before what follows */
 	slot->result = NULL;
 	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);

@@ -19,6 +19,7 @@ static inline void nnvme_sq_add_space(struct nnvme_qpair *qp, uint32_t n)
 {
 	uint32_t stop = qp->stop + 8 * n;
 
+	nnvme_slot_freed();
 	if (__builtin_expect(stop > qp->end, 0)) {
 		qp->beyond += (stop - qp->end) / 8;
 		stop = qp->end;

@@ -17,10 +17,14 @@
  * An entry that step 3 does not see came after the doorbell, so it sets the status anew, and its
  * interrupt comes after step 1: the eventfd counts it, and the sleep ends or does not begin. No vector
  * needs masking for that: an interrupt too many costs one more round.
+ *
+ * Of several queue pairs each goes through the same steps in the same order, so what holds for one
+ * holds for each. All are through the first step before the next begins: so one register read serves
+ * all queue pairs of a controller, since it pushes all their doorbells ahead of itself.
  */
 #include <errno.h>
 
-#include "kernel/event.h"
+#include "kernel/eventfd.h"
 #include "noiommu_nvme/wait.h"
 #include "nvme/clock.h"
 #include "nvme/doorbell.h"
@@ -30,24 +34,64 @@
 #define SLICE_MS 1000	/* of a sleep; then it is seen whether the controller lives and interrupts */
 #define NS_PER_MS 1000000u
 
+/* The queue pairs that one call waits for. */
+struct waiting {
+	struct nnvme_qpair *const *qp;
+	unsigned n;
+};
+
 int nnvme_qpair_fd(const struct nnvme_qpair *qp)
 {
 	return nnvme_qp(qp)->eventfd;
 }
 
-int nnvme_arm(struct nnvme_qpair *qp)
+/* The first that has something to poll, counted from 1; 0: none. */
+static inline int find_ready(const struct waiting *w)
 {
-	int ret;
+	for (unsigned i = 0; i < w->n; i++)
+		if (nnvme_ready(w->qp[i]))
+			return (int)i + 1;
+	return 0;
+}
 
-	if (nnvme_qp(qp)->eventfd < 0)
-		return -EOPNOTSUPP;
-	nnvme_ring(qp);
-	nnvme_event_clear(nnvme_qp(qp)->eventfd);
-	nnvme_cq_doorbell_now(qp);
+/* Are the controllers alive? Those of queue pairs that stand together are looked at once. */
+static int check(const struct waiting *w)
+{
+	const struct nnvme_ctrl *last = NULL;
+	int ret = 0;
+
+	for (unsigned i = 0; i < w->n && !ret; i++) {
+		struct nnvme_ctrl *ctrl = nnvme_qp(w->qp[i])->ctrl;
+
+		if (ctrl != last)
+			ret = nnvme_ctrl_check(ctrl, NULL);
+		last = ctrl;
+	}
+	return ret;
+}
+
+/* As nnvme_arm(), for all of them: see the top. */
+static int arm(const struct waiting *w)
+{
+	int ret, ready;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		nnvme_ring(w->qp[i]);
+		nnvme_eventfd_clear(nnvme_qp(w->qp[i])->eventfd);
+		nnvme_cq_doorbell_now(w->qp[i]);
+	}
 	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	ret = nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);
-	return nnvme_ready(qp) ? 1 : ret;
+	ret = check(w);
+	ready = find_ready(w);
+	return ready ? ready : ret;
+}
+
+int nnvme_arm(struct nnvme_qpair *qp)
+{
+	const struct waiting w = { .qp = &qp, .n = 1 };
+
+	return nnvme_qp(qp)->eventfd < 0 ? -EOPNOTSUPP : arm(&w);
 }
 
 static inline void relax(void)
@@ -59,31 +103,52 @@ static inline void relax(void)
 #endif
 }
 
-/* Look for something to poll until @end. */
-static bool spin(const struct nnvme_qpair *qp, uint64_t end)
+/* Look for something to poll until @end; as find_ready(). */
+static int spin(const struct waiting *w, uint64_t end)
 {
 	do {
 		for (unsigned i = 0; i < 64; i++) {
-			if (nnvme_ready(qp))
-				return true;
+			int ready = find_ready(w);
+
+			if (ready)
+				return ready;
 			relax();
 		}
 	} while (nnvme_now_ns() < end);
-	return false;
+	return 0;
 }
 
-static void note_silence(struct nnvme_qpair *qp)
+/* No interrupt came in a whole slice: those that have something by now have missed theirs. */
+static void note_missed(const struct waiting *w)
 {
-	NNVME_COUNT(nnvme_qp(qp)->missed_interrupts);
-	if (nnvme_qp(qp)->missed_interrupts == 1)
-		nnvme_log(nnvme_qp(qp)->ctrl, NNVME_LOG_WARNING, "queue %u: a command was completed and no "
-			  "interrupt came (vector %u) while it was waited for", nnvme_qp(qp)->id, nnvme_qp(qp)->vector);
+	for (unsigned i = 0; i < w->n; i++) {
+		struct nnvme_qpair_private *qp = nnvme_qp(w->qp[i]);
+
+		if (!nnvme_ready(w->qp[i]))
+			continue;
+		NNVME_COUNT(qp->missed_interrupts);
+		if (qp->missed_interrupts == 1)
+			nnvme_log(qp->ctrl, NNVME_LOG_WARNING,
+				  "queue %u: a command was completed "
+				  "and no interrupt came (vector %u) while it was waited for",
+				  qp->id, qp->vector);
+	}
+}
+
+/* An interrupt of any: above 0. */
+static int sleep_on(const struct waiting *w, unsigned ms)
+{
+	struct pollfd events[NNVME_WAIT_MAX];
+
+	for (unsigned i = 0; i < w->n; i++)
+		events[i] = (struct pollfd){ .fd = nnvme_qp(w->qp[i])->eventfd, .events = POLLIN };
+	return nnvme_eventfd_wait(events, w->n, ms);
 }
 
 /* Some of the time until @end, asleep. 0 or -errno. */
-static int sleep_some(struct nnvme_qpair *qp, uint64_t end)
+static int sleep_some(const struct waiting *w, uint64_t end)
 {
-	int ret = nnvme_arm(qp);
+	int ret = arm(w);
 	uint64_t now, left;
 
 	if (ret)
@@ -92,21 +157,30 @@ static int sleep_some(struct nnvme_qpair *qp, uint64_t end)
 	left = now < end ? (end - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	if (!left)
 		return 0;
-	ret = nnvme_event_wait(nnvme_qp(qp)->eventfd, left < SLICE_MS ? (unsigned)left : SLICE_MS);
+	ret = sleep_on(w, left < SLICE_MS ? (unsigned)left : SLICE_MS);
 	/* At the end of a short sleep an interrupt may just be on its way. */
-	if (!ret && left >= SLICE_MS && nnvme_ready(qp))
-		note_silence(qp);
+	if (!ret && left >= SLICE_MS)
+		note_missed(w);
 	return ret < 0 ? ret : 0;
 }
 
 /* The same without interrupts. */
-static int spin_some(struct nnvme_qpair *qp, uint64_t end)
+static int spin_some(const struct waiting *w, uint64_t end)
 {
 	uint64_t slice = nnvme_now_ns() + SLICE_MS / 10 * (uint64_t)NS_PER_MS;
 
-	if (spin(qp, slice < end ? slice : end))
+	if (spin(w, slice < end ? slice : end))
 		return 0;
-	return nnvme_ctrl_check(nnvme_qp(qp)->ctrl, NULL);
+	return check(w);
+}
+
+/* One that does not interrupt would not end a sleep. */
+static bool can_sleep(const struct waiting *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (nnvme_qp(w->qp[i])->eventfd < 0)
+			return false;
+	return true;
 }
 
 /* @a + @b, and never past the end of time. */
@@ -115,26 +189,32 @@ static uint64_t later(uint64_t a, uint64_t b)
 	return a + b < a ? UINT64_MAX : a + b;
 }
 
-int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms)
+int nnvme_wait_many(struct nnvme_qpair *const *qp, unsigned n, uint64_t spin_ns, int timeout_ms)
 {
+	const struct waiting w = { .qp = qp, .n = n };
 	uint64_t start, end, until;
-	int ret;
+	bool sleeps;
+	int ret = 0, ready;
 
-	nnvme_ring(qp);
-	if (nnvme_ready(qp))
-		return 1;
+	if (!n || n > NNVME_WAIT_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++)
+		nnvme_ring(qp[i]);
+	ready = find_ready(&w);
+	if (ready)
+		return ready;
 	start = nnvme_now_ns();
 	end = timeout_ms < 0 ? UINT64_MAX : later(start, (uint64_t)timeout_ms * NS_PER_MS);
 	until = later(start, spin_ns);
-	if (spin_ns && spin_ns != UINT64_MAX && spin(qp, until < end ? until : end))
-		return 1;
-	for (;;) {
-		if (nnvme_ready(qp))
-			return 1;
-		if (nnvme_now_ns() >= end)
-			return 0;
-		ret = nnvme_qp(qp)->eventfd < 0 || spin_ns == UINT64_MAX ? spin_some(qp, end) : sleep_some(qp, end);
-		if (ret)
-			return nnvme_ready(qp) ? 1 : ret;
-	}
+	if (spin_ns && spin_ns != UINT64_MAX)
+		spin(&w, until < end ? until : end);
+	sleeps = spin_ns != UINT64_MAX && can_sleep(&w);
+	while (!(ready = find_ready(&w)) && !ret && nnvme_now_ns() < end)
+		ret = sleeps ? sleep_some(&w, end) : spin_some(&w, end);
+	return ready ? ready : ret;
+}
+
+int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms)
+{
+	return nnvme_wait_many(&qp, 1, spin_ns, timeout_ms);
 }

@@ -5,20 +5,20 @@
 #include <stdint.h>
 
 /*
- * A bus address: what a device puts on the bus to reach memory. A physical
- * address without an IOMMU, an IOVA behind one. A type of its own, so that a
- * pointer, a physical address or an IOVA can't be taken for one by accident.
- * 0 is never valid: it is how "no page here" is written.
+ * A bus address: what a device puts on the bus to access memory. Without an IOMMU that is a
+ * physical address, behind one an IOVA. It is a type of its own, so that a pointer, a physical
+ * address or an IOVA can't be used as one by mistake. 0 is never valid: it stands for "no page
+ * here".
  */
 typedef struct {
 	uint64_t v;
 } nnvme_bus_t;
 
-/* How bus addresses come about. */
+/* What bus addresses are. */
 enum nnvme_mode {
-	NNVME_MODE_AUTO,	/* noiommu where the kernel says so, iommu otherwise */
-	NNVME_MODE_NOIOMMU,	/* physical addresses: the device can reach all memory */
-	NNVME_MODE_IOMMU,	/* IOVAs: the device can reach what is registered */
+	NNVME_MODE_AUTO,	/* noiommu if no IOMMU is behind the device, iommu otherwise */
+	NNVME_MODE_NOIOMMU,	/* physical addresses: the device can access all of memory */
+	NNVME_MODE_IOMMU,	/* IOVAs: the device can access what is registered */
 };
 
 #endif

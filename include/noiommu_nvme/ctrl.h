@@ -196,11 +196,16 @@ int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct n
  * @size bytes of registered memory, zeroed, at a multiple of 4096; nnvme_mem_free() takes NULL too.
  * NULL with the reason in @err when there is none, usually no free huge pages.
  *
+ * nnvme_mem_alloc_node(): the same on NUMA node @node; -1: on any. NULL also when there is no such
+ * node (-EINVAL), or not enough memory on it (-ENOMEM): another node's is never given instead. The
+ * driver's own memory, its queues among it, is where the kernel puts it.
+ *
  * nnvme_mem_free(): 0, or -EBUSY: nothing was done, because a command in flight reads or writes the
  * memory, or because the controller could not be stopped (see the top); or -ENOMEM: nothing was
  * done either, for want of memory to look for such commands.
  */
 void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
+void *nnvme_mem_alloc_node(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err);
 int nnvme_mem_free(struct nnvme_ctrl *ctrl, void *va);
 
 /*

@@ -3,14 +3,14 @@
 #define NNVME_ERR_H
 
 /*
- * How a cold function fails: it returns -errno and says in one line what went
- * wrong, with which value, and what to do next. The caller owns the text and
- * decides whether anybody sees it; the library itself never prints.
+ * Errors of all functions but those of the I/O path: they return -errno, and the text is one line
+ * that says what went wrong, with which value, and what to do next. The caller decides whether
+ * anybody sees it; the library itself never prints.
  *
- * Every `struct nnvme_err *` parameter may be NULL. The text is written on
- * failure only, ends with NUL and holds no newline.
+ * Every `struct nnvme_err *` parameter may be NULL. The text is written on failure only, ends
+ * with NUL and holds no newline.
  *
- * Thread rule: an object belongs to the call it was passed to.
+ * Thread rule: an object belongs to the call that it was passed to.
  */
 
 #ifdef __cplusplus

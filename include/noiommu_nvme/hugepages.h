@@ -15,13 +15,18 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 struct nnvme_hugepage_pool {
+	uint32_t size;		/* of this structure as the caller knows it */
+	int node;		/* NUMA node; -1: this kernel has none */
 	uint64_t page_size;	/* bytes */
-	int node;		/* of memory; -1: this kernel has no nodes */
 	uint64_t total, free;	/* pages */
 };
 
-/* All of them, by node, then by size. *pools is the caller's, free() it; NULL when *count is 0. */
-int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, struct nnvme_err *err);
+/*
+ * List all pools, by node, then by page size. @size is sizeof(**pools). The caller frees *pools
+ * with free(); it is NULL when *count is 0.
+ */
+int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, uint32_t size,
+			 struct nnvme_err *err);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

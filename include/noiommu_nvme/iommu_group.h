@@ -3,9 +3,9 @@
 #define NNVME_IOMMU_GROUP_H
 
 /*
- * The default domain of a device's IOMMU group: how the kernel's own drivers reach memory through
- * the IOMMU. It can be changed at run time, while no driver has a device of the group. Programs that
- * open a device through VFIO get a domain of their own, whatever this one is.
+ * The default domain of a device's IOMMU group: how the kernel's own drivers access memory through
+ * the IOMMU. It can be changed at run time, while no device of the group is bound to a driver.
+ * Programs that open a device through VFIO get a domain of their own, whatever this one is.
  * Linux, Documentation/ABI/testing/sysfs-kernel-iommu_groups.
  *
  * Thread rule: any thread, any time. Changes to one group exclude each other, across processes too.
@@ -24,72 +24,76 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 enum nnvme_domain {
-	NNVME_DOMAIN_OTHER,	/* the group has no default domain, or one of a kind that we don't know */
-	NNVME_DOMAIN_IDENTITY,	/* not translated: the device reaches all of memory */
-	NNVME_DOMAIN_DMA,	/* translated, buffer by buffer; what is given back is gone at once */
-	NNVME_DOMAIN_DMA_FQ,	/* the same, but what is given back is gone a little later, in batches */
-	NNVME_DOMAIN_AUTO,	/* to ask for what the kernel would choose; never what a group has */
+	NNVME_DOMAIN_OTHER,	/* no default domain, or one of an unknown type */
+	NNVME_DOMAIN_IDENTITY,	/* not translated: the device can access all of memory */
+	NNVME_DOMAIN_DMA,	/* each buffer is mapped for its transfer, and unmapped at once */
+	NNVME_DOMAIN_DMA_FQ,	/* the same, but unmapped a little later, in batches */
+	NNVME_DOMAIN_AUTO,	/* to set what the kernel would choose; never read */
 };
 
 struct nnvme_iommu_member {
+	uint32_t size;		/* of this structure as the caller knows it */
+	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
 	char name[64];		/* a PCI address, on most machines */
 	char driver[NNVME_DRIVER_SIZE];	/* "" when none */
-	uint32_t class_code;	/* NNVME_PCI_CLASS for an NVMe controller */
 };
 
 struct nnvme_iommu_group {
-	char bdf[NNVME_BDF_SIZE];	/* who was asked about */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_iommu_group) */
+	uint32_t member_size;		/* set by the caller: sizeof(struct nnvme_iommu_member) */
+	char bdf[NNVME_BDF_SIZE];	/* the device that was given */
 	char number[16];
+	char type_text[16];		/* the kernel's name for @type */
 	enum nnvme_domain type;
-	char type_text[16];		/* as the kernel says it */
-	bool unfinished;		/* a change was cut short: nnvme_iommu_group_restore() */
-	int holder;			/* the process that changes or holds it now, or 0; -1 a change that
-					   is under way or was cut short: only root is told */
+	bool unfinished;		/* a change was interrupted: nnvme_iommu_group_restore() */
+	int holder;			/* process that changes or holds it now, 0 none; -1 there is one,
+					 * or one was killed: only root can see which */
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };
 
-/* "identity", "DMA", "DMA-FQ", "auto"; "other". */
+/* The name of a type: "identity", "DMA", "DMA-FQ", "auto" or "other". */
 const char *nnvme_domain_name(enum nnvme_domain type);
 
-/* From that; -EINVAL with the four that there are to ask for. */
+/* The type of a name; -EINVAL unless it is one of the four that can be set. */
 int nnvme_domain_parse(const char *text, enum nnvme_domain *type, struct nnvme_err *err);
 
 /*
- * The group of a PCI device, with nnvme_iommu_group_free() to give it back. -ENODEV no such device;
- * -EOPNOTSUPP it has no IOMMU behind it; needs no privilege.
+ * Read the group of a PCI device; nnvme_iommu_group_free() frees it. -ENODEV no such device;
+ * -EOPNOTSUPP it has no IOMMU behind it; -EINVAL a size is too small. Needs no privilege.
  */
 int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err);
 void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
 
 /*
- * Give a device's group another type. NVMe controllers of the group are taken from their driver,
- * when nobody uses their disks, and given back to it afterwards; going from DMA to DMA-FQ they keep
- * it. The type that the group has already is success whatever is mounted. Waits for the disks to be
- * there again, a second or so.
+ * Set the type of a device's group. NVMe controllers of the group that are not in use are unbound
+ * from their driver and returned to it afterwards; from DMA to DMA-FQ they stay bound. Setting
+ * the type that the group has already succeeds whatever is mounted. Waits until the disks are
+ * back, about a second.
  *
- * Otherwise the group has the type and its devices have the drivers that they had, and @err says why:
- * -EBUSY a disk is in use, or another device of the group is driven; -EPERM not root, or no
- * CAP_SYS_ADMIN or no CAP_SYS_RAWIO; -EINVAL and -EOPNOTSUPP the kernel doesn't give this type to
- * this group; what it said else.
+ * On failure the group keeps its type and its devices their drivers: -EBUSY a disk is in use, or
+ * another device of the group has a driver; -EPERM not root, or without CAP_SYS_ADMIN or
+ * CAP_SYS_RAWIO; -EINVAL, -EOPNOTSUPP the kernel does not give this group that type; otherwise the
+ * kernel's errno.
  */
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err);
 
-/* The same for a while: nobody else can change the group until it is released. */
+/* The same for a time: until it is released, nobody else can change the group. */
 struct nnvme_iommu_hold {
+	uint32_t size;		/* set by the caller: sizeof(struct nnvme_iommu_hold) */
+	int lock;		/* -1: nothing is held */
 	char bdf[NNVME_BDF_SIZE];
-	int lock;
 };
 int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
 			   struct nnvme_err *err);
 
-/* Give the group the type that it had. The hold is gone, but after a failure restore() can do it. */
+/* Restore the former type, and end the hold. On failure nnvme_iommu_group_restore() remains. */
 int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err);
 
 /*
- * Undo a change or a hold whose process was killed: the group gets the type that it had before,
- * and its devices their drivers. 1 when there was something to undo, 0 when there was not; -EBUSY
- * also when that process is alive.
+ * Undo a change or a hold whose process was killed: restore the group's type and its devices'
+ * drivers. 1 something was undone; 0 there was nothing to undo; -EBUSY also when that process is
+ * alive.
  */
 int nnvme_iommu_group_restore(const char *bdf, struct nnvme_err *err);
 

@@ -3,11 +3,13 @@
 #define NNVME_PROBE_H
 
 /*
- * What the running kernel, and the calling process, have of what this library needs. Asks, changes
- * nothing, needs no device. Thread rule: any thread, any time.
+ * What this library needs of the running kernel and of the calling process, and whether it is
+ * there. Changes nothing and needs no device. Thread rule: any thread, any time.
  */
 
 #include <stdint.h>
+
+#include "err.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,30 +19,32 @@ extern "C" {
 enum nnvme_have {
 	NNVME_HAVE_NOT,
 	NNVME_HAVE,
-	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or no module is loaded to ask */
+	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or the module is not loaded */
 };
 
 struct nnvme_probe {
-	char release[65];		/* the kernel's, as uname -r says it */
+	uint32_t size;			/* set by the caller: sizeof(struct nnvme_probe) */
 	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
-	enum nnvme_have iommu;		/* the kernel drives one */
-	enum nnvme_have container;	/* VFIO's way to IOMMUs without iommufd; CONFIG_VFIO_CONTAINER */
+	enum nnvme_have iommu;		/* the kernel uses one */
+	enum nnvme_have container;	/* VFIO containers; CONFIG_VFIO_CONTAINER */
 	enum nnvme_have vfio_pci;	/* the driver vfio-pci is there */
 	enum nnvme_have vfio_cdev;	/* VFIO device nodes; CONFIG_VFIO_DEVICE_CDEV */
-	enum nnvme_have noiommu_mode;	/* there is a switch for it; CONFIG_VFIO_NOIOMMU */
+	enum nnvme_have noiommu_mode;	/* VFIO has noiommu mode; CONFIG_VFIO_NOIOMMU */
 	enum nnvme_have noiommu_on;	/* and it is on now */
 	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
-	enum nnvme_have get_pa;		/* iommufd tells physical addresses */
-	enum nnvme_have phys_addr;	/* and those are what devices take, so far as one can see */
+	enum nnvme_have get_pa;		/* iommufd gives physical addresses */
+	enum nnvme_have phys_addr;	/* devices can use physical addresses, it seems */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
-	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: for huge page and bind set-up */
-	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock has no say */
-	enum nnvme_have tainted;	/* a device was bound in noiommu mode since boot, or the like */
-	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" where there is no such thing */
+	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: huge pages and binding */
+	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock does not limit it */
+	enum nnvme_have tainted;	/* TAINT_USER: noiommu mode was used since boot */
+	char release[65];		/* the kernel's, as in uname -r */
+	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" not x86 */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 
-void nnvme_probe(struct nnvme_probe *probe);
+/* 0, or -EINVAL: @probe->size is too small. */
+int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

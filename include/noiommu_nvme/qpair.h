@@ -45,6 +45,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "layout.h"
 #include "table.h"
 #include "err.h"
 #include "wire.h"
@@ -57,8 +58,8 @@ extern "C" {
 struct nnvme_ctrl;
 
 /*
- * A namespace: what the inline path needs of it; nnvme_ns_info() returns the rest.
- * nnvme_ctrl_open() makes it, and it is constant from then on, except for fast_blocks.
+ * A namespace: what the inline path needs of it; nnvme_ns_info() returns the rest. Made by the
+ * library, which may change fast_blocks and fast_end at any time; the others are constant.
  */
 struct nnvme_ns {
 	/*
@@ -75,11 +76,16 @@ struct nnvme_ns {
 	uint32_t reserved2;
 };
 
+/* C11 has structures without a name in unions without one; C++ has them as an extension. */
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 /* A completed command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
-		struct {
+		__extension__ struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
 			uint32_t result;	/* DW0 of a command that failed or was raw, else 0 */
@@ -87,6 +93,9 @@ struct nnvme_completion {
 		uint64_t status_result;		/* all three, in one store */
 	};
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 /*
  * A command slot. While a command is in flight that needs only its tag returned, the key is its
@@ -225,7 +234,7 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 
 	b.qp = qp;
 	b.table = qp->table;
-	b.fast_end = ns->fast_end;
+	b.fast_end = NNVME_LOAD(&ns->fast_end);
 	b.fast_blocks = NNVME_LOAD(&ns->fast_blocks);
 	b.block_shift = ns->block_shift;
 	qp->batch_ns = ns;
@@ -306,7 +315,8 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	 * Another thread may set fast_blocks to 0 (abort.c): a command that is submitted all
 	 * the same comes back aborted.
 	 */
-	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) || lba >= ns->fast_end, 0) ||
+	if (__builtin_expect(blocks - 1 >= NNVME_LOAD(&ns->fast_blocks) ||
+			     lba >= NNVME_LOAD(&ns->fast_end), 0) ||
 	    __builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE, 0) ||
 	    !nnvme_table_fill(qp->table, (uintptr_t)buf, len, &sqe->prp1, &sqe->prp2))
 		return false;
@@ -493,6 +503,18 @@ static inline void nnvme_batch_end(struct nnvme_batch *b)
 	nnvme_ring(b->qp);
 }
 
+/*
+ * Between the store that frees a slot and those that give it to the next command: other threads see them in
+ * this order (nvme/in_flight.c, which has the other half). x86-64 keeps stores in order, and
+ * the compiler has the branches of a submission between them.
+ */
+static inline void nnvme_slot_freed(void)
+{
+#if defined(__aarch64__)
+	__asm__ volatile("dmb ishst" ::: "memory");
+#endif
+}
+
 /* The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
 
@@ -535,6 +557,7 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 	out->tag = req->tag;
 	out->status_result = 0;
 	__atomic_store_n(&req->key, NNVME_KEY_FREE, __ATOMIC_RELAXED);
+	nnvme_slot_freed();
 	qp->stop += 8;
 	qp->cqe = cqe + 1;
 	return 1;

@@ -29,7 +29,7 @@
  *
  * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages exist.
  * What has no leaf has one of zeroes that all share. It costs the same few instructions for one region
- * or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves' addresses.
+ * or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves' addresses (2 on arm64).
  * What a MiB of address space needs once is kept until close, so that no reader ever finds it used for
  * something else.
  *
@@ -137,11 +137,12 @@ static inline const uint64_t *nnvme_table_at(const struct nnvme_table *table, ui
 	uintptr_t leaf;
 
 	__asm__("" : "+r"(leaves));
+	/* relaxed: the entry's address depends on it, so what give_leaf() wrote before is seen */
 	leaf = __atomic_load_n(leaves + (va >> NNVME_LEAF_SHIFT), __ATOMIC_RELAXED);
 	return (const uint64_t *)(leaf + 8 * (va >> NNVME_PAGE_SHIFT));
 }
 
-/* The entry. Acquire: the lists that it speaks of are read after it. */
+/* The entry. Acquire, with the release in set_entry(): what it speaks of, entries and lists, was stored before. */
 static inline uint64_t nnvme_table_entry(const struct nnvme_table *table, uintptr_t va)
 {
 	return __atomic_load_n(nnvme_table_at(table, va), __ATOMIC_ACQUIRE);

@@ -13,6 +13,8 @@
  *		if ((ret = nnvme_wait(qp, NNVME_SPIN_NS, -1)) < 0)
  *			return ret;
  *
+ * A thread with several queue pairs waits for all of them with nnvme_wait_many().
+ *
  * A program with a loop of its own puts nnvme_qpair_fd() into its epoll set, and before each sleep
  * takes what there is and arms:
  *
@@ -23,9 +25,11 @@
  *	if (!ret)
  *		epoll_wait(...);
  *
- * Costs: a sleep is two system calls and one read of a register, beside the interrupt itself. The
- * controller interrupts while it is polled, too: that is the kernel's work, on whichever CPU the
- * interrupt's affinity says. Queue pairs of a controller that was opened without interrupts have none of it.
+ * Costs: a sleep is two system calls and one read of a register, beside the interrupt itself. With
+ * several queue pairs it is a system call more for each, and a read more for each controller if
+ * its queue pairs stand together. The controller interrupts while it is polled, too: that is the
+ * kernel's work, on whichever CPU the interrupt's affinity says. Queue pairs of a controller that
+ * was opened without interrupts have none of it.
  *
  * Thread rule: as for nnvme_poll().
  */
@@ -53,6 +57,21 @@ extern "C" {
  * A controller that does not interrupt is found out: it is looked at once a second.
  */
 int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms);
+
+/* The most queue pairs that one call can wait for. */
+#define NNVME_WAIT_MAX 1024u
+
+/*
+ * The same for @n queue pairs, of one controller or of several, each of this thread: until
+ * nnvme_poll() would find something on any of them. It sleeps only if all of them have interrupts,
+ * and polls all otherwise.
+ *
+ * Above 0: something is there on qp[result - 1], the first such; others may have something too, so
+ * poll all of them to be fair. 0 and -EINTR as for nnvme_wait(); -EIO or -ENODEV: nothing is there,
+ * and a controller is gone: find it with nnvme_ctrl_check(), and leave its queue pairs out.
+ * -EINVAL: @n is 0 or above NNVME_WAIT_MAX.
+ */
+int nnvme_wait_many(struct nnvme_qpair *const *qp, unsigned n, uint64_t spin_ns, int timeout_ms);
 
 /* The eventfd that becomes readable, for poll(2) and its like; -1: this queue pair can only be polled. */
 int nnvme_qpair_fd(const struct nnvme_qpair *qp);

@@ -15,9 +15,14 @@
 #error "queue entries are little-endian and this driver writes them as they are"
 #endif
 
+/* C11 has structures without a name in unions without one; C++ has them as an extension. */
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 struct nnvme_sqe {
 	union {
-		struct {
+		__extension__ struct {
 			uint8_t opcode;
 			uint8_t flags;	/* FUSE, PSDT */
 			uint16_t cid;
@@ -29,13 +34,16 @@ struct nnvme_sqe {
 	uint64_t mptr;
 	uint64_t prp1, prp2;
 	union {
-		struct {
+		__extension__ struct {
 			uint32_t cdw10, cdw11;
 		};
 		uint64_t slba;		/* of the NVM command set's reads and writes */
 	};
 	uint32_t cdw12, cdw13, cdw14, cdw15;
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 struct nnvme_cqe {
 	uint32_t result, result2;	/* DW0, DW1 */

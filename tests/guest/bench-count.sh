@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --count --measure
-# What `./run bench` does in its guests, small: one row of each kind is timed and counted, and both are
-# merged; and fio in the load's place.
+# What `./run bench` does in its guests, small: one row of each kind is timed and
+# counted; and fio in the load's place.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 
-rows='kernel-identity-plain kernel-dma-plain kernel-none-registered ours-iommu ours-noiommu'
+rows='kernel-identity-plain kernel-dma-plain kernel-none-registered nnvme-iommu nnvme-noiommu'
 
 # few FOLDER OPTION...: those rows, by the script of ./run bench, which leaves in /out what goes to FOLDER.
 few() {
@@ -32,25 +32,33 @@ holds() {
 
 check 'timed' few /tmp/timed --time=0.2
 check 'counted' few /tmp/counted --ios=2000 --marks
-cp -r /tmp/timed /tmp/merged
-check merged noiommu-nvme-bench merge /tmp/merged/results.json /tmp/counted/results.json \
-	/tmp/counted/marks.txt
+# Merging is Python's, on the host. Here, what it does that with: in one round of one column the pairs of
+# marks are numbered as the rows come. Pair, user, kernel, SQ, CQ, row, I/Os:
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { print $at["row"], $at["ios"] }' \
+	/tmp/counted/results.csv | paste -d' ' /tmp/counted/marks.txt - >/tmp/merged
+# merged ROW METRIC: per I/O
+merged() {
+	awk -v row="$1" -v metric="$2" '
+		BEGIN { split("instructions_user instructions_kernel sq_doorbells cq_doorbells", name, " ") }
+		$6 == row { for (i = 1; i <= 4; i++) if (name[i] == metric) print $(i + 1) / $7 }' /tmp/merged
+}
+check 'a pair of marks for each row' [ "$(wc -l </tmp/counted/marks.txt)" = "$(echo "$rows" | wc -w)" ]
+check 'the marks are those of the rounds' [ "$(grep -c '"mark": [1-5]\b' /tmp/counted/results.json)" = 5 ]
 for row in $rows; do
 	check "$row: what the host says of its disturbance" holds "$(value /tmp/timed "$row" run_delay)" '>=' 0
-	check "$row: the timed run's IOPS" \
-		holds "$(value /tmp/merged "$row" iops)" == "$(value /tmp/timed "$row" iops)"
+	check "$row: the timed run's IOPS" holds "$(value /tmp/timed "$row" iops)" '>' 0
 	for metric in instructions_user instructions_kernel sq_doorbells cq_doorbells; do
-		check "$row: $metric" holds "$(value /tmp/merged "$row" per_io.$metric)" '>' 0
+		check "$row: $metric" holds "$(merged "$row" $metric)" '>' 0
 	done
 done
 # These sleep: no waiting is in their counts.
-identity=$(value /tmp/merged kernel-identity-plain per_io.instructions_kernel)
-dma=$(value /tmp/merged kernel-dma-plain per_io.instructions_kernel)
+identity=$(merged kernel-identity-plain instructions_kernel)
+dma=$(merged kernel-dma-plain instructions_kernel)
 check 'the kernel executes more for DMA than for identity' holds "$dma" '>' "1.1 * $identity"
-for row in ours-iommu ours-noiommu; do
+for row in nnvme-iommu nnvme-noiommu; do
 	for metric in sq_doorbells cq_doorbells; do
-		merged=$(value /tmp/merged $row per_io.$metric) counted=$(value /tmp/counted $row per_io.$metric)
-		check "$row: $metric as the driver counts them" holds "$merged" == "$counted"
+		counted=$(value /tmp/counted $row per_io.$metric)
+		check "$row: $metric as the driver counts them" holds "$(merged $row $metric)" == "$counted"
 	done
 done
 

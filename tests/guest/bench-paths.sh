@@ -7,7 +7,6 @@
 . /tests/lib.sh
 kinds="plain registered polled passthrough"
 echo 128 >/proc/sys/vm/nr_hugepages
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 # node KIND BDF: what that kind opens
 node() {
 	case $1 in
@@ -94,9 +93,9 @@ for bdf in "$NVME_NOIOMMU" "$NULL_NOIOMMU" "$NVME_IOMMU"; do check "unbind $bdf"
 for kind in $kinds; do reads_all "$kind"; done
 
 # fio's I/Os are those that succeeded, also where one in 128 fails.
-noiommu-nvme-bench --device "$NVME_1" --fio --rows kernel-none-plain,ours-noiommu --columns read-128k-qd32 --rounds 1 \
+noiommu-nvme-bench --device "$NVME_1" --fio --rows kernel-none-plain,nnvme-noiommu --columns read-128k-qd32 --rounds 1 \
 	--time 2 --warmup 0 --out /tmp/fio >/tmp/said 2>&1
-for row in kernel-none-plain ours-noiommu; do
+for row in kernel-none-plain nnvme-noiommu; do
 	check "fio: $row: what failed is no I/O" awk -F, -v row="$row" '
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
 		$1 == row { r = $at["iops"] * 131072 / $at["bytes_per_second"]; good = $at["errors"] > 0 && r > 0.999 && r < 1.001

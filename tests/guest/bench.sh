@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
 # guest: --iommu=split --nvme=drive=null,logical_block_size=4096
-# alone: it changes parameters of the nvme driver and looks at all notes that are left.
+# alone: it changes parameters of the nvme driver and looks at all state files that are left.
 # noiommu-nvme-bench on two controllers: every row, what it refuses, and that all is as it was after an end,
 # an interruption, a load that dies and a run that is killed.
 # shellcheck source=tests/guest/domain-lib.sh
@@ -11,7 +11,7 @@ n=$NULL_NOIOMMU i=$NULL_IOMMU
 poll=/sys/module/nvme/parameters/poll_queues
 mode=/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 out=/tmp/bench
-short="--device $i --twin $n --out $out --rounds 1 --time 0.2 --warmup 0.05 --columns randread-4k-qd32"
+short="--device $i --second-device $n --out $out --rounds 1 --time 0.2 --warmup 0.05 --columns randread-4k-qd32"
 # shellcheck disable=SC2086 # words
 quick() { noiommu-nvme-bench $short "$@"; }
 as_found() {
@@ -38,7 +38,7 @@ loads() {
 # begin OPTIONS: a run that takes long, in the background.
 begin() {
 	# shellcheck disable=SC2086 # words
-	noiommu-nvme-bench $short --rows kernel-identity-plain,ours-noiommu --unsafe-noiommu --time 1000 "$@" \
+	noiommu-nvme-bench $short --rows kernel-identity-plain,nnvme-noiommu --unsafe-noiommu --time 1000 "$@" \
 		>/tmp/said 2>&1 &
 	run=$!
 	until_true loads
@@ -56,14 +56,14 @@ mount "/dev/$(disk "$NVME_IOMMU")" /mnt/x
 refuses 'refused: mounted' "is mounted on /mnt/x" noiommu-nvme-bench --device "$NVME_IOMMU" --out $out
 umount /mnt/x
 dmsetup --noudevsync create held --table "0 2048 linear /dev/$(disk "$n") 0"
-refuses 'refused: a twin that is held' "is held by /dev/dm-" quick
+refuses 'refused: a second device that is held' "is held by /dev/dm-" quick
 dmsetup --noudevsync remove held
 refuses 'refused: a column that writes' '--destroy-data' noiommu-nvme-bench --device "$i" --columns 'rand*-4k-qd1'
-refuses 'refused: one device twice' 'are both' noiommu-nvme-bench --device "$i" --twin "$(echo "$i" | tr : .)"
+refuses 'refused: one device twice' 'are both' noiommu-nvme-bench --device "$i" --second-device "$(echo "$i" | tr : .)"
 refuses 'refused: no such row' 'no row is called "frob"' quick --rows kernel-dma-plain,frob
-refuses 'refused: no such row: those that there are' ' ours-noiommu-interrupt ' quick --rows frob
+refuses 'refused: no such row: those that there are' ' nnvme-noiommu-interrupt$' quick --rows frob
 refuses 'refused: no such column' 'no column is called "frob"' noiommu-nvme-bench --device "$i" --columns frob
-refuses 'refused: no NVMe controller' 'no NVMe controller' noiommu-nvme-bench --device 00:1f.0
+refuses 'refused: not an NVMe controller' 'not an NVMe controller' noiommu-nvme-bench --device 00:1f.0
 refuses 'refused: no such device' 'there is no PCI device' noiommu-nvme-bench --device 00:1e.7
 refuses 'refused: not root' 'run as root' su nobody -s /bin/sh -c "noiommu-nvme-bench --device $i --out /tmp/x"
 check 'refused: nothing was touched' as_found
@@ -74,11 +74,11 @@ check 'all rows: as it was' as_found
 for row in $(noiommu-nvme-bench rows | sed -n '/^col/q; s/^  \([^ ]*\) .*/\1/p'); do
 	check "all rows: $row was run" grep -q "^$row,randread-4k-qd32," $out/results.csv
 	case $row in
-	kernel-none-* | ours-noiommu*) want='' ;;
+	kernel-none-* | nnvme-noiommu*) want='' ;;
 	kernel-identity-*) want=identity ;;
 	kernel-dma-fq-*) want=DMA-FQ ;;
 	kernel-dma-*) want=DMA ;;
-	ours-iommu*) want=DMA-FQ ;; # as found
+	nnvme-iommu*) want=DMA-FQ ;; # as found
 	esac
 	check "all rows: $row: domain, I/Os, errors" awk -F, -v row="$row" -v want="$want" '
 		$1 == row { good = $6 == want && $12 > 0 && $13 == 0 } END { exit !good }' $out/results.csv
@@ -91,29 +91,29 @@ check 'counted: an I/O is a map, an unmap and an invalidation under DMA' awk -F,
 	END { exit !good }' $out/results.csv
 check 'counted: fewer invalidations under DMA-FQ' awk -F, '
 	$1 == "kernel-dma-fq-plain" { good = $(NF-5) > 0.99 && $(NF-3) < 0.5 } END { exit !good }' $out/results.csv
-check 'counted: none of ours' awk -F, '
-	$1 == "ours-iommu" { good = $(NF-5) < 0.01 && $(NF-3) < 0.01 } END { exit !good }' $out/results.csv
+check 'counted: none of nnvme rows' awk -F, '
+	$1 == "nnvme-iommu" { good = $(NF-5) < 0.01 && $(NF-3) < 0.01 } END { exit !good }' $out/results.csv
 check 'counted: interrupts, but where it polls' awk -F, '
-	$1 ~ /polled|passthrough|^ours-(no)?iommu$/ && $23 != 0 { bad = 1 }
-	$1 ~ /^kernel-dma-plain|^ours-.*-interrupt/ && $23 > 0 { some++ } END { exit bad || some != 3 }' $out/results.csv
+	$1 ~ /polled|passthrough|^nnvme-(no)?iommu$/ && $23 != 0 { bad = 1 }
+	$1 ~ /^kernel-dma-plain|^nnvme-.*-interrupt/ && $23 > 0 { some++ } END { exit bad || some != 3 }' $out/results.csv
 
 # Columns that write.
-check 'writing' quick --rows kernel-none-plain,ours-iommu --columns 'randw*-4k-qd32,randrw*' --destroy-data
+check 'writing' quick --rows kernel-none-plain,nnvme-iommu --columns 'randw*-4k-qd32,randrw*' --destroy-data
 check 'writing: as it was' as_found
 check 'writing: types change as soon as a disk is closed' quick --destroy-data --columns 'randw*-4k-qd32,randrw*' \
 	--rows 'kernel-identity-registered,kernel-dma-registered,kernel-identity-polled,kernel-dma-polled'
 
 # What this machine has not.
-quick --rows 'ours-noiommu,kernel-none-plain' >/tmp/said 2>&1
-check 'noiommu mode off: said' says 'skipped: ours-noiommu: noiommu mode is off'
+quick --rows 'nnvme-noiommu,kernel-none-plain' >/tmp/said 2>&1
+check 'noiommu mode off: said' says 'skipped: nnvme-noiommu: noiommu mode is off'
 check 'noiommu mode off: it stays so' as_found
 check 'one controller' noiommu-nvme-bench --device "$n" --out $out --rounds 1 --time 0.1 --warmup 0 \
-	--rows kernel-dma-plain,ours-iommu,kernel-none-plain --columns randread-4k-qd1
+	--rows kernel-dma-plain,nnvme-iommu,kernel-none-plain --columns randread-4k-qd1
 check 'one controller: why not the others' [ "$(grep -c 'has no IOMMU in front' $out/results.json)" = 2 ]
 check 'blocks of 4096 bytes' noiommu-nvme-bench --device "$NVME_1" --out $out --rounds 2 --time 0.1 --warmup 0 \
-	--rows ours-noiommu,kernel-none-pl*,kernel-none-pass* --columns randread-512-qd32,randread-4k-qd1 --unsafe-noiommu
+	--rows nnvme-noiommu,kernel-none-pl*,kernel-none-pass* --columns randread-512-qd32,randread-4k-qd1 --unsafe-noiommu
 check 'blocks of 4096 bytes: no room for 512' [ "$(grep -c '"reason": .*blocks of 4096' $out/results.json)" = 3 ]
-check 'blocks of 4096 bytes: the rest was run' [ "$(grep -c '^[ok].*,randread-4k-qd1,' $out/results.csv)" = 6 ]
+check 'blocks of 4096 bytes: the rest was run' [ "$(grep -c '^[nk].*,randread-4k-qd1,' $out/results.csv)" = 6 ]
 echo 0 >$poll
 quick --rows 'kernel-none-polled,kernel-dma-polled' --unsafe-noiommu >/tmp/said 2>&1
 check 'poll queues: given for the run' [ "$(grep -c polled $out/results.csv)" = 2 ]
@@ -123,7 +123,7 @@ echo 2 >$poll
 
 # Found with vfio-pci, left with it.
 noiommu-nvme bind "$i" >/dev/null
-check 'found with vfio-pci' quick --rows kernel-identity-plain,ours-iommu
+check 'found with vfio-pci' quick --rows kernel-identity-plain,nnvme-iommu
 check 'found with vfio-pci: left with it' driver_is "$i" vfio-pci
 noiommu-nvme unbind "$i" >/dev/null
 check 'found with vfio-pci: and then the kernel has it again' as_found
@@ -153,7 +153,7 @@ for s in KILL SEGV; do
 	finish
 	check "load, SIG$s: 1" [ $got = 1 ]
 	check "load, SIG$s: said" says 'kernel-identity-plain randread-4k-qd32: failed in round 1.*killed by signal'
-	check "load, SIG$s: the other row was run" grep -q '^ours-noiommu,' $out/results.csv
+	check "load, SIG$s: the other row was run" grep -q '^nnvme-noiommu,' $out/results.csv
 	check "load, SIG$s: as it was" as_found
 done
 
@@ -167,7 +167,7 @@ check 'killed: the load is gone' sh -c '! pidof noiommu-nvme-bench'
 check 'killed: another run' quick --rows kernel-none-plain
 check 'killed: as it was' as_found
 echo 0 >$poll
-begin --rows ours-noiommu,kernel-none-polled
+begin --rows nnvme-noiommu,kernel-none-polled
 kill -9 $run
 finish
 check 'killed with a poll queue: it is there' [ "$(cat $poll)" = 1 ]
@@ -175,25 +175,25 @@ quick --rows kernel-identity-plain >/tmp/said 2>&1
 check 'killed with a poll queue: said' says 'an earlier run was cut short'
 check 'killed with a poll queue: as it was' as_found 0
 echo 2 >$poll
-begin --rows ours-noiommu,ours-iommu
+begin --rows nnvme-noiommu,nnvme-iommu
 kill -9 $run
 finish
 check 'killed with vfio-pci: it still has it' driver_is "$i" vfio-pci
 quick --rows kernel-none-plain >/tmp/said 2>&1
 check 'killed with vfio-pci: said' says 'an earlier run was cut short'
 check 'killed with vfio-pci: as it was' as_found
-note=/run/noiommu-nvme/bench
-# left LINE...: a note of this boot that a run left, with these lines in it
+state=/run/noiommu-nvme/bench
+# left LINE...: a state file of this boot that a run left, with these lines in it
 left() {
-	mkdir -p ${note%/*}
+	mkdir -p ${state%/*}
 	{
 		echo "boot $(cat /proc/sys/kernel/random/boot_id)"
 		printf '%s\n' "$@" end
-	} >$note
+	} >$state
 }
 left "device $i nvme 1" 'poll_queues 0 0' frob
-refuses 'a note that is none of ours' 'is no note of this program' quick --rows kernel-none-plain
-rm $note
+refuses 'a state file of another kind' 'is no state file of this program' quick --rows kernel-none-plain
+rm $state
 
 # Only what a run set is put back, and only if it is still so.
 left "device $i nvme 1" 'poll_queues 0 1' 'noiommu N Y' 'hugepages 3 20'
@@ -210,17 +210,17 @@ quick --rows kernel-none-plain >/tmp/said 2>&1
 check 'a device that is gone: said' says '0000:7f:1f.7 is gone'
 check 'a device that is gone locks nobody out' grep -q '^kernel-none-plain,' $out/results.csv
 left "device $i nvme 1" 'hugepages 0 3'
-sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' $note
+sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' $state
 check 'of another boot: another run' quick --rows kernel-none-plain
 check 'of another boot: nothing is put back' [ "$(cat /proc/sys/vm/nr_hugepages)" = 3 ]
 left "device $NVME_IOMMU nvme 1" 'poll_queues 1 2'
 mount "/dev/$(disk "$NVME_IOMMU")" /mnt/x
-refuses 'in use since: the way out' "rm\|remove $note" quick --rows kernel-none-plain
+refuses 'in use since: the way out' "rm\|remove $state" quick --rows kernel-none-plain
 umount /mnt/x
-rm -f $note
+rm -f $state
 echo 2 >$poll
 begin
-check 'only root can lock the note' [ "$(stat -c %a $note)" = 600 ]
+check 'only root can lock the state file' [ "$(stat -c %a $state)" = 600 ]
 kill -INT $run
 finish
 echo 0 >/proc/sys/vm/nr_hugepages

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# noiommu-nvme in a real kernel: list, bind, unbind, probe, and what they must refuse; then the library's way
+# noiommu-nvme in a real kernel: list, bind, unbind, doctor, and what they must refuse; then the library's way
 # to a device that it has bound.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
@@ -10,21 +10,19 @@ switch=/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 
 driver() { basename "$(readlink "/sys/bus/pci/devices/$1/driver")"; }
 is() { [ "$(driver "$1")" = "$2" ]; }
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 row() { noiommu-nvme list | grep -q "$@"; }
 one_line() { [ "$("$@" 2>&1 | wc -l)" = 1 ]; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 
 check 'list: a controller without an IOMMU' row "^$n  *nvme  *kernel  *-  *-  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: a controller behind one' row "^$i  *nvme  *kernel  *[0-9][0-9]*  *DMA[-FQ]*  *QEMU NVMe Ctrl  *[0-9]"
 check 'list: says nothing of other devices' [ "$(noiommu-nvme list | wc -l)" = 5 ]
-check 'probe: device nodes without an IOMMU' sh -c 'noiommu-nvme probe | grep -q "^noiommu-cdev  *yes"'
-check 'probe: physical addresses' sh -c 'noiommu-nvme probe | grep -q "^get-pa  *yes"'
-check 'probe: devices take them' sh -c 'noiommu-nvme probe | grep -q "^phys-addr  *yes"'
-check 'probe: the switch is off' sh -c 'noiommu-nvme probe | grep -q "^noiommu-on  *no"'
-check 'probe: a capability that is missing' sh -c \
-	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme probe" | grep -q "^CAP_SYS_RAWIO  *no"'
+check 'doctor: device nodes without an IOMMU' sh -c 'noiommu-nvme doctor | grep -q "^ok  *noiommu-cdev "'
+check 'doctor: physical addresses' sh -c 'noiommu-nvme doctor | grep -q "^ok  *get-pa "'
+check 'doctor: devices take them' sh -c 'noiommu-nvme doctor | grep -q "^ok  *phys-addr "'
+check 'doctor: the switch is off' sh -c 'noiommu-nvme doctor | grep -q "^note  *noiommu .*off"'
+check 'doctor: a capability that is missing' sh -c \
+	'capsh --drop=cap_sys_rawio --shell=/bin/sh -- -c "noiommu-nvme doctor" | grep -q "^missing  *CAP_SYS_RAWIO"'
 check '--help' sh -c 'noiommu-nvme --help | grep -q unsafe-noiommu'
 check '--version' sh -c 'noiommu-nvme --version | grep -q "^noiommu-nvme [0-9]"'
 check 'usage errors have their own status' status 2 noiommu-nvme frob
@@ -58,8 +56,7 @@ elsewhere() { [ "$(readlink "/proc/$holder/ns/mnt")" != "$(readlink /proc/self/n
 until_true elsewhere
 umount "/mnt/some where"
 refuses 'bind: mounted in another namespace' "/dev/$d" noiommu-nvme bind --unsafe-noiommu "$n"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 sleep 1
 if dmsetup --noudevsync create held --table "0 2048 linear /dev/$d 0" 2>/dev/null; then
 	refuses 'bind: held by a device on top' "/dev/$d is held by /dev/dm-" \
@@ -83,36 +80,33 @@ for node in "/dev/$d" "$ctrl" "/dev/ng${d#nvme}"; do
 	holder=$!
 	until_true has_open $holder "$node"
 	refuses "bind: $node is open" "process $holder (sleep) has $node open" noiommu-nvme bind --unsafe-noiommu "$n"
-	kill $holder
-	wait $holder 2>/dev/null
+	end_holder TERM
 done
 # shellcheck disable=SC2046 # two words
 mknod /tmp/another-name b $(sed 's/:/ /' "/sys/class/block/$d/dev")
-for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
-	/tests/device map "$file" >/tmp/hold &
+# held NAME WORDS SIGN ARGUMENT...: bind refuses while /tests/device, which says SIGN when it has it, runs
+held() {
+	held_name=$1 held_words=$2 held_sign=$3
+	shift 3
+	/tests/device "$@" >/tmp/hold &
 	holder=$!
-	until_true grep -q mapped /tmp/hold
-	refuses "bind: $file is mapped and closed" "process $holder (device) has .* mapped" \
+	until_true grep -q "$held_sign" /tmp/hold
+	refuses "bind: $held_name and closed" "process $holder (device) has $held_words" \
 		noiommu-nvme bind --unsafe-noiommu "$n"
-	kill $holder
-	wait $holder 2>/dev/null
+	end_holder TERM
 	: >/tmp/hold
+}
+for file in /tmp/another-name "/sys/bus/pci/devices/$n/resource0"; do
+	held "$file is mapped" '.* mapped' mapped map "$file"
 done
-/tests/device ring "/dev/$d" >/tmp/hold &
-holder=$!
-until_true grep -q registered /tmp/hold
-refuses 'bind: a disk is in an io_uring and closed' "process $holder (device) has /dev/$d open in an io_uring" \
-	noiommu-nvme bind --unsafe-noiommu "$n"
-kill $holder
-wait $holder 2>/dev/null
-: >/tmp/hold
+held 'a disk is in an io_uring' "/dev/$d open in an io_uring" registered ring "/dev/$d"
 mv "/dev/$d" "/dev/away"
 refuses 'bind: the disk has no node' "nothing by that name here.*mknod /dev/$d b" \
 	noiommu-nvme bind --unsafe-noiommu "$n"
 mv "/dev/away" "/dev/$d"
 mkdir -p /run/noiommu-nvme
 echo gibberish >"/run/noiommu-nvme/$n"
-refuses 'bind: a damaged note, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
+refuses 'bind: a damaged state file, and the way out' "rm /run/noiommu-nvme/$n" noiommu-nvme bind --unsafe-noiommu "$n"
 rm "/run/noiommu-nvme/$n"
 check 'after all that nvme has it still' is "$n" nvme
 check 'and the switch is still off' grep -q N $switch
@@ -148,8 +142,7 @@ holder=$!
 until_true grep -q open /tmp/hold
 refuses 'device: open in another program' "process $holder (device)" /tests/device open "$n"
 refuses 'unbind: open in a program' "process $holder (device) has /dev/vfio/devices/noiommu-vfio[0-9]* open" noiommu-nvme unbind "$n"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 check 'device: free again when that is gone' /tests/device open "$n"
 
 check 'unbind' noiommu-nvme unbind "$n"
@@ -157,7 +150,7 @@ check 'nvme has it back' is "$n" nvme
 check 'unbind again' noiommu-nvme unbind "$n"
 check 'unbind behind an IOMMU' noiommu-nvme unbind "$i"
 check 'nvme has that back, too' is "$i" nvme
-check 'no note is left' [ -z "$(ls /run/noiommu-nvme)" ]
+check 'no state file is left' [ -z "$(ls /run/noiommu-nvme)" ]
 check 'no driver_override is left' grep -q null "/sys/bus/pci/devices/$n/driver_override"
 check 'its disk works' dd if="/dev/$(disk "$n")" of=/dev/null bs=4k count=1
 
@@ -172,7 +165,7 @@ echo frob >"/sys/bus/pci/devices/$i/driver_override"
 check 'changed by hand: unbind forgets' noiommu-nvme unbind "$i"
 check 'changed by hand: it has no driver' [ ! -e "/sys/bus/pci/devices/$i/driver" ]
 check 'changed by hand: the override is what it was made' grep -q frob "/sys/bus/pci/devices/$i/driver_override"
-refuses "bind --driver nvme" "not a driver of VFIO's" noiommu-nvme bind --driver nvme "$i"
+refuses "bind --driver nvme" "not a VFIO driver" noiommu-nvme bind --driver nvme "$i"
 echo >"/sys/bus/pci/devices/$i/driver_override"
 echo "$i" >/sys/bus/pci/drivers/nvme/bind
 until_true [ -e "/sys/bus/pci/devices/$i/nvme" ]

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared
-# alone: the kernel must not be marked yet
+# alone: the kernel must not be tainted yet
 # What doctor and list say, each finding in both of its states, and that what doctor says of a device is what the
 # library says.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU a=$NVME_1
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 row() { noiommu-nvme list | grep -q "$@"; }
 
 # found COMMAND LINE...: a line of what it said, and with a second pattern the line after that
@@ -29,7 +27,7 @@ check 'device nodes' found '^ok  *vfio-cdev '
 check 'device nodes without an IOMMU' found '^ok  *noiommu-cdev '
 check 'physical addresses' found '^ok  *get-pa '
 check 'the switch is off, and who turns it on' found '^note  *noiommu .*off' 'bind --unsafe-noiommu'
-check 'no taint' found '^note  *taint .*not marked'
+check 'no taint' found '^note  *taint .*not tainted'
 check 'an IOMMU' found '^ok  *iommu '
 check 'CAP_SYS_RAWIO' found '^ok  *CAP_SYS_RAWIO'
 check 'CAP_SYS_RAWIO is missing' found_in \
@@ -38,8 +36,8 @@ check 'memlock' found_in 'ulimit -l 512; capsh --drop=cap_ipc_lock --shell=/bin/
 	'^note  *memlock  *512 KiB' 'ulimit -l unlimited'
 check 'memlock without effect' found_in 'ulimit -l 512; noiommu-nvme doctor' '^ok  *memlock  *512 KiB, without effect'
 check 'no huge pages, and what reserves some' found '^note .*hugepages .*2048 kB' 'nr_hugepages'
-mend=$(noiommu-nvme doctor | grep -A1 '^note .*hugepages .*2048 kB' | sed -n 's/.*-> \(echo.*\); or.*/\1/p')
-check 'which does' sh -c "$mend"
+fix=$(noiommu-nvme doctor | grep -A1 '^note .*hugepages .*2048 kB' | sed -n 's/.*-> \(echo.*\); or.*/\1/p')
+check 'which does' sh -c "$fix"
 check 'huge pages by size and node' found '^ok  *hugepages .*[1-9] of [1-9][0-9]* pages of 2048 kB free'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'no larger ones are asked for while these are free' sh -c '
@@ -60,11 +58,11 @@ check 'no group' device "$n" '^note  *group  *none'
 check 'a group and its type' device "$i" '^ok  *group  *IOMMU group [0-9]* of 1 device, type DMA'
 check 'a group of two' device "$a" '^ok  *group  *IOMMU group [0-9]* of 2 devices, type DMA'
 check 'model and size' device "$n" '^ok  *device .*QEMU NVMe Ctrl, 1.07 GB'
-check 'nobody uses it' device "$n" '^ok  *users '
+check 'nobody uses it' device "$n" '^ok  *in-use '
 swap=/dev/$(disk "$n")
 mkswap "$swap" >/dev/null 2>&1
 swapon "$swap"
-check 'who uses it, and the command that ends that' device "$n" "^note  *users .*swapoff $swap"
+check 'who uses it, and the command that ends that' device "$n" "^note  *in-use .*swapoff $swap"
 swapoff "$swap"
 # same NAME BDF: doctor's last word is the library's
 same() {
@@ -78,13 +76,12 @@ check 'bind' noiommu-nvme bind --unsafe-noiommu "$n"
 check 'programs can open it' device "$n" '^ok  *open '
 check 'mode noiommu' device "$n" '^ok  *driver  *vfio-pci, mode noiommu'
 check 'the switch is on' found '^note  *noiommu .*on: '
-check 'taint' found '^note  *taint .*is marked'
+check 'taint' found '^note  *taint .*is tainted'
 /tests/device hold "$n" >/tmp/hold &
 holder=$!
 until_true grep -q open /tmp/hold
 check 'who has it open' device "$n" "^missing  *open .*process $holder (device)"
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 check 'bind one of two' noiommu-nvme bind "$a"
 same 'a group shared with nvme: the words of the library' "$a"
 check 'which name the other' device "$a" "shares IOMMU group .* with $NVME_2, which the driver nvme has"
@@ -103,10 +100,10 @@ check 'json: as much as for people' sh -c '
 		"$(noiommu-nvme doctor | grep -c "^\(ok\|note\|missing\|unknown\) ")" ]'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'json: every finding has all members' sh -c '
-	for key in about name state says mend; do
+	for key in subject name state message fix; do
 		[ "$(grep -c "\"$key\":" /tmp/json)" = "$(grep -c "\"state\":" /tmp/json)" ] || exit 1; done'
 json "$n"
-check 'json: a device by its address' grep -q "\"about\":\"$n\"" /tmp/json
+check 'json: a device by its address' grep -q "\"subject\":\"$n\"" /tmp/json
 # shellcheck disable=SC2016 # for the shell that is started
 check 'json: it begins and ends as a list' sh -c '[ "$(head -n1 /tmp/json)$(tail -n1 /tmp/json)" = "[]" ]'
 refuses 'an unknown option' 'no option' noiommu-nvme doctor --frob

@@ -5,11 +5,10 @@
 . /tests/lib.sh
 i=$NVME_IOMMU
 # shellcheck disable=SC2034 # for who reads this file
-note=/run/noiommu-nvme/group-$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
+state=/run/noiommu-nvme/group-$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
 
 type_is() { [ "$(cat "/sys/bus/pci/devices/$1/iommu_group/type")" = "$2" ]; }
 driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 
 # What the kernel of this guest makes of a type.

@@ -11,7 +11,7 @@ check 'domain: explains the type in a sentence' sh -c "noiommu-nvme domain $i | 
 check 'domain: anybody may ask' su nobody -s /bin/sh -c "noiommu-nvme domain $i"
 refuses 'domain: a device without an IOMMU' 'no IOMMU behind it' noiommu-nvme domain "$NVME_NOIOMMU"
 refuses 'domain: setting that of one' 'no IOMMU behind it' noiommu-nvme domain "$NVME_NOIOMMU" identity
-refuses 'domain: not a type' 'identity, DMA, DMA-FQ and auto' noiommu-nvme domain "$i" dma
+refuses 'domain: not a type' 'identity, DMA, DMA-FQ or auto' noiommu-nvme domain "$i" dma
 refuses 'domain: --hold without a command' 'TYPE --hold -- COMMAND' noiommu-nvme domain "$i" DMA --hold
 
 # Every switch; auto is DMA-FQ on this kernel.
@@ -56,14 +56,13 @@ check 'not root: the type that it has' su nobody -s /bin/sh -c "noiommu-nvme dom
 check 'after all that: the type' type_is "$i" DMA-FQ
 check 'after all that: the driver' driver_is "$i" nvme
 
-# Anybody can open the type, and lock it; a program that has the disk open is in the way, a note that is
+# Anybody can open the type, and lock it; a program that has the disk open is in the way, a state file that is
 # damaged is named.
 su nobody -s /bin/sh -c "exec flock /sys/bus/pci/devices/$i/iommu_group/type sleep 1000" &
 holder=$!
 until_true has_open $holder /type
 check 'locked by a user: no matter' noiommu-nvme domain "$i" DMA
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 # shellcheck disable=SC2046 # one number or more
 kill $(pidof sleep) 2>/dev/null
 # shellcheck disable=SC2217 # it shall have it open
@@ -71,11 +70,10 @@ sleep 1000 <"/dev/$d" &
 holder=$!
 until_true has_open $holder "$d"
 refuses 'open as everybody may' "process $holder (sleep) has /dev/$d open" noiommu-nvme domain "$i" identity
-kill $holder
-wait $holder 2>/dev/null
-echo gibberish >"$note"
-refuses 'a damaged note' "rm $note" noiommu-nvme domain "$i" identity
-rm "$note"
+end_holder TERM
+echo gibberish >"$state"
+refuses 'a damaged state file' "rm $state" noiommu-nvme domain "$i" identity
+rm "$state"
 noiommu-nvme domain "$i" DMA-FQ >/dev/null
 
 # With vfio-pci.
@@ -87,8 +85,7 @@ holder=$!
 until_true grep -q open /tmp/hold
 refuses 'open in a program' "process $holder (device)" noiommu-nvme domain "$i" DMA
 check 'open in a program: the type that it has' noiommu-nvme domain "$i" identity
-kill $holder
-wait $holder 2>/dev/null
+end_holder TERM
 noiommu-nvme unbind "$i" >/dev/null
 check 'from identity the former driver has it back' driver_is "$i" nvme
 check 'bind --driver' noiommu-nvme bind "$i" --driver vfio-pci
@@ -102,7 +99,7 @@ check 'and the driver is what it was' driver_is "$i" nvme
 check 'a group: shows who shares it' sh -c "noiommu-nvme domain $a | grep -q '$b (nvme), $balloon (virtio-pci)'"
 refuses 'a group: another driver' "$balloon, which is in it, is driven by virtio-pci" noiommu-nvme domain "$a" identity
 command=$(noiommu-nvme domain "$a" identity 2>&1 | sed 's/.*first: //')
-check 'a group: the command that mends it' sh -c "$command"
+check 'a group: the command that fixes it' sh -c "$command"
 check 'a group: both controllers are let go of and taken back' noiommu-nvme domain "$a" identity
 check 'a group: the type of both' type_is "$b" identity
 check 'a group: the driver of one' driver_is "$a" nvme
@@ -120,7 +117,7 @@ check 'a group: all as it was' driver_is "$a" nvme
 # --hold
 noiommu-nvme domain "$i" DMA-FQ >/dev/null
 hold() { noiommu-nvme domain "$i" identity --hold -- "$@"; }
-back() { type_is "$i" DMA-FQ && driver_is "$i" nvme && [ ! -e "$note" ]; }
+back() { type_is "$i" DMA-FQ && driver_is "$i" nvme && [ ! -e "$state" ]; }
 check 'hold: the type while COMMAND runs' hold grep -q identity "/sys/bus/pci/devices/$i/iommu_group/type"
 check 'hold: restored' back
 check 'hold: the exit status of COMMAND' status 7 hold sh -c 'exit 7'
@@ -150,7 +147,7 @@ hold sh -c 'echo >/tmp/began9; exec sleep 1000' &
 holder=$!
 until_true test -e /tmp/began9
 command=$(pidof sleep)
-kill -9 "$(cut -d' ' -f3 "$note")"
+kill -9 "$(cut -d' ' -f3 "$state")"
 wait $holder
 check 'killed: it is said' sh -c "noiommu-nvme domain $i | grep -q -e '--restore'"
 check 'killed: the type is still held' type_is "$i" identity
@@ -160,7 +157,7 @@ check 'domain --restore: nothing to do' sh -c "noiommu-nvme domain $i --restore 
 # shellcheck disable=SC2086 # one number or more
 kill $command
 
-# Killed between unbinding and binding, as far as a note can tell; bind and unbind undo it as well.
+# Killed between unbinding and binding, as far as a state file can tell; bind and unbind undo it as well.
 for verb in bind unbind 'domain --restore'; do
 	group=$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
 	echo noiommu-nvme >"/sys/bus/pci/devices/$i/driver_override"
@@ -169,10 +166,10 @@ for verb in bind unbind 'domain --restore'; do
 	echo 'DMA-FQ identity 1' >"/run/noiommu-nvme/group-$group"
 	echo identity >"/sys/bus/pci/devices/$i/iommu_group/type"
 	# shellcheck disable=SC2086 # two words
-	check "half-way: $verb says so" sh -c "noiommu-nvme $verb $i 2>&1 | grep -q 'cut short.*type DMA-FQ back'"
+	check "half-way: $verb says so" sh -c "noiommu-nvme $verb $i 2>&1 | grep -q 'interrupted.*type DMA-FQ again'"
 	noiommu-nvme unbind "$i" >/dev/null
 	check "half-way: $verb puts it right" back
 done
-check 'no note is left but what auto gave' [ "$(ls /run/noiommu-nvme)" = "$i.auto" ]
+check 'no state file is left but what auto gave' [ "$(ls /run/noiommu-nvme)" = "$i.auto" ]
 
 survives

@@ -2,24 +2,12 @@
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=namespaces=2 --nvme=logical_block_size=4096
 # The installed engine in the distribution's fio, on controllers that nobody here wrote.
-# shellcheck source=tests/guest/lib.sh
-. /tests/lib.sh
-dots() { echo "$1" | tr : .; }
+# shellcheck source=tests/guest/fio-lib.sh
+. /tests/fio-lib.sh
 A=$(dots "$NVME_NOIOMMU") TWO=$(dots "$NVME_1") BIG=$(dots "$NVME_2") BEHIND=$(dots "$NVME_IOMMU")
 hugepages() { echo "$1" >/proc/sys/vm/nr_hugepages; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
 
-# on FILE OPTIONS: one job; some I/O is part of success. As text, for shells with fewer rights.
-fio="fio --name=job --ioengine=libnoiommu_nvme --bs=4k --size=4m"
-on() {
-	file=$1
-	shift
-	$fio --filename="$file" "$@" >/tmp/said 2>&1
-	_status=$?
-	cat /tmp/said
-	[ $_status = 0 ] && grep -q 'err= 0' /tmp/said && grep -q 'bw=.*io=[1-9]' /tmp/said
-}
+fio="$fio --size=4m"
 
 check 'help by the installed name' sh -c 'fio --enghelp=libnoiommu_nvme | grep -q ^nsid'
 
@@ -74,21 +62,12 @@ check 'behind an IOMMU' on "$BEHIND" --rw=randwrite --iodepth=16 --verify=crc32c
 check '1 GiB of it all, nothing in the way' on "$A" --rw=read --bs=1m --size=0 --iodepth=8
 
 # The device is one program's.
-# hold: a job in the background, $holder, that has the device and does I/O
-hold() {
-	$fio --filename="$A" --rw=randread --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
-	holder=$!
-	until_true has_open $holder vfio
-	sleep 2
-}
-hold
+hold "$A" --rw=randread
 refuses 'open in another program, names it' "process $holder" on "$A" --rw=read
-kill -KILL $holder
-wait $holder 2>/dev/null
+end_holder KILL
 check 'after kill -9 it works again' on "$A" --rw=randwrite --iodepth=32 --verify=crc32c
-hold
-kill -INT $holder
-wait $holder
+hold "$A" --rw=randread
+end_holder INT
 check 'an interrupt ends a job in order' grep -q 'err= 0' /tmp/holder
 free=$(sed -n 's/HugePages_Free: *//p' /proc/meminfo)
 check 'no huge page is left behind' test "$free" = 256
@@ -98,5 +77,4 @@ check 'write for the kernel to read' on "$A" --rw=write --buffer_pattern=0x5a --
 for bdf in "$NVME_NOIOMMU" "$NVME_1" "$NVME_2" "$NVME_IOMMU"; do
 	check "unbind $bdf" noiommu-nvme unbind "$bdf"
 done
-count() { dd if="/dev/$(disk "$NVME_NOIOMMU")" bs=1M skip="$1" count="$2" 2>/dev/null | tr -dc Z | wc -c; }
-check 'the kernel reads it' test "$(count 16 8)" = 8388608
+check 'the kernel reads it' test "$(written "/dev/$(disk "$NVME_NOIOMMU")" 16 8)" = 8388608

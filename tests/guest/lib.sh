@@ -52,3 +52,20 @@ has_open() {
 	done
 	return 1
 }
+
+# end_holder SIGNAL: the program in the background, $holder, and waits for its end.
+end_holder() {
+	# shellcheck disable=SC2154 # the test's own
+	kill "-$1" "$holder"
+	wait "$holder" 2>/dev/null
+}
+
+# disk BDF: the name of the first disk that the kernel's driver made of a controller.
+disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
+
+# without CAPABILITY COMMAND: the command of a shell that lacks it.
+without() {
+	_cap=$1
+	shift
+	capsh --shell=/bin/sh --drop="$_cap" -- -c "$*"
+}

@@ -7,10 +7,10 @@
 echo 64 >/proc/sys/vm/nr_hugepages
 file=$(echo "$NVME_1" | tr : .)
 # The disk as the kernel names it, and its blocks of 4 KiB.
-disk() { echo "/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NVME_1"/nvme/nvme*/nvme*n1)")"; }
-mark() { yes | head -c 4096 | dd of="$(disk)" bs=4k seek="$1" conv=fsync,notrunc 2>/dev/null; }
-is_marked() { [ "$(dd if="$(disk)" bs=4k skip="$1" count=1 2>/dev/null | sha1sum)" = "$(yes | head -c 4096 | sha1sum)" ]; }
-is_zero() { [ "$(dd if="$(disk)" bs=4k skip="$1" count=1 2>/dev/null | tr -d '\0' | wc -c)" = 0 ]; }
+node() { echo "/dev/$(disk "$NVME_1")"; }
+mark() { yes | head -c 4096 | dd of="$(node)" bs=4k seek="$1" conv=fsync,notrunc 2>/dev/null; }
+is_marked() { [ "$(dd if="$(node)" bs=4k skip="$1" count=1 2>/dev/null | sha1sum)" = "$(yes | head -c 4096 | sha1sum)" ]; }
+is_zero() { [ "$(dd if="$(node)" bs=4k skip="$1" count=1 2>/dev/null | tr -d '\0' | wc -c)" = 0 ]; }
 
 # 6 GiB in one request; 524287 and 524288 are the last and the first block around 2 GiB.
 last=$((6 * 262144 - 1))

@@ -3,25 +3,13 @@
 # guest: --iommu=split
 # The two address modes side by side, in one guest and in one program: the engine, the example, the device;
 # and a controller behind an IOMMU with and without iommufd.
-# shellcheck source=tests/guest/lib.sh
-. /tests/lib.sh
+# shellcheck source=tests/guest/fio-lib.sh
+. /tests/fio-lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU
-dots() { echo "$1" | tr : .; }
 N=$(dots "$n") I=$(dots "$i")
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
-without() { cap=$1; shift; capsh --shell=/bin/sh --drop="$cap" -- -c "$*"; }
 why() { /tests/device why "$1" "${2-auto}" | grep -q -e "$3"; }
 
-fio="fio --name=job --ioengine=libnoiommu_nvme --bs=4k --size=8m"
-# on FILE OPTIONS: one job; some I/O is part of success
-on() {
-	file=$1
-	shift
-	$fio --filename="$file" "$@" >/tmp/said 2>&1
-	_status=$?
-	cat /tmp/said
-	[ $_status = 0 ] && grep -q 'err= 0' /tmp/said && grep -q 'bw=.*io=[1-9]' /tmp/said
-}
+fio="$fio --size=8m"
 
 for bdf in "$n" "$i"; do
 	dd if=/dev/urandom of="/tmp/${bdf##*/}" bs=512 count=1 2>/dev/null
@@ -67,40 +55,31 @@ done
 echo 128 >/proc/sys/vm/nr_hugepages
 
 # kill -9 under load, then again.
-hold() {
-	$fio --filename="$1" --rw=randrw --time_based --runtime=60 --iodepth=32 >/tmp/holder 2>&1 &
-	holder=$!
-	until_true has_open $holder vfio
-	sleep 1
-}
-hold "$I"
+hold "$I" --rw=randrw
 refuses 'iommu: open in another program' "process $holder" on "$I" --rw=read
-kill -KILL $holder
-wait $holder 2>/dev/null
+end_holder KILL
 check 'iommu: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 --verify=crc32c
 
 # A kernel without iommufd, as Debian's: here without its node.
 by_container() {
 	mv /dev/iommu /dev/iommu.away
-	check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through the VFIO container, there being no iommufd$'
+	check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through a VFIO container, because there is no iommufd$'
 	each container "$I" iommu
 	check 'container: the example' sh -c "/tests/example $i >/tmp/block"
 	/tests/device check "$i" | sed 's/ok /ok container device: /'
 	refuses 'container: memlock too low' 'RLIMIT_MEMLOCK is 1024 KiB' \
 		without cap_ipc_lock "ulimit -l 1024; /tests/device pin $i"
-	hold "$I"
+	hold "$I" --rw=randrw
 	refuses 'container: open in another program' "process $holder" on "$I" --rw=read
-	kill -KILL $holder
-	wait $holder 2>/dev/null
+	end_holder KILL
 	check 'container: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 --verify=crc32c
 	refuses 'container: not for devices without an IOMMU' '/dev/iommu' on "$N" --rw=read
 	mv /dev/iommu.away /dev/iommu
-	hold "$I"
+	hold "$I" --rw=randrw
 	mv /dev/iommu /dev/iommu.away
 	refuses 'container: not while iommufd has it' 'open in another program' on "$I" --rw=read
 	mv /dev/iommu.away /dev/iommu
-	kill -KILL $holder
-	wait $holder 2>/dev/null
+	end_holder KILL
 }
 if [ "${NNVME_KERNEL:-default}" = no-group ]; then
 	mv /dev/iommu /dev/iommu.away
@@ -112,7 +91,6 @@ fi
 
 check 'write for the kernel to read' on "$I" --mode=iommu --rw=write --buffer_pattern=0x5a --offset=16m --bs=128k
 for bdf in "$n" "$i"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
-count() { dd if="/dev/$(disk "$i")" bs=1M skip=16 count=8 2>/dev/null | tr -dc Z | wc -c; }
-check 'the kernel reads it' test "$(count)" = 8388608
+check 'the kernel reads it' test "$(written "/dev/$(disk "$i")" 16 8)" = 8388608
 echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 echo 0 >/proc/sys/vm/nr_hugepages

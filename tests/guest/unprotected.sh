@@ -11,12 +11,12 @@ finding() { noiommu-nvme doctor "$n" | grep -q -e "$1"; }
 check 'doctor: the kernel drives no IOMMU' finding '^note  *iommu .*none'
 # shellcheck disable=SC2016 # for the shell that is started
 check 'doctor: what turns this one on' sh -c '
-	mend=$(noiommu-nvme doctor | grep -A1 "^note  *iommu " | sed -n "s/.*-> //p")
-	case $(sed -n "s/^vendor_id.*: //p" /proc/cpuinfo | head -n1):$mend in
+	fix=$(noiommu-nvme doctor | grep -A1 "^note  *iommu " | sed -n "s/.*-> //p")
+	case $(sed -n "s/^vendor_id.*: //p" /proc/cpuinfo | head -n1):$fix in
 	GenuineIntel:*intel_iommu=on*) ;;
 	AuthenticAMD:*intel*) exit 1 ;;
 	AuthenticAMD:*AMD-Vi*) ;;
-	*) echo "$mend"; exit 1 ;; esac'
+	*) echo "$fix"; exit 1 ;; esac'
 check 'doctor: nor is one behind the device' finding '^note  *group  *none'
 check 'list: neither group nor type' sh -c "noiommu-nvme list | grep -q '^$n  *nvme  *kernel  *-  *-  *QEMU'"
 for bdf in "$n" "$null"; do

@@ -39,8 +39,7 @@ $fio --filename="$dots" --rw=randread --time_based --runtime=60 --rate_iops=50 -
 holder=$!
 until_true has_open $holder eventfd
 sleep 2
-kill -KILL $holder
-wait $holder 2>/dev/null
+end_holder KILL
 check 'after kill -9 asleep it works again' on "$NVME_NOIOMMU" --rw=randwrite --wait=interrupt --iodepth=32 --verify=crc32c
 waits 'one vector' "$NVME_1"
 waits 'three vectors' "$NVME_2"

@@ -33,7 +33,7 @@ static const char *run(const char *words, int status)
 	return said;
 }
 
-static void says(const char *words, int status, const char *wanted)
+static void prints(const char *words, int status, const char *wanted)
 {
 	const char *said = run(words, status);
 
@@ -43,27 +43,36 @@ static void says(const char *words, int status, const char *wanted)
 
 static void what_is_asked_for_is_no_failure(void **state)
 {
-	says("--help", 0, "usage: noiommu-nvme-bench --device BDF");
-	says("-h", 0, "usage: noiommu-nvme-bench --device BDF");
-	says("--version", 0, "noiommu-nvme-bench ");
-	says("rows", 0, "kernel-identity-plain");
+	prints("--help", 0, "usage: noiommu-nvme-bench --device BDF");
+	prints("-h", 0, "usage: noiommu-nvme-bench --device BDF");
+	prints("--version", 0, "noiommu-nvme-bench ");
+	prints("rows", 0, "kernel-identity-plain");
 }
 
 static void nothing_said_is_a_mistake(void **state)
 {
-	says("", 2, "usage: noiommu-nvme-bench --device BDF");
-	says(">/dev/null", 2, "usage");	/* it goes where mistakes go */
+	prints("", 2, "usage: noiommu-nvme-bench --device BDF");
+	prints(">/dev/null", 2, "usage");	/* it goes where mistakes go */
 }
 
 static void words_too_many_are_a_mistake(void **state)
 {
-	says("rows junk", 2, "rows takes no argument junk; see noiommu-nvme-bench --help");
-	says("--version 2", 2, "--version takes no argument 2");
-	says("--help me", 2, "--help takes no argument me");
-	says("selftest x", 2, "selftest takes no argument x");
-	says("merge a b", 2, "merge takes");
-	says("merge a b c d", 2, "merge takes");
-	says("frob", 2, "there is no command frob");
+	prints("rows junk", 2, "rows takes no argument junk; see noiommu-nvme-bench --help");
+	prints("--version 2", 2, "--version takes no argument 2");
+	prints("--help me", 2, "--help takes no argument me");
+	prints("merge a b", 2, "merge takes");
+	prints("merge a b c d", 2, "merge takes");
+	prints("frob", 2, "there is no command frob");
+}
+
+static void what_is_not_there_is_named_with_what_is(void **state)
+{
+	const char *said = run("--device 0000:00:00.0 --rows junk", 2);
+
+	assert_int_equal(strncmp(said, "noiommu-nvme-bench: no row is called \"junk\"; see ", 48), 0);
+	assert_non_null(strstr(said, " kernel-dma-fq-plain "));
+	assert_non_null(strstr(said, " nnvme-noiommu-interrupt\n"));
+	prints("--device 0000:00:00.0 --columns junk", 2, " randread-4k-qd32 ");
 }
 
 int main(int argc, char **argv)
@@ -72,6 +81,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_asked_for_is_no_failure),
 		cmocka_unit_test(nothing_said_is_a_mistake),
 		cmocka_unit_test(words_too_many_are_a_mistake),
+		cmocka_unit_test(what_is_not_there_is_named_with_what_is),
 	};
 
 	if (argc != 2) {

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* This driver's path, on the software controller. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load.h"
+#include "path_rig.h"
 #include "tests/model/model.h"
 
 #define NAME "0000:0a:00.0"
-#define KIB 1024u
+#define LOAD(...) ((struct bench_workload){ __VA_ARGS__ })
 
-static struct bench_measured measured;
-static struct nnvme_err err;
 static struct bench_path *path;
 static struct model *m;
 static enum bench_wait how;
@@ -68,16 +61,6 @@ static uint64_t commands(void)
 	return counts.io_commands;
 }
 
-static int run(unsigned depth, uint32_t bytes, bool random, unsigned percent_write, uint64_t ios)
-{
-	struct bench_workload work = {
-		.bytes = bytes, .depth = depth, .random = random, .percent_write = percent_write,
-		.seed = random,
-	};
-
-	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
-}
-
 static void each_io_is_a_command(void **state)
 {
 	static const unsigned depths[] = { 1, 3, 32 };
@@ -89,9 +72,8 @@ static void each_io_is_a_command(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t before = commands();
 
-		assert_int_equal(run(depths[i], 4 * KIB, true, 30, 500), 0);
-		assert_int_equal(measured.ios, 500);
-		assert_int_equal(measured.errors, 0);
+		loads(path, LOAD(.bytes = 4 * KIB, .depth = depths[i], .random = true, .percent_write = 30,
+				 .seed = 1), 500, 500, 0);
 		assert_int_equal(commands() - before, 500);
 		assert_in_range(measured.sq_rings, 500 / depths[i], 500);
 		assert_in_range(measured.cq_rings, 500 / 64, 500 / 64 + 500 % 64);	/* half of the queue */
@@ -99,38 +81,14 @@ static void each_io_is_a_command(void **state)
 	down();
 }
 
-static void transfer(uint64_t offset, uint32_t bytes, uint32_t slot, bool write)
-{
-	struct bench_io io = { .offset = offset, .bytes = bytes, .slot = slot, .write = write };
-	struct bench_done done;
-	int n;
-
-	assert_int_equal(path->ops->submit(path, &io, 1), 0);
-	while (!(n = path->ops->reap(path, &done, 1)))
-		;
-	assert_int_equal(n, 1);
-	assert_int_equal(done.slot, slot);
-	assert_int_equal(done.error, 0);
-}
-
-/* Every slot has its buffer, every offset its blocks, whatever their size. */
+/* Whatever the blocks' size, and cut into commands or not. */
 static void data_goes_where_it_should(void **state)
 {
 	static const char *const settings[] = { "size=16m", "size=16m,block=4096", "size=16m,mdts=1" };
-	uint32_t bytes = 128 * KIB;
 
 	for (unsigned i = 0; i < 3; i++) {
-		up(settings[i], 4, bytes);
-		for (uint32_t slot = 0; slot < 4; slot++) {
-			memset(path->buffers + slot * path->stride, 'a' + (int)slot, bytes);
-			transfer((slot + 1) * (uint64_t)bytes, bytes, slot, true);
-		}
-		memset(path->buffers, 0, 4 * path->stride);
-		for (uint32_t slot = 0; slot < 4; slot++)
-			transfer((4 - slot) * (uint64_t)bytes, bytes, slot, false);
-		for (uint32_t slot = 0; slot < 4; slot++)
-			for (uint32_t at = 0; at < bytes; at += 512)
-				assert_int_equal(path->buffers[slot * path->stride + at], 'd' - (int)slot);
+		up(settings[i], 4, 128 * KIB);
+		data_goes_through(path, path, 128 * KIB, 'a');
 		down();
 	}
 }
@@ -141,7 +99,7 @@ static void what_is_written_is_no_pattern(void **state)
 	const uint64_t *data;
 
 	up("size=16m", 4, 128 * KIB);
-	assert_int_equal(run(4, 128 * KIB, false, 100, 16), 0);
+	loads(path, LOAD(.bytes = 128 * KIB, .depth = 4, .percent_write = 100), 16, 16, 0);
 	path->ops->close(path);
 	path = NULL;
 	data = model_data(m, 1);
@@ -154,9 +112,7 @@ static void what_is_written_is_no_pattern(void **state)
 static void large_ios_are_cut_and_counted_once(void **state)
 {
 	up("size=16m,mdts=1", 4, 128 * KIB);
-	assert_int_equal(run(4, 128 * KIB, false, 0, 100), 0);
-	assert_int_equal(measured.ios, 100);
-	assert_int_equal(measured.errors, 0);
+	loads(path, LOAD(.bytes = 128 * KIB, .depth = 4), 100, 100, 0);
 	assert_int_equal(commands(), 1600);
 	down();
 }
@@ -164,11 +120,7 @@ static void large_ios_are_cut_and_counted_once(void **state)
 static void a_failed_command_is_an_error(void **state)
 {
 	up("size=1m,bad_lba=100", 8, 4 * KIB);
-	assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);	/* twice over the namespace */
-	assert_int_equal(measured.errors, 2);
-	assert_int_equal(measured.ios, 510);
-	assert_int_equal(measured.first_error, EIO);
-	assert_int_equal(measured.latency.count, 510);
+	loads(path, LOAD(.bytes = 4 * KIB, .depth = 8), 512, 510, EIO);	/* twice over the namespace */
 	down();
 }
 
@@ -177,10 +129,7 @@ static void beyond_the_end_is_an_error(void **state)
 {
 	up("size=1m", 8, 4 * KIB);
 	path->bytes *= 2;
-	assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);
-	assert_int_equal(measured.ios, 256);
-	assert_int_equal(measured.errors, 256);
-	assert_int_equal(measured.first_error, ERANGE);
+	loads(path, LOAD(.bytes = 4 * KIB, .depth = 8), 512, 256, ERANGE);
 	assert_int_equal(commands(), 256);
 	down();
 }
@@ -191,11 +140,9 @@ static void every_way_of_waiting_works(void **state)
 	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
 		up("size=1m,bad_lba=100", 8, 4 * KIB);
 		assert_int_equal(path->spins, how == BENCH_WAIT_POLL);
-		assert_int_equal(run(1, 4 * KIB, false, 0, 256), 0);
-		assert_int_equal(measured.ios, 255);
-		assert_int_equal(measured.errors, 1);
+		loads(path, LOAD(.bytes = 4 * KIB, .depth = 1), 256, 255, EIO);
 		path->bytes *= 2;
-		assert_int_equal(run(8, 4 * KIB, false, 0, 512), 0);
+		assert_int_equal(run(path, LOAD(.bytes = 4 * KIB, .depth = 8), 512), 0);
 		assert_int_equal(measured.ios, 255);
 		assert_int_equal(measured.errors, 257);
 		down();
@@ -213,7 +160,7 @@ static void a_dead_controller_ends_the_run(void **state)
 	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
 		up("size=1m", 4, 4 * KIB);
 		model_fatal(m);
-		assert_int_equal(run(4, 4 * KIB, true, 0, 100), -EIO);
+		assert_int_equal(run(path, LOAD(.bytes = 4 * KIB, .depth = 4, .random = true), 100), -EIO);
 		assert_int_equal(measured.ios, 0);
 		path->ops->close(path);
 		path = NULL;
@@ -254,9 +201,9 @@ static char first_byte(uint32_t nsid, char write)
 	data = path->buffers;
 	memset(data, write, 4096);
 	if (write)
-		transfer(0, 4096, 0, true);
+		transfer(path, 0, 4096, 0, true);
 	memset(data, 'x', 4096);
-	transfer(0, 4096, 0, false);
+	transfer(path, 0, 4096, 0, false);
 	byte = data[0];
 	path->ops->close(path);
 	path = NULL;

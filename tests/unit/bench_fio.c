@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "bench/fio.h"
+#include "rows.h"
 
 #define PERCENTILES "\"percentile\":{\"50.000000\":20000,\"99.000000\":30000,\"99.900000\":40000}"
 #define LATENCY "\"lat_ns\":{\"min\":1,\"max\":50000,\"mean\":21000.5," PERCENTILES "}"
@@ -35,7 +36,7 @@ static uint32_t nsid;
 static char *words_of(const char *row, const char *column, const char *target)
 {
 	const struct bench_fio_job job = {
-		.row = bench_row_find(row), .work = &bench_column_find(column)->work, .target = target,
+		.row = row_find(row), .work = &column_find(column)->work, .target = target,
 		.seconds = 1.5, .warm_up = 0.25, .nsid = nsid,
 	};
 	char **words = bench_fio_words(&job);
@@ -88,16 +89,16 @@ static void words(void **state)
 	has(line, " --ioengine=io_uring_cmd --cmd_type=nvme --filename=/dev/ng0n1 ");
 	has(line, " --fixedbufs --registerfiles --hipri ");
 	has(line, " --rw=randwrite --bs=4096 --iodepth=1 ");
-	line = words_of("ours-noiommu", "write-128k-qd32", "0000:41:00.0");
+	line = words_of("nnvme-noiommu", "write-128k-qd32", "0000:41:00.0");
 	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu --wait=poll --rw=write ");
-	line = words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0");
+	line = words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0");
 	has(line, " --mode=iommu --wait=poll ");
 	nsid = 3;
-	has(words_of("ours-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
+	has(words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
 	has(words_of("kernel-dma-plain", "randread-4k-qd1", "/dev/nvme0n1"), " --filename=/dev/nvme0n1 ");
 	nsid = 0;
-	has(words_of("ours-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
-	has(words_of("ours-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
+	has(words_of("nnvme-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
+	has(words_of("nnvme-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
 }
 
 static void about(double value, double wanted)
@@ -175,7 +176,7 @@ static void not_fio(void **state)
 static int run(const char *script, struct bench_round *round, struct nnvme_err *err)
 {
 	const struct bench_fio_job job = {
-		.row = bench_row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
+		.row = row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
 		.seconds = 1,
 	};
 	char folder[] = "/tmp/bench_fio.XXXXXX", path[sizeof(folder) + 5], *before = strdup(getenv("PATH"));

@@ -15,7 +15,8 @@
 #include "bench/generator.h"
 #include "bench/load.h"
 #include "bench/measure.h"
-#include "bench/path_simulated.h"
+#include "path_simulated.h"
+#include "rows.h"
 
 #define KIB 1024u
 #define SEEN 4096
@@ -152,7 +153,7 @@ static unsigned repeated(struct watch *w, const char *column, uint64_t seed, uns
 {
 	struct bench_device device = { .bdf = "0000:7f:1f.7" };	/* there is none: nothing is counted */
 	struct bench_task task = {
-		.row = &bench_rows[0], .column = bench_column_find(column), .device = &device,
+		.row = &bench_rows[0], .column = column_find(column), .device = &device,
 		.until = { .ios = 500 }, .warmup_ns = 500000, .seed = seed,
 	};
 	struct bench_round round = { 0 };
@@ -175,7 +176,7 @@ static void no_pass_reads_what_was_just_read(void **state)
 	static const char *const columns[] = { "randread-4k-qd32", "read-128k-qd32" };
 
 	for (int i = 0; i < 2; i++) {
-		uint32_t bytes = bench_column_find(columns[i])->work.bytes;
+		uint32_t bytes = column_find(columns[i])->work.bytes;
 		struct watch *one = watch(&plain, 32, bytes, false), *other = watch(&plain, 32, bytes, false);
 		unsigned all, more;
 

@@ -29,18 +29,25 @@ static int teardown(void **state)
 	return system(command);
 }
 
-static void write_attribute(const char *entry, const char *name, long value)
+/* "nvme0n1/nsid=1 nvme0n1/nuse=12": what the kernel would show. */
+static void show(const char *attributes)
 {
-	char path[120];
-	FILE *file;
+	char entry[20], name[20], path[120];
+	long value;
+	int n;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, entry);
-	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/%s/%s", folder, entry, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "%ld\n", value);
-	fclose(file);
+	for (; sscanf(attributes, " %19[^/]/%19[^=]=%ld%n", entry, name, &value, &n) == 3; attributes += n) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entry);
+		mkdir(path, 0700);
+		snprintf(path, sizeof(path), "%s/%s/%s", folder, entry, name);
+		file = fopen(path, "w");
+		assert_non_null(file);
+		fprintf(file, "%ld\n", value);
+		fclose(file);
+	}
+	assert_string_equal(attributes, "");
 }
 
 static void finds(uint32_t nsid, uint32_t wanted, unsigned disk, unsigned number)
@@ -58,10 +65,7 @@ static void the_same_by_its_nsid(void **state)
 	struct bench_namespace ns;
 
 	assert_false(bench_namespace_find(folder, 0, &ns));
-	write_attribute("nvme3n1", "nsid", 7);
-	write_attribute("nvme3n2", "nsid", 5);
-	write_attribute("nvme3c3n4", "nsid", 6);
-	write_attribute("hwmon1", "nsid", 1);
+	show("nvme3n1/nsid=7 nvme3n2/nsid=5 nvme3c3n4/nsid=6 hwmon1/nsid=1");
 	finds(0, 5, 3, 2);
 	finds(7, 7, 3, 1);
 	finds(6, 6, 3, 4);
@@ -72,14 +76,9 @@ static void the_same_by_its_nsid(void **state)
 /* This driver has no metadata: the first namespace that both can have. */
 static void one_that_both_can_have(void **state)
 {
-	write_attribute("nvme0n1", "nsid", 1);
-	write_attribute("nvme0n1", "metadata_bytes", 8);
+	show("nvme0n1/nsid=1 nvme0n1/metadata_bytes=8");
 	finds(0, 1, 0, 1);
-	write_attribute("nvme0n3", "nsid", 3);
-	write_attribute("nvme0n3", "metadata_bytes", 0);
-	write_attribute("nvme0n2", "nsid", 2);
-	write_attribute("nvme0n2", "metadata_bytes", 0);
-	write_attribute("nvme0n2", "nuse", 12);
+	show("nvme0n3/nsid=3 nvme0n3/metadata_bytes=0 nvme0n2/nsid=2 nvme0n2/metadata_bytes=0 nvme0n2/nuse=12");
 	finds(0, 2, 0, 2);
 	finds(1, 1, 0, 1);
 }
@@ -88,10 +87,10 @@ static void how_much_of_it_is_used(void **state)
 {
 	struct bench_namespace ns;
 
-	write_attribute("nvme0n1", "nsid", 1);
+	show("nvme0n1/nsid=1");
 	assert_true(bench_namespace_find(folder, 0, &ns));
 	assert_true(ns.used == UINT64_MAX);
-	write_attribute("nvme0n1", "nuse", 4096);
+	show("nvme0n1/nuse=4096");
 	assert_true(bench_namespace_find(folder, 0, &ns));
 	assert_int_equal(ns.used, 4096);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a run is asked for, the order in which it goes, its note, and what it reads from /proc/interrupts. */
+/* What a run is asked for, the order in which it goes, its state file, and what it reads from /proc/interrupts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +14,13 @@
 
 #include "bench/counters.h"
 #include "bench/options.h"
-#include "bench/place_note.h"
+#include "bench/place_state.h"
 #include "bench/plan.h"
 #include "bench/sysfs.h"
+#include "rows.h"
 
 #define BDF "0000:41:00.0"
-#define TWIN "0000:42:00.0"
+#define SECOND "0000:42:00.0"
 
 /* --- options --- */
 
@@ -36,14 +37,14 @@ static int parse(const char *line, struct bench_options *options, struct nnvme_e
 	return bench_options_parse(n, words, options, err);
 }
 
-static void refused(const char *line, int rc, const char *says)
+static void refused(const char *line, int rc, const char *message)
 {
 	struct bench_options options;
 	struct nnvme_err err = { 0 };
 	int got = parse(line, &options, &err);
 
-	if (got != rc || !strstr(err.text, says))
-		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, says);
+	if (got != rc || !strstr(err.text, message))
+		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, message);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -51,13 +52,13 @@ static void wrong_options_are_refused(void **state)
 	refused("--rounds 3", -EINVAL, "--device BDF says which");
 	refused("--device", -EINVAL, "--device needs a value");
 	refused("--device nonsense", -EINVAL, "PCI address");
-	refused("--device 41:00.0 --twin 0000.41.00.0", -EINVAL, "are both " BDF);
+	refused("--device 41:00.0 --second-device 0000.41.00.0", -EINVAL, "are both " BDF);
 	refused("--device 41:00.0 --device 42:00.0", -EINVAL, "it is given twice");
 	refused("--device 41:00.0 --frob", -EINVAL, "there is no option --frob");
 	refused("--device 41:00.0 --devic=x", -EINVAL, "there is no option --devic");
 	refused("--device 41:00.0 frob", -EINVAL, "there is no command frob");
 	refused("--device 41:00.0 --rows frob", -ENOENT, "no row is called \"frob\"");
-	refused("--device 41:00.0 --rows ours-iommu,frob*", -ENOENT, "no row is called \"frob*\"");
+	refused("--device 41:00.0 --rows nnvme-iommu,frob*", -ENOENT, "no row is called \"frob*\"");
 	refused("--device 41:00.0 --rows=", -ENOENT, "no row is called");
 	refused("--device 41:00.0 --columns randread", -ENOENT, "no column is called \"randread\"");
 	refused("--device 41:00.0 --columns randwrite-4k-qd1", -EINVAL, "--destroy-data");
@@ -80,7 +81,7 @@ static void without_much_said(void **state)
 
 	assert_int_equal(parse("--device=41:00.0", &o, NULL), 0);
 	assert_string_equal(o.device, BDF);
-	assert_string_equal(o.twin, "");
+	assert_string_equal(o.second, "");
 	assert_int_equal(o.nr_rows, bench_nr_rows);
 	assert_int_equal(o.nr_columns, 3);
 	assert_int_equal(o.rounds, 5);
@@ -93,10 +94,10 @@ static void all_that_can_be_said(void **state)
 {
 	struct bench_options o;
 
-	assert_int_equal(parse("--device 41:00.0 --twin " TWIN " --rows=ours-*,kernel-dma-plain --columns all "
+	assert_int_equal(parse("--device 41:00.0 --second-device " SECOND " --rows=nnvme-*,kernel-dma-plain --columns all "
 			       "--rounds 7 --ios=100 --warmup=0 --out /x --backend null-co --unsafe-noiommu --marks", &o,
 			       NULL), 0);
-	assert_string_equal(o.twin, TWIN);
+	assert_string_equal(o.second, SECOND);
 	assert_int_equal(o.nr_rows, 7);
 	assert_string_equal(o.rows[0]->name, "kernel-dma-plain");	/* in the table's order */
 	for (size_t i = 0; i < o.nr_columns; i++)
@@ -151,19 +152,19 @@ static void places_change_seldom(void **state)
 	bench_plan_free(&plan);
 }
 
-/* --- the note --- */
+/* --- the state file --- */
 
 static void a_note_comes_back(void **state)
 {
 	struct bench_places a = {
-		.device = { { BDF, true, "nvme" }, { TWIN, false, "vfio-pci" } }, .nr_devices = 2,
+		.device = { { BDF, true, "nvme" }, { SECOND, false, "vfio-pci" } }, .nr_devices = 2,
 		.noiommu = { "N", "Y" }, .poll_queues = { "0", "1" }, .hugepages = { "12", "140" },
 		.boot = "0b5e6f3c-1d2e-4f00-8a9b-123456789abc",
 	}, b;
 	char text[512];
 
-	bench_note_format(&a, text, sizeof(text));
-	assert_int_equal(bench_note_parse(text, &b), 0);
+	bench_state_format(&a, text, sizeof(text));
+	assert_int_equal(bench_state_parse(text, &b), 0);
 	assert_int_equal(b.nr_devices, 2);
 	assert_string_equal(b.device[0].bdf, BDF);
 	assert_string_equal(b.device[1].driver, "vfio-pci");
@@ -175,7 +176,7 @@ static void a_note_comes_back(void **state)
 	assert_string_equal(b.hugepages.was, "12");
 	assert_string_equal(b.hugepages.set, "140");
 	assert_string_equal(b.boot, a.boot);
-	assert_int_equal(b.note, -1);
+	assert_int_equal(b.state, -1);
 	assert_int_equal(b.hold.lock, -1);
 }
 
@@ -188,9 +189,9 @@ static void a_note_has_what_the_run_changes(void **state)
 	}, b;
 	char text[512];
 
-	bench_note_format(&a, text, sizeof(text));
+	bench_state_format(&a, text, sizeof(text));
 	assert_string_equal(text, "boot 0b5e\ndevice " BDF " nvme 1\nend\n");
-	assert_int_equal(bench_note_parse(text, &b), 0);
+	assert_int_equal(bench_state_parse(text, &b), 0);
 	assert_string_equal(b.noiommu.set, "");
 	assert_string_equal(b.poll_queues.set, "");
 	assert_string_equal(b.hugepages.set, "");
@@ -198,7 +199,7 @@ static void a_note_has_what_the_run_changes(void **state)
 
 #define NOTE "boot 1\ndevice " BDF " nvme 1\n"
 
-static void other_texts_are_no_notes(void **state)
+static void other_texts_are_no_state(void **state)
 {
 	static const char *const texts[] = {
 		"", "end\n", "boot 1\nend\n", "device " BDF " nvme 1\nend\n", NOTE "", NOTE "end", "frob\nend\n",
@@ -214,8 +215,8 @@ static void other_texts_are_no_notes(void **state)
 	struct bench_places p;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		if (bench_note_parse(texts[i], &p) != -EINVAL)
-			fail_msg("'%s' is taken for a note", texts[i]);
+		if (bench_state_parse(texts[i], &p) != -EINVAL)
+			fail_msg("'%s' is taken for a state", texts[i]);
 }
 
 /* --- parameters --- */
@@ -272,22 +273,22 @@ static void only_what_a_run_set_and_is_still_so_is_put_back(void **state)
 static const struct bench_device *place(const struct bench_places *p, const char *row, char why[300])
 {
 	why[0] = '\0';
-	return bench_place_of(p, bench_row_find(row), why);
+	return bench_place_of(p, row_find(row), why);
 }
 
 static void rows_go_where_they_can(void **state)
 {
 	struct bench_places both = {
-		.device = { { BDF, false, "nvme" }, { TWIN, true, "nvme" } }, .nr_devices = 2,
+		.device = { { BDF, false, "nvme" }, { SECOND, true, "nvme" } }, .nr_devices = 2,
 	}, one = { .device = { { BDF, true, "nvme" } }, .nr_devices = 1 };
 	char why[300];
 
 	assert_ptr_equal(place(&both, "kernel-dma-plain", why), &both.device[1]);
 	assert_ptr_equal(place(&both, "kernel-none-plain", why), &both.device[0]);
-	assert_ptr_equal(place(&both, "ours-iommu", why), &both.device[1]);
-	assert_ptr_equal(place(&both, "ours-noiommu-hybrid", why), &both.device[0]);
+	assert_ptr_equal(place(&both, "nnvme-iommu", why), &both.device[1]);
+	assert_ptr_equal(place(&both, "nnvme-noiommu-hybrid", why), &both.device[0]);
 	assert_ptr_equal(place(&one, "kernel-identity-polled", why), &one.device[0]);
-	assert_null(place(&one, "ours-noiommu", why));
+	assert_null(place(&one, "nnvme-noiommu", why));
 	assert_non_null(strstr(why, "not even in an identity domain"));
 	assert_null(place(&one, "kernel-none-plain", why));
 	assert_non_null(strstr(why, BDF " has an IOMMU in front"));
@@ -338,7 +339,7 @@ int main(void)
 		cmocka_unit_test(places_change_seldom),
 		cmocka_unit_test(a_note_comes_back),
 		cmocka_unit_test(a_note_has_what_the_run_changes),
-		cmocka_unit_test(other_texts_are_no_notes),
+		cmocka_unit_test(other_texts_are_no_state),
 		cmocka_unit_test(only_what_a_run_set_and_is_still_so_is_put_back),
 		cmocka_unit_test(rows_go_where_they_can),
 		cmocka_unit_test(interrupts_are_those_of_the_controller),

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* io_uring's paths on a file, and what they refuse; tests/guest/bench-paths.sh has them on NVMe devices. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/load.h"
+#include "path_rig.h"
 
-#define KIB 1024u
 #define SIZE (1024 * KIB)
 
 static const enum bench_uring kinds[] = { BENCH_URING_PLAIN, BENCH_URING_REGISTERED };
-static struct bench_measured measured;
-static struct nnvme_err err;
 static char file[] = "bench_uring.XXXXXX";
 
 static int try_open(const char *node, enum bench_uring kind, unsigned depth, bool writes,
@@ -47,63 +39,30 @@ static struct bench_path *open_file(enum bench_uring kind, unsigned depth, bool 
 	return path;
 }
 
-static int run(struct bench_path *path, unsigned depth, unsigned percent_write, uint64_t ios)
-{
-	struct bench_workload work = {
-		.bytes = 4 * KIB, .depth = depth, .percent_write = percent_write, .seed = 1,
-	};
-
-	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
-}
-
-static void transfer(struct bench_path *path, uint64_t offset, uint32_t slot, bool write)
-{
-	struct bench_io io = { .offset = offset, .bytes = 16 * KIB, .slot = slot, .write = write };
-	struct bench_done done;
-	int n;
-
-	assert_int_equal(path->ops->submit(path, &io, 1), 0);
-	while (!(n = path->ops->reap(path, &done, 1)))
-		;
-	assert_int_equal(n, 1);
-	assert_int_equal(done.slot, slot);
-	assert_int_equal(done.error, 0);
-}
-
 static void loads_run(void **state)
 {
 	static const unsigned depths[] = { 1, 5, 32 };
+	struct bench_workload work = { .bytes = 4 * KIB, .percent_write = 30, .seed = 1 };
 
 	for (unsigned k = 0; k < 2; k++)
 		for (unsigned i = 0; i < 3; i++) {
 			struct bench_path *path = open_file(kinds[k], depths[i], true);
 
 			assert_int_equal(path->bytes, SIZE);
-			assert_int_equal(run(path, depths[i], 30, 1000), 0);
-			assert_int_equal(measured.ios, 1000);
-			assert_int_equal(measured.errors, 0);
-			assert_int_equal(measured.latency.count, 1000);
+			work.depth = depths[i];
+			loads(path, work, 1000, 1000, 0);
 			assert_true(measured.ns > 0);
 			path->ops->close(path);
 		}
 }
 
-/* Each slot has its buffer; what one kind writes the other reads. */
+/* What one kind writes the other reads. */
 static void data_goes_where_it_should(void **state)
 {
 	for (unsigned k = 0; k < 2; k++) {
 		struct bench_path *to = open_file(kinds[k], 4, true), *from = open_file(kinds[!k], 4, false);
 
-		for (uint32_t slot = 0; slot < 4; slot++) {
-			memset(to->buffers + slot * to->stride, 'a' + (int)(k * 4 + slot), 16 * KIB);
-			transfer(to, slot * 64 * KIB, slot, true);
-		}
-		for (uint32_t slot = 0; slot < 4; slot++)
-			transfer(from, (3 - slot) * 64 * KIB, slot, false);
-		for (uint32_t slot = 0; slot < 4; slot++)
-			for (uint32_t at = 0; at < 16 * KIB; at += 512)
-				assert_int_equal(from->buffers[slot * from->stride + at],
-						 'a' + (int)(k * 4 + 3 - slot));
+		data_goes_through(to, from, 16 * KIB, "ae"[k]);
 		to->ops->close(to);
 		from->ops->close(from);
 	}
@@ -115,10 +74,8 @@ static void beyond_the_end_is_an_error(void **state)
 		struct bench_path *path = open_file(kinds[k], 8, false);
 
 		path->bytes *= 2;
-		assert_int_equal(run(path, 8, 0, 2 * SIZE / (4 * KIB)), 0);
-		assert_int_equal(measured.ios, SIZE / (4 * KIB));
-		assert_int_equal(measured.errors, SIZE / (4 * KIB));
-		assert_int_equal(measured.first_error, EIO);
+		loads(path, (struct bench_workload){ .bytes = 4 * KIB, .depth = 8, .seed = 1 },
+		      2 * SIZE / (4 * KIB), SIZE / (4 * KIB), EIO);
 		path->ops->close(path);
 	}
 }
@@ -129,7 +86,8 @@ static void one_for_reading_does_not_write(void **state)
 	struct bench_io io = { .bytes = 4 * KIB, .write = true };
 	struct bench_done done = { 0 };
 
-	assert_int_equal(run(path, 1, 1, 10), -EINVAL);
+	assert_int_equal(run(path, (struct bench_workload){ .bytes = 4 * KIB, .depth = 1, .percent_write = 1 }, 10),
+			 -EINVAL);
 	/* nor does the file, should the load be wrong */
 	assert_int_equal(path->ops->submit(path, &io, 1), 0);
 	assert_int_equal(path->ops->reap(path, &done, 1), 1);

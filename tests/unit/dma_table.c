@@ -110,6 +110,25 @@ static void nothing_is_registered_at_first(void **state)
 	assert_int_equal(prp(memory - ((uintptr_t)1 << 47), PAGE, &p), -EFAULT);
 }
 
+/* Up to the end of what there are entries for, which is further on arm64; no memory need be there. */
+static void the_highest_addresses_are_their_own(void **state)
+{
+	char *high = (char *)NNVME_VA_END - 2 * MIB;
+	struct nnvme_prp p;
+
+	assert_int_equal(nnvme_space_add(space, high, 2 * MIB, NULL), 0);
+	check_prp(high, MIB);
+	check_prp(high + MIB + 512, MIB - 512);
+	check_prp(high + 2 * MIB - PAGE, PAGE);
+	assert_int_equal(prp(high + 2 * MIB - PAGE, 2 * PAGE, &p), -EFAULT);
+	assert_int_equal(prp(high + 2 * MIB, PAGE, &p), -EFAULT);
+	/* without any one bit of its address it is another, be it an index's highest */
+	for (unsigned bit = 21; bit < NNVME_VA_BITS; bit++)
+		assert_int_equal(prp((char *)((uintptr_t)high ^ (uintptr_t)1 << bit), PAGE, &p), -EFAULT);
+	assert_int_equal(nnvme_space_remove(space, high, 2 * MIB, NULL, NULL, NULL), 0);
+	assert_int_equal(prp(high, PAGE, &p), -EFAULT);
+}
+
 static void every_length_at_every_kind_of_place(void **state)
 {
 	static const size_t offsets[] = { 0, 4, 512, 2048, 4092 };
@@ -286,6 +305,24 @@ static inline int under_mlockall(void)
 	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* the pool's 2 MiB are, and little else */
 }
 
+/* The same where next to nothing may be locked: a table all the same, and a reason for no more. */
+static inline int under_mlockall_with_next_to_nothing(void)
+{
+	struct rlimit little = { MIB / 4, MIB / 4 };
+	struct nnvme_err err = { 0 };
+	struct nnvme_space *s;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &little) || (!geteuid() && setuid(65534)))
+		return 1;
+	if (syscall(SYS_mlockall, MCL_FUTURE))
+		return 2;
+	if (nnvme_space_create(&fake.dev, 0, &s, &err))
+		return 3;
+	if (nnvme_space_add(s, memory, MIB, &err) != -ENOMEM)
+		return 4;
+	return strstr(err.text, "ulimit -l") ? 0 : 5;
+}
+
 /* `ulimit -v`, a little above what there is. */
 static inline int with_little_address_space(void)
 {
@@ -296,6 +333,44 @@ static inline int with_little_address_space(void)
 	if (setrlimit(RLIMIT_AS, &little))
 		return 1;
 	return nnvme_space_create(&fake.dev, 0, &s, NULL) || nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
+}
+
+/* What the kernel counts as promised, in all writable private mappings (VmFlags "ac"), in KiB. */
+static size_t promised_kib(void)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	size_t kib = 0, sum = 0;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Size: %zu", &kib) == 1)
+			continue;
+		if (!strncmp(line, "VmFlags:", 8) && strstr(line, " ac"))
+			sum += kib;
+	}
+	fclose(f);
+	return sum;
+}
+
+/*
+ * With vm.overcommit_memory=2 whatever may be written counts, touched or not: little at first, and
+ * little more for each GiB of address space in which something is registered.
+ */
+static inline int promises_little(void)
+{
+	size_t before = promised_kib(), empty, one;
+	struct nnvme_space *s;
+
+	if (nnvme_space_create(&fake.dev, 0, &s, NULL))
+		return 1;
+	empty = promised_kib();
+	if (empty == before || empty - before > NNVME_LEAVES * 16 / 1024 + 256)
+		return 2;
+	if (nnvme_space_add(s, memory, MIB, NULL))
+		return 3;
+	one = promised_kib();
+	return one - empty > 2048 + 5 * 1024 ? 4 : 0; /* the pool's chunk, and a leaf */
 }
 
 static inline void in_a_child(int (*f)(void))
@@ -316,7 +391,9 @@ static void locked_and_limited_processes_have_a_table_too(void **state)
 	print_message("# a sanitizer maps terabytes for itself: other builds try this\n");
 #else
 	in_a_child(under_mlockall);
+	in_a_child(under_mlockall_with_next_to_nothing);
 	in_a_child(with_little_address_space);
+	in_a_child(promises_little);
 #endif
 }
 
@@ -325,6 +402,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_registered_at_first),
+		T(the_highest_addresses_are_their_own),
 		T(every_length_at_every_kind_of_place),
 		T(longer_than_a_list_page_is_told_apart),
 		T(misaligned_is_refused),

@@ -30,7 +30,7 @@ static void refuses(const char *bdf, unsigned flags, int code, const char *words
 
 static void bind_behind_iommu(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	assert_int_equal(nnvme_pci_bind("00:10.0", 0, NULL), 0);
 	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
@@ -165,7 +165,7 @@ static void kernel_without(void **state)
 /* No device nodes, but VFIO's containers: good enough behind an IOMMU, and for nothing else. */
 static void kernel_with_containers(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake.no_cdev = true;
 	fake_groups();
@@ -197,7 +197,7 @@ static void loads_the_module(void **state)
 /* Bound while noiommu mode was off: there is no noiommu node, and binding again makes one. */
 static void rebind(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake.no_noiommu_cdev = true;
 	fake_bind_vfio(FAKE_NOIOMMU);
@@ -225,7 +225,7 @@ static void unbind_what_is_open(void **state)
 }
 
 /* Bound by other means: the kernel chooses. */
-static void unbind_without_a_note(void **state)
+static void unbind_without_a_state_file(void **state)
 {
 	fake_bind_vfio(FAKE_NOIOMMU);
 	fake_file("vfio-pci\n", OVERRIDE);
@@ -240,7 +240,7 @@ static void unbind_when_not_bound(void **state)
 
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
 	assert_untouched(FAKE_NOIOMMU);
-	/* A note of a bind that was cut short: the override goes, too. */
+	/* The state file of a bind that was cut short: the override goes, too. */
 	fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
@@ -270,7 +270,7 @@ static void another_driver(void **state)
 	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
 	assert_string_equal(fake_driver(FAKE_IOMMU), "own-vfio-pci");
 	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
-	/* From one of VFIO's drivers to another: the note is about the driver before both. */
+	/* From one of VFIO's drivers to another: the state file has the driver before both. */
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
 	assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
@@ -296,7 +296,7 @@ static void unfit_drivers(void **state)
 	refuses_to(name, -EINVAL, "not the name");
 	refuses_to("none-such", -EOPNOTSUPP, "no driver none-such");
 	refuses_to("nvme", -EINVAL, "nvme already");
-	refuses_to("e1000e", -EINVAL, "e1000e is not a driver of VFIO's");
+	refuses_to("e1000e", -EINVAL, "e1000e is not a VFIO driver");
 }
 
 /* --- programs and other drivers --- */
@@ -404,7 +404,7 @@ static void not_to_the_kernels_driver(void **state)
 	fake.at_probe = count_probe;
 	probes = 0;
 	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, "nvme", 0, &err), -EINVAL, &err,
-			"nvme is not a driver of VFIO's");
+			"nvme is not a VFIO driver");
 	assert_int_equal(probes, 0);
 	assert_string_equal(fake_driver(FAKE_IOMMU), "");
 	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "");
@@ -419,10 +419,19 @@ static void used_at_once(void **state)
 	opened_at_unbind = "/dev/nvme1n1";
 	fake_file("", "/sys/bus/pci/drivers/blk/unbind");
 	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, "blk", 0, &err), -EINVAL, &err,
-			"blk is not a driver of VFIO's");
-	assert_non_null(strstr(err.text, "nor can it have its former driver (nvme) back"));
+			"blk is not a VFIO driver");
+	assert_non_null(strstr(err.text, "returning it to the driver nvme failed, too"));
 	assert_non_null(strstr(err.text, "process 77 (dd) has /dev/nvme1n1"));
 	assert_string_equal(fake_driver(FAKE_IOMMU), "blk");
+
+	/* What had no driver can't be returned to one: the error must not speak of any. */
+	fake_rebuild();
+	fake_remove("/sys/bus/pci/devices/" FAKE_IOMMU "/driver");
+	fake.at_probe = open_it;
+	fake_file("", "/sys/bus/pci/drivers/blk/unbind");
+	fake_assert_err(nnvme_pci_bind_to(FAKE_IOMMU, "blk", 0, &err), -EINVAL, &err,
+			"unbinding it again failed, too");
+	assert_null(strstr(err.text, "returning"));
 }
 
 static void modprobe_is_missing(void **state)
@@ -442,7 +451,7 @@ static void both_reasons(void **state)
 	fake.refuses = "nvme";
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err,
 			"cannot bind " FAKE_IOMMU ": Invalid argument");
-	assert_non_null(strstr(err.text, "cannot give back " FAKE_IOMMU ": nvme did not take it"));
+	assert_non_null(strstr(err.text, "cannot rebind " FAKE_IOMMU ": the driver nvme did not take it"));
 	assert_non_null(strstr(err.text, "noiommu-nvme unbind " FAKE_IOMMU));
 }
 
@@ -489,16 +498,16 @@ static void undoes_a_killed_bind(void **state)
 	assert_untouched(FAKE_NOIOMMU);
 }
 
-/* A note that a device was once bound doesn't outweigh what is plain to see. */
-static void stale_note(void **state)
+/* A state file says that the device was once bound; what is plain to see outweighs it. */
+static void stale_state_file(void **state)
 {
 	fake_file("special\n(null)\nold\n", STATE);
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 1, NULL), 0);
 	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 }
 
-/* Neither bound nor given back: the note stays, for unbind. */
-static void keeps_the_note_when_stuck(void **state)
+/* Neither bound nor given back: the state file stays, for unbind. */
+static void keeps_the_state_file_when_stuck(void **state)
 {
 	struct nnvme_err err;
 
@@ -574,14 +583,14 @@ int main(void)
 		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
 		TEST(vfio_refuses), TEST(kernel_without), TEST(kernel_with_containers),
 		TEST(loads_the_module), TEST(rebind),
-		TEST(unbind_what_is_open), TEST(unbind_without_a_note), TEST(unbind_when_not_bound),
+		TEST(unbind_what_is_open), TEST(unbind_without_a_state_file), TEST(unbind_when_not_bound),
 		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
 		TEST(opened_in_between), TEST(live_on_uio), TEST(unbind_what_is_mapped),
 		TEST(unbind_in_a_container), TEST(unbind_nameless), TEST(not_to_the_kernels_driver),
 		TEST(used_at_once),
 		TEST(modprobe_is_missing), TEST(both_reasons), TEST(no_driver_takes_it),
-		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_note),
-		TEST(keeps_the_note_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
+		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_state_file),
+		TEST(keeps_the_state_file_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
 	};
 
 	return cmocka_run_group_tests_name("kernel_bind", tests, NULL, NULL);

@@ -458,6 +458,11 @@ static int fake_has_cap(int capability)
 	return capability != fake.caps_missing;
 }
 
+static long fake_page_size(void)
+{
+	return fake.page_size;
+}
+
 static uint64_t fake_memlock(void)
 {
 	return fake.memlock;
@@ -483,6 +488,7 @@ int fake_setup(void **state)
 	memset(&fake, 0, sizeof(fake));
 	fake.caps_missing = -1;
 	fake.memlock = UINT64_MAX;
+	fake.page_size = 4096;
 	fake.bar_size = 16384;
 	fake.bar_flags = 7;
 	fake.pa_run = UINT64_MAX;
@@ -502,6 +508,7 @@ int fake_setup(void **state)
 		.rename = fake_rename, .statx = fake_statx, .same_files = fake_same_files,
 		.flock = fake_flock, .pause = fake_pause,
 		.run = fake_run, .has_cap = fake_has_cap, .memlock = fake_memlock,
+		.page_size = fake_page_size,
 	};
 	fake_rebuild();
 	return 0;

@@ -39,6 +39,7 @@ struct fake {
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */
 	int caps_missing;	/* capability that isn't there; -1: none is missing */
 	uint64_t memlock;
+	long page_size;
 	uint64_t bar_size;
 	uint32_t bar_flags;
 	uint64_t pa_run;	/* what GET_PA says is contiguous; 0 is possible */

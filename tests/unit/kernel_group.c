@@ -13,7 +13,7 @@
 #include "kernel_fake.h"
 
 #define TYPE "/sys/kernel/iommu_groups/5/type"
-#define NOTE "/run/noiommu-nvme/group-5"
+#define STATE "/run/noiommu-nvme/group-5"
 #define SECOND "0000:00:10.1"
 #define MOUNTED(number, name) "30 22 " number " / /mnt/data rw - ext4 /dev/" name " rw\n"
 
@@ -27,7 +27,7 @@ static void assert_state(const char *type)
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
 	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU),
 			    "(null)\n");
-	assert_string_equal(fake_text(NOTE), "");
+	assert_string_equal(fake_text(STATE), "");
 	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "");
 	assert_int_equal(fake.fds, 0);
 }
@@ -51,7 +51,7 @@ static void second_controller(void)
 
 static void reads_the_group(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	fake_pci_device(SECOND, "0x060400\n", "");
 	fake_group_add(SECOND);
@@ -83,7 +83,7 @@ static void reads_every_type(void **state)
 		{ "DMA-FQ\n", NNVME_DOMAIN_DMA_FQ }, { "unknown\n", NNVME_DOMAIN_OTHER },
 		{ "blocked\n", NNVME_DOMAIN_OTHER }, { "\n", NNVME_DOMAIN_OTHER },
 	};
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 
 	for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++) {
 		fake_file(is[i].text, TYPE);
@@ -109,7 +109,7 @@ static void names_of_types(void **state)
 
 static void cannot_be_read(void **state)
 {
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_iommu_group_read(FAKE_NOIOMMU, &g, &err), -EOPNOTSUPP, &err,
@@ -210,7 +210,7 @@ static void bound_to_vfio(void **state)
 			"process 77 (fio)");
 	assert_string_equal(fake_text(TYPE), "identity\n");
 	fake_remove("/proc/77");
-	/* And what bind noted is still there. */
+	/* And bind's state file is still there. */
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, NULL), 0);
 	assert_state("identity");
 }
@@ -243,7 +243,7 @@ static void in_use(void **state)
 	refuses(NNVME_DOMAIN_IDENTITY, -EBUSY, "mounted on /mnt/data");
 	fake_file("", "/proc/self/mountinfo");
 	fake_file("Filename\n/dev/nvme1n1 partition 1 0 -2\n", "/proc/swaps");
-	refuses(NNVME_DOMAIN_DMA, -EBUSY, "swapped on");
+	refuses(NNVME_DOMAIN_DMA, -EBUSY, "swap space");
 	fake_file("", "/proc/swaps");
 	fake_disk(NULL, "dm-0", "253:0\n");
 	fake_file("", "/sys/class/block/nvme1n1/holders/dm-0");
@@ -262,7 +262,7 @@ static void may_not(void **state)
 	fake.caps_missing = CAP_SYS_RAWIO;
 	refuses(NNVME_DOMAIN_IDENTITY, -EPERM, "has no CAP_SYS_RAWIO");
 	fake.caps_missing = -1;
-	fake.fail_open = NOTE;
+	fake.fail_open = STATE;
 	fake.open_errno = EACCES;
 	refuses(NNVME_DOMAIN_IDENTITY, -EPERM, "run as root");
 	fake.fail_open = "/driver_override";
@@ -333,7 +333,7 @@ static void reads_back(void **state)
 	fake_file("identity\n", TYPE);
 	fake.type_gives = "DMA";
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &err), -EOPNOTSUPP,
-			&err, "asked for the type DMA-FQ, and the kernel gave it DMA");
+			&err, "got the type DMA instead of DMA-FQ");
 	/* It can't be given back what it had, either: that is said, and restored when it can. */
 	assert_non_null(strstr(err.text, "noiommu-nvme domain " FAKE_IOMMU " --restore"));
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
@@ -346,7 +346,8 @@ static void reads_back(void **state)
 static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
-	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV, "cannot give back " FAKE_IOMMU ": nvme did not take it");
+	refuses(NNVME_DOMAIN_IDENTITY, -ENODEV,
+		"cannot rebind " FAKE_IOMMU ": the driver nvme did not take it");
 	assert_int_equal(fake.type_writes, 2);
 }
 
@@ -417,8 +418,8 @@ static void harmless_in_the_group(void **state)
 
 static void hold_and_release(void **state)
 {
-	struct nnvme_iommu_hold hold;
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -439,7 +440,7 @@ static void hold_and_release(void **state)
 
 static void hold_what_it_is(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 
 	fake_file(MOUNTED("259:1", "nvme1n1"), "/proc/self/mountinfo");
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &hold, NULL), 0);
@@ -452,8 +453,8 @@ static void hold_what_it_is(void **state)
 /* What ran under it left the disk mounted. */
 static void release_when_in_use(void **state)
 {
-	struct nnvme_iommu_hold hold;
-	struct nnvme_iommu_group g;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_group g = { .size = sizeof(g), .member_size = sizeof(*g.members) };
 	struct nnvme_err err;
 
 	assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
@@ -471,7 +472,7 @@ static void release_when_in_use(void **state)
 
 static void hold_refused(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	struct nnvme_err err;
 
 	fake.type_errno = EINVAL;
@@ -486,22 +487,58 @@ static void left_by_another(void **state)
 {
 	struct nnvme_err err;
 
-	fake_file("DMA DMA-FQ 4711\n", NOTE);
+	fake_file("DMA DMA-FQ 4711\n", STATE);
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 1);
 	assert_state("DMA");
-	fake_file("identity DMA 4711\n", NOTE);
+	fake_file("identity DMA 4711\n", STATE);
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), 0);
 	assert_state("DMA");
 	assert_int_equal(fake.type_writes, 3);
-	fake_file("", NOTE);	/* its writer had not begun */
+	fake_file("", STATE);	/* its writer had not begun */
 	assert_int_equal(nnvme_iommu_group_restore(FAKE_IOMMU, &err), 0);
-	fake_file("gibberish\n", NOTE);
+	fake_file("gibberish\n", STATE);
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "group 5");
-	fake_file("other DMA 4711\n", NOTE);
+	fake_file("other DMA 4711\n", STATE);
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err, "5");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
+
+static void other_sizes(void **state)
+{
+	struct {
+		struct nnvme_iommu_group group;
+		char later[16];
+	} new;
+	const struct nnvme_iommu_member *second;
+	struct nnvme_iommu_hold hold = { .size = 4 };
+	struct nnvme_iommu_group g = { .size = sizeof(g) };
+	struct nnvme_err err;
+
+	fake_pci_device(SECOND, "0x060400\n", "");
+	fake_group_add(SECOND);
+	memset(&new, 'x', sizeof(new));
+	new.group.size = sizeof(new);
+	new.group.member_size = sizeof(struct nnvme_iommu_member) + 8;
+	assert_int_equal(nnvme_iommu_group_read(FAKE_IOMMU, &new.group, NULL), 0);
+	assert_int_equal(new.group.count, 2);
+	assert_int_equal(new.group.members[0].size, new.group.member_size);
+	second = (void *)((char *)new.group.members + new.group.member_size);
+	assert_string_equal(second->name, SECOND);
+	assert_int_equal(new.later[0], 0);
+	assert_int_equal(new.later[15], 0);
+	new.later[0] = 'x';
+	nnvme_iommu_group_free(&new.group);
+	assert_int_equal(new.later[0], 'x');
+	assert_int_equal(new.group.size, sizeof(new));	/* ready for the next */
+	fake_assert_err(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_member)");
+	g.size--;
+	fake_assert_err(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_group)");
+	fake_assert_err(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_DMA, &hold, &err), -EINVAL, &err,
+			"sizeof(struct nnvme_iommu_hold)");
+}
 
 int main(void)
 {
@@ -515,6 +552,7 @@ int main(void)
 		TEST(others_in_the_group), TEST(harmless_in_the_group), TEST(hold_and_release),
 		TEST(hold_what_it_is), TEST(release_when_in_use), TEST(hold_refused),
 		TEST(left_by_another),
+		TEST(other_sizes),
 	};
 
 	return cmocka_run_group_tests_name("kernel_group", tests, NULL, NULL);

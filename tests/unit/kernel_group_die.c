@@ -9,7 +9,7 @@
 #include "kernel_fake.h"
 
 #define TYPE "/sys/kernel/iommu_groups/5/type"
-#define NOTE "/run/noiommu-nvme/group-5"
+#define STATE "/run/noiommu-nvme/group-5"
 #define SECOND "0000:00:10.1"
 
 /* Processes and trees take their time: of the calls to die before, every one of so many. */
@@ -29,7 +29,7 @@ static void assert_at_rest(const char *bdf)
 	assert_string_equal(fake_driver(bdf), "nvme");
 	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", bdf), "(null)\n");
 	assert_string_equal(fake_text("/run/noiommu-nvme/%s", bdf), "");
-	assert_string_equal(fake_text(NOTE), "");
+	assert_string_equal(fake_text(STATE), "");
 	assert_int_equal(fake.fds, 0);
 }
 
@@ -59,7 +59,7 @@ static void each_call_fails(void **state)
 /* The same for bringing back what was before: what could not be done can be done again. */
 static void each_call_of_release_fails(void **state)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 	struct nnvme_err err;
 	long n = 0, failed = 0;
 	int rc;
@@ -110,7 +110,7 @@ static void set_identity(void)
 
 static void hold_and_release(void)
 {
-	struct nnvme_iommu_hold hold;
+	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
 
 	if (!nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, NULL))
 		nnvme_iommu_group_release(&hold, NULL);

@@ -69,9 +69,9 @@ static void bdf_of_a_node(void **state)
 	fake_file("", "/sys/class/nvme-subsystem/nvme-subsys7/nvme0/model");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
 		fake_assert_err(nnvme_bdf_parse(nodes[i], bdf, &err), -EINVAL, &err,
-				"that of its controller is " FAKE_NOIOMMU);
+				"its controller is " FAKE_NOIOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme1n1", bdf, &err), -EINVAL, &err,
-			"that of its controller is " FAKE_IOMMU);
+			"its controller is " FAKE_IOMMU);
 	fake_assert_err(nnvme_bdf_parse("/dev/nvme9n1", bdf, &err), -EINVAL, &err, "write it like");
 	fake_link("../../nvme8", "/sys/class/block/nvme8n1/device");
 	fake_file("traddr=192.168.0.1,trsvcid=4420\n", "/sys/class/nvme/nvme8/address");
@@ -89,7 +89,7 @@ static void long_driver(void **state)
 	memset(name, 'x', sizeof(name) - 1);
 	snprintf(target, sizeof(target), "../../drivers/%s", name);
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", FAKE_IOMMU);
-	assert_int_equal(nnvme_pci_list(&list, &count, NULL), 0);
+	assert_int_equal(nnvme_pci_list(&list, &count, sizeof(*list), NULL), 0);
 	assert_int_equal(count, 2);
 	assert_string_equal(list[0].driver, name);
 	free(list);
@@ -108,7 +108,7 @@ static void error_is_one_line(void **state)
 
 static void info_without_iommu(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	assert_int_equal(nnvme_pci_info("41:00.0", &info, NULL), 0);
 	assert_string_equal(info.bdf, FAKE_NOIOMMU);
@@ -121,12 +121,12 @@ static void info_without_iommu(void **state)
 	assert_string_equal(info.vfio_dev, "");
 	assert_false(info.cdev);
 	assert_string_equal(info.model, "QEMU NVMe Ctrl");
-	assert_int_equal(info.size, 1 << 30);
+	assert_int_equal(info.capacity, 1 << 30);
 }
 
 static void info_with_iommu(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
 	assert_string_equal(info.group, "5");
@@ -136,7 +136,7 @@ static void info_with_iommu(void **state)
 /* The stand-in group that VFIO's containers make is no IOMMU. */
 static void info_stand_in_group(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake_bind_vfio(FAKE_NOIOMMU);
 	fake_file("vfio-noiommu\n", "/sys/kernel/iommu_groups/9/name");
@@ -148,12 +148,12 @@ static void info_stand_in_group(void **state)
 	assert_string_equal(info.driver, "vfio-pci");
 	assert_string_equal(info.vfio_dev, "noiommu-vfio0");
 	assert_true(info.cdev);
-	assert_int_equal(info.size, 0);
+	assert_int_equal(info.capacity, 0);
 }
 
 static void info_errors(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct nnvme_err err;
 
 	fake_assert_err(nnvme_pci_info("0000:99:00.0", &info, &err), -ENODEV, &err, "0000:99:00.0");
@@ -162,7 +162,7 @@ static void info_errors(void **state)
 
 static void info_sums_namespaces(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 
 	fake_disk(FAKE_NOIOMMU, "nvme0n2", "259:7\n");
 	/* A path of a multipath namespace: its disk is the subsystem's. */
@@ -170,7 +170,7 @@ static void info_sums_namespaces(void **state)
 	fake_disk(NULL, "nvme5n3", "259:8\n");
 	fake_file("", "/sys/bus/pci/devices/%s/nvme/nvme0/ng0n1/dev", FAKE_NOIOMMU);
 	assert_int_equal(nnvme_pci_info(FAKE_NOIOMMU, &info, NULL), 0);
-	assert_int_equal(info.size, 3ull << 30);
+	assert_int_equal(info.capacity, 3ull << 30);
 }
 
 static void list_controllers(void **state)
@@ -178,13 +178,13 @@ static void list_controllers(void **state)
 	struct nnvme_pci_info *list;
 	size_t count;
 
-	assert_int_equal(nnvme_pci_list(&list, &count, NULL), 0);
+	assert_int_equal(nnvme_pci_list(&list, &count, sizeof(*list), NULL), 0);
 	assert_int_equal(count, 2);
 	assert_string_equal(list[0].bdf, FAKE_IOMMU);
 	assert_string_equal(list[1].bdf, FAKE_NOIOMMU);
 	free(list);
 	fake_remove("/sys/bus/pci/devices");
-	assert_int_equal(nnvme_pci_list(&list, &count, NULL), 0);
+	assert_int_equal(nnvme_pci_list(&list, &count, sizeof(*list), NULL), 0);
 	assert_int_equal(count, 0);
 	assert_null(list);
 }
@@ -192,7 +192,7 @@ static void list_controllers(void **state)
 /* Whatever call fails: no descriptor is left, and info never turns "can't tell" into "no IOMMU". */
 static void info_each_call_fails(void **state)
 {
-	struct nnvme_pci_info info;
+	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct nnvme_err err;
 	long n = 0;
 
@@ -213,6 +213,50 @@ static void info_each_call_fails(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
+/* Two programs: one whose structure is smaller than the library's, one whose structure is larger. */
+static void info_of_other_sizes(void **state)
+{
+	struct {
+		struct nnvme_pci_info info;
+		char later[64];
+	} new;
+	struct nnvme_pci_info info;
+	struct nnvme_err err;
+
+	memset(&new, 'x', sizeof(new));
+	new.info.size = sizeof(new);
+	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &new.info, NULL), 0);
+	assert_int_equal(new.info.size, sizeof(new));
+	assert_string_equal(new.info.driver, "nvme");
+	for (size_t i = 0; i < sizeof(new.later); i++)
+		assert_int_equal(new.later[i], 0);
+	info.driver[0] = 'x';
+	for (info.size = 0; info.size < offsetof(struct nnvme_pci_info, model) + 64; info.size++)
+		fake_assert_err(nnvme_pci_info(FAKE_IOMMU, &info, &err), -EINVAL, &err,
+				"sizeof(struct nnvme_pci_info)");
+	assert_int_equal(info.driver[0], 'x');
+}
+
+static void list_of_other_sizes(void **state)
+{
+	const uint32_t size = sizeof(struct nnvme_pci_info) + 24;
+	const struct nnvme_pci_info *second;
+	struct nnvme_pci_info *list;
+	struct nnvme_err err;
+	size_t count;
+
+	assert_int_equal(nnvme_pci_list(&list, &count, size, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(list[0].size, size);
+	second = (void *)((char *)list + size);
+	assert_int_equal(second->size, size);
+	assert_string_equal(second->bdf, FAKE_NOIOMMU);
+	free(list);
+	fake_assert_err(nnvme_pci_list(&list, &count, 8, &err), -EINVAL, &err, "size 8");
+	assert_null(list);
+	assert_int_equal(count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +265,7 @@ int main(void)
 		TEST(error_is_one_line), TEST(info_without_iommu), TEST(info_with_iommu),
 		TEST(info_stand_in_group), TEST(info_errors), TEST(info_sums_namespaces),
 		TEST(list_controllers), TEST(info_each_call_fails),
+		TEST(info_of_other_sizes), TEST(list_of_other_sizes),
 	};
 
 	return cmocka_run_group_tests_name("kernel_pci", tests, NULL, NULL);

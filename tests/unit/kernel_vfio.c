@@ -175,7 +175,7 @@ static void bound_to_uio(void **state)
 	fake_link("../../drivers/uio_pci_generic", "/sys/bus/pci/devices/%s/driver", FAKE_NOIOMMU);
 	fake_file("245:3\n", "/sys/bus/pci/devices/%s/uio/uio3/dev", FAKE_NOIOMMU);
 	fake_node("c", "245:3", "/dev/uio3");
-	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "another userspace driver uses it (/dev/uio3)");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "another userspace driver (/dev/uio3)");
 	fake_link("/dev/uio3", "/proc/77/fd/9");
 	fake_file("spdk\n", "/proc/77/comm");
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EBUSY, "process 77 (spdk) has /dev/uio3 open");
@@ -238,7 +238,7 @@ static void no_get_pa(void **state)
 
 	fake.fail_ioctl = NNVME_IOMMU_IOAS_NOIOMMU_GET_PA;
 	fake.fail_errno = ENOTTY;
-	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "kernel/patches/6.12");
+	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EOPNOTSUPP, "kernel/module/patches/6.12");
 	fake.fail_errno = EPERM;
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EPERM, "CAP_SYS_RAWIO");
 	fake.fail_errno = EOPNOTSUPP;
@@ -385,14 +385,14 @@ static void bus_addr_nonsense(void **state)
 
 	assert_int_equal(dev->ops->map(dev, memory, 8192, &iova, &err), 0);
 	fake.pa_run = 0;
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "no sense");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
 	fake.pa_run = 4096;
 	fake.pa_xor = 1;	/* another offset in the page */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "no sense");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
 	fake.pa_xor = UINT64_MAX;	/* physical address 0 */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "no sense");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
 	fake.pa_xor = 0xfffffffeffffe000ull;	/* the run wraps around */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "no sense");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
 	assert_int_equal(len, 4096);
 	dev->ops->close(dev);
 }

@@ -28,15 +28,19 @@ static void expect(const uint8_t *data, uint64_t lba, uint64_t blocks, uint8_t w
 				 (unsigned long long)(lba + i / BLOCK), data[lba * BLOCK + i]);
 }
 
+typedef int clear_fn(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
+		     uint64_t blocks, void *tag);
+
 /* Once, whole, and not a block more. */
-static void deallocate(const char *settings, unsigned depth, uint64_t blocks, uint64_t commands)
+static void clears(clear_fn *clear, const char *settings, unsigned depth, uint64_t blocks,
+		   uint64_t commands)
 {
 	struct nnvme_completion done;
 	uint8_t *data;
 	struct rig r;
 
 	data = up(&r, settings, depth, 0, 16384);
-	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 7, blocks, &r), 0);
+	assert_int_equal(clear(r.qp, r.ns, 7, blocks, &r), 0);
 	done = rig_wait(&r);
 	assert_ptr_equal(done.tag, &r);
 	assert_int_equal(done.status, 0);
@@ -49,33 +53,43 @@ static void deallocate(const char *settings, unsigned depth, uint64_t blocks, ui
 	rig_down(&r);
 }
 
+static void deallocate(const char *settings, uint64_t blocks, uint64_t commands)
+{
+	clears(nnvme_deallocate, settings, 4, blocks, commands);
+}
+
+static void zeroes(const char *settings, uint64_t blocks, uint64_t commands)
+{
+	clears(nnvme_write_zeroes, settings, 4, blocks, commands);
+}
+
 static void a_range_has_no_more_blocks_than_dmrsl(void **state)
 {
-	deallocate("size=8m,dmrsl=100", 4, 100, 1);
-	deallocate("size=8m,dmrsl=100", 4, 101, 1);
-	deallocate("size=8m,dmrsl=100", 4, 1000, 1);
-	deallocate("size=8m,dmrsl=16", 4, 4096, 1);	/* 256 ranges */
-	deallocate("size=8m,dmrsl=16", 4, 4097, 2);
-	deallocate("size=8m,dmrsl=1", 4, 16000, 63);
-	deallocate("size=8m,dmrsl=4294967295", 4, 16000, 1);
+	deallocate("size=8m,dmrsl=100", 100, 1);
+	deallocate("size=8m,dmrsl=100", 101, 1);
+	deallocate("size=8m,dmrsl=100", 1000, 1);
+	deallocate("size=8m,dmrsl=16", 4096, 1);	/* 256 ranges */
+	deallocate("size=8m,dmrsl=16", 4097, 2);
+	deallocate("size=8m,dmrsl=1", 16000, 63);
+	deallocate("size=8m,dmrsl=4294967295", 16000, 1);
 }
 
 static void a_command_has_no_more_ranges_than_dmrl(void **state)
 {
-	deallocate("size=8m,dmrl=1", 4, 16000, 1);
-	deallocate("size=8m,dmrl=1,dmrsl=100", 4, 1000, 10);
-	deallocate("size=8m,dmrl=3,dmrsl=100", 4, 1000, 4);
-	deallocate("size=8m,dmrl=255,dmrsl=1", 4, 256, 2);
+	deallocate("size=8m,dmrl=1", 16000, 1);
+	deallocate("size=8m,dmrl=1,dmrsl=100", 1000, 10);
+	deallocate("size=8m,dmrl=3,dmrsl=100", 1000, 4);
+	deallocate("size=8m,dmrl=255,dmrsl=1", 256, 2);
 }
 
 static void a_command_has_no_more_blocks_than_dmsl(void **state)
 {
-	deallocate("size=8m,dmsl=1", 4, 100, 100);
-	deallocate("size=8m,dmsl=1000", 4, 1000, 1);
-	deallocate("size=8m,dmsl=1000", 4, 1001, 2);
-	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=9", 4, 1000, 4);
-	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=2", 4, 1000, 5);
-	deallocate("size=8m,dmsl=18446744073709551615", 4, 1000, 1);
+	deallocate("size=8m,dmsl=1", 100, 100);
+	deallocate("size=8m,dmsl=1000", 1000, 1);
+	deallocate("size=8m,dmsl=1000", 1001, 2);
+	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=9", 1000, 4);
+	deallocate("size=8m,dmsl=250,dmrsl=100,dmrl=2", 1000, 5);
+	deallocate("size=8m,dmsl=18446744073709551615", 1000, 1);
 }
 
 /* More commands than slots: they follow one another. */
@@ -84,7 +98,7 @@ static void any_number_of_commands_fits_any_depth(void **state)
 	static const unsigned depths[] = { 1, 2, 3, 64 };
 
 	for (unsigned i = 0; i < 4; i++)
-		deallocate("size=8m,dmsl=30,dmrsl=7", depths[i], 16000, 534);
+		clears(nnvme_deallocate, "size=8m,dmsl=30,dmrsl=7", depths[i], 16000, 534);
 }
 
 static void several_long_ones_share_the_queue(void **state)
@@ -160,21 +174,6 @@ static void a_failed_part_fails_the_whole(void **state)
 	assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 10000, &r), 0);
 	assert_int_equal(rig_wait(&r).status, 0);
 	expect(data, 0, 10000, 0);
-	rig_down(&r);
-}
-
-static void zeroes(const char *settings, uint64_t blocks, uint64_t commands)
-{
-	uint8_t *data;
-	struct rig r;
-
-	data = up(&r, settings, 4, 0, 16384);
-	assert_int_equal(nnvme_write_zeroes(r.qp, r.ns, 7, blocks, &r), 0);
-	assert_int_equal(rig_wait(&r).status, 0);
-	expect(data, 0, 7, 1);
-	expect(data, 7, blocks, 0);
-	expect(data, 7 + blocks, 16384 - 7 - blocks, 1);
-	assert_int_equal(rig_commands(&r), commands);
 	rig_down(&r);
 }
 

@@ -80,8 +80,8 @@ static inline void step_trap(int signal, siginfo_t *info, void *context)
 static inline bool step_run(struct step *s)
 {
 	struct sigaction action = { .sa_sigaction = step_trap, .sa_flags = SA_SIGINFO }, old;
-	void (*subject)(void *) = s->subject;
-	void *arg = s->arg;
+	__attribute__((unused)) void (*subject)(void *) = s->subject;
+	__attribute__((unused)) void *arg = s->arg;
 
 	/* Memory that malloc() fills when it gives and takes it would be stepped byte by byte. */
 	mallopt(M_PERTURB, 0);

@@ -208,51 +208,66 @@ static void map_that_fails_leaves_nothing(void **state)
 }
 
 /*
- * The kernel's memory ends: at the first allocation, a little later, and so on until all goes well.
- * Memory of 4 KiB pages whose IOVA agrees with no larger block takes the most of it.
+ * The kernel's memory ends: at the first allocation, a little later, and so on until all goes well. Each
+ * failure leaves nothing pinned, and @iova with the answer that it had before.
  */
+static void until_memory_lasts(int (*attempt)(void *arg), void *arg, uint64_t iova, int answer)
+{
+	int64_t before = memory_pinned();
+	unsigned failed = 0;
+
+	for (uint64_t bytes = 0;; bytes += 500) {
+		int ret;
+
+		memory_fails_after(bytes);
+		ret = attempt(arg);
+		memory_fails_never();
+		if (!ret)
+			break;
+		failed++;
+		assert_int_equal(ret, -ENOMEM);
+		assert_int_equal(memory_pinned(), before);
+		assert_int_equal(ask(s.ioas, iova), answer);
+	}
+	assert_true(failed > 10);
+}
+
+struct mapping {
+	char *va;
+	uint64_t length, iova;
+};
+
+static int attempt_map(void *arg)
+{
+	struct mapping *m = arg;
+
+	return iommufd_map(s.iommufd, s.ioas, m->va, m->length, &m->iova);
+}
+
+static int attempt_attach(void *arg)
+{
+	return session_attach(&s, &(uint32_t){ s.ioas });
+}
+
+/* Memory of 4 KiB pages whose IOVA agrees with no larger block takes the most of the kernel's. */
 static void map_without_memory_leaves_nothing(void **state)
 {
-	const uint64_t length = 4 * HUGE;
-	char *va = memory_get(length);
+	struct mapping m = {
+		.va = memory_get(4 * HUGE), .length = 4 * HUGE, .iova = (1ul << 40) + PAGE,
+	};
 	int64_t before = memory_pinned();
-	uint64_t iova = (1ul << 40) + PAGE, bytes;
-	unsigned failed = 0;
 	int ret;
 
 	open_attached();
-	for (bytes = 0, ret = -1; ret; bytes += 500) {
-		memory_fails_after(bytes);
-		ret = iommufd_map(s.iommufd, s.ioas, va, length, &iova);
-		memory_fails_never();
-		if (!ret)
-			break;
-		failed++;
-		assert_int_equal(ret, -ENOMEM);
-		assert_int_equal(memory_pinned(), before);
-		assert_int_equal(ask(s.ioas, iova), -ENOENT);
-	}
-	assert_true(failed > 10);
-	check_all(s.ioas, va, iova, length);
+	until_memory_lasts(attempt_map, &m, m.iova, -ENOENT);
+	check_all(s.ioas, m.va, m.iova, m.length);
 	assert_int_equal(session_detach(&s), 0);
 	assert_int_equal(memory_pinned(), before);
-	/* The same for an attach */
-	for (bytes = 0, failed = 0, ret = -1; ret; bytes += 500) {
-		memory_fails_after(bytes);
-		ret = session_attach(&s, &(uint32_t){ s.ioas });
-		memory_fails_never();
-		if (!ret)
-			break;
-		failed++;
-		assert_int_equal(ret, -ENOMEM);
-		assert_int_equal(memory_pinned(), before);
-		assert_int_equal(ask(s.ioas, iova), -EOPNOTSUPP);
-	}
-	assert_true(failed > 10);
-	check_all(s.ioas, va, iova, length);
+	until_memory_lasts(attempt_attach, NULL, m.iova, -EOPNOTSUPP);
+	check_all(s.ioas, m.va, m.iova, m.length);
 	/* Nor does unmapping take any */
 	memory_fails_after(0);
-	ret = iommufd_unmap(s.iommufd, s.ioas, iova, length);
+	ret = iommufd_unmap(s.iommufd, s.ioas, m.iova, m.length);
 	memory_fails_never();
 	assert_int_equal(ret, 0);
 	assert_int_equal(memory_pinned(), before);
