@@ -40,7 +40,7 @@ void nnvme_space_destroy(struct nnvme_space *s)
 	free(s);
 }
 
-/* The first region that ends after @va: where a region at @va is or would stand. */
+/* The first region that ends after @va: where a region at @va is or would be inserted. */
 static size_t region_index(const struct nnvme_space *s, uintptr_t va)
 {
 	size_t lo = 0, hi = s->nr_regions;
@@ -88,7 +88,7 @@ static int make_room(struct nnvme_space *s, struct nnvme_err *err)
 	return 0;
 }
 
-/* Map, resolve, enter into the table; everything undone on failure. */
+/* Map, get bus addresses, enter them into the table; on failure all is undone. */
 static int enter(struct nnvme_space *s, struct nnvme_region *r, struct nnvme_err *err)
 {
 	size_t pages = r->len / NNVME_PAGE_SIZE;
@@ -144,7 +144,7 @@ int nnvme_space_add(struct nnvme_space *s, void *va, size_t len, struct nnvme_er
 	return ret;
 }
 
-/* No look-up finds the region any more, and so no new command; but for those in flight it would stay. */
+/* No look-up finds the region any more, so no new command uses it; but one in flight may. */
 static int hide(struct nnvme_space *s, const struct nnvme_region *r, nnvme_busy_fn *busy, void *arg,
 		struct nnvme_err *err)
 {
@@ -225,7 +225,7 @@ void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, stru
 	return va;
 }
 
-void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
+void nnvme_space_put(struct nnvme_space *s, void *va)
 {
 	pthread_mutex_lock(&s->lock);
 	nnvme_pool_put(&s->pool, va);

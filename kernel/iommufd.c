@@ -97,7 +97,7 @@ int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas)
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_VFIO_IOAS, &arg);
 
 	/*
-	 * Only the container's call answers this, for the address space that emulates a container.
+	 * Only the call for the container emulation answers this, for the address space behind it.
 	 */
 	if (!rc)
 		rc = nnvme_sys_ioctl(iommufd, VFIO_CHECK_EXTENSION, (void *)VFIO_DMA_CC_IOMMU);
@@ -118,13 +118,13 @@ int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, 
 
 int nnvme_iommufd_has_get_pa(int iommufd)
 {
-	/* An empty request has no effect, but shows whether the call exists. */
+	/* An empty request does nothing, but shows whether the call exists. */
 	struct nnvme_uapi_ioas_noiommu_get_pa arg = { .size = sizeof(arg) };
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
 
 	/* The latter: Linux 7.3 without CONFIG_VFIO_NOIOMMU. */
 	if (rc == -ENOTTY || rc == -EOPNOTSUPP)
 		return 0;
-	/* Before the merge a length of 0 was no error; that address space 0 does not exist was. */
+	/* Before the merge, length 0 was no error, but address space 0 does not exist. */
 	return rc == -EINVAL || rc == -EPERM || rc == -ENOENT ? 1 : rc;
 }

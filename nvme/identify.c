@@ -275,7 +275,7 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		ret = read_namespaces(ctrl, page, bus, err);
 	/* A command that was never answered may still write to the page. */
 	if (!ctrl->dead)
-		nnvme_space_put(ctrl->space, page, NNVME_PAGE_SIZE);
+		nnvme_space_put(ctrl->space, page);
 	return ret;
 }
 

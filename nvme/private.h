@@ -86,7 +86,7 @@ struct nnvme_ctrl {
 
 /*
  * What a command needs besides its tag, by slot index. A slow key leads here; all zero while
- * the slot is free.
+ * the slot is free, but for others.
  */
 struct nnvme_slot {
 	/*
@@ -95,6 +95,11 @@ struct nnvme_slot {
 	 */
 	uint64_t head, prp1, prp2;
 	uint32_t cdw12;
+	/*
+	 * Of the entry with this index, whichever command it belongs to: it may have more than
+	 * the fields that the inline path writes. Never set for a spare slot.
+	 */
+	bool others;
 	uint16_t list;			/* its list pages: set number + 1, or 0 */
 	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
 	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */

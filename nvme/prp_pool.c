@@ -45,7 +45,7 @@ void nnvme_prp_pool_destroy(struct nnvme_qpair *qp)
 	for (unsigned i = 0; l && i < l->sets; i++)
 		for (unsigned j = 0; j < l->pages; j++)
 			if (l->set[i].va[j])
-				nnvme_space_put(p->ctrl->space, l->set[i].va[j], NNVME_PAGE_SIZE);
+				nnvme_space_put(p->ctrl->space, l->set[i].va[j]);
 	free(l);
 }
 

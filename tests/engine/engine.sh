@@ -256,7 +256,7 @@ refuses 'an offset of 100 %' 'offset=67108864 ' --offset=100% --size=0 --rw=read
 refuses 'a second job behind the end' 'offset=67108864 ' --offset_increment=64m --numjobs=2 --rw=read
 refuses 'a size over the end' 'size=67109376 at offset=0 .*at most size=67108864' --size=67109376 --rw=read
 refuses 'a size over the end from an offset' 'at most size=4096' --offset=67104768 --size=8k --rw=read
-refuses 'a filesize over the end' 'filesize=68157440 .*over the end.*at most filesize=67108864' --filesize=65m --size=0 --rw=read
+refuses 'a filesize over the end' 'filesize=68157440 .*past the end.*at most filesize=67108864' --filesize=65m --size=0 --rw=read
 on=$A:$B refuses 'a size over the end of two files' \
 	'size=136314880 \(68157440 for each of 2 files\) .*at most size=134217728$' --size=130m --rw=read
 on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 refuses 'a size over the end of three, from an offset' \

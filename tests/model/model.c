@@ -36,7 +36,7 @@ uint32_t model_random(struct model *m)
 	return (uint32_t)(m->random * 0x2545f4914f6cdd1dull >> 32);
 }
 
-static void note(struct model_texts *t, const char *fmt, va_list ap)
+static void append(struct model_texts *t, const char *fmt, va_list ap)
 {
 	if (t->count < MODEL_TEXTS)
 		vsnprintf(t->text[t->count], sizeof(t->text[0]), fmt, ap);
@@ -48,7 +48,7 @@ void model_fault(struct model *m, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(&m->faults, fmt, ap);
+	append(&m->faults, fmt, ap);
 	va_end(ap);
 }
 
@@ -57,7 +57,7 @@ void model_violation(struct model *m, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(&m->violations, fmt, ap);
+	append(&m->violations, fmt, ap);
 	va_end(ap);
 }
 

@@ -19,7 +19,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 
 	if (!cq->q.exists)
 		return true;
-	if (!model_cq_room(m, cq))
+	if (!model_cq_has_space(m, cq))
 		return false;
 	cqe = (void *)model_entry(m, &cq->q, cq->tail, sizeof(*cqe), "completion write");
 	if (!cqe) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One command from fetch to completion, and the turn of the queues (round robin, Base 2.x,
+ * One command from fetch to completion, and the order of the queues (round robin, Base 2.x,
  * Command Arbitration).
  */
 
@@ -143,7 +143,7 @@ static void execute_one(struct model *m, struct model_sq *sq)
 /* A queue whose completions have nowhere to go is not fetched from. */
 static bool runnable(struct model *m, const struct model_sq *sq)
 {
-	return sq->q.exists && sq->head != sq->tail && model_cq_room(m, &m->cq[sq->cqid]);
+	return sq->q.exists && sq->head != sq->tail && model_cq_has_space(m, &m->cq[sq->cqid]);
 }
 
 unsigned model_execute(struct model *m, unsigned commands)
@@ -151,7 +151,7 @@ unsigned model_execute(struct model *m, unsigned commands)
 	unsigned done = 0, idle = 0;
 
 	while (done < commands && idle < m->queues && model_may_run(m)) {
-		struct model_sq *sq = &m->sq[m->turn];
+		struct model_sq *sq = &m->sq[m->next_sq];
 		unsigned burst = 0;
 
 		while (burst < BURST && done < commands && runnable(m, sq) && model_may_run(m)) {
@@ -160,7 +160,7 @@ unsigned model_execute(struct model *m, unsigned commands)
 			done++;
 		}
 		idle = burst ? 0 : idle + 1;
-		m->turn = (m->turn + 1) % m->queues;
+		m->next_sq = (m->next_sq + 1) % m->queues;
 	}
 	return done;
 }

@@ -198,7 +198,7 @@ static void check_unmap(struct model *m, const struct model_region *r)
 			model_violation(m, "unmap of iova 0x%llx with CQ %u while enabled",
 					(unsigned long long)r->iova, i);
 	}
-	if (within(r, model_peek(m, m->shadow)) || within(r, model_peek(m, m->event)))
+	if (within(r, model_peek(m, m->shadow)) || within(r, model_peek(m, m->eventidx)))
 		model_violation(m, "unmap of iova 0x%llx with shadow doorbells while enabled",
 				(unsigned long long)r->iova);
 }
@@ -259,7 +259,7 @@ uint8_t *model_peek(const struct model *m, uint64_t bus)
 	return m->host[slot] + bus % MODEL_PAGE;
 }
 
-uint8_t *model_reach(struct model *m, uint64_t bus, const char *what)
+uint8_t *model_dma_at(struct model *m, uint64_t bus, const char *what)
 {
 	uint8_t *host = model_peek(m, bus);
 

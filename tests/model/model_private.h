@@ -115,8 +115,8 @@ struct model {
 	struct model_sq *sq;
 	struct model_cq *cq;
 	unsigned queues;		/* in those arrays, with 0 */
-	unsigned turn;			/* round robin */
-	uint64_t shadow, event;		/* bus addresses of the shadow doorbells' pages, or 0 */
+	unsigned next_sq;		/* round robin */
+	uint64_t shadow, eventidx;	/* bus addresses of the shadow doorbells' pages, or 0 */
 	unsigned aers, io_queues;
 	uint16_t aer[256];
 
@@ -192,7 +192,7 @@ void model_set_reg32(struct model *m, uint32_t offset, uint32_t value);
 bool model_doorbells(struct model *m);
 void model_doorbells_reset(struct model *m);
 void model_doorbell_clear(struct model *m, unsigned qid, bool cq);
-bool model_cq_room(struct model *m, struct model_cq *cq);
+bool model_cq_has_space(struct model *m, struct model_cq *cq);
 void model_cq_look(struct model *m, struct model_cq *cq);
 uint16_t model_doorbell_buffer(struct model *m, const struct nnvme_sqe *sqe);
 
@@ -203,7 +203,7 @@ int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvm
 int model_unmap(struct model *m, uint64_t iova, size_t len);
 int model_bus_addr(struct model *m, uint64_t iova, size_t *len, uint64_t *bus);
 /* Host memory of @bus up to the end of its 4 KiB page; NULL and a fault if there is none. */
-uint8_t *model_reach(struct model *m, uint64_t bus, const char *what);
+uint8_t *model_dma_at(struct model *m, uint64_t bus, const char *what);
 uint8_t *model_peek(const struct model *m, uint64_t bus);
 
 bool model_may_run(const struct model *m);	/* ready, not failed, not shut down */

@@ -15,7 +15,7 @@ uint16_t model_move(struct model_transfer *t, uint64_t bus, size_t len)
 		len = t->left;
 	while (len) {
 		size_t piece = MODEL_PAGE - bus % MODEL_PAGE;
-		uint8_t *host = model_reach(t->m, bus, t->to_host ? "data write" : "data read");
+		uint8_t *host = model_dma_at(t->m, bus, t->to_host ? "data write" : "data read");
 
 		if (!host && !(t->to_host && t->m->config.posted))
 			return NVME_SC_DATA_XFER_ERROR;
@@ -58,7 +58,7 @@ static uint16_t move_list(struct model_transfer *t, uint64_t pointer)
 		uint16_t status;
 
 		if (!host || pointer % MODEL_PAGE == 0)
-			host = model_reach(t->m, pointer, "PRP list read");
+			host = model_dma_at(t->m, pointer, "PRP list read");
 		if (!host)
 			return NVME_SC_DATA_XFER_ERROR;
 		entry = read_entry(host);

@@ -27,7 +27,7 @@ uint16_t model_check_psdt(const struct model *m, const struct model_command *cmd
 static bool read_descriptor(struct model *m, uint64_t bus, struct nnvme_sgl *d)
 {
 	for (size_t half = 0; half < sizeof(*d); half += 8) {
-		uint8_t *host = model_reach(m, bus + half, "SGL segment read");
+		uint8_t *host = model_dma_at(m, bus + half, "SGL segment read");
 
 		if (!host)
 			return false;

@@ -132,7 +132,7 @@ static void pieces_of_the_pool_are_contiguous_zero_and_apart(void **state)
 	for (size_t i = 0; i < 3 * PAGE; i++)
 		assert_int_equal(one[i], 0);
 	memset(one, 0xff, 3 * PAGE);
-	nnvme_space_put(space, one, 3 * PAGE);
+	nnvme_space_put(space, one);
 	assert_ptr_equal(nnvme_space_get(space, 3 * PAGE, &a, NULL), one);
 	assert_int_equal(one[0], 0);
 }

@@ -73,16 +73,16 @@ check "and takes only what the library exports" public
 # One line of a program, in a folder of its own: a quoted name is looked for beside it first.
 mkdir "$work/program"
 include() { echo "#include \"$1\"" >"$work/program/main.c"; }
-# ours HEADER: a program that includes it finds a file of ours. libnvme has a folder nvme/ as well.
-ours() {
+# finds HEADER: a program that includes it finds a file of this project (libnvme has an nvme/, too).
+finds() {
 	include "$1"
 	"${cc[@]}" "${cflags[@]}" -M "$work/program/main.c" 2>/dev/null | grep -qE "($top|$work/root)/.*/${1##*/}( |$)"
 }
-check "a public header is found (or the next test shows nothing)" ours noiommu_nvme/ctrl.h
+check "a public header is found (or the next test shows nothing)" finds noiommu_nvme/ctrl.h
 private() {
 	local found=0
 	for header in $(cd "$top" && echo nvme/*.h dma/*.h kernel/*.h); do
-		! ours "$header" || { echo "$header is found"; found=1; }
+		! finds "$header" || { echo "$header is found"; found=1; }
 	done
 	return "$found"
 }

@@ -63,7 +63,7 @@ static void each_field_arrives(void **state)
 		for (unsigned i = 2; i < 16; i++)
 			word[i] = (i < 6 || i > 12) && i != dw ? 0 : word[i];
 		word[dw] |= 1;
-		nnvme_submit(r.qp, &sqe, &sqe, 0, 0, false);
+		nnvme_submit(r.qp, &sqe, &sqe, 0, 0, true);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_arrived(&r, 0, sqe);
 		/* once round the ring, over the entry that had it */
@@ -113,7 +113,7 @@ static void displace(struct rig *r, void *buf, bool first_full, bool second_full
 	model_inject_clear(r->m);
 	model_inject(r->m, &hold);
 	if (first_full)
-		nnvme_submit(r->qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r->qp, &sqe, NULL, 0, 0, true);
 	else
 		assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, NULL), 0);
 	nnvme_ring(r->qp);
@@ -122,7 +122,7 @@ static void displace(struct rig *r, void *buf, bool first_full, bool second_full
 	for (uint32_t i = 1; i < r->qp->end / 8; i++)
 		assert_int_equal(rig_read(r, buf, 0, 1), 0);
 	if (second_full)
-		nnvme_submit(r->qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r->qp, &sqe, NULL, 0, 0, true);
 	else
 		assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, NULL), 0);
 	nnvme_ring(r->qp);
@@ -161,7 +161,7 @@ static void a_failed_command_leaves_nothing(void **state)
 	fail.times = 1;
 	fail.status = RIG_DNR(NVME_SC_INVALID_FIELD);
 	model_inject(r.m, &fail);
-	nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+	nnvme_submit(r.qp, &sqe, NULL, 0, 0, true);
 	assert_int_equal(rig_wait(&r).status, RIG_DNR(NVME_SC_INVALID_FIELD));
 	read_round(&r, buf);
 	rig_down(&r);
@@ -185,12 +185,12 @@ static void a_stop_ends_none_that_has_ended(void **state)
 	buf = rig_alloc(&r, 4096);
 	sqe = full(bus_of(&r, buf), PATTERN);
 	for (unsigned i = 0; i < 3; i++) {
-		nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r.qp, &sqe, NULL, 0, 0, true);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_int_equal(nnvme_slot_at(r.qp, 8 * i)->key, NNVME_KEY_DIRTY);
 	}
 	model_inject(r.m, &hold);
-	nnvme_submit(r.qp, &sqe, buf, 0, 0, false);
+	nnvme_submit(r.qp, &sqe, buf, 0, 0, true);
 	nnvme_ring(r.qp);
 	model_drain(r.m);
 	fail.qid = 0;

@@ -110,17 +110,17 @@ static void reap(struct storm *s)
 }
 
 /* What can't be counted from here are the pieces of transfers; without them it is exact. */
-static void check_room(struct storm *s, unsigned depth, bool pieces)
+static void check_space(struct storm *s, unsigned depth, bool pieces)
 {
-	unsigned room = nnvme_sq_space_left(s->r.qp);
+	unsigned left = nnvme_sq_space_left(s->r.qp);
 
-	assert_true(room <= depth);
+	assert_true(left <= depth);
 	if (!pieces)
-		assert_int_equal(depth - room, s->in_flight);
-	assert_int_equal(nnvme_in_flight(s->r.qp), depth - room);
+		assert_int_equal(depth - left, s->in_flight);
+	assert_int_equal(nnvme_in_flight(s->r.qp), depth - left);
 }
 
-static void turn(struct storm *s, bool batches)
+static void one_step(struct storm *s, bool batches)
 {
 	switch (dice(s, 6)) {
 	case 0:
@@ -145,7 +145,7 @@ static void turn(struct storm *s, bool batches)
 }
 
 /* Half of all completions are held back and released in random order. */
-static void storm(const char *settings, unsigned depth, unsigned turns, bool batches)
+static void storm(const char *settings, unsigned depth, unsigned steps, bool batches)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
 	static struct storm s;
@@ -155,11 +155,11 @@ static void storm(const char *settings, unsigned depth, unsigned turns, bool bat
 	rig_up(&s.r, settings, depth);
 	s.buf = rig_alloc(&s.r, 256 << 10);
 	rig_step_by_hand(&s.r);
-	for (hold.times = turns / 20; hold.skip < turns; hold.skip += turns / 10)
+	for (hold.times = steps / 20; hold.skip < steps; hold.skip += steps / 10)
 		model_inject(s.r.m, &hold);
-	for (unsigned i = 0; i < turns; i++) {
-		turn(&s, batches);
-		check_room(&s, depth, !batches);
+	for (unsigned i = 0; i < steps; i++) {
+		one_step(&s, batches);
+		check_space(&s, depth, !batches);
 	}
 	model_inject_clear(s.r.m);
 	while (s.in_flight) {

@@ -117,26 +117,26 @@ static void the_rarest_interrupts_are_enough(void **state)
  * shadow alone, and then the host sleeps: it has to acknowledge by the doorbell, or the next
  * completion does not interrupt.
  */
-static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
+static void a_round_since_the_last_doorbell_is_acknowledged(void **state)
 {
 	struct model_counts before, after;
 	struct pollfd pfd = { .events = POLLIN };
 	struct rig r;
-	uint32_t lap;
+	uint32_t entries;
 	void *buf;
 
 	wait_up(&r, "interrupts=1,dbbuf=1", 8);
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
-	lap = (uint32_t)(r.qp->cq_end - r.qp->cq);
+	entries = (uint32_t)(r.qp->cq_end - r.qp->cq);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	assert_int_equal(nnvme_arm(r.qp), 0);
 	model_drain(r.m);
 	model_counts(r.m, &before);
-	for (uint32_t i = 11; i <= 10 + lap; i++) {
+	for (uint32_t i = 11; i <= 10 + entries; i++) {
 		/* it has seen the head that the host is about to write: nothing to ring for */
-		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % lap;
+		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % entries;
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	}
 	model_counts(r.m, &after);
@@ -434,7 +434,7 @@ int main(void)
 		TEST(it_comes_before_old_ones_are_forgotten),
 		TEST(it_comes_before_the_last_look), TEST(it_comes_after_the_last_look),
 		TEST(the_rarest_interrupts_are_enough),
-		TEST(a_lap_since_the_last_doorbell_is_acknowledged), TEST(old_interrupts_are_harmless),
+		TEST(a_round_since_the_last_doorbell_is_acknowledged), TEST(old_interrupts_are_harmless),
 		TEST(nothing_comes), TEST(a_spin_that_succeeds_does_not_sleep),
 		TEST(a_signal_ends_a_sleep), TEST(without_interrupts),
 		TEST(each_queue_pair_has_its_vector), TEST(fewer_vectors_than_the_device_has),
