@@ -27,6 +27,7 @@
 #include "pci.h"
 #include "probe.h"
 #include "ctrl.h"
+#include "command.h"
 #include "isolation.h"
 #include "qpair.h"
 #include "stats.h"

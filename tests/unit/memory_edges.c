@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What is not wholly in registered memory, or makes no sense, is refused before anything reaches the
- * controller: holes, the ends of regions, gaps between them, hostile segments. Plain and vectored requests.
+ * controller: holes, the ends of regions, gaps between them, hostile iovecs. Plain and vectored requests.
  */
 #include <limits.h>
 #include <sys/mman.h>
@@ -52,7 +52,7 @@ static void warm_up(struct edges *e)
 	}
 }
 
-/* Plain, as the middle of three segments, and as the last of two that don't join. */
+/* Plain, as the middle of three iovecs, and as the last of two that don't join. */
 static void expect(struct edges *e, size_t at, size_t len, int want)
 {
 	struct rig *r = &e->r;
@@ -185,7 +185,7 @@ static void counts_are_checked(void **state)
 }
 
 /* In each place of a request of four pages. */
-static void each_segment_is_checked(void **state)
+static void each_iovec_is_checked(void **state)
 {
 	static const struct {
 		size_t at, len;
@@ -281,7 +281,7 @@ int main(void)
 		cmocka_unit_test(a_region_ends_inside_a_huge_page),
 		cmocka_unit_test(two_regions_with_a_gap),
 		cmocka_unit_test(counts_are_checked),
-		cmocka_unit_test(each_segment_is_checked),
+		cmocka_unit_test(each_iovec_is_checked),
 		cmocka_unit_test(sums_that_wrap_are_no_lengths),
 		cmocka_unit_test(the_range_is_checked),
 	};

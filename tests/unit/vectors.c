@@ -55,7 +55,7 @@ static void check_data(const struct vector *v, uint64_t byte)
 	for (unsigned i = 0; i < v->n; i++)
 		for (size_t k = 0; k < v->iov[i].iov_len; k += 4, byte += 4)
 			if (memcmp((char *)v->iov[i].iov_base + k, &(uint32_t){ word(byte) }, 4))
-				fail_msg("segment %u of %u, byte %zu is wrong", i, v->n, k);
+				fail_msg("iovec %u of %u, byte %zu is wrong", i, v->n, k);
 }
 
 /* Read at @lba; the array is gone before the controller has seen anything. How many commands it took. */
@@ -134,7 +134,7 @@ static void the_ends_may_be_anywhere_in_their_pages(void **state)
 }
 
 /* Segments of several pages, over the borders of granules and huge pages. */
-static void long_segments_join_too(void **state)
+static void long_iovecs_join_too(void **state)
 {
 	static struct vector v;
 	struct rig r;
@@ -156,7 +156,7 @@ static void long_segments_join_too(void **state)
 		add(&v, edge + 2 * MIB, MIB + PAGE);
 		assert_int_equal(read_vector(&r, &v, 0), 1);
 		v = (struct vector){ 0 };
-		add(&v, edge - MIB + 512, 2 * MIB);	/* one segment is a plain read */
+		add(&v, edge - MIB + 512, 2 * MIB);	/* one iovec is a plain read */
 		assert_int_equal(read_vector(&r, &v, 0), 1);
 		rig_down(&r);
 	}
@@ -259,7 +259,7 @@ static void longer_than_mdts_is_split(void **state)
 			assert_int_equal(last_log(&r).blocks, 8);
 			add_pages(&v, buf, 1001, 1536, 2560);
 			assert_int_equal(read_vector(&r, &v, 3), 500);
-			/* segments that don't join */
+			/* iovecs that don't join */
 			v = (struct vector){ 0 };
 			for (unsigned i = 0; i < 24; i++)
 				add(&v, buf + i * 4 * PAGE + 512, 1024);
@@ -370,9 +370,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=1");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 8 * MIB);
 	rig_step_by_hand(&r);
 	for (uint32_t i = 0; i < 4 * MIB; i++)
@@ -386,8 +384,8 @@ static void lists_may_have_to_begin_a_page(void **state)
 	rig_down(&r);
 }
 
-/* Whatever the segments: what is written by one way is read back by another. */
-static void any_segments_carry_any_data(void **state)
+/* Whatever the iovecs: what is written by one way is read back by another. */
+static void any_iovecs_carry_any_data(void **state)
 {
 	static const char *const settings[] = {
 		"mdts=0,size=16m,run=1,sgls=1", "mdts=2,size=16m,run=5,sgls=2", "mdts=3,size=16m,mode=iommu,sgls=1",
@@ -456,7 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_in_any_order_are_one_command),
 		cmocka_unit_test(the_ends_may_be_anywhere_in_their_pages),
-		cmocka_unit_test(long_segments_join_too),
+		cmocka_unit_test(long_iovecs_join_too),
 		cmocka_unit_test(others_are_one_command_by_sgl),
 		cmocka_unit_test(neighbours_on_the_bus_share_a_descriptor),
 		cmocka_unit_test(without_sgls_others_are_split),
@@ -465,7 +463,7 @@ int main(void)
 		cmocka_unit_test(a_held_command_keeps_its_list),
 		cmocka_unit_test(nothing_is_left_in_the_queue),
 		cmocka_unit_test(lists_may_have_to_begin_a_page),
-		cmocka_unit_test(any_segments_carry_any_data),
+		cmocka_unit_test(any_iovecs_carry_any_data),
 		cmocka_unit_test(a_failed_part_fails_the_whole),
 	};
 
