@@ -150,7 +150,7 @@ void nnvme_pool_put(struct nnvme_pool *pool, void *va)
 	}
 }
 
-bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len)
+bool nnvme_pool_maps(const struct nnvme_pool *pool, uint64_t iova, size_t len)
 {
 	for (const struct nnvme_chunk *c = pool->chunks; c; c = c->next)
 		if (c->iova < iova + len && iova < c->iova + c->mem.len)

@@ -39,7 +39,7 @@ void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus,
 void nnvme_pool_put(struct nnvme_pool *pool, void *va);
 
 /* Behind an IOMMU: is any of [iova, iova + len) mapped here? */
-bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len);
+bool nnvme_pool_maps(const struct nnvme_pool *pool, uint64_t iova, size_t len);
 
 /* Unmap and free everything. */
 void nnvme_pool_destroy(struct nnvme_pool *pool);

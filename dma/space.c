@@ -73,7 +73,7 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 	return 0;
 }
 
-static int make_room(struct nnvme_space *s, struct nnvme_err *err)
+static int grow_regions(struct nnvme_space *s, struct nnvme_err *err)
 {
 	size_t max = s->max_regions ? 2 * s->max_regions : 16;
 	struct nnvme_region *r;
@@ -119,7 +119,7 @@ static int add_locked(struct nnvme_space *s, struct nnvme_region r, struct nnvme
 		return nnvme_fail(err, -EEXIST, "%#zx bytes at %#zx overlap %#zx bytes at %#zx that are "
 				  "registered already", r.len, (size_t)r.va, s->regions[i].len,
 				  (size_t)s->regions[i].va);
-	ret = make_room(s, err);
+	ret = grow_regions(s, err);
 	if (!ret)
 		ret = enter(s, &r, err);
 	if (ret)
@@ -207,12 +207,12 @@ int nnvme_space_busy(struct nnvme_space *s, void *va, size_t len, nnvme_busy_fn 
 	return ret;
 }
 
-bool nnvme_space_reaches(const struct nnvme_space *s, uint64_t iova, size_t len)
+bool nnvme_space_maps(const struct nnvme_space *s, uint64_t iova, size_t len)
 {
 	for (size_t i = 0; i < s->nr_regions; i++)
 		if (s->regions[i].iova < iova + len && iova < s->regions[i].iova + s->regions[i].len)
 			return true;
-	return nnvme_pool_reaches(&s->pool, iova, len);
+	return nnvme_pool_maps(&s->pool, iova, len);
 }
 
 void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, struct nnvme_err *err)

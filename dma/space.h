@@ -55,7 +55,7 @@ int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, nnvme_bu
 		       struct nnvme_err *err);
 
 /* Behind an IOMMU, with the lock held: is any of [iova, iova + len) mapped for the device? */
-bool nnvme_space_reaches(const struct nnvme_space *space, uint64_t iova, size_t len);
+bool nnvme_space_maps(const struct nnvme_space *space, uint64_t iova, size_t len);
 
 /* nnvme_pool_get() and put() under the lock. */
 void *nnvme_space_get(struct nnvme_space *space, size_t size, nnvme_bus_t *bus,

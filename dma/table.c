@@ -132,7 +132,7 @@ static uint64_t number_of(struct build *b, size_t page)
 }
 
 /* How many entries from @page on its granule's list page has. */
-static size_t list_reach(size_t page)
+static size_t entries_left(size_t page)
 {
 	return NNVME_LIST_ENTRIES - page % NNVME_GRANULE_PAGES;
 }
@@ -143,7 +143,7 @@ static size_t list_reach(size_t page)
  */
 static size_t count(size_t page, size_t after)
 {
-	return after + 1 < list_reach(page) ? after + 1 : list_reach(page);
+	return after + 1 < entries_left(page) ? after + 1 : entries_left(page);
 }
 
 /* Update the counts before @page: @after pages are registered from it on. */
@@ -208,7 +208,7 @@ static uint64_t *granule_list(struct build *b, size_t granule)
 }
 
 /* A page is in its own granule's list and in that of the granule before. */
-static void set_lists(struct build *b, size_t page, uint64_t number)
+static void set_list_entries(struct build *b, size_t page, uint64_t number)
 {
 	size_t granule = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
 	uint64_t *before = granule ? granule_list(b, granule - 1) : NULL;
@@ -225,7 +225,7 @@ void nnvme_table_remove(struct nnvme_table *table, uintptr_t va, size_t pages)
 	size_t first = va >> NNVME_PAGE_SHIFT;
 
 	for (size_t page = first; page < first + pages; page++) {
-		set_lists(b, page, b->sink);
+		set_list_entries(b, page, b->sink);
 		set_entry(b, page, b->sink, 0);
 	}
 }
@@ -300,7 +300,7 @@ int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_
 		if (prepare(b, pool, i, err))
 			return -ENOMEM;
 	for (size_t i = 0; i < pages; i++)
-		set_lists(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
+		set_list_entries(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
 	publish(b, first, pages, bus);
 	return 0;
 }
@@ -365,7 +365,7 @@ int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t l
 		return -EINVAL;
 	if (!len || nnvme_table_check(table, va, len))
 		return -EFAULT;
-	if (more >= list_reach(va >> NNVME_PAGE_SHIFT))
+	if (more >= entries_left(va >> NNVME_PAGE_SHIFT))
 		return -E2BIG;
 	/* Registered since the first look, or only now. */
 	return nnvme_table_fill(table, va, len, &prp->prp1, &prp->prp2) ? 0 : -EFAULT;

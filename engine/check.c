@@ -4,8 +4,6 @@
  * asked for: refused before any I/O, with the option, its value and what to write instead.
  */
 
-#include <fcntl.h>
-
 #include "engine.h"
 
 /* Option @name must be a multiple of the namespace's block size. */
@@ -169,24 +167,16 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 }
 
 /*
- * Options for writes that are on the medium when they complete: without a word fio would do
- * ordinary writes. Whether a log has writes is not known yet.
+ * Promises about writes that fio itself would silently do without. sync= is kept: each write has
+ * Force Unit Access.
  */
 static int nnvme_fio_check_stable(const struct thread_data *td)
 {
 	const struct thread_options *o = &td->o;
-	bool dsync = o->sync_io == O_DSYNC;
 
-	if (o->sync_io && (td_write(td) || o->read_iolog_file)) {
-		log_err(NNVME_FIO_PREFIX "sync=%s: a write completes when the controller has the "
-			"data, be it in a volatile cache: leave it out and give %s=1 end_fsync=1, "
-			"a Flush after each write\n", dsync ? "dsync" : "1",
-			dsync ? "fdatasync" : "fsync");
-		return -EINVAL;
-	}
 	if (o->oatomic) {
-		log_err(NNVME_FIO_PREFIX "atomic=1: no write is made atomic or stable here: leave it "
-			"out; for stable writes give fsync=1 end_fsync=1, a Flush after each\n");
+		log_err(NNVME_FIO_PREFIX "atomic=1: no write is made atomic here: leave it out; for "
+			"stable writes give sync=1, or fsync=1 end_fsync=1, a Flush after each\n");
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {

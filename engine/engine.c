@@ -49,8 +49,10 @@ static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct th
 		return nnvme_fio_queued(td, io_u, nnvme_deallocate(file->qp, ns, lba, blocks, io_u));
 	if (!ddir_rw(io_u->ddir))
 		return nnvme_fio_refuse(td, io_u, EOPNOTSUPP);
-	return nnvme_fio_queued(td, io_u, nnvme_rw(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
-						   io_u->xfer_buf, lba, (uint32_t)blocks, io_u));
+	return nnvme_fio_queued(td, io_u, nnvme_rw_flags(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
+							 io_u->xfer_buf, lba, (uint32_t)blocks,
+							 io_u->ddir == DDIR_WRITE ? file->write_flags : 0,
+							 io_u));
 }
 
 static enum fio_q_status nnvme_fio_queue(struct thread_data *td, struct io_u *io_u)

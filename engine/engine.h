@@ -44,8 +44,10 @@ struct nnvme_fio_file {
 	struct nnvme_qpair *qp;
 	const struct nnvme_ns *ns;
 	unsigned int block_shift;	/* the namespace's */
-	unsigned long long block_mask;	/* bits of an offset or a length that must be 0 */
+	/* bits of an offset or a length that must be 0; all ones where I/O is to go out of line */
+	unsigned long long block_mask;
 	struct nnvme_ctrl *ctrl;
+	uint32_t write_flags;		/* NNVME_FUA for sync=; then the mask is all ones */
 	int dead;			/* an errno that every I/O fails with; the mask is all ones */
 	bool shared;			/* an earlier file of the job is on the same controller */
 	struct fio_file *fio;

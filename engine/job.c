@@ -97,6 +97,11 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 	}
 	file->block_shift = file->ns->block_shift;
 	file->block_mask = (1ULL << file->block_shift) - 1;
+	/* Whether a log has writes is not known yet. */
+	if (td->o.sync_io && (td_write(td) || td->o.read_iolog_file)) {
+		file->write_flags = NNVME_FUA;
+		file->block_mask = ~0ULL;
+	}
 	f->real_file_size = file->ns->blocks << file->ns->block_shift;
 	/* A device, not a regular file: nothing to lay out, extend or unlink. */
 	f->filetype = FIO_TYPE_BLOCK;

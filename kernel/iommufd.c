@@ -59,25 +59,25 @@ int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova
 {
 	struct nnvme_uapi_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = ioas };
 	struct nnvme_iova_range *list = NULL, *more;
-	uint32_t room = 8;
+	uint32_t max = 8;
 	int rc;
 
 	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range), "the same two numbers");
 	do {	/* a list that is too short gets the number; it may grow meanwhile */
-		more = realloc(list, room * sizeof(*list));
+		more = realloc(list, max * sizeof(*list));
 		if (!more) {
 			free(list);
 			return -ENOMEM;
 		}
 		list = more;
-		arg.num_iovas = room;
+		arg.num_iovas = max;
 		arg.allowed_iovas = (uintptr_t)list;
 		rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_IOVA_RANGES, &arg);
-		if (rc != -EMSGSIZE || arg.num_iovas <= room)
+		if (rc != -EMSGSIZE || arg.num_iovas <= max)
 			break;
-		room = arg.num_iovas;
-	} while (room < 65536);
-	if (!rc && arg.num_iovas > room)
+		max = arg.num_iovas;
+	} while (max < 65536);
+	if (!rc && arg.num_iovas > max)
 		rc = -EIO;
 	if (rc) {
 		free(list);

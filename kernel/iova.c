@@ -43,7 +43,7 @@ static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_iova_r
 	return align(from, range->last, len, alignment, at);
 }
 
-static int make_room(struct nnvme_iova_space *s)
+static int grow(struct nnvme_iova_space *s)
 {
 	size_t max = s->max_taken ? 2 * s->max_taken : 16;
 	struct nnvme_iova_range *more;
@@ -62,7 +62,7 @@ int nnvme_iova_take(struct nnvme_iova_space *s, uint64_t len, uint64_t alignment
 {
 	size_t at;
 
-	if (!len || make_room(s))
+	if (!len || grow(s))
 		return len ? -ENOMEM : -EINVAL;
 	for (size_t i = 0; i < s->nr_iova_ranges; i++) {
 		struct nnvme_iova_range range = s->iova_ranges[i];

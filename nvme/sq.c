@@ -92,8 +92,19 @@ static bool has_others(const struct nnvme_sqe *cmd)
 	return cmd->cdw2 | cmd->cdw3 | cmd->mptr | cmd->cdw13 | cmd->cdw14 | cmd->cdw15;
 }
 
-uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
-		  uint16_t split, bool slow)
+/* in_flight.c reads it. */
+static void keep_raw(struct nnvme_slot *slot, const struct nnvme_sqe *cmd,
+		     const struct nnvme_raw *raw)
+{
+	slot->result = raw->result;
+	__atomic_store_n(&slot->data_len, raw->data_len, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->metadata_len, raw->metadata_len, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->metadata, cmd->mptr, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->raw, true, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag,
+			      uint16_t list, uint16_t split, bool slow, const struct nnvme_raw *raw)
 {
 	struct nnvme_slot *slot, *at_tail;
 	uint32_t index, cid;
@@ -123,9 +134,23 @@ uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void 
 	}
 	__atomic_store_n(&slot->list, list, __ATOMIC_RELAXED);
 	slot->split = split;
+	if (raw)
+		keep_raw(slot, cmd, raw);
 	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
 	qp->tail += 8;
 	return index / 8;
+}
+
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow)
+{
+	return submit(qp, cmd, tag, list, split, slow, NULL);
+}
+
+void nnvme_submit_raw(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		      const struct nnvme_raw *raw)
+{
+	submit(qp, cmd, tag, list, 0, true, raw);
 }
 
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
@@ -140,6 +165,7 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	set_key(nnvme_slot_at(qp, index), slot->others ? NNVME_KEY_DIRTY : NNVME_KEY_FREE);
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before what follows */
 	slot->result = NULL;
+	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
 	slot->split = 0;
 	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);

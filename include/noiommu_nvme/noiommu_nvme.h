@@ -10,6 +10,7 @@
 #include "pci.h"
 #include "probe.h"
 #include "ctrl.h"
+#include "command.h"
 #include "isolation.h"
 #include "qpair.h"
 #include "stats.h"

@@ -88,7 +88,7 @@ struct nnvme_completion {
 		__extension__ struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
-			uint32_t result;	/* DW0 of a command that failed, else 0 */
+			uint32_t result;	/* DW0 of a command that failed or was raw, else 0 */
 		};
 		uint64_t status_result;		/* all three, in one store */
 	};
@@ -344,7 +344,8 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * 0: submitted; nnvme_poll() will return @tag once. Otherwise nothing was submitted: -EAGAIN
  * the queue is full, poll first; -EFAULT not all of the buffer is registered; -EINVAL no
  * blocks, or @buf is not dword-aligned; -ERANGE beyond the end of the namespace; -EIO the
- * controller was stopped: poll what is in flight, then close it. NVM Command Set specification,
+ * controller was stopped: poll what is in flight, then close it; -ESTALE the namespace may have
+ * another format by now: open the controller again (command.h). NVM Command Set specification,
  * Read command and Write command.
  */
 static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
@@ -391,6 +392,48 @@ static inline int nnvme_writev(struct nnvme_qpair *qp, const struct nnvme_ns *ns
 			       const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
 {
 	return nnvme_rwv(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, tag);
+}
+
+/* Flags of a read or write, where they stand in its CDW12. */
+#define NNVME_FUA (1u << 30)		/* Force Unit Access: a write completes when it is durable */
+#define NNVME_LIMITED_RETRY (1u << 31)	/* rather fail than try for long */
+
+/* The work of the four that follow. */
+int nnvme_rw_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag);
+int nnvme_rwv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		    const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag);
+
+/*
+ * nnvme_read() and its like with @flags, or'ed, which all commands get that the request takes. FUA is
+ * harmless where there is no volatile write cache. -EINVAL also for a flag that is none of these.
+ * NVM Command Set specification, Read command and Write command.
+ */
+static inline int nnvme_read_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
+				   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_READ, buf, lba, blocks, flags, tag);
+}
+
+static inline int nnvme_write_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const void *buf, uint64_t lba, uint32_t blocks, uint32_t flags,
+				    void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, flags, tag);
+}
+
+static inline int nnvme_readv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const struct iovec *iov, int iovcnt, uint64_t lba,
+				    uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_READ, iov, iovcnt, lba, flags, tag);
+}
+
+static inline int nnvme_writev_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				     const struct iovec *iov, int iovcnt, uint64_t lba,
+				     uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, flags, tag);
 }
 
 /*

@@ -57,6 +57,8 @@ struct model_config {
 	/* Identify Controller and features */
 	uint8_t mdts;		/* 0: no limit */
 	uint8_t vwc;		/* bit 0: present */
+	bool cache;		/* what it holds is gone after model_power_loss() */
+	bool vendor;		/* vendor specific commands, see model_vendor.c */
 	uint32_t rtd3e;		/* microseconds that a shutdown may take; 0: not reported */
 	uint16_t oncs;
 	uint8_t wzsl, dmrl;	/* Identify CNS 06h, NVM Command Set; 0: no limit. WZSL as MDTS */
@@ -149,7 +151,7 @@ struct model_counts {
 	uint64_t sq_doorbells, cq_doorbells;	/* stores seen, of I/O queues */
 	uint64_t admin_commands, io_commands;	/* fetched */
 	uint64_t completions;			/* posted, all queues */
-	uint64_t flushes;
+	uint64_t flushes, fua;			/* commands, those with FUA */
 	uint64_t enables, shutdowns;
 	uint64_t interrupts;			/* raised */
 };
@@ -182,6 +184,8 @@ bool model_ready(struct model *m);		/* The controller's own CSTS.RDY */
 
 /* A namespace's content; only while the model does not run. */
 void *model_data(struct model *m, uint32_t nsid);
+/* Its namespaces hold what was durable, where they have a cache; only while it does not run. */
+void model_power_loss(struct model *m);
 
 /* Host memory at @bus; NULL if no live registration covers it. */
 void *model_host(struct model *m, nnvme_bus_t bus);

@@ -147,6 +147,8 @@ static uint16_t get_log_page(struct model *m, struct model_command *cmd)
 
 uint16_t model_admin(struct model *m, struct model_command *cmd)
 {
+	if (model_is_vendor(m, cmd))
+		return model_vendor(m, cmd);
 	switch (cmd->sqe.opcode) {
 	case nvme_admin_delete_sq:
 		return delete_sq(m, &cmd->sqe);

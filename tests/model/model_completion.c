@@ -31,7 +31,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 	first = m->config.burst && c->cqid && !cq->burst && !c->old_phase;
 	phase = c->old_phase || first ? !cq->phase : cq->phase;
 	__atomic_store_n(&cqe->result, c->result, __ATOMIC_RELAXED);
-	__atomic_store_n(&cqe->result2, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&cqe->result2, c->result2, __ATOMIC_RELAXED);
 	__atomic_store_n((uint32_t *)(void *)&cqe->sq_head,
 			 m->sq[c->sqid < m->queues ? c->sqid : 0].head | (uint32_t)c->sqid << 16,
 			 __ATOMIC_RELAXED);

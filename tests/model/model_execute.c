@@ -81,7 +81,7 @@ static void finish(struct model *m, const struct model_command *cmd, uint16_t st
 {
 	struct model_completion c = {
 		.cqid = m->sq[cmd->qid].cqid, .sqid = cmd->qid, .cid = cmd->sqe.cid,
-		.status = status, .result = cmd->result,
+		.status = status, .result = cmd->result, .result2 = cmd->result2,
 	};
 	struct model_completion bent = c;
 

@@ -50,7 +50,7 @@ struct model_cq {
 /* A completion that is not posted yet. */
 struct model_completion {
 	uint16_t cqid, sqid, cid, status;
-	uint32_t result;
+	uint32_t result, result2;
 	bool held;		/* until released */
 	bool old_phase;
 	bool extra;		/* a made-up completion, of no command */
@@ -71,6 +71,7 @@ struct model_region {
 struct model_ns {
 	struct model_namespace config;
 	uint8_t *data;
+	uint8_t *media;		/* of it, what is durable; NULL: all */
 	size_t len, stride;	/* stride: bytes per block, extended metadata included */
 	int fd;
 };
@@ -159,7 +160,7 @@ struct model {
 struct model_command {
 	struct nnvme_sqe sqe;
 	uint16_t qid;
-	uint32_t result;
+	uint32_t result, result2;
 	bool hold;			/* no completion from here (Asynchronous Event Request) */
 };
 
@@ -263,6 +264,16 @@ uint16_t model_get_features(struct model *m, struct model_command *cmd);
 void model_features_reset(struct model *m);
 uint16_t model_identify(struct model *m, struct model_command *cmd);
 uint16_t model_nvm(struct model *m, struct model_command *cmd);
+uint16_t model_vendor(struct model *m, struct model_command *cmd);
+bool model_is_vendor(const struct model *m, const struct model_command *cmd);
+
+/* model_cache.c: the volatile write cache */
+int model_cache_init(struct model_ns *ns);
+void model_cache_free(struct model_ns *ns);
+/* Blocks were written, or read with FUA. */
+void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks, bool through);
+void model_cache_flush(struct model *m, uint32_t nsid);
+
 int model_namespaces_init(struct model *m, struct nnvme_err *err);
 void model_namespaces_free(struct model *m);
 uint32_t model_max_transfer(const struct model *m);	/* bytes; UINT32_MAX: no limit */

@@ -14,13 +14,8 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "dma/space.h"
-#include "dma/table_build.h"
-#include "fake_device.h"
+#include "space_rig.h"
 #include "step.h"
-
-#define MIB ((size_t)1 << 20)
-#define PAGE NNVME_PAGE_SIZE
 
 /*
  * Regions that may be registered, in pages from the start of a MiB: neighbours, a gap, the next MiB
@@ -40,10 +35,6 @@ static const struct {
 };
 #define BUFFERS (sizeof(buffer) / sizeof(buffer[0]))
 
-static struct fake_device fake;
-static struct nnvme_space *space;
-static char *memory;
-
 struct interleaving {
 	struct nnvme_space *space;
 	unsigned toggle[2];	/* the regions that another thread registers, or unregisters */
@@ -53,23 +44,6 @@ struct interleaving {
 	int result;
 	struct nnvme_prp prp;
 };
-
-static int setup(void **state)
-{
-	char *p = mmap(NULL, 8 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	memory = p + -(uintptr_t)p % (2 * MIB);
-	fake_init(&fake, PAGE);
-	return nnvme_space_create(&fake.dev, 0, &space, NULL);
-}
-
-static int teardown(void **state)
-{
-	nnvme_space_destroy(space);
-	return 0;
-}
 
 static void look_up(void *arg)
 {
@@ -370,7 +344,7 @@ static void free_threads(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, space_setup, space_teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_change_at_every_instruction),
 		T(two_changes_at_every_pair_of_instructions),

@@ -12,34 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dma/space.h"
-#include "dma/table_build.h"
-#include "fake_device.h"
-
-#define MIB ((size_t)1 << 20)
-#define PAGE NNVME_PAGE_SIZE
-
-static struct fake_device fake;
-static struct nnvme_space *space;
-static char *memory;		/* 64 MiB of address space, 2 MiB-aligned, never touched */
-
-static int setup(void **state)
-{
-	char *p = mmap(NULL, 66 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	memory = p + -(uintptr_t)p % (2 * MIB);
-	fake_init(&fake, PAGE);
-	return nnvme_space_create(&fake.dev, 0, &space, NULL);
-}
-
-static int teardown(void **state)
-{
-	nnvme_space_destroy(space);
-	munmap(memory, 64 * MIB);
-	return 0;
-}
+#include "space_rig.h"
 
 static int prp(const char *va, size_t len, struct nnvme_prp *out)
 {
@@ -408,7 +381,7 @@ static void locked_and_limited_processes_have_a_table_too(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, space_setup, space_teardown)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_registered_at_first),
 		T(the_highest_addresses_are_their_own),

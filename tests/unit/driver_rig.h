@@ -76,15 +76,21 @@ static inline void rig_queue(struct rig *r, unsigned depth)
 		fail_msg("%s", r->err.text);
 }
 
-static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
+/* After rig_model(): open it, with a queue. */
+static inline void rig_start(struct rig *r, unsigned depth)
 {
-	rig_model(r, settings);
 	if (rig_open(r))
 		fail_msg("%s", r->err.text);
 	r->ns = nnvme_ns_get(r->ctrl, 1, &r->err);
 	if (!r->ns)
 		fail_msg("%s", r->err.text);
 	rig_queue(r, depth);
+}
+
+static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
+{
+	rig_model(r, settings);
+	rig_start(r, depth);
 }
 
 static inline struct nnvme_ns_info rig_ns_info(const struct nnvme_ns *ns)
@@ -150,6 +156,21 @@ static inline void *rig_alloc(struct rig *r, size_t size)
 	if (!va)
 		fail_msg("%s", r->err.text);
 	return va;
+}
+
+/* A page to read to; from now on the controller moves only when the test says so. */
+static inline void *rig_page_by_hand(struct rig *r)
+{
+	void *buf = rig_alloc(r, 4096);
+
+	rig_step_by_hand(r);
+	return buf;
+}
+
+static inline void *rig_up_by_hand(struct rig *r, const char *settings, unsigned depth)
+{
+	rig_up(r, settings, depth);
+	return rig_page_by_hand(r);
 }
 
 /* What has completed by now; when stepping by hand, the model first does all it can. */

@@ -49,9 +49,7 @@ static void a_repeated_completion_counts_once(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_REPEAT, 0, 0, 0);
 	submit(&r, buf, 10);
 	assert_int_equal(collect(&r), 0x7fe);
@@ -68,9 +66,7 @@ static void a_late_repetition_does_not_complete_the_next_command(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	submit(&r, buf, 1);
 	assert_int_equal(collect(&r), 2);
 	assert_true(model_log(r.m, 0, &log));
@@ -95,9 +91,7 @@ static void cids_are_not_used_again_soon(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	for (unsigned i = 0; i < OLD; i++) {
 		submit(&r, buf, 1);
 		assert_int_equal(collect(&r), 2);
@@ -126,9 +120,7 @@ static void cids_beside_stragglers_are_not_used_again_at_once(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_HOLD, 0, DEPTH - 1, 0);
 	submit(&r, buf, DEPTH - 1);
 	model_drain(r.m);
@@ -149,9 +141,7 @@ static void unknown_cids_are_dropped(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	for (unsigned i = 0; i < sizeof(cids) / sizeof(cids[0]); i++) {
 		assert_int_equal(model_post(r.m, 1, 1, cids[i], 0), 0);
 		assert_int_equal(collect(&r), 0);
@@ -183,9 +173,7 @@ static void a_command_completed_under_a_wrong_cid_stays_in_flight(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_CID, 3, 1, BAD_CID);
 	submit(&r, buf, 8);
 	assert_int_equal(collect(&r), 0x1fe & ~(1u << 4));
@@ -201,9 +189,7 @@ static void ghosts_between_true_completions_change_nothing(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_GHOST, 0, 0, BAD_CID);
 	for (int round = 0; round < 20; round++) {
 		submit(&r, buf, DEPTH);
@@ -241,9 +227,7 @@ static void a_wrong_phase_is_not_looked_at(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_PHASE, 2, 1, 0);
 	submit(&r, buf, 5);
 	assert_int_equal(collect(&r), 6);
@@ -364,9 +348,7 @@ static void random_cids_never_give_a_tag_twice(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 20);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 20);
 	inject(&r, MODEL_HOLD, 0, 0, 0);
 	for (int round = 0; round < 100000; round++) {
 		unsigned n;

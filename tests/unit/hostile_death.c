@@ -478,9 +478,7 @@ static void every_life_begins_anew(void **state)
 		assert_int_equal(rig_write(&r, buf, 0, 1), 0);
 		rig_close(&r);
 		assert_int_equal(rig_mapped(&r), 0);
-		assert_int_equal(rig_open(&r), 0);
-		r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-		rig_queue(&r, 1 + (unsigned)life * 3);
+		rig_start(&r, 1 + (unsigned)life * 3);
 		buf = rig_alloc(&r, 4096);
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 		assert_int_equal(buf[0], life);

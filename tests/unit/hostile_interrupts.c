@@ -14,9 +14,7 @@ static void silence_is_found_out(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, "interrupts=2", 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, "interrupts=2", 4);
 	moment.hasty = true;	/* instead of a second */
 	for (unsigned i = 1; i <= 3; i++) {
 		moment.sleeps = 0;
@@ -40,9 +38,7 @@ static void silence_ends_with_the_timeout(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, "interrupts=2", 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, "interrupts=2", 4);
 	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
 	submit(&r, buf);
 	moment.before_sleep = complete_once;
@@ -61,9 +57,7 @@ static void a_storm_means_nothing(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	moment.before_sleep = raise_many;
 	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
 	assert_int_equal(moment.woken, moment.sleeps);
@@ -108,9 +102,7 @@ static void a_fatal_status_ends_the_wait(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	submit(&r, buf);
 	moment.hasty = true;
 	moment.before_sleep = die_fatally;
@@ -125,9 +117,7 @@ static void the_last_completions_count(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	submit(&r, buf);
 	nnvme_ring(r.qp);
 	model_drain(r.m);

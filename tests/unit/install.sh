@@ -3,27 +3,10 @@
 # shellcheck disable=SC2317 # check() calls what looks unreachable
 # An installed copy is enough to build a program on the library, and gives it no private header.
 # usage: install.sh BUILD (CC: a compiler other than cc)
-set -u
+# shellcheck source=tests/unit/check.sh
+. "$(dirname "$0")/check.sh"
 build=$1
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 read -ra cc <<<"${CC:-cc}"
-count=0 failed=0
-
-# check NAME COMMAND...: what it says explains a failure
-check() {
-	local name=$1
-	count=$((count + 1))
-	shift
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count - $name"
-	else
-		failed=1
-		sed 's/^/# /' "$work/said"
-		echo "not ok $count - $name"
-	fi
-}
 
 check "it is installed" meson install -C "$build" --no-rebuild --destdir "$work/root"
 pc=$(find "$work/root" -name noiommu_nvme.pc)

@@ -186,7 +186,7 @@ static void counts_are_checked(void **state)
 }
 
 /* As each page of a request of four pages. */
-static void each_segment_is_checked(void **state)
+static void each_iovec_is_checked(void **state)
 {
 	static const struct {
 		size_t at, len;
@@ -282,7 +282,7 @@ int main(void)
 		cmocka_unit_test(a_region_ends_inside_a_huge_page),
 		cmocka_unit_test(two_regions_with_a_gap),
 		cmocka_unit_test(counts_are_checked),
-		cmocka_unit_test(each_segment_is_checked),
+		cmocka_unit_test(each_iovec_is_checked),
 		cmocka_unit_test(sums_that_wrap_are_no_lengths),
 		cmocka_unit_test(the_range_is_checked),
 	};

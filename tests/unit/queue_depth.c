@@ -47,9 +47,7 @@ static void try_depths(const char *settings, const unsigned *depths, unsigned n)
 	void *buf;
 
 	for (unsigned i = 0; i < n; i++) {
-		rig_up(&r, settings, depths[i]);
-		buf = rig_alloc(&r, 4096);
-		rig_step_by_hand(&r);
+		buf = rig_up_by_hand(&r, settings, depths[i]);
 		fill_and_drain(&r, depths[i], buf);
 		rig_down(&r);
 	}
@@ -132,9 +130,7 @@ static void a_batch_is_one_doorbell(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 32);
 	nnvme_ring(r.qp);
 	model_step(r.m, 1);
 	model_counts(r.m, &a);
@@ -168,9 +164,7 @@ static void poll_stops_at_max(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 1, tag_of(i)), 0);
 	nnvme_ring(r.qp);
@@ -190,9 +184,7 @@ static void completions_in_any_order_find_their_tags(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 50);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 50);
 	model_inject(r.m, &hold);
 	for (unsigned round = 0; round < 60; round++) {
 		unsigned n = 1 + round * 7 % 50;
@@ -220,9 +212,7 @@ static void a_straggler_does_not_stop_the_rest(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	hold.skip = 2;
 	hold.times = 3;
 	model_inject(r.m, &hold);

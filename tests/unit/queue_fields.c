@@ -29,9 +29,7 @@ static void up(struct rig *r, const char *settings, unsigned depth)
 {
 	rig_model(r, settings);
 	r->config.any_fields = true;
-	assert_int_equal(rig_open(r), 0);
-	r->ns = nnvme_ns_get(r->ctrl, 1, NULL);
-	rig_queue(r, depth);
+	rig_start(r, depth);
 	rig_step_by_hand(r);
 }
 

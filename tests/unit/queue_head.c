@@ -15,9 +15,7 @@ static uint64_t doorbells(const char *settings, unsigned depth, bool each_poll)
 
 	rig_model(&r, settings);
 	r.options.quirks = each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, depth);
+	rig_start(&r, depth);
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
 	for (int i = 0; i < RUNS; i++)
@@ -67,9 +65,7 @@ static void there_is_always_room(const char *settings, unsigned depth)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, settings, depth);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, settings, depth);
 	for (int round = 0; round < 400; round++) {
 		for (unsigned more = rig_random(&seed) % 4 ? depth : depth / 2; more; more--)
 			flying += !nnvme_read(r.qp, r.ns, buf, 0, 1, buf);
@@ -110,9 +106,7 @@ static void arming_tells(const char *settings)
 
 	rig_model(&r, settings);
 	r.options.interrupts = true;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 4);
+	rig_start(&r, 4);
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
 	assert_int_equal(nnvme_arm(r.qp), 0);

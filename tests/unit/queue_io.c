@@ -340,9 +340,7 @@ static void a_failure_frees_no_list_of_another(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "bad_lba=7", 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "bad_lba=7", 32);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, &r), 0);
 		assert_int_equal(rig_wait(&r).status, 0);
@@ -399,9 +397,7 @@ static void completions_are_defined_whole(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	for (unsigned failed = 0; failed < 2; failed++) {
 		memset(&want, 0, sizeof(want));
 		want.tag = buf;

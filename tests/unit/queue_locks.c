@@ -59,7 +59,7 @@ static int submit(struct rig *r, uint8_t *buf, unsigned kind)
 	case 7:	/* longer than a slot's list */
 		spread(iov, buf, 200, PAGE);
 		return nnvme_writev(r->qp, r->ns, iov, 200, 0, r);
-	case 8:	/* a command a segment, or a scatter gather list */
+	case 8:	/* a command per iovec, or a scatter gather list */
 		spread(iov, buf, 100, 512);
 		return nnvme_readv(r->qp, r->ns, iov, 100, 0, r);
 	}
@@ -134,7 +134,7 @@ static void each_command_in_flight_has_its_list(void **state)
 	assert_int_equal(n, 64);
 	while (n--)
 		assert_int_equal(rig_wait(&r).status, 0);
-	spread(iov, buf, 2, 512);	/* a command a segment */
+	spread(iov, buf, 2, 512);	/* a command per iovec */
 	for (n = 0; !(ret = nnvme_readv(r.qp, r.ns, iov, 2, 0, &r)); n++)
 		;
 	assert_int_equal(ret, -EAGAIN);

@@ -62,9 +62,7 @@ static void a_busy_controller_is_left_alone(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 32);
 	while (back < 10000) {
 		while (submitted < 10000 && !nnvme_read(r.qp, r.ns, buf, 0, 1, buf))
 			submitted++;
@@ -87,9 +85,7 @@ static void a_sleeping_controller_is_always_woken(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 5);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 5);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	model_counts(r.m, &counts);
@@ -120,9 +116,7 @@ static void count_doorbells(bool forge, struct model_counts *counts)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 5);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 5);
 	for (unsigned i = 1; i <= 1000; i++) {
 		volatile uint32_t *own = shadow(&r);
 
@@ -168,9 +162,7 @@ static void queues_come_and_go(void **state)
 		rig_queue(&r, depth);
 	}
 	rig_close(&r);
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 3);
+	rig_start(&r, 3);
 	buf = rig_alloc(&r, 4096);
 	assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	rig_down(&r);

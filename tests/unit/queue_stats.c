@@ -26,9 +26,7 @@ static void doorbells_and_wraps_are_counted(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 4);
 	entries = r.qp->end / 8;
 	stats = stats_of(&r);
 	assert_int_equal(stats.sq_doorbells + stats.cq_doorbells + stats.sq_wraps, 0);
@@ -62,9 +60,7 @@ static void spare_slots_are_counted(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 4);
 	hold.opcode = NNVME_OP_READ;
 	hold.times = 1;
 	model_inject(r.m, &hold);

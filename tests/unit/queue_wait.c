@@ -31,9 +31,7 @@ static void comes_at(void (**when)(struct rig *r), const char *settings, unsigne
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, settings, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, settings, 4);
 	for (int i = 0; i < 300; i++) {	/* over the rings' ends */
 		moment.sleeps = moment.woken = 0;
 		submit(&r, buf);
@@ -86,9 +84,7 @@ static void one_at_a_time(const char *settings)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, settings, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, settings, 8);
 	moment.before_sleep = step_one;
 	while (back < 1000) {
 		while (submitted < 1000 && !nnvme_read(r.qp, r.ns, buf, 0, 1, buf))
@@ -125,9 +121,7 @@ static void a_round_since_the_last_doorbell_is_acknowledged(void **state)
 	uint32_t entries;
 	void *buf;
 
-	wait_up(&r, "interrupts=1,dbbuf=1", 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, "interrupts=1,dbbuf=1", 8);
 	entries = (uint32_t)(r.qp->cq_end - r.qp->cq);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
@@ -167,9 +161,7 @@ static void old_interrupts_are_harmless(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	assert_true(interrupts(&r) >= 10);

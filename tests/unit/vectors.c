@@ -58,7 +58,7 @@ static void check_data(const struct vector *v, uint64_t byte)
 	for (unsigned i = 0; i < v->n; i++)
 		for (size_t k = 0; k < v->iov[i].iov_len; k += 4, byte += 4)
 			if (memcmp((char *)v->iov[i].iov_base + k, &(uint32_t){ word(byte) }, 4))
-				fail_msg("segment %u of %u, byte %zu is wrong", i, v->n, k);
+				fail_msg("iovec %u of %u, byte %zu is wrong", i, v->n, k);
 }
 
 /*
@@ -140,7 +140,7 @@ static void the_ends_may_be_anywhere_in_their_pages(void **state)
 }
 
 /* Iovecs of several pages, across granules and huge pages. */
-static void long_segments_join_too(void **state)
+static void long_iovecs_join_too(void **state)
 {
 	static struct vector v;
 	struct rig r;
@@ -376,9 +376,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=1");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 8 * MIB);
 	rig_step_by_hand(&r);
 	for (uint32_t i = 0; i < 4 * MIB; i++)
@@ -393,7 +391,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 }
 
 /* Whatever the iovecs: what one form writes, another reads back. */
-static void any_segments_carry_any_data(void **state)
+static void any_iovecs_carry_any_data(void **state)
 {
 	static const char *const settings[] = {
 		"mdts=0,size=16m,run=1,sgls=1", "mdts=2,size=16m,run=5,sgls=2", "mdts=3,size=16m,mode=iommu,sgls=1",
@@ -465,7 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_in_any_order_are_one_command),
 		cmocka_unit_test(the_ends_may_be_anywhere_in_their_pages),
-		cmocka_unit_test(long_segments_join_too),
+		cmocka_unit_test(long_iovecs_join_too),
 		cmocka_unit_test(others_are_one_command_by_sgl),
 		cmocka_unit_test(neighbours_on_the_bus_share_a_descriptor),
 		cmocka_unit_test(without_sgls_others_are_split),
@@ -474,7 +472,7 @@ int main(void)
 		cmocka_unit_test(a_held_command_keeps_its_list),
 		cmocka_unit_test(nothing_is_left_in_the_queue),
 		cmocka_unit_test(lists_may_have_to_begin_a_page),
-		cmocka_unit_test(any_segments_carry_any_data),
+		cmocka_unit_test(any_iovecs_carry_any_data),
 		cmocka_unit_test(a_failed_part_fails_the_whole),
 	};
 

@@ -87,11 +87,14 @@ static inline void wait_up(struct rig *r, const char *settings, unsigned depth)
 {
 	rig_model(r, settings);
 	r->options.interrupts = true;
-	if (rig_open(r))
-		fail_msg("%s", r->err.text);
-	r->ns = nnvme_ns_get(r->ctrl, 1, &r->err);
-	rig_queue(r, depth);
+	rig_start(r, depth);
 	moment.rig = r;
+}
+
+static inline void *wait_up_by_hand(struct rig *r, const char *settings, unsigned depth)
+{
+	wait_up(r, settings, depth);
+	return rig_page_by_hand(r);
 }
 
 /* A read whose tag is its buffer, and its good end. */

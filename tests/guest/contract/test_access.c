@@ -70,24 +70,28 @@ static void opening_takes_rawio(void **state)
 	assert_int_equal(contract_in_child(open_without_rawio, (void *)contract_iommu[0]), 0);
 }
 
-static int use_without_admin(void *bdf)
+/* Each step of the way to a physical address; the caller closes the session. */
+static int use(struct session *s, const char *bdf)
 {
 	uint64_t iova = 0, length = PAGE, phys;
-	struct session s = { 0 };
-	uint32_t pt;
-	int ret;
+	int ret = session_try_open(s, bdf);
+	uint32_t pt = s->ioas;
 
-	ret = contract_drop_capability(CAP_SYS_ADMIN);
 	if (!ret)
-		ret = session_try_open(&s, bdf);
-	pt = s.ioas;
+		ret = session_attach(s, &pt);
 	if (!ret)
-		ret = session_attach(&s, &pt);
+		ret = iommufd_map(s->iommufd, s->ioas, memory_get(PAGE), PAGE, &iova);
 	if (!ret)
-		ret = iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova);
-	if (!ret)
-		ret = iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys);
-	return -ret;
+		ret = iommufd_get_pa(s->iommufd, s->ioas, iova, &length, &phys);
+	return ret;
+}
+
+static int use_without_admin(void *bdf)
+{
+	int ret = contract_drop_capability(CAP_SYS_ADMIN);
+	struct session s = { 0 };
+
+	return ret ? -ret : -use(&s, bdf);
 }
 
 static void rawio_is_enough(void **state)
@@ -153,20 +157,11 @@ static void mode_off_gives_no_node(void **state)
 /* The mode counts when a device is bound to its driver; later it may change. */
 static void mode_off_later_changes_nothing(void **state)
 {
-	uint64_t iova = 0, length = PAGE, phys;
 	struct session s;
-	uint32_t pt;
 	int ret;
 
 	pcidev_noiommu_mode(false);
-	ret = session_try_open(&s, contract_noiommu[1]);
-	pt = s.ioas;
-	if (!ret)
-		ret = session_attach(&s, &pt);
-	if (!ret)
-		ret = iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova);
-	if (!ret)
-		ret = iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys);
+	ret = use(&s, contract_noiommu[1]);
 	session_close(&s);
 	if (!ret)
 		ret = pcidev_bind(contract_noiommu[1], NULL);

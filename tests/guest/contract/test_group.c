@@ -83,14 +83,21 @@ static void check_group_device(int group, const char *bdf)
 	close(device);
 }
 
+/* *group: that of @bdf, in the container that is returned. */
+static int open_container(const char *bdf, int *group)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+
+	*group = open_group(bdf);
+	assert_true(container >= 0 && *group >= 0);
+	assert_int_equal(ioctl(*group, VFIO_GROUP_SET_CONTAINER, &container), 0);
+	return container;
+}
+
 static void legacy_noiommu_container_works(void **state)
 {
-	int container, group;
+	int group, container = open_container(contract_noiommu[0], &group);
 
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	group = open_group(contract_noiommu[0]);
-	assert_true(container >= 0 && group >= 0);
-	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
 	assert_int_not_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU), 0);
 	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU), 0);
 	check_group_device(group, contract_noiommu[0]);
@@ -102,12 +109,8 @@ static void type1_container_works(void **state)
 		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 		.iova = 1 << 20, .size = PAGE,
 	};
-	int container, group;
+	int group, container = open_container(contract_iommu[0], &group);
 
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	group = open_group(contract_iommu[0]);
-	assert_true(container >= 0 && group >= 0);
-	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
 	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), 0);
 	map.vaddr = (uintptr_t)memory_get(PAGE);
 	assert_int_equal(ioctl(container, VFIO_IOMMU_MAP_DMA, &map), 0);

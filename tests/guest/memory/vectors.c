@@ -71,7 +71,7 @@ static bool both_ways(struct test *t, size_t byte)
 		return false;
 	for (unsigned i = 0; i < t->n; at += t->iov[i++].iov_len)
 		if (memcmp(t->iov[i].iov_base, at, t->iov[i].iov_len)) {
-			printf("# segment %u of %u is wrong\n", i, t->n);
+			printf("# iovec %u of %u is wrong\n", i, t->n);
 			return false;
 		}
 	at = t->disk + byte;
@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < DISK; i++)
 		t.buf[i] = t.disk[i] = (char)pick(&t, 256);
 	good = !finish(&t, nnvme_write(t.qp, t.ns, t.buf, 0, (uint32_t)(DISK >> t.ns->block_shift), NULL));
-	good = tap(good && pages(&t), "segments that join at page borders carry their data");
+	good = tap(good && pages(&t), "iovecs that join at page borders carry their data");
 	good &= tap(pieces(&t), "others do so too, in one command each");
 	good &= tap(long_ones(&t), "and those that take several commands");
 	nnvme_ctrl_close(ctrl);
