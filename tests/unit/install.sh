@@ -22,16 +22,22 @@ check "its headers are those of include/, all of them, and no others" same
 
 # Sources are taken out of this tree, so that they can't find anything in it.
 compile() { "${cc[@]}" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -Werror "$@"; }
-for source in "$top"/docs/*.c; do
+for source in "$top"/docs/*.c "$top"/docs/examples/*.c; do
 	name=$(basename "$source" .c)
 	cp "$source" "$work/"
-	check "docs/$name.c builds on it" compile "$work/$name.c" "${cflags[@]}" "${libs[@]}" -o "$work/$name"
+	check "${source#"$top/"} builds on it" compile -pthread "$work/$name.c" "${cflags[@]}" "${libs[@]}" -o "$work/$name"
 done
+# missing_device NAME ARGUMENT...
 missing_device() {
-	LD_LIBRARY_PATH=$libdir "$work/example" ffff:ff:1f.7
-	[ $? = 1 ] && grep -q ffff:ff:1f.7 "$work/said"
+	LD_LIBRARY_PATH=$libdir "$work/$1" ffff:ff:1f.7 "${@:2}"
+	[ $? = 1 ] && grep -q ffff:ff:1f.7 "$work/said" && [ "$(wc -l <"$work/said")" = 1 ]
 }
-check "the example runs with it, and says that a device is missing" missing_device
+for run in example 'batch 32' 'threads 2 8' 'epoll 8'; do
+	# shellcheck disable=SC2086 # a name and its arguments
+	check "${run%% *} runs with it, and says that a device is missing" missing_device $run
+done
+installed() { diff <(cd "$top/docs" && basename -a ./*.c examples/*.c | sort) <(ls "$work/root/usr/share/doc/noiommu-nvme/examples"); }
+check "the examples are installed" installed
 
 mkdir "$work/bench"
 cp "$top"/bench/*.h "$top/bench/path_driver.c" "$work/bench/"
