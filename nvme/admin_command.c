@@ -132,9 +132,9 @@ static void give_back(struct bounce *b, size_t metadata_len)
 {
 	if (!b->ctrl->dead) {
 		for (unsigned i = 0; i < b->used; i++)
-			nnvme_space_put(b->ctrl->space, b->page[i].va, PAGE);
+			nnvme_space_put(b->ctrl->space, b->page[i].va);
 		if (b->metadata)
-			nnvme_space_put(b->ctrl->space, b->metadata, metadata_len);
+			nnvme_space_put(b->ctrl->space, b->metadata);
 	}
 	free(b);
 }

@@ -2,10 +2,10 @@
 /*
  * Loaded into fio with the engine and the software controller. At the end of the process it looks
  * back at what the controllers saw: a DMA outside registered memory, a rule of the specification
- * broken, memory left mapped or a controller left running kill fio, and so fail the test. Until then
- * it can make the first controller fail: NNVME_WITNESS=fatal or vanish does so once 1000 commands
- * have been fetched, lose makes it execute one more that it never completes, and both has the second
- * do that before the first vanishes.
+ * broken, memory left mapped or a controller left running kill fio, and so fail the test. Until
+ * then it can make the first controller fail: NNVME_WITNESS=fatal or vanish does so once 1000
+ * commands have been fetched, lose makes it execute one more that it never completes, and both has
+ * the second do that before the first vanishes.
  */
 
 #include <pthread.h>

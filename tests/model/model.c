@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The model's life, its thread, and what it has seen. */
+/* The model's creation and destruction, its thread, and what it has recorded. */
 
 #include <errno.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 
 #define BATCH 64	/* commands between two looks at the registers */
 
-/* The thread would take the lock again before a waiting caller wakes up: it lets them pass. */
+/* Without this the thread would take the lock again before a waiting caller wakes up. */
 void model_lock(struct model *m)
 {
 	__atomic_add_fetch(&m->waiting, 1, __ATOMIC_SEQ_CST);
@@ -165,7 +165,7 @@ unsigned model_drain(struct model *m)
 	return n;
 }
 
-/* Two cores are shared with the host's polling thread: give way when there is nothing to do. */
+/* The host's polling thread may need this core: yield when there is nothing to do. */
 static void rest(unsigned idle)
 {
 	if (idle > 64)
@@ -232,7 +232,7 @@ unsigned model_violations(struct model *m)
 	return count(m, &m->violations);
 }
 
-/* Texts are written once, before the count says so. */
+/* A text is written before the count includes it, and never changes. */
 static const char *text(struct model *m, const struct model_texts *t, unsigned i)
 {
 	return i < count(m, t) && i < MODEL_TEXTS ? t->text[i] : "";

@@ -20,7 +20,7 @@ static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	if (!contiguous && m->config.cqr)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	/* With interrupts off it is the pin's, vector 0. */
+	/* With interrupts off, vector 0 stands for the pin. */
 	if (interrupts && s->cdw11 >> 16 >= (m->vectors ? m->vectors : 1))
 		return MODEL_SPECIFIC(NVME_SC_INVALID_VECTOR);
 	if (NVME_CC_IOCQES(m->cc) != IOCQES) {

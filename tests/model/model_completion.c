@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Completions: posted at once where nothing is in the way, else kept in order until they are
- * due and their queue has room. A controller never overruns a completion queue (Base 2.x,
- * Completion Queue Full).
+ * Completions: posted at once if nothing prevents it, otherwise kept in order until they are due
+ * and their queue has space. A controller never overruns a completion queue (Base 2.x, Completion
+ * Queue Full).
  */
 
 #include <stdlib.h>
 
 #include "model_private.h"
 
-/* Write the entry; false if the queue is full. What has no queue any more is dropped. */
+/* Write the entry; false if the queue is full. Entries for deleted queues are dropped. */
 bool model_post_one(struct model *m, const struct model_completion *c)
 {
 	struct model_cq *cq = &m->cq[c->cqid];
@@ -96,7 +96,7 @@ void model_complete(struct model *m, const struct model_completion *c)
 	append(m, copy);
 }
 
-/* Move all that wait to be shuffled to the end of the list, in random order. */
+/* Move all that are to be shuffled to the end of the list, in random order. */
 static void shuffle(struct model *m, unsigned n)
 {
 	for (; n; n--) {

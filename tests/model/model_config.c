@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Defaults, and their change by a text. */
+/* Defaults, and changing them by a text. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static int number(const char *text, uint64_t *value)
 	return *end ? -EINVAL : 0;
 }
 
-/* What applies to all namespaces; sizes become blocks at the end. */
+/* Settings for all namespaces; sizes become blocks at the end. */
 struct shape {
 	uint64_t ns, block, size, meta, extended;
 	bool given;

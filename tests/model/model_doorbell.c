@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Doorbells (PCIe transport, Submission Queue y Tail Doorbell and Completion Queue y Head
- * Doorbell) and their shadows in memory (Base 2.x, Doorbell Buffer Config command).
+ * Doorbells (PCIe transport, Submission Queue y Tail Doorbell and Completion Queue y Head Doorbell)
+ * and shadow doorbells in memory (Base 2.x, Doorbell Buffer Config command).
  *
- * A doorbell that was looked at is given a value that no host stores, so that each store is
- * seen, of the same value too; of several between two looks the last one counts, as it does on
- * a device that is slower than its host.
+ * After a look, a doorbell register gets a value that no host stores, so that each store is seen,
+ * even of the same value. Of several stores between two looks the last one counts, as with a device
+ * that is slower than its host.
  *
- * Where a queue has shadows, its doorbell only wakes the controller up. It looks at a shadow
- * tail while it is busy with that queue, and at a shadow head when it is full; before it
- * stops looking it says from which value on it wants to be told. A host that then does not
- * ring is not heard.
+ * Where a queue has shadow doorbells, its register only wakes the controller. The controller looks
+ * at a shadow tail while it is busy with that queue, and at a shadow head when that queue is full.
+ * Before it stops looking, it says by EventIdx from which value on it wants to be rung. A host that
+ * then does not ring is not heard.
  */
 
 #include "model_private.h"
@@ -36,7 +36,7 @@ void model_doorbells_reset(struct model *m)
 	}
 }
 
-/* The value stored since the last look, if there was one. */
+/* The value stored since the last look, if any. */
 static bool rung(struct model *m, unsigned qid, bool cq, uint32_t *value)
 {
 	uint32_t *reg = (uint32_t *)(void *)(m->bar + MODEL_DOORBELLS + doorbell_offset(m, qid, cq));
@@ -71,7 +71,7 @@ static uint32_t look(struct model *m, unsigned qid, bool cq, uint32_t value)
 /*
  * Ask to be rung when the host goes past @eventidx, then look at what it has done so far (@value if
  * that can't be seen). The fence is one half of the protocol: the host stores its value, fences,
- * and loads the EventIdx.
+ * and loads EventIdx.
  */
 static uint32_t last_look(struct model *m, unsigned qid, bool cq, uint32_t eventidx, uint32_t value)
 {
@@ -142,7 +142,7 @@ static bool submission(struct model *m, struct model_sq *sq)
 	sq->awake |= ring;
 	if (!sq->awake)
 		return false;
-	/* busy: an EventIdx that the host is past already, so that it need not ring */
+	/* busy: an EventIdx that the host has passed already, so that it need not ring */
 	if (sq->head != sq->tail)
 		return set_tail(m, sq, last_look(m, sq->q.id, false, sq->head, sq->tail));
 	sq->awake = set_tail(m, sq, last_look(m, sq->q.id, false, sq->tail, sq->tail));

@@ -2,7 +2,7 @@
 #ifndef NNVME_TESTS_MODEL_PRIVATE_H
 #define NNVME_TESTS_MODEL_PRIVATE_H
 
-/* What the model's files share. Everything below expects m->lock to be held. */
+/* What the model's files share. All of it expects m->lock to be held. */
 
 #include <libnvme.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #define MODEL_RULES 16
 #define MODEL_DOORBELLS 0x1000u
 #define MODEL_DNR(status) ((uint16_t)((status) | NVME_SC_DNR))
-/* libnvme's command specific codes are bare: their type goes with them */
+/* libnvme's command specific codes lack the type: add it */
 #define MODEL_SPECIFIC(code) MODEL_DNR(NVME_SCT_CMD_SPECIFIC << NVME_SCT_SHIFT | (code))
 
 /* A queue's memory, page by page: contiguous or not, there is one look-up. */
@@ -44,7 +44,7 @@ struct model_cq {
 	bool interrupts;
 	uint16_t vector;
 	unsigned sqs;		/* that complete here */
-	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be put right */
+	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be set */
 };
 
 /* A completion that is not posted yet. */
@@ -53,7 +53,7 @@ struct model_completion {
 	uint32_t result, result2;
 	bool held;		/* until released */
 	bool old_phase;
-	bool extra;		/* names no command of its own */
+	bool extra;		/* a made-up completion, of no command */
 	uint64_t due;		/* m->looks */
 	unsigned shuffle;	/* wait for so many */
 	struct model_completion *next;
@@ -88,7 +88,7 @@ struct model_texts {
 };
 
 struct model {
-	struct nnvme_device dev;	/* first: the seam's pointer is ours */
+	struct nnvme_device dev;	/* first: struct nnvme_device leads to the model */
 	struct model_config config;
 	char name[32];
 	struct model *next;
@@ -156,7 +156,7 @@ struct model {
 	unsigned lists, descriptors;	/* read by the command in execution */
 };
 
-/* A fetched command and what is to become of it. */
+/* A fetched command and what happens to it. */
 struct model_command {
 	struct nnvme_sqe sqe;
 	uint16_t qid;
@@ -230,7 +230,7 @@ bool model_post_one(struct model *m, const struct model_completion *c);
 void model_complete(struct model *m, const struct model_completion *c);
 bool model_post_due(struct model *m, bool idle);
 bool model_delayed(const struct model *m);	/* some come due by looking again */
-/* End what waits of a submission queue, of one CID or (-1) all; returns how many. */
+/* Drop the waiting completions of a submission queue, of one CID or (-1) all; returns how many. */
 unsigned model_abort_waiting(struct model *m, uint16_t sqid, int cid, uint16_t status);
 void model_completions_free(struct model *m);
 
@@ -241,7 +241,7 @@ unsigned model_execute(struct model *m, unsigned commands);
 uint16_t model_transfer(struct model *m, const struct nnvme_sqe *sqe, void *data, size_t len,
 			bool to_host);
 
-/* A transfer under way: data[0..left) is still to be moved. */
+/* A transfer in progress: data[0..left) is still to be moved. */
 struct model_transfer {
 	struct model *m;
 	uint8_t *data;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The data pointer of a command as PRPs: Base 2.x, Physical Region Page Entry and List. Nothing
- * is taken on trust: offsets, alignments and every address are checked as the specification
- * allows a controller to.
+ * The data pointer of a command as PRPs: Base 2.x, Physical Region Page Entry and List. Offsets,
+ * alignments and every address are checked as strictly as the specification allows a controller to.
  */
 
 #include <string.h>
@@ -22,7 +21,7 @@ uint16_t model_move(struct model_transfer *t, uint64_t bus, size_t len)
 		if (piece > len)
 			piece = len;
 		if (!host)
-			;	/* lost on the way */
+			;	/* dropped */
 		else if (t->to_host)
 			memcpy(host, t->data, piece);
 		else

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* noiommu-nvme-bench as a command: what it says, where, and with which status. Its path is the argument. */
+/*
+ * noiommu-nvme-bench as a command: what it says, where, and with which status. Its path is the
+ * argument.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* How much a measurement was disturbed: what a host answers, what threads waited, what is repeated. */
+/*
+ * How much a measurement was disturbed: what a host answers, what threads waited, what is repeated.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +65,10 @@ static void the_thread_that_waited_most_counts(void **state)
 static char port[100];
 static pid_t host;
 
-/* Answers like kernel/guest/boot, at a terminal in the port's place; the first time, late for another. */
+/*
+ * Answers like kernel/guest/boot, at a terminal in the port's place; the first time, late for
+ * another.
+ */
 static void be_host(int fd)
 {
 	FILE *asked = fdopen(fd, "r+");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The load and its generator: what is asked of a path, in which order, and what is made of its answers; on
- * the simulated device, and on a path that lies.
+ * The load and its generator: what is asked of a path, in which order, and what is made of its
+ * answers; on the simulated device, and on a path that lies.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -181,7 +181,10 @@ static void no_pass_reads_what_was_just_read(void **state)
 		unsigned all, more;
 
 		assert_true(repeated(one, columns[i], 1, &all) < all / 20);
-		/* nor does another task, whose seed is another one (sequences can overlap: these do not) */
+		/*
+		 * nor does another task, whose seed is another one (sequences can overlap: these do
+		 * not)
+		 */
 		repeated(other, columns[i], 3, &more);
 		for (unsigned k = 0; k < more && one->nr_seen + k < SEEN; k++)
 			one->seen[one->nr_seen + k] = other->seen[k];
@@ -269,7 +272,10 @@ static void time_ends_it(void **state)
 	unwatch(w);
 }
 
-/* One I/O in flight is stuck when time is up: it is no I/O of that time, but its latency is not lost. */
+/*
+ * One I/O in flight is stuck when time is up: it is no I/O of that time, but its latency is not
+ * lost.
+ */
 static void the_drained_have_a_latency_and_no_rate(void **state)
 {
 	struct bench_simulated wide = { .service_ns = 10000, .units = 32, .noise = 1, .seed = 3 };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What a run is asked for, the order in which it goes, its state file, and what it reads from /proc/interrupts. */
+/*
+ * What a run is asked for, the order in which it goes, its state file, and what it reads from
+ * /proc/interrupts.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -31,8 +31,8 @@ static void run(const struct bench_simulated *how, unsigned depth, uint64_t ios,
 }
 
 /*
- * @depth I/Os at @units that each take @service_ns: so many times as many I/Os a second as one unit serves,
- * and each waits for as many services as there are I/Os for a unit.
+ * @depth I/Os at @units that each take @service_ns: so many times as many I/Os a second as one unit
+ * serves, and each waits for as many services as there are I/Os for a unit.
  */
 static void finds(uint64_t service_ns, unsigned units, unsigned depth)
 {

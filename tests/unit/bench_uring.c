@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* io_uring's paths on a file, and what they refuse; tests/guest/bench-paths.sh has them on NVMe devices. */
+/*
+ * io_uring's paths on a file, and what they refuse; tests/guest/bench-paths.sh has them on NVMe
+ * devices.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Look-ups in the bus-address table against registration and unregistration by another thread, at every
- * instruction of the look-up: it may say yes only to memory that was registered as a whole while it ran, no
- * only if at some time it was not, and never names a page that is nobody's.
+ * Look-ups in the bus-address table against registration and unregistration by another thread, at
+ * every instruction of the look-up: it may succeed only if the memory was registered as a whole at
+ * some time while it ran, fail only if at some time it was not, and never give a page that is
+ * nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,10 @@
 #include "space_rig.h"
 #include "step.h"
 
-/* Regions that may be registered, in pages from the start of a MiB: neighbours, a gap, the next MiB too. */
+/*
+ * Regions that may be registered, in pages from the start of a MiB: neighbours, a gap, the next MiB
+ * too.
+ */
 static const struct {
 	size_t at, pages;
 } region[] = { { 4, 4 }, { 8, 3 }, { 20, 250 } };
@@ -105,7 +109,7 @@ static uint64_t bus_of(size_t page)
 	return fake_bus(&fake, (uintptr_t)memory + page * PAGE);
 }
 
-/* What the device is told of a page: its address; or of one that was taken away, the page for such. */
+/* The address that the device gets for a page, or for a removed page, that of the stand-in. */
 static void check_page(const struct interleaving *i, size_t page, uint64_t told)
 {
 	assert_int_not_equal(told, 0);
@@ -146,7 +150,7 @@ static void check(const struct interleaving *i)
 	}
 }
 
-/* Takes back what was changed in between. */
+/* Undo what was changed in between. */
 static void undo(struct interleaving *i)
 {
 	while (--i->states)
@@ -199,7 +203,10 @@ static void one_change_at_every_instruction(void **state)
 				every_point(start, b, r, REGIONS);
 }
 
-/* A run of pages that jumps, grows at either end, shrinks, comes back: no two times may be mixed. */
+/*
+ * A run of pages that jumps, grows at either end, shrinks, comes back: no mix of two states may be
+ * seen.
+ */
 static void two_changes_at_every_pair_of_instructions(void **state)
 {
 	static const struct {
@@ -212,7 +219,7 @@ static void two_changes_at_every_pair_of_instructions(void **state)
 		every_point(c[i].start, c[i].buffer, c[i].one, c[i].two);
 }
 
-/* The other way round: a look-up at each instruction of a change, and what it says holds. */
+/* In reverse: look-ups at each instruction of a change give right answers. */
 struct change {
 	struct interleaving i;
 	struct step s;

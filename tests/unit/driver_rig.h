@@ -3,9 +3,9 @@
 #define NNVME_TESTS_DRIVER_RIG_H
 
 /*
- * The driver on the software controller. The controller's thread runs while a controller is
- * opened, queues are made and all is closed, because the driver waits for it there. In between
- * a test may stop it and step (rig_step_by_hand()); rig_down() starts it again.
+ * The driver on the software controller. The controller's thread runs while a controller is opened,
+ * queues are created and everything is closed, because the driver waits for it there. In between a
+ * test may stop it and step (rig_step_by_hand()); rig_down() starts it again.
  */
 
 #include <setjmp.h>
@@ -48,7 +48,7 @@ static inline void rig_log(void *arg, enum nnvme_log_level level, const char *li
 		snprintf(r->log + n, sizeof(r->log) - n, "%s\n", line);
 }
 
-/* A model of these settings, not opened. */
+/* A model with these settings, not opened. */
 static inline void rig_model(struct rig *r, const char *settings)
 {
 	memset(r, 0, sizeof(*r));
@@ -138,7 +138,7 @@ static inline uint64_t rig_mapped(struct rig *r)
 	return counts.mapped;
 }
 
-/* The end of every test: closed in order, nothing left, nothing written down. */
+/* The end of every test: closed in order, nothing left, nothing recorded. */
 static inline void rig_down(struct rig *r)
 {
 	if (r->ctrl)
@@ -173,7 +173,7 @@ static inline void *rig_up_by_hand(struct rig *r, const char *settings, unsigned
 	return rig_page_by_hand(r);
 }
 
-/* What is finished now; by hand the model first does all it can. */
+/* What has completed by now; when stepping by hand, the model first does all it can. */
 static inline unsigned rig_poll(struct rig *r, struct nnvme_completion *done, unsigned max)
 {
 	if (r->by_hand)

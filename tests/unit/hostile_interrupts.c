@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A controller that never interrupts, or does nothing else, or dies while it is waited for. */
+/* A controller that never interrupts, that does nothing else, or that dies during a wait. */
 #include "wait_rig.h"
 #include "nvme/private.h"
 
@@ -32,7 +32,7 @@ static void silence_is_found_out(void **state)
 	wait_down(&r);
 }
 
-/* Real time: the end of the wait is also a look. */
+/* In real time: the end of the wait is also a look. */
 static void silence_ends_with_the_timeout(void **state)
 {
 	struct rig r;
@@ -70,7 +70,7 @@ static void a_storm_means_nothing(void **state)
 	wait_down(&r);
 }
 
-/* Interrupts and completions that mean nothing, for ever: the time is over some day all the same. */
+/* Endless interrupts and completions that mean nothing: the wait times out all the same. */
 static void post_nonsense(struct rig *r)
 {
 	struct nnvme_completion done;
@@ -111,7 +111,7 @@ static void a_fatal_status_ends_the_wait(void **state)
 	wait_down(&r);
 }
 
-/* What came before the death is handed out first. */
+/* What had completed before the death is returned first. */
 static void the_last_completions_count(void **state)
 {
 	struct rig r;
@@ -155,8 +155,8 @@ static void a_removed_controller_ends_the_wait(void **state)
 }
 
 /*
- * Stopped by a reset or by switching off bus mastering, and only then are the interrupts switched off:
- * else the model would complain.
+ * Stopped by a reset or by switching off bus mastering, and only then are the interrupts switched
+ * off: else the model would complain.
  */
 static void interrupts_go_last(void **state)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is not wholly in registered memory, or makes no sense, is refused before anything reaches the
- * controller: holes, the ends of regions, gaps between them, hostile iovecs. Plain and vectored requests.
+ * What is not entirely in registered memory, or makes no sense, is refused before anything reaches
+ * the controller: holes, the ends of regions, gaps between them, hostile iovecs. Plain and vectored
+ * requests.
  */
 #include <limits.h>
 #include <sys/mman.h>
@@ -39,7 +40,7 @@ static void add(struct edges *e, size_t at, size_t len)
 		fail_msg("%s", e->r.err.text);
 }
 
-/* A vectored read in every slot: the next ones find their lists there, and take the short way. */
+/* A vectored read in every slot, so that later ones find lists there and take the short path. */
 static void warm_up(struct edges *e)
 {
 	struct iovec iov[3];
@@ -184,7 +185,7 @@ static void counts_are_checked(void **state)
 	down(&e);
 }
 
-/* In each place of a request of four pages. */
+/* As each page of a request of four pages. */
 static void each_iovec_is_checked(void **state)
 {
 	static const struct {
@@ -215,7 +216,7 @@ static void each_iovec_is_checked(void **state)
 				iov[k].iov_base = (void *)((uintptr_t)e.mem + bad[i].at);
 				iov[k].iov_len = bad[i].len;
 				ret = try(&e, iov, 4, 0);
-				/* lengths that wrap round are no length at all */
+				/* sums of lengths that wrap around */
 				if (ret != bad[i].want && (bad[i].len <= SIZE_MAX / 2 || ret != -EINVAL))
 					fail_msg("case %u at place %u: %d", i, k, ret);
 			}

@@ -103,7 +103,7 @@ static void who_is_busy_sees_the_shadow(void **state)
 	host_close(&h);
 }
 
-/* A doorbell wakes, the shadow counts: it may be newer. */
+/* The doorbell wakes, the shadow counts: it may be newer. */
 static void the_shadow_counts(void **state)
 {
 	struct host h;
@@ -121,7 +121,7 @@ static void the_shadow_counts(void **state)
 	host_close(&h);
 }
 
-/* The same value again is a store all the same, as after a whole turn of the ring. */
+/* Storing the same value again is a store all the same, as after a whole round of the ring. */
 static void every_store_is_seen(void **state)
 {
 	struct model_counts counts;
@@ -162,7 +162,7 @@ static void a_full_completion_queue_looks_once_and_then_waits(void **state)
 		n++;
 	assert_int_equal(n, 3);
 	*at(shadow, 1, true) = h.q[1].head;
-	assert_int_equal(model_drain(h.m), 0);	/* it said that it wants to be told */
+	assert_int_equal(model_drain(h.m), 0);	/* it asked to be rung */
 	assert_int_equal(*at(eventidx, 1, true), 0);
 	host_ack(&h, 1);
 	assert_int_equal(model_drain(h.m), 3);

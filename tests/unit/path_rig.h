@@ -24,7 +24,9 @@ static inline int run(struct bench_path *path, struct bench_workload work, uint6
 	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
 }
 
-/* Of as many @ios by @depth at a time, @good are I/Os, and the rest failed, the first with @error. */
+/*
+ * Of as many @ios by @depth at a time, @good are I/Os, and the rest failed, the first with @error.
+ */
 static inline void loads(struct bench_path *path, struct bench_workload work, uint64_t ios, uint64_t good,
 			 int error)
 {
@@ -57,8 +59,8 @@ static inline void transfer(struct bench_path *path, uint64_t offset, uint32_t b
 }
 
 /*
- * Every slot has its buffer, every offset its blocks: what four slots of @to write, those of @from, which may
- * be the same path, read in the other order.
+ * Every slot has its buffer, every offset its blocks: what four slots of @to write, those of @from,
+ * which may be the same path, read in the other order.
  */
 static inline void data_goes_through(struct bench_path *to, struct bench_path *from, uint32_t bytes, char first)
 {

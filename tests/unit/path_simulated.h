@@ -3,8 +3,9 @@
 #define NNVME_BENCH_PATH_SIMULATED_H
 
 /*
- * A device whose service times are known, on a clock that moves only when it has to: what the harness says
- * about it can be held against what is true. It refuses (-EPROTO) a load that breaks the rules of path.h.
+ * A device whose service times are known, on a clock that moves only when it has to: what the
+ * harness says about it can be held against what is true. It refuses (-EPROTO) a load that breaks
+ * the rules of path.h.
  */
 
 #include "bench/path.h"

@@ -51,8 +51,8 @@ static void a_short_queue_leaves_no_choice(void **state)
 }
 
 /*
- * Whatever was taken and not told, there is room for all that is in flight: with the controller at rest,
- * polls find everything that was submitted.
+ * Whatever was taken and not told, there is room for all that is in flight: with the controller at
+ * rest, polls find everything that was submitted.
  */
 static void there_is_always_room(const char *settings, unsigned depth)
 {

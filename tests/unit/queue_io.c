@@ -384,7 +384,10 @@ static void expect_whole(struct rig *r, unsigned n, unsigned at_once, struct nnv
 	}
 }
 
-/* Whatever way it took, and whatever the controller left in DW0 of a command that returns nothing there. */
+/*
+ * Whatever way it took, and whatever the controller left in DW0 of a command that returns nothing
+ * there.
+ */
 static void completions_are_defined_whole(void **state)
 {
 	struct model_rule odd = model_rule(MODEL_FAIL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Write Zeroes and deallocation of any length, within what the controller takes at once (NVM Command
- * Set, I/O Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips ranges above
- * DMRSL and says success, so what counts is what the blocks hold then.
+ * Write Zeroes and deallocation of any length, within what the controller takes at once (NVM
+ * Command Set, I/O Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips
+ * ranges above DMRSL and says success, so what counts is what the blocks hold then.
  */
 #include "driver_rig.h"
 
@@ -153,7 +153,10 @@ static void more_blocks_than_32_bits_count_are_deallocated(void **state)
 	}
 }
 
-/* What was deallocated stays so, what was not begun is not: the caller is told of the first failure. */
+/*
+ * What was deallocated stays so, what was not begun is not: the caller is told of the first
+ * failure.
+ */
 static void a_failed_part_fails_the_whole(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);

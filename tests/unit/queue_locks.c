@@ -113,7 +113,10 @@ static void aligned_lists_take_no_lock(void **state)
 	each_kind_under_all_locks("size=64m,mdts=9,run=1", NNVME_QUIRK_ALIGNED_LISTS);
 }
 
-/* A list for each command in flight; only copies of iovecs may run out: then "poll first" is the answer. */
+/*
+ * A list for each command in flight; only copies of iovecs may run out: then "poll first" is the
+ * answer.
+ */
 static void each_command_in_flight_has_its_list(void **state)
 {
 	struct iovec iov[200];

@@ -104,7 +104,10 @@ static volatile uint32_t *shadow(struct rig *r)
 	return page + 2;
 }
 
-/* Doorbells of 1000 reads, one after the other; with @forge the controller writes to the shadows itself. */
+/*
+ * Doorbells of 1000 reads, one after the other; with @forge the controller writes to the shadows
+ * itself.
+ */
 static void count_doorbells(bool forge, struct model_counts *counts)
 {
 	struct nnvme_completion done;

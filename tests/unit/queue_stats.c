@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What nnvme_qpair_stats() counts, against the controller's own counts; and callers of other layouts. */
+/*
+ * What nnvme_qpair_stats() counts, against the controller's own counts; and callers of other
+ * layouts.
+ */
 #include <pthread.h>
 
 #include "driver_rig.h"
@@ -91,7 +94,10 @@ static void split_transfers_are_counted(void **state)
 	rig_down(&r);
 }
 
-/* Programs that were compiled with other layouts: as many bytes as they have, zero for what is unknown. */
+/*
+ * Programs that were compiled with other layouts: as many bytes as they have, zero for what is
+ * unknown.
+ */
 static void callers_of_other_layouts(void **state)
 {
 	struct {

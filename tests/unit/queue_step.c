@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory asked back while the owner of a queue pair goes on, one stepped against the other: a command
- * that is in flight all the time is always seen, and memory that none uses is never refused.
+ * Memory asked back while the owner of a queue pair goes on, one stepped against the other: a
+ * command that is in flight all the time is always seen, and memory that none uses is never
+ * refused.
  */
 #include <sys/mman.h>
 
@@ -21,7 +22,10 @@ struct moment {
 	bool locked;			/* the subject holds ctrl->lock at this point */
 };
 
-/* The shortest rings, so that they go round at once, and lists in sets: their commands have slow keys. */
+/*
+ * The shortest rings, so that they go round at once, and lists in sets: their commands have slow
+ * keys.
+ */
 static void up(struct moment *m, const char *settings, unsigned depth)
 {
 	rig_model(&m->r, settings);
@@ -31,7 +35,9 @@ static void up(struct moment *m, const char *settings, unsigned depth)
 	rig_queue(&m->r, depth);
 	m->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(m->mem != MAP_FAILED);
-	/* What is asked about joins no memory before it: the search is short, and so is this test. */
+	/*
+	 * What is asked about joins no memory before it: the search is short, and so is this test.
+	 */
 	for (unsigned i = 0; i < PAGES; i++)
 		if (i != 7 && i != 14)
 			assert_int_equal(nnvme_mem_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
@@ -158,7 +164,10 @@ static void poll_one(void *arg)
 	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 0);	/* not yet the last of its commands */
 }
 
-/* A transfer has no command in flight for a moment: the one before has ended, the next is not there yet. */
+/*
+ * A transfer has no command in flight for a moment: the one before has ended, the next is not there
+ * yet.
+ */
 static void a_transfer_between_its_commands(void **state)
 {
 	struct moment m = { .page = 20, .pages = 1 };

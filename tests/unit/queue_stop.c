@@ -186,7 +186,10 @@ static void there_is_no_result(void **state)
 	all_is_over(&s);
 }
 
-/* Transfers of several commands, lists of their own, a spare slot; and what was written but not rung. */
+/*
+ * Transfers of several commands, lists of their own, a spare slot; and what was written but not
+ * rung.
+ */
 static void all_kinds_come_back(void **state)
 {
 	struct iovec iov[8];

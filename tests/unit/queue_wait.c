@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sleeping until the controller interrupts. The moments at which an interrupt could get lost are gone
- * through one by one: the driver clears its eventfd and goes to sleep through nnvme_sys, so a test may let
- * the controller act right before either.
+ * Sleeping until the controller interrupts. The moments at which an interrupt could get lost are
+ * gone through one by one: the driver clears its eventfd and goes to sleep through nnvme_sys, so a
+ * test may let the controller act right before either.
  */
 #include <dirent.h>
 #include <sys/epoll.h>
@@ -74,8 +74,8 @@ static void step_one(struct rig *r)
 }
 
 /*
- * Eight in flight, one completed a sleep, on a controller that interrupts for the first that follows an
- * acknowledged one alone.
+ * Eight in flight, one completed a sleep, on a controller that interrupts for the first that
+ * follows an acknowledged one alone.
  */
 static void one_at_a_time(const char *settings)
 {

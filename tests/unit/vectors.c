@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * nnvme_readv() and nnvme_writev(): which commands a request becomes, and that the data is right whichever
- * way it took: PRPs in the slot's list or in list pages, scatter gather lists, several commands.
+ * nnvme_readv() and nnvme_writev(): which commands a request becomes, and that the data is right
+ * whichever way it took: PRPs in the slot's list or in list pages, scatter gather lists, several
+ * commands.
  */
 #include "driver_rig.h"
 
@@ -39,7 +40,10 @@ static void add(struct vector *v, void *va, size_t len)
 	v->len += len;
 }
 
-/* Segments are pages in no order, from @first bytes into the first to @last bytes before the last's end. */
+/*
+ * Segments are pages in no order, from @first bytes into the first to @last bytes before the last's
+ * end.
+ */
 static void add_pages(struct vector *v, uint8_t *buf, unsigned n, size_t first, size_t last)
 {
 	*v = (struct vector){ 0 };
@@ -58,7 +62,10 @@ static void check_data(const struct vector *v, uint64_t byte)
 				fail_msg("iovec %u of %u, byte %zu is wrong", i, v->n, k);
 }
 
-/* Read at @lba; the array is gone before the controller has seen anything. How many commands it took. */
+/*
+ * Read at @lba; the array is gone before the controller has seen anything. How many commands it
+ * took.
+ */
 static unsigned read_vector(struct rig *r, const struct vector *v, uint64_t lba)
 {
 	struct iovec iov[MAX_SEGMENTS];
@@ -330,7 +337,9 @@ static void a_held_command_keeps_its_list(void **state)
 	rig_down(&r);
 }
 
-/* Entries of a queue are written in part: what a vectored command wrote, a later one must not show. */
+/*
+ * Entries of a queue are written in part: what a vectored command wrote, a later one must not show.
+ */
 static void nothing_is_left_in_the_queue(void **state)
 {
 	static struct vector v;
@@ -424,7 +433,9 @@ static void any_iovecs_carry_any_data(void **state)
 	}
 }
 
-/* A part of a split request fails: the whole does, once. And one that is given up leaves nothing. */
+/*
+ * A part of a split request fails: the whole does, once. And one that is given up leaves nothing.
+ */
 static void a_failed_part_fails_the_whole(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL), drop = model_rule(MODEL_DROP);

@@ -3,8 +3,8 @@
 #define NNVME_TESTS_WAIT_RIG_H
 
 /*
- * The rig with interrupts. The driver clears its eventfd and goes to sleep through nnvme_sys, so a test
- * may let the controller act right before either: setup wait_hook(), teardown wait_unhook().
+ * The rig with interrupts. The driver clears its eventfd and goes to sleep through nnvme_sys, so a
+ * test may let the controller act right before either: setup wait_hook(), teardown wait_unhook().
  */
 #include "driver_rig.h"
 #include "kernel/sys.h"

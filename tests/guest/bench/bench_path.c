@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * bench_path run|write|verify KIND DEVICE [NAME=NUMBER]...: one path of the benchmark. KIND is plain,
- * registered, polled or passthrough on a device node; driver, hybrid or interrupt on a controller's address.
+ * bench_path run|write|verify KIND DEVICE [NAME=NUMBER]...: one path of the benchmark. KIND is
+ * plain, registered, polled or passthrough on a device node; driver, hybrid or interrupt on a
+ * controller's address.
  *
  *	run	a load of reads; says how many there were and how many failed
  *	write	fills `ios` I/Os from `offset` on with what follows from their place

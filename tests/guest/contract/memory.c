@@ -117,10 +117,10 @@ uint64_t memory_free(void)
 	write_file("/proc/sys/vm/drop_caches", "3");
 	write_file("/proc/sys/vm/stat_refresh", "1");
 	/*
-	 * A free page is in its zone's lists or at hand on a CPU, up to an eighth of all are; MemFree leaves
-	 * the latter out. Once a second up to 8 MiB move from each CPU to the zone (decay_pcp_high() in
-	 * mm/page_alloc.c): counted here and there at two times, they would count twice. zoneinfo tells both of
-	 * a zone under the zone's lock, which that move takes.
+	 * A free page is in its zone's lists or at hand on a CPU, up to an eighth of all are;
+	 * MemFree leaves the latter out. Once a second up to 8 MiB move from each CPU to the zone
+	 * (decay_pcp_high() in mm/page_alloc.c): counted here and there at two times, they would
+	 * count twice. zoneinfo tells both of a zone under the zone's lock, which that move takes.
 	 */
 	f = fopen("/proc/zoneinfo", "re");
 	assert_non_null(f);

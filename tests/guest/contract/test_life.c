@@ -202,8 +202,8 @@ static void check_device_is_quiet(const char *bdf)
 }
 
 /*
- * What memory may differ by that nobody leaked, in KiB. 200 kills were seen to stay within 100. KASAN
- * keeps freed objects back, up to a 32nd of all memory; there kmemleak looks after the rest.
+ * What memory may differ by that nobody leaked, in KiB. 200 kills were seen to stay within 100.
+ * KASAN keeps freed objects back, up to a 32nd of all memory; there kmemleak looks after the rest.
  */
 static uint64_t tolerance(void)
 {

@@ -208,8 +208,8 @@ static void map_that_fails_leaves_nothing(void **state)
 }
 
 /*
- * The kernel's memory ends: at the first allocation, a little later, and so on until all goes well. Each
- * failure leaves nothing pinned, and @iova with the answer that it had before.
+ * The kernel's memory ends: at the first allocation, a little later, and so on until all goes well.
+ * Each failure leaves nothing pinned, and @iova with the answer that it had before.
  */
 static void until_memory_lasts(int (*attempt)(void *arg), void *arg, uint64_t iova, int answer)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * device VERB BDF [MODE]: what kernel/device.h gives on a real kernel. MODE is auto, noiommu or iommu.
- * A failure to open or map is one line on stderr and exit status 1, as the library worded it.
+ * device VERB BDF [MODE]: what kernel/device.h gives on a real kernel. MODE is auto, noiommu or
+ * iommu. A failure to open or map is one line on stderr and exit status 1, as the library worded
+ * it.
  *
  *	open	open and close
  *	why	open and say which mode it is, and why

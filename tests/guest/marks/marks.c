@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does between marks what is known in instructions and doorbell writes, and holds the counter's lines against
- * it. Runs in a guest booted with --count: marks BLOCK-DEVICE
+ * Does between marks what is known in instructions and doorbell writes, and holds the counter's
+ * lines against it. Runs in a guest booted with --count: marks BLOCK-DEVICE
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +154,9 @@ int main(int argc, char **argv)
 		printf("# %s: %s\nnot ok its device\n", argc == 2 ? argv[1] : "?", strerror(errno));
 		return 1;
 	}
-	/* Nothing is printed before the end: what carries it out of the guest would be counted too. */
+	/*
+	 * Nothing is printed before the end: what carries it out of the guest would be counted too.
+	 */
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	loops();
 	string_instructions();

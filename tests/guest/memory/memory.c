@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was asked for
- * addresses, then reads a pattern that the caller wrote to the first block into several places of it.
+ * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was
+ * asked for addresses, then reads a pattern that the caller wrote to the first block into several
+ * places of it.
  */
 #include <errno.h>
 #include <linux/memfd.h>

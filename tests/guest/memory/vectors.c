@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vectors BDF: vectored reads and writes through the public interface, on a real controller that has scatter
- * gather lists. It writes over the first 16 MiB of the first namespace.
+ * vectors BDF: vectored reads and writes through the public interface, on a real controller that
+ * has scatter gather lists. It writes over the first 16 MiB of the first namespace.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +97,10 @@ static bool pages(struct test *t)
 			add(t, k * 389 % 1999 * PAGE, PAGE);
 		good = both_ways(t, i * MIB);
 	}
-	/* the first begins and the last ends inside a page; one goes over the border of two huge pages */
+	/*
+	 * the first begins and the last ends inside a page; one goes over the border of two huge
+	 * pages
+	 */
 	begin(t);
 	add(t, 9 * PAGE - 1024, 1024);
 	add(t, 2 * MIB - 3 * PAGE, 6 * PAGE);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * wait BDF: reads with one and with 32 commands in flight, waited for in each of the three ways, none lost; a
- * second in which nothing comes, and what it costs; a loop of one's own over two queue pairs.
+ * wait BDF: reads with one and with 32 commands in flight, waited for in each of the three ways,
+ * none lost; a second in which nothing comes, and what it costs; a loop of one's own over two queue
+ * pairs.
  */
 #include <stdio.h>
 #include <stdlib.h>
