@@ -49,7 +49,7 @@ extern "C" {
 /*
  * Wait until nnvme_poll() would find something. Rings, looks at the queue for @spin_ns nanoseconds
  * (0: sleeps at once; UINT64_MAX: never sleeps, as is the case without interrupts), then sleeps. Gives
- * up after @timeout_ms milliseconds in all; negative: never, 0: after a look.
+ * up after @timeout_ms milliseconds in all; negative: never, 0: after a look at the queue alone.
  *
  * 1: something is there; 0: the time is over; -EINTR: a signal came while it slept;
  * -EIO or -ENODEV: nothing will come, the controller is gone: see nnvme_ctrl_check().
