@@ -81,6 +81,8 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 	switch (number) {
 	case SYS_mbind:
 		assert_int_equal(e, NNVME_NODES + 1);
+		/* mlockall(MCL_FUTURE) has a mapping's pages come at once, before any policy */
+		assert_int_equal(f, MPOL_MF_MOVE);
 		return fake_mbind((uintptr_t)a, (size_t)b, (int)c, *(unsigned long *)d);
 	case SYS_set_mempolicy:
 		fake.sets++;
