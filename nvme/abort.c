@@ -105,6 +105,8 @@ void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 			cqe = qp->cq;
 			phase ^= PHASE;
 		}
-		*(struct nnvme_cqe *)(uintptr_t)cqe++ = (struct nnvme_cqe){ .dw3 = ABORTED | phase | cid };
+		*(struct nnvme_cqe *)(uintptr_t)cqe++ = (struct nnvme_cqe){
+			.dw3 = ABORTED | phase | cid,
+		};
 	}
 }

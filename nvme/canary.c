@@ -32,7 +32,8 @@ static size_t block_size(const struct nnvme_canaries *c)
 
 static int random_page(uint8_t *page, struct nnvme_err *err)
 {
-	for (size_t at = 0; at < PAGE; at += 256)	/* so many at a time come whole: getrandom(2) */
+	/* so many at a time come whole: getrandom(2) */
+	for (size_t at = 0; at < PAGE; at += 256)
 		if (getrandom(page + at, 256, 0) != 256)
 			return nnvme_fail(err, -EIO, "the kernel has no random numbers");
 	return 0;
@@ -163,12 +164,13 @@ static int read_mapped(struct nnvme_canaries *c, struct nnvme_neighbour *n, cons
 	if (ret)
 		return ret;
 	if (status)
-		return nnvme_fail(err, -EIO, "%s: reading the first block of namespace %u to mapped "
-				  "memory failed: %s (status %#x)", c->ctrl->dev->name, c->ns->nsid,
+		return nnvme_fail(err, -EIO, "%s: reading the first block of namespace %u to "
+				  "mapped memory failed: %s (status %#x)",
+				  c->ctrl->dev->name, c->ns->nsid,
 				  nnvme_status_text(status), status);
 	if (expected && memcmp(n->va, expected, block_size(c)) != 0)
-		return nnvme_fail(err, -EIO, "%s: a read to mapped memory did not arrive there; nothing "
-				  "can be proven", c->ctrl->dev->name);
+		return nnvme_fail(err, -EIO, "%s: a read to mapped memory did not arrive there; "
+				  "nothing can be proven", c->ctrl->dev->name);
 	return 0;
 }
 
@@ -198,9 +200,9 @@ static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 		if (ret)
 			return ret;
 		if (status || !changed)
-			return nnvme_fail(err, -EIO, "%s: a read to a page that is mapped did not change "
-					  "it (status %#x); nothing can be proven", c->ctrl->dev->name,
-					  status);
+			return nnvme_fail(err, -EIO, "%s: a read to a page that is mapped did not "
+					  "change it (status %#x); nothing can be proven",
+					  c->ctrl->dev->name, status);
 	}
 	return 0;
 }
@@ -264,8 +266,8 @@ static int choose_first(struct nnvme_canaries *c, struct nnvme_err *err)
 			return ret;
 		unmap(c, PIN_0);
 	}
-	return nnvme_fail(err, -EAGAIN, "%s: the physical addresses of all pages tried are mapped bus "
-			  "addresses too; try again", c->ctrl->dev->name);
+	return nnvme_fail(err, -EAGAIN, "%s: the physical addresses of all pages tried are mapped "
+			  "bus addresses too; try again", c->ctrl->dev->name);
 }
 
 static int map_all(struct nnvme_canaries *c, struct nnvme_err *err)

@@ -67,7 +67,8 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		int (*step)(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 	} steps[] = {
 		{ "capabilities read", nnvme_read_cap },
-		{ "disabled", nnvme_take_over },	/* whoever had it before may have left it running */
+		/* whoever had it before may have left it running */
+		{ "disabled", nnvme_take_over },
 		{ "memory reserved", create_space },
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },
@@ -142,8 +143,9 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 			keep(ctrl);
 		return ret;
 	}
-	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, %u KiB a "
-		  "command", ctrl->model, ctrl->serial, ctrl->firmware, dev->mode_reason, ctrl->nr_ns,
+	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, "
+		  "%u KiB a command",
+		  ctrl->model, ctrl->serial, ctrl->firmware, dev->mode_reason, ctrl->nr_ns,
 		  ctrl->max_qpairs, ctrl->max_transfer >> 10);
 	*out = ctrl;
 	return 0;
@@ -164,13 +166,15 @@ static int check_options(const struct nnvme_options *opts, struct nnvme_err *err
 		{ "mode", opts->mode, opts->mode <= NNVME_MODE_IOMMU },
 		{ "hugepages", opts->hugepages, opts->hugepages <= NNVME_HUGEPAGES_1G },
 		{ "quirks", opts->quirks, !(opts->quirks & ~QUIRKS) },
-		{ "shadow_doorbells", opts->shadow_doorbells, opts->shadow_doorbells <= NNVME_SHADOW_OFF },
+		{ "shadow_doorbells", opts->shadow_doorbells,
+		  opts->shadow_doorbells <= NNVME_SHADOW_OFF },
 		{ "reserved", opts->reserved[0], !memcmp(opts->reserved, none, sizeof(none)) },
 	};
 
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
 		if (!field[i].known)
-			return nnvme_fail(err, -E2BIG, "this library does not know %s %#x of struct nnvme_options; "
+			return nnvme_fail(err, -E2BIG, "this library does not know %s %#x of "
+					  "struct nnvme_options; "
 					  "use a newer library, or set all that is not needed to 0",
 					  field[i].name, field[i].value);
 	return 0;

@@ -164,7 +164,8 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 {
 	for (; n--; word += 2) {
 		uint64_t bus = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
-		uint64_t len = (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED), end = bus + len;
+		uint64_t len = (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED);
+		uint64_t end = bus + len;
 
 		if (len > NNVME_LEN_MAX)
 			return;		/* none of ours: the list is another command's by now */

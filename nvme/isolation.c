@@ -86,7 +86,8 @@ static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result,
 
 static bool is_transfer_error(uint16_t status)
 {
-	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;	/* type and code, not "do not retry" */
+	/* type and code, not "do not retry" */
+	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;
 }
 
 static void describe(char text[120], const struct nnvme_attempt *a)
@@ -110,8 +111,9 @@ static void judge(struct nnvme_isolation *r)
 			return;
 		}
 		if (a->list && !is_transfer_error(a->status)) {
-			snprintf(r->reason, sizeof(r->reason), "%s, was answered with status %#x, not "
-				 "Data Transfer Error: that it was stopped is not proven", text, a->status);
+			snprintf(r->reason, sizeof(r->reason), "%s, was answered with status %#x, "
+				 "not Data Transfer Error: that it was stopped is not proven",
+				 text, a->status);
 			return;
 		}
 	}
@@ -125,7 +127,8 @@ static void judge(struct nnvme_isolation *r)
 static void judge_unprotected(struct nnvme_isolation *r)
 {
 	r->verdict = NNVME_UNPROTECTED;
-	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing was tried, "
+	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing was "
+	       "tried, "
 	       "because every try would be a DMA to a bare physical address that nothing could stop");
 }
 
