@@ -3,6 +3,8 @@
  * Commands with fields that the inline path neither writes nor checks: they arrive unchanged, and
  * later commands don't inherit them.
  */
+#include <sys/mman.h>
+
 #include "driver_rig.h"
 #include "nvme/sq.h"
 
@@ -145,6 +147,34 @@ static void a_displaced_entry_is_clean_again(void **state)
 	rig_down(&r);
 }
 
+/*
+ * The slot of such a command is free as any: its memory goes, and after one more command out of
+ * line the inline path has the slot again.
+ */
+static void its_slot_is_free(void **state)
+{
+	struct nnvme_qpair_private *p;
+	struct nnvme_sqe sqe;
+	struct rig r;
+	char *buf, *mem;
+
+	up(&r, NULL, 4);
+	p = nnvme_qp(r.qp);
+	buf = rig_alloc(&r, 4096);
+	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, mem, 4096, NULL), 0);
+	sqe = full(bus_of(&r, mem), PATTERN);
+	nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+	assert_int_equal(rig_wait(&r).status, 0);
+	assert_int_equal(nnvme_slot_at(r.qp, 0)->key, NNVME_KEY_DIRTY);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, mem, 4096, NULL), 0);
+	read_round(&r, buf);
+	assert_int_equal(nnvme_slot_at(r.qp, 0)->key, NNVME_KEY_FREE);
+	assert_int_equal(p->spare_slots, 0);
+	munmap(mem, 4096);
+	rig_down(&r);
+}
+
 /* Failed and aborted ones: their entries are treated alike. */
 static void a_failed_command_leaves_nothing(void **state)
 {
@@ -239,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field_arrives),
 		cmocka_unit_test(a_displaced_entry_is_clean_again),
+		cmocka_unit_test(its_slot_is_free),
 		cmocka_unit_test(a_failed_command_leaves_nothing),
 		cmocka_unit_test(a_stop_ends_none_that_has_ended),
 		cmocka_unit_test(a_result_goes_where_it_was_asked_for),

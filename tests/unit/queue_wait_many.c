@@ -337,6 +337,26 @@ static void a_controller_is_gone(void **state)
 	}
 }
 
+/* A wait that is over with its spin learns of it, too. */
+static void a_controller_is_gone_in_a_short_wait(void **state)
+{
+	struct rig r;
+
+	for (unsigned interrupts = 0; interrupts < 2; interrupts++) {
+		rig_model(&r, NULL);
+		r.options.interrupts = interrupts;
+		assert_int_equal(rig_open(&r), 0);
+		rig_queue(&r, 4);
+		assert_int_equal(nnvme_wait(r.qp, UINT32_MAX, 1), 0);
+		model_fatal(r.m);
+		assert_int_equal(nnvme_wait(r.qp, UINT32_MAX, 1), -EIO);
+		assert_int_equal(nnvme_wait(r.qp, 0, 0), 0);
+		model_vanish(r.m);
+		assert_int_equal(nnvme_wait(r.qp, UINT32_MAX, 1), -ENODEV);
+		wait_down(&r);
+	}
+}
+
 /*
  * A controller that does not interrupt is found out, with those of its queues that waited in vain.
  */
@@ -393,7 +413,8 @@ int main(void)
 		TEST(all_are_rung_and_the_first_is_named), TEST(nothing_comes),
 		TEST(numbers_that_make_no_sense), TEST(several_controllers),
 		TEST(some_without_interrupts),
-		TEST(a_controller_is_gone), TEST(a_missed_interrupt_is_counted_where_it_was_missed),
+		TEST(a_controller_is_gone), TEST(a_controller_is_gone_in_a_short_wait),
+		TEST(a_missed_interrupt_is_counted_where_it_was_missed),
 		TEST(none_is_lost_of_many),
 	};
 

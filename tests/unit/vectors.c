@@ -7,10 +7,10 @@
 
 #define MIB (1u << 20)
 #define PAGE 4096u
-#define MAX_SEGMENTS NNVME_IOV_MAX
+#define MAX_IOVECS NNVME_IOV_MAX
 
 struct vector {
-	struct iovec iov[MAX_SEGMENTS];
+	struct iovec iov[MAX_IOVECS];
 	unsigned n;
 	size_t len;
 };
@@ -34,7 +34,7 @@ static void up(struct rig *r, const char *settings, unsigned depth, uint8_t **bu
 
 static void add(struct vector *v, void *va, size_t len)
 {
-	assert_true(v->n < MAX_SEGMENTS);
+	assert_true(v->n < MAX_IOVECS);
 	v->iov[v->n++] = (struct iovec){ va, len };
 	v->len += len;
 }
@@ -67,7 +67,7 @@ static void check_data(const struct vector *v, uint64_t byte)
  */
 static unsigned read_vector(struct rig *r, const struct vector *v, uint64_t lba)
 {
-	struct iovec iov[MAX_SEGMENTS];
+	struct iovec iov[MAX_IOVECS];
 	uint64_t before = rig_commands(r);
 	struct nnvme_completion done;
 
