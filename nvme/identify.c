@@ -62,7 +62,7 @@ static void copy_text(char *to, const char *from, size_t len)
 
 static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, struct nnvme_err *err)
 {
-	uint64_t unit = NNVME_PAGE_SIZE;	/* of CAP.MPSMIN, which is 4 KiB */
+	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS is in units of CAP.MPSMIN, 4 KiB */
 	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
 	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it is not reported */
 	uint64_t shutdown = ((uint64_t)le32toh(id->rtd3e) + 999) / 1000;

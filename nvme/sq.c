@@ -44,7 +44,8 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 		keep(qp, qp->tail, nnvme_sqe_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* before the entry changes */
+	/* For in_flight.c: visible before the entry changes. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /*
@@ -162,7 +163,8 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	 * all of it.
 	 */
 	set_key(nnvme_slot_at(qp, index), slot->others ? NNVME_KEY_DIRTY : NNVME_KEY_FREE);
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* before what follows */
+	/* For in_flight.c: visible before what follows. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->result = NULL;
 	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
