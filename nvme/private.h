@@ -58,9 +58,9 @@ struct nnvme_ctrl {
 	/* Any thread may read these; all but dead are written with the lock held. */
 	_Atomic bool dead;		/* stopped, or not to be trusted: no further commands */
 	_Atomic bool stopped;		/* proven: it can't touch memory any more */
-	_Atomic bool unstoppable;	/* that was tried and not proven: all memory is kept */
-	_Atomic bool halted;		/* either was at least tried: no I/O commands either */
-	volatile uint32_t nowhere;	/* what is left of the doorbells then */
+	_Atomic bool unstoppable;	/* tried and not proven: all memory is kept */
+	_Atomic bool halted;		/* one of them was at least tried: no I/O commands either */
+	volatile uint32_t nowhere;	/* doorbells go here then */
 
 	uint32_t max_transfer;		/* bytes */
 	uint64_t max_zeroes;		/* bytes that one Write Zeroes may zero */
@@ -154,7 +154,9 @@ struct nnvme_qpair_whole {
 	struct nnvme_qpair_private private;
 };
 
-/* Not qp + 1: gcc 12 keeps that address in a register, three instructions more in nnvme_rwv(). */
+/*
+ * Not qp + 1: gcc 12 would keep that address in a register, three more instructions in nnvme_rwv().
+ */
 static inline struct nnvme_qpair_private *nnvme_qp(const struct nnvme_qpair *qp)
 {
 	return &((struct nnvme_qpair_whole *)(uintptr_t)qp)->private;
