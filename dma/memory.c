@@ -53,10 +53,11 @@ static long free_hugepages(const char *pool)
 static int no_hugepages(size_t len, size_t page_size, int node, struct nnvme_err *err)
 {
 	size_t need = len / page_size;
-	char pool[96], where[32] = "";
+	char pool[96], all[96], where[32] = "";
 	long have;
 
 	pool_of(pool, sizeof(pool), page_size, node);
+	pool_of(all, sizeof(all), page_size, NNVME_NODE_ANY);	/* a node does not tell reservations */
 	have = free_hugepages(pool);
 	if (have < 0)
 		return nnvme_fail(err, -ENOMEM, "this machine has no huge pages of %zu kB; "
@@ -70,7 +71,7 @@ static int no_hugepages(size_t len, size_t page_size, int node, struct nnvme_err
 			"for this process: others have reserved them (%s/resv_hugepages), or its "
 			"cgroup has a limit (hugetlb.*.max), or it has no address space left "
 			"(ulimit -v)",
-			need, page_size >> 10, have, where, pool);
+			need, page_size >> 10, have, where, all);
 	return nnvme_fail(
 		err, -ENOMEM,
 		"%zu huge pages of %zu kB are needed and %ld are free%s; reserve "

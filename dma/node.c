@@ -82,7 +82,9 @@ int nnvme_node_prefer(int node, void *va, size_t len, struct nnvme_err *err)
 	if (node == NNVME_NODE_ANY)
 		return 0;
 	only(prefer.nodes, node);
-	if (syscall(SYS_mbind, va, len, prefer.mode, prefer.nodes, MAX_NODE, 0ul))
+	/* after mlockall(MCL_FUTURE) they are there already, from any node: move them */
+	if (syscall(SYS_mbind, va, len, prefer.mode, prefer.nodes, MAX_NODE,
+		    (unsigned long)MPOL_MF_MOVE))
 		return refused("mbind", node, err);
 	return 0;
 }

@@ -15,6 +15,9 @@ static uint32_t size_of(const void *structure)
 
 int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvme_err *err)
 {
+	if (size > NNVME_SIZE_MAX)
+		return nnvme_fail(err, -EINVAL, "%s has size %u, which no library has: was it ever set? Set its "
+				  "size to sizeof(%s)", name, size, name);
 	if (size >= least)
 		return 0;
 	return nnvme_fail(err, -EINVAL, "%s has size %u, below the %zu bytes of its first layout; set its "

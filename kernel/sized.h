@@ -23,7 +23,16 @@
 /* The end of a field: the smallest size that a caller's structure can have is that of layout 1. */
 #define NNVME_SIZE_UP_TO(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
 
-/* @name is the structure's, "struct nnvme_options"; -EINVAL when @size is below @least. */
+/*
+ * No structure will ever be larger, so a larger size was never set, and nothing is read or written
+ * by it. In Linux the callers of copy_struct_from_user() have that limit: a page.
+ */
+#define NNVME_SIZE_MAX 4096u
+
+/*
+ * @name is the structure's, "struct nnvme_options"; -EINVAL when @size is below @least or above
+ * NNVME_SIZE_MAX.
+ */
 int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvme_err *err);
 
 /*

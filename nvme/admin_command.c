@@ -128,7 +128,7 @@ static struct bounce_page *take(struct bounce *b, struct nnvme_err *err)
 }
 
 /* What a command that was never answered may still write to stays taken; closing frees it. */
-static void give_back(struct bounce *b, size_t metadata_len)
+static void give_back(struct bounce *b)
 {
 	if (!b->ctrl->dead) {
 		for (unsigned i = 0; i < b->used; i++)
@@ -189,7 +189,7 @@ static struct bounce *bounce_create(struct nnvme_ctrl *ctrl, const struct nnvme_
 		ret = b->metadata ? 0 : -ENOMEM;
 	}
 	if (ret) {
-		give_back(b, cmd->metadata_len);
+		give_back(b);
 		return NULL;
 	}
 	return b;
@@ -249,7 +249,7 @@ static int run(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct 
 		copy(b, cmd, false);
 	if (ret >= 0 && cmd->result)
 		*cmd->result = result;
-	give_back(b, cmd->metadata_len);
+	give_back(b);
 	nnvme_irq_admin_done(ctrl);
 	return ret;
 }

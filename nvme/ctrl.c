@@ -19,6 +19,8 @@
 #include "nvme/shadow.h"
 #include "nvme/stop.h"
 
+#define QUIRKS ((uint32_t)(NNVME_QUIRK_ALIGNED_LISTS | NNVME_QUIRK_CQ_DOORBELL_EACH_POLL))
+
 static int choose_memory(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
 	switch (ctrl->opts.hugepages) {
@@ -147,6 +149,33 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 	return 0;
 }
 
+/*
+ * Constants may be added without a new layout, so a newer program may ask for something that this
+ * library would take for something else.
+ */
+static int check_options(const struct nnvme_options *opts, struct nnvme_err *err)
+{
+	static const uint8_t none[sizeof(opts->reserved)];
+	const struct {
+		const char *name;
+		uint32_t value;
+		bool known;
+	} field[] = {
+		{ "mode", opts->mode, opts->mode <= NNVME_MODE_IOMMU },
+		{ "hugepages", opts->hugepages, opts->hugepages <= NNVME_HUGEPAGES_1G },
+		{ "quirks", opts->quirks, !(opts->quirks & ~QUIRKS) },
+		{ "shadow_doorbells", opts->shadow_doorbells, opts->shadow_doorbells <= NNVME_SHADOW_OFF },
+		{ "reserved", opts->reserved[0], !memcmp(opts->reserved, none, sizeof(none)) },
+	};
+
+	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
+		if (!field[i].known)
+			return nnvme_fail(err, -E2BIG, "this library does not know %s %#x of struct nnvme_options; "
+					  "use a newer library, or set all that is not needed to 0",
+					  field[i].name, field[i].value);
+	return 0;
+}
+
 int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nnvme_ctrl **ctrl,
 		    struct nnvme_err *err)
 {
@@ -155,6 +184,7 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
 	int ret = nnvme_sized_in("struct nnvme_options", &own, sizeof(own),
 				 NNVME_SIZE_UP_TO(struct nnvme_options, log_arg), opts, err);
 
+	ret = ret ? ret : check_options(&own, err);
 	if (ret)
 		return ret;
 	close_kept(bdf);

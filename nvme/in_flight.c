@@ -114,6 +114,11 @@ static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 	return 0;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The list that belongs to the command alone, as the processor sees it; NULL: it has none. */
 static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot, uint64_t bus,
 				    uint16_t list)
@@ -125,15 +130,23 @@ static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot,
 	return 8 * slot < qp->end && own[slot].va && own[slot].bus == bus ? own[slot].va : NULL;
 }
 
+/* The words of a page of such a list. The device can write to entries: no length there is trusted. */
+static size_t list_words(uint16_t list)
+{
+	return list ? NNVME_LIST_ENTRIES : NNVME_SLOT_LIST_PRPS;
+}
+
 /*
  * Add @more entries of such a list. The last word of a page leads to the next page if entries
- * are left.
+ * are left; slot lists have none.
  */
 static void add_prps(struct pieces *p, const struct nnvme_qpair *qp, const uint64_t *entry,
 		     uint16_t list, size_t more)
 {
 	unsigned page = 0;
 
+	if (!list)
+		more = smaller(more, list_words(list));
 	for (size_t i = 0; more; i++) {
 		if (i == NNVME_LIST_ENTRIES - 1 && more > 1) {
 			entry = list ? nnvme_prp_pool_va(qp, list, ++page) : NULL;
@@ -195,7 +208,8 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 		if (d->prp2 >> 56 == NNVME_SGL_DATA)
 			add_sgls(p, (const uint64_t[]){ d->prp1, d->prp2 }, 1);
 		else if (entry)
-			add_sgls(p, entry, (uint32_t)d->prp2 / sizeof(struct nnvme_sgl));
+			add_sgls(p, entry, smaller((uint32_t)d->prp2 / sizeof(struct nnvme_sgl),
+						   list_words(d->list) / 2));
 		return;
 	}
 	entry = more > 1 ? private_list(qp, slot, d->prp2, d->list) : NULL;

@@ -182,10 +182,11 @@ fail:
 
 void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
-	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_qpair_private *p;
 
 	if (!qp)
 		return;
+	p = nnvme_qp(qp);
 	nnvme_prp_pool_destroy(qp);
 	nnvme_slot_lists_destroy(qp, p->id ? nnvme_sq_entries(qp) : 0);
 	if (qp->sq)

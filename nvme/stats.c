@@ -4,7 +4,7 @@
 #include "kernel/sized.h"
 #include "nvme/private.h"
 
-/* nnvme_count() and its like store each number at once. */
+/* NNVME_COUNT() stores each number at once. */
 static uint64_t read_count(const uint64_t *count)
 {
 	return __atomic_load_n(count, __ATOMIC_RELAXED);

@@ -211,6 +211,10 @@ int nnvme_wait_many(struct nnvme_qpair *const *qp, unsigned n, uint64_t spin_ns,
 	sleeps = spin_ns != UINT64_MAX && can_sleep(&w);
 	while (!(ready = find_ready(&w)) && !ret && nnvme_now_ns() < end)
 		ret = sleeps ? sleep_some(&w, end) : spin_some(&w, end);
+	if (!ready && !ret && timeout_ms) {
+		ret = check(&w);	/* the spin may have taken all the time */
+		ready = find_ready(&w);
+	}
 	return ready ? ready : ret;
 }
 

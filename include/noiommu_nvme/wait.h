@@ -61,6 +61,7 @@ extern "C" {
  * @param spin_ns     nanoseconds to look for before it sleeps; 0: sleeps at once; UINT64_MAX: never
  *                    sleeps, as is the case without interrupts
  * @param timeout_ms  milliseconds after which it gives up; negative: never; 0: after a look
+ *                    at the queue alone
  * @retval 1        something is there
  * @retval 0        the time is over
  * @retval -EINTR   a signal came while it slept

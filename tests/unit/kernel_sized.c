@@ -68,6 +68,19 @@ static void a_size_below_the_first_layout_is_refused(void **state)
 	}
 }
 
+/* Nothing is read or written by it. */
+static void a_size_that_was_never_set_is_refused(void **state)
+{
+	struct layout1 from = { .size = NNVME_SIZE_MAX + 1 };
+	struct layout2 to;
+	struct nnvme_err err;
+
+	assert_int_equal(nnvme_sized_in(NAME, &to, sizeof(to), LEAST, &from, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "sizeof(" NAME ")"));
+	assert_int_equal(nnvme_sized_check(NAME, UINT32_MAX, LEAST, &err), -EINVAL);
+	assert_int_equal(nnvme_sized_check(NAME, NNVME_SIZE_MAX, LEAST, &err), 0);
+}
+
 static void out_goes_as_far_as_both_know_it(void **state)
 {
 	struct layout2 to = { 1, 2, 3 }, from = { sizeof(from), 20, 30 };
@@ -89,6 +102,7 @@ int main(void)
 		cmocka_unit_test(a_newer_caller_may_leave_unknown_fields_zero),
 		cmocka_unit_test(no_structure_is_all_zero),
 		cmocka_unit_test(a_size_below_the_first_layout_is_refused),
+		cmocka_unit_test(a_size_that_was_never_set_is_refused),
 		cmocka_unit_test(out_goes_as_far_as_both_know_it),
 	};
 

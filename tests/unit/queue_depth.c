@@ -10,7 +10,7 @@ static void *tag_of(unsigned i)
 	return (void *)(uintptr_t)(i + 1);
 }
 
-/* Fill up, find it full, let one go, fill again; over the ends of all rings many times. */
+/* Fill the queue, see it full, complete one, fill again; over the ends of all rings many times. */
 static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 {
 	struct nnvme_completion done[64];
@@ -61,7 +61,7 @@ static void every_depth_can_be_filled_and_drained(void **state)
 	try_depths("mqes=1023,run=512", depths, sizeof(depths) / sizeof(depths[0]));
 }
 
-/* Where the controller allows no entry more than the depth needs. */
+/* When the controller allows no more entries than the depth needs. */
 static void depths_at_the_limit_work(void **state)
 {
 	static const unsigned one[] = { 1 }, two[] = { 1, 2 }, seven[] = { 3, 4, 6, 7 };
@@ -157,7 +157,7 @@ static void a_batch_is_one_doorbell(void **state)
 	rig_down(&r);
 }
 
-/* Poll takes no more than it is given room for, and finds the rest later. */
+/* Poll returns no more than asked for, and finds the rest later. */
 static void poll_stops_at_max(void **state)
 {
 	struct nnvme_completion done[8];
@@ -203,7 +203,7 @@ static void completions_in_any_order_find_their_tags(void **state)
 	rig_down(&r);
 }
 
-/* One slow command holds its slot while the others go round and round. */
+/* One slow command keeps its slot while the others go round and round. */
 static void a_straggler_does_not_stop_the_rest(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -291,7 +291,7 @@ static void a_thread_has_a_queue_of_its_own(void **state)
 	rig_down(&r);
 }
 
-/* Physical pages nowhere near each other: a shallow queue needs no two of them together. */
+/* Physical pages that are never contiguous: a shallow queue needs no two contiguous pages. */
 static void scattered_memory_gives_shallow_queues(void **state)
 {
 	static const unsigned depths[] = { 1, 31, 32, 63 };
@@ -301,7 +301,7 @@ static void scattered_memory_gives_shallow_queues(void **state)
 
 	try_depths("run=1", depths, 4);
 	rig_up(&r, "run=1,size=16m,mdts=0", 63);
-	assert_string_equal(r.err.text, "");	/* that more was tried first is no failure */
+	assert_string_equal(r.err.text, "");	/* having tried more first is no failure */
 	assert_int_equal(nnvme_qpair_create(r.ctrl, 64, &qp, &r.err), -ENOMEM);
 	assert_non_null(strstr(r.err.text, "huge pages"));
 	buf = rig_alloc(&r, 5 << 20);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Commands with fields that the inline path neither writes nor looks at: they arrive whole, and
- * nothing of them is in the entry of a later command.
+ * Commands with fields that the inline path neither writes nor checks: they arrive unchanged, and
+ * later commands don't inherit them.
  */
+#include <sys/mman.h>
+
 #include "driver_rig.h"
 #include "nvme/sq.h"
 
@@ -33,7 +35,7 @@ static void up(struct rig *r, const char *settings, unsigned depth)
 	rig_step_by_hand(r);
 }
 
-/* All but the CID, which is the driver's. */
+/* All fields but the CID, which the driver sets. */
 static void assert_arrived(struct rig *r, unsigned back, struct nnvme_sqe sqe)
 {
 	struct model_log log;
@@ -57,14 +59,14 @@ static void each_field_arrives(void **state)
 		sqe = full(bus_of(&r, buf), 0);
 		if (dw < 2 || (dw >= 6 && dw <= 12))
 			continue;
-		/* one alone of those that the inline path does not write */
+		/* each of the fields that the inline path does not write, alone */
 		for (unsigned i = 2; i < 16; i++)
 			word[i] = (i < 6 || i > 12) && i != dw ? 0 : word[i];
 		word[dw] |= 1;
 		nnvme_submit(r.qp, &sqe, &sqe, 0, 0, true);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_arrived(&r, 0, sqe);
-		/* once round the ring, over the entry that had it */
+		/* once round the ring, to reuse its entry */
 		for (uint32_t i = 0; i < r.qp->end / 8; i++) {
 			struct model_log log;
 
@@ -76,7 +78,7 @@ static void each_field_arrives(void **state)
 	rig_down(&r);
 }
 
-/* Both of them come back, in any order, and what is submitted then has none of their fields. */
+/* Both complete, in either order, and later commands have none of their fields. */
 static void take(struct rig *r, unsigned count)
 {
 	struct nnvme_completion done;
@@ -145,7 +147,35 @@ static void a_displaced_entry_is_clean_again(void **state)
 	rig_down(&r);
 }
 
-/* Failed ones, and those that are aborted: their entries are no different. */
+/*
+ * The slot of such a command is free as any: its memory goes, and after one more command out of
+ * line the inline path has the slot again.
+ */
+static void its_slot_is_free(void **state)
+{
+	struct nnvme_qpair_private *p;
+	struct nnvme_sqe sqe;
+	struct rig r;
+	char *buf, *mem;
+
+	up(&r, NULL, 4);
+	p = nnvme_qp(r.qp);
+	buf = rig_alloc(&r, 4096);
+	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_int_equal(nnvme_mem_register(r.ctrl, mem, 4096, NULL), 0);
+	sqe = full(bus_of(&r, mem), PATTERN);
+	nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+	assert_int_equal(rig_wait(&r).status, 0);
+	assert_int_equal(nnvme_slot_at(r.qp, 0)->key, NNVME_KEY_DIRTY);
+	assert_int_equal(nnvme_mem_unregister(r.ctrl, mem, 4096, NULL), 0);
+	read_round(&r, buf);
+	assert_int_equal(nnvme_slot_at(r.qp, 0)->key, NNVME_KEY_FREE);
+	assert_int_equal(p->spare_slots, 0);
+	munmap(mem, 4096);
+	rig_down(&r);
+}
+
+/* Failed and aborted ones: their entries are treated alike. */
 static void a_failed_command_leaves_nothing(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);
@@ -209,7 +239,7 @@ static void a_stop_ends_none_that_has_ended(void **state)
 	rig_down(&r);
 }
 
-/* DW0 and DW1 go to whoever asked for them by the slot, and to nobody once it is free. */
+/* DW0 and DW1 go to the slot's result pointer, and nowhere once the slot is free. */
 static void a_result_goes_where_it_was_asked_for(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);
@@ -239,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field_arrives),
 		cmocka_unit_test(a_displaced_entry_is_clean_again),
+		cmocka_unit_test(its_slot_is_free),
 		cmocka_unit_test(a_failed_command_leaves_nothing),
 		cmocka_unit_test(a_stop_ends_none_that_has_ended),
 		cmocka_unit_test(a_result_goes_where_it_was_asked_for),

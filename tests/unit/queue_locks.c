@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * No request waits for anything: each kind is submitted and completed while another thread, here
- * this one, has all locks of the library, as it has for seconds while it registers memory. And
- * none allocates.
+ * No request waits: each kind is submitted and completed while another thread, here this one, holds
+ * all locks of the library, as it does for seconds while it registers memory. And none allocates.
  */
 #include <malloc.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@
 #define MIB ((size_t)1 << 20)
 #define PAGE 4096u
 
-/* What waits here waits for ever: the alarm ends the program. */
+/* A call that waits here waits for ever: the alarm ends the program. */
 static void lock_all(struct rig *r)
 {
 	pthread_mutex_lock(&r->ctrl->lock);
@@ -30,7 +29,7 @@ static void unlock_all(struct rig *r)
 	pthread_mutex_unlock(&r->ctrl->lock);
 }
 
-/* @n iovecs of @len bytes, the first bytes of pages far apart. */
+/* @n iovecs of @len bytes, at the starts of pages far apart. */
 static void spread(struct iovec *iov, uint8_t *buf, unsigned n, size_t len)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -114,8 +113,8 @@ static void aligned_lists_take_no_lock(void **state)
 }
 
 /*
- * A list for each command in flight; only copies of iovecs may run out: then "poll first" is the
- * answer.
+ * There is a list for each command in flight. Only copies of iovecs may run out: then the answer is
+ * "poll first".
  */
 static void each_command_in_flight_has_its_list(void **state)
 {

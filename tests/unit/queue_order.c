@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Submission one by one and in batches, completion in any order at any time: every command once,
- * the count of free slots always right, the rings never overrun (the software controller says so,
- * as it does of a CID that is in use twice).
+ * the count of free slots always right, the rings never overrun (the software controller reports
+ * that, and CIDs in use twice).
  */
 #include "driver_rig.h"
 #include "nvme/private.h"
@@ -109,7 +109,7 @@ static void reap(struct storm *s)
 	}
 }
 
-/* What can't be counted from here are the pieces of transfers; without them it is exact. */
+/* Pieces of split transfers can't be counted from here; without them the number is exact. */
 static void check_space(struct storm *s, unsigned depth, bool pieces)
 {
 	unsigned left = nnvme_sq_space_left(s->r.qp);
@@ -182,7 +182,7 @@ static void any_order_at_any_depth(void **state)
 		storm("mdts=2,run=512", depths[i], 20000, false);
 }
 
-/* Rings as short as the depth allows: no slot is spare by luck. */
+/* Rings as short as the depth allows: there are no slots to spare. */
 static void any_order_in_the_shortest_rings(void **state)
 {
 	storm("mdts=2,mqes=1,run=512", 1, 20000, false);
@@ -202,7 +202,7 @@ static void batches_at_any_depth(void **state)
 	storm("mdts=5,mqes=33,run=512", 33, 40000, true);
 }
 
-/* The controller sleeps whenever it has nothing to do, and hears no store to a shadow then. */
+/* The controller sleeps whenever it has nothing to do, and then does not see shadow stores. */
 static void any_order_with_shadow_doorbells(void **state)
 {
 	static const unsigned depths[] = { 1, 2, 3, 8, 31, 32, 100, 500 };
@@ -216,7 +216,7 @@ static void any_order_with_shadow_doorbells(void **state)
 	storm("mdts=5,dbbuf=1,mqes=7,run=512", 7, 40000, true);
 }
 
-/* What a batch refuses is refused as elsewhere, and the batch goes on. */
+/* A batch refuses what single calls refuse, and goes on. */
 static void a_batch_refuses_and_goes_on(void **state)
 {
 	struct nnvme_completion done[8];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Shadow doorbells: fewer doorbells, none too few, and none where they are refused or unwanted. */
+/*
+ * Shadow doorbells: fewer doorbell writes, none missing, and no shadows where refused or unwanted.
+ */
 #include "driver_rig.h"
 
 static bool in_use(struct rig *r)
@@ -51,7 +53,7 @@ static void a_refusal_is_lived_with(void **state)
 	rig_down(&r);
 }
 
-/* A controller kept busy is not rung again. */
+/* A busy controller is not rung again. */
 static void a_busy_controller_is_left_alone(void **state)
 {
 	struct nnvme_completion done[32];
@@ -91,7 +93,7 @@ static void a_sleeping_controller_is_always_woken(void **state)
 	rig_down(&r);
 }
 
-/* Queue pair 1's part of the page of shadow doorbells, as Doorbell Buffer Config named it. */
+/* Queue pair 1's part of the shadow page that Doorbell Buffer Config named. */
 static volatile uint32_t *shadow(struct rig *r)
 {
 	struct model_log log;
@@ -105,8 +107,8 @@ static volatile uint32_t *shadow(struct rig *r)
 }
 
 /*
- * Doorbells of 1000 reads, one after the other; with @forge the controller writes to the shadows
- * itself.
+ * Doorbell writes of 1000 reads, one after the other; with @forge the controller also writes to the
+ * shadows.
  */
 static void count_doorbells(bool forge, struct model_counts *counts)
 {
@@ -132,7 +134,7 @@ static void count_doorbells(bool forge, struct model_counts *counts)
 	rig_down(&r);
 }
 
-/* The memory is the device's to write as well: what was said last is not looked up there. */
+/* The device can write to that memory, too: the driver does not read back its own values there. */
 static void what_the_controller_writes_hides_no_doorbell(void **state)
 {
 	struct model_counts plain, forged;

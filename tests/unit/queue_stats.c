@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What nnvme_qpair_stats() counts, against the controller's own counts; and callers of other
+ * What nnvme_qpair_stats() counts, compared with the controller's counts; and callers with other
  * layouts.
  */
 #include <pthread.h>
@@ -53,7 +53,7 @@ static void take(struct rig *r)
 		assert_int_equal(done[i].status, 0);
 }
 
-/* One command that does not end stays in its slot, and the ring comes round to it. */
+/* One command does not complete and keeps its slot while the ring comes round to it. */
 static void spare_slots_are_counted(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_SILENT);
@@ -94,10 +94,7 @@ static void split_transfers_are_counted(void **state)
 	rig_down(&r);
 }
 
-/*
- * Programs that were compiled with other layouts: as many bytes as they have, zero for what is
- * unknown.
- */
+/* Programs compiled with other layouts: as many bytes as they have, zero for what is unknown. */
 static void callers_of_other_layouts(void **state)
 {
 	struct {
@@ -146,7 +143,7 @@ static void *read_along(void *arg)
 	return NULL;
 }
 
-/* For the thread sanitizer, above all. */
+/* Mainly for the thread sanitizer. */
 static void another_thread_reads_along(void **state)
 {
 	struct reader reader = { 0 };

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that a command in flight reads or writes is not given back: by no kind of request,
- * wherever in its data pointer the memory stands, however long the command has been under way.
- * Other memory is.
+ * Memory that a command in flight reads or writes can't be unregistered: for all kinds of requests,
+ * wherever in the data pointer the memory is, however long the command has been in flight. Other
+ * memory can.
  */
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "dma/table_build.h"
 #include "driver_rig.h"
 #include "nvme/private.h"
+#include "nvme/prp_pool.h"
+#include "nvme/slot_list.h"
 
 #define PAGE 4096u
 #define PAGES 1024u
@@ -79,7 +82,7 @@ static void mark(struct unregister *u, bool *used, const struct iovec *iov, unsi
 	}
 }
 
-/* One request; while it is submitted, and on its way, its memory stays; then it goes. */
+/* One request: from submission to completion its memory can't be unregistered; then it can. */
 static void one(struct unregister *u, const struct iovec *iov, unsigned n, bool write)
 {
 	struct rig *r = &u->r;
@@ -140,7 +143,7 @@ static void scattered(const char *settings)
 	down(&u);
 }
 
-/* Most of them is not in any command yet when the first of them is looked for. */
+/* Most of the transfer has not been submitted when its first command is looked for. */
 static void transfers_of_many_commands(void **state)
 {
 	struct unregister u;
@@ -176,7 +179,10 @@ static void scatter_gather_lists(void **state)
 	scattered("size=64m,mdts=9,run=16,sgls=1");
 }
 
-/* The queue's entry is another's by then: the ring has gone round several times, out of order. */
+/*
+ * The command's entry belongs to another by then: the ring has gone round several times, out of
+ * order.
+ */
 static void a_command_older_than_the_ring(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -236,7 +242,7 @@ static void allocated_memory_too(void **state)
 	rig_down(&r);
 }
 
-/* Read to what was freed already: nobody else gets the memory meanwhile, not the kernel either. */
+/* Read into memory already freed: nobody else gets it meanwhile, not even the kernel. */
 static void memory_that_is_used_after_it_was_freed(void **state)
 {
 	struct rig r;
@@ -257,7 +263,7 @@ static void memory_that_is_used_after_it_was_freed(void **state)
 	rig_down(&r);
 }
 
-/* I/O by one thread, registration of other memory by another: never refused, never in the way. */
+/* I/O in one thread, registration of other memory in another: never refused, never in the way. */
 struct busy_thread {
 	struct unregister *u;
 	bool stop;		/* atomic */
@@ -308,6 +314,58 @@ static void other_memory_comes_and_goes_under_io(void **state)
 	down(&u);
 }
 
+/*
+ * A device, which can write to the entries, too, has given one more than its list holds: what
+ * comes behind the list is not taken for a part of it.
+ */
+static void reads_beyond(const struct iovec *iov, unsigned n, bool sgl, struct unregister *u)
+{
+	struct nnvme_qpair *qp = u->r.qp;
+	uint32_t slot = qp->tail / 8;
+	struct nnvme_sqe was, *sqe = (struct nnvme_sqe *)qp->sq + slot;
+	struct nnvme_prp_pool *pool = nnvme_qp(qp)->prp_pool;
+	uint64_t bus, *behind;
+	uint16_t list;
+
+	assert_int_equal(nnvme_readv(qp, u->r.ns, iov, (int)n, 0, u), 0);
+	list = nnvme_qp(qp)->slot[slot].list;
+	/* PRPs go on in all pages of a set, descriptors have one */
+	if (list)
+		behind = (uint64_t *)pool->set[list - 1].va[sgl ? 0 : pool->pages - 1] + NNVME_LIST_ENTRIES;
+	else
+		behind = nnvme_qp(qp)->slot_list[slot + 1].va;
+	bus = nnvme_table_page(qp->table, (uintptr_t)u->mem + (PAGES - 1) * PAGE).v;
+	behind[0] = bus;
+	behind[1] = sgl ? PAGE : bus;
+	was = *sqe;
+	sqe->cdw12 = UINT16_MAX;
+	if (sgl)
+		sqe->prp2 |= UINT32_MAX;
+	assert_int_equal(take(u, 0), -EBUSY);
+	assert_int_equal(take(u, PAGES - 1), 0);
+	give(u, PAGES - 1);
+	*sqe = was;
+	behind[0] = behind[1] = 0;
+	assert_int_equal(rig_wait(&u->r).status, 0);
+}
+
+static void lists_end_where_they_end(void **state)
+{
+	struct iovec iov[200];
+	struct unregister u;
+
+	up(&u, "size=64m,sgls=1,mdts=9,run=16", 8);
+	for (unsigned i = 0; i < 200; i++)
+		iov[i] = (struct iovec){ u.mem + i * 2 * PAGE, PAGE };
+	reads_beyond(iov, 20, false, &u);
+	reads_beyond(iov, 200, false, &u);
+	for (unsigned i = 0; i < 200; i++)
+		iov[i] = (struct iovec){ u.mem + i * 2 * PAGE + 512, 512 };
+	reads_beyond(iov, 20, true, &u);
+	reads_beyond(iov, 200, true, &u);
+	down(&u);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +377,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(allocated_memory_too),
 		cmocka_unit_test(memory_that_is_used_after_it_was_freed),
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),
+		cmocka_unit_test(lists_end_where_they_end),
 	};
 
 	if (argc > 1)

@@ -151,7 +151,7 @@ struct busy_thread {
 	struct rig *r;
 	uint8_t *mem;
 	bool stop;		/* atomic */
-	unsigned errors;
+	unsigned errors, done;	/* atomic */
 };
 
 static void *keep_moving(void *arg)
@@ -164,17 +164,21 @@ static void *keep_moving(void *arg)
 	for (unsigned i = 0; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
 		uint8_t *at = t->mem + (i * 13 % 50) * PAGE + 8;
 		struct nnvme_command cmd = raw_data(i % 3 ? RAW_TO : RAW_FROM, at,
-						    4 + i % 40 * PAGE);
+						    4 + i % 30 * PAGE);
 
 		cmd.metadata = t->mem + 99 * PAGE;
 		cmd.metadata_len = cmd.cdw11 = 8 * (i % 4);
 		cmd.result = &result;
-		t->errors += !!(i % 4 ? nnvme_io_command(r->qp, &cmd, r) :
-				nnvme_read(r->qp, r->ns, at, 0, 1 + i % 60, r));
+		if (i % 4 ? nnvme_io_command(r->qp, &cmd, r) :
+			    nnvme_read(r->qp, r->ns, at, 0, 1 + i % 60, r)) {
+			__atomic_store_n(&t->errors, t->errors + 1, __ATOMIC_RELAXED);
+			break;
+		}
 		nnvme_ring(r->qp);
 		while (!nnvme_poll(r->qp, &done, 1))
 			sched_yield();
-		t->errors += !!done.status;
+		__atomic_store_n(&t->errors, t->errors + !!done.status, __ATOMIC_RELAXED);
+		__atomic_store_n(&t->done, i + 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -193,7 +197,9 @@ static void other_memory_comes_and_goes(void **state)
 	assert_true(t.mem != MAP_FAILED);
 	assert_int_equal(nnvme_mem_register(r.ctrl, t.mem, 100 * PAGE, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, keep_moving, &t), 0);
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < 2000 || __atomic_load_n(&t.done, __ATOMIC_RELAXED) < 200; i++) {
+		if (__atomic_load_n(&t.errors, __ATOMIC_RELAXED))
+			break;
 		uint8_t *va = t.mem + (100 + i % 1000) * PAGE;
 
 		assert_int_equal(nnvme_mem_register(r.ctrl, va, PAGE, NULL), 0);

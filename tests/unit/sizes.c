@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Programs that were compiled with other layouts of the structures that carry their size. */
+/* Programs compiled with other layouts of structures that carry their size. */
 #include "driver_rig.h"
 #include "noiommu_nvme/isolation.h"
 
@@ -33,6 +33,32 @@ static void options_of_a_newer_program(void **state)
 	assert_int_equal(nnvme_ctrl_open(RIG_NAME, &newer.options, &r.ctrl, &r.err), -E2BIG);
 	newer.more = 0;
 	assert_int_equal(nnvme_ctrl_open(RIG_NAME, &newer.options, &r.ctrl, &r.err), 0);
+	rig_down(&r);
+}
+
+/* Constants come without a new layout: what is not known is refused, not taken for something else. */
+static void constants_of_a_newer_program(void **state)
+{
+	struct nnvme_options good;
+	struct rig r;
+
+	rig_model(&r, NULL);
+	assert_int_equal(rig_open(&r), 0);	/* makes the model */
+	rig_close(&r);
+	good = r.options;
+	for (unsigned field = 0; field < 6; field++) {
+		r.options = good;
+		r.options.mode = field == 0 ? NNVME_MODE_IOMMU + 1 : good.mode;
+		r.options.hugepages = field == 1 ? NNVME_HUGEPAGES_1G + 1 : good.hugepages;
+		r.options.shadow_doorbells = field == 2 ? NNVME_SHADOW_OFF + 1 : good.shadow_doorbells;
+		r.options.quirks = field == 3 ? 1u << 2 : field == 4 ? 1u << 31 : 0;
+		r.options.reserved[6] = field == 5;
+		assert_int_equal(rig_open(&r), -E2BIG);
+		assert_non_null(strstr(r.err.text, "use a newer library"));
+	}
+	r.options = good;
+	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS | NNVME_QUIRK_CQ_DOORBELL_EACH_POLL;
+	assert_int_equal(rig_open(&r), 0);
 	rig_down(&r);
 }
 
@@ -80,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_below_the_first_layout),
 		cmocka_unit_test(options_of_a_newer_program),
+		cmocka_unit_test(constants_of_a_newer_program),
 		cmocka_unit_test(no_options),
 		cmocka_unit_test(reports_of_other_sizes),
 	};

@@ -61,7 +61,7 @@ static struct {
 	unsigned instruction;
 } step_now;
 
-/* True when there is nothing left to run in between. */
+/* True when nothing is left to run in between. */
 static inline bool step_over(const struct step *s)
 {
 	return s->ran == STEP_MOST || !s->between[s->ran];
@@ -80,14 +80,14 @@ static inline void step_trap(int signal, siginfo_t *info, void *context)
 #endif
 }
 
-/* True when all of between[] were run; false: the subject came to its end before. */
+/* True if all of between[] were run; false: the subject ended before. */
 static inline bool step_run(struct step *s)
 {
 	struct sigaction action = { .sa_sigaction = step_trap, .sa_flags = SA_SIGINFO }, old;
 	__attribute__((unused)) void (*subject)(void *) = s->subject;
 	__attribute__((unused)) void *arg = s->arg;
 
-	/* Memory that malloc() fills when it gives and takes it would be stepped byte by byte. */
+	/* malloc() filling memory would be stepped byte by byte, so turn that off. */
 	mallopt(M_PERTURB, 0);
 	s->ran = 0;
 	step_now.run = s;

@@ -4,14 +4,14 @@
 
 /*
  * The rig with interrupts. The driver clears its eventfd and goes to sleep through nnvme_sys, so a
- * test may let the controller act right before either: setup wait_hook(), teardown wait_unhook().
+ * test can let the controller act right before either: setup wait_hook(), teardown wait_unhook().
  */
 #include "driver_rig.h"
 #include "kernel/sys.h"
 #include "noiommu_nvme/wait.h"
 
 #define FOR_EVER (-1)
-/* ms, of a wait that ends by time and is to come to a sleep before, on a busy machine too */
+/* ms: a wait that times out, long enough to sleep before that on a busy machine, too */
 #define BEFORE_OVER 900
 
 /* What happens at the driver's system calls. */
@@ -23,7 +23,7 @@ static struct moments {
 	bool hasty;		/* a sleep ends at once, interrupted or not */
 	int fail_sleep;		/* with this errno */
 	unsigned sleeps, woken;
-	int events_left;	/* eventfds that can be had; -1: any number */
+	int events_left;	/* eventfds available; -1: any number */
 } moment;
 static struct nnvme_sys real;
 
@@ -112,7 +112,7 @@ static inline void take(struct rig *r, void *buf)
 	assert_int_equal(done.status, 0);
 }
 
-/* The end: nothing of the driver's moments reaches the closing. */
+/* The end; the hooks must not act on closing. */
 static inline void wait_down(struct rig *r)
 {
 	moment.before_clear = moment.after_clear = moment.before_sleep = NULL;

@@ -66,7 +66,7 @@ static int open_without_rawio(void *bdf)
 static void opening_takes_rawio(void **state)
 {
 	assert_int_equal(contract_in_child(open_without_rawio, (void *)contract_noiommu[0]), EPERM);
-	/* With an IOMMU the mode of the node is all that counts */
+	/* With an IOMMU only the node's permissions count */
 	assert_int_equal(contract_in_child(open_without_rawio, (void *)contract_iommu[0]), 0);
 }
 
@@ -108,7 +108,7 @@ static void second_bind_is_refused(void **state)
 	session_open(&s, contract_noiommu[0]);
 	assert_int_equal(session_bind(s.cdev, s.iommufd, &devid), -EINVAL);
 
-	/* Another opener may hold the node, but not bind it, to whichever iommufd */
+	/* Another opener may hold the node, but not bind it, to whatever iommufd */
 	cdev = session_open_cdev(contract_noiommu[0]);
 	assert_true(cdev >= 0);
 	assert_int_equal(session_bind(cdev, s.iommufd, &devid), -EINVAL);
@@ -144,7 +144,7 @@ static void mode_off_gives_no_node(void **state)
 	pcidev_noiommu_mode(false);
 	off = pcidev_bind(bdf, "vfio-pci");
 	has_entry = !pcidev_vfio_name(bdf, name);
-	/* A device with an IOMMU does not care */
+	/* A device with an IOMMU is not affected */
 	assert_int_equal(pcidev_bind(contract_iommu[1], "vfio-pci"), 0);
 	pcidev_noiommu_mode(true);
 	assert_int_equal(pcidev_bind(bdf, "vfio-pci"), 0);

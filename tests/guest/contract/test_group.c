@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The group and container interfaces beside the cdev; or, where VFIO has no groups, none at all. */
+/* The group and container interfaces beside the cdev; or none at all where VFIO has no groups. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static void group_excludes_cdev_and_back(void **state)
 	group_and_cdev_exclude_each_other(contract_iommu[0]);
 }
 
-/* Opens the device by its group, and shows that its registers can be reached. */
+/* Opens the device by its group, and shows that its registers can be read. */
 static void check_group_device(int group, const char *bdf)
 {
 	struct vfio_region_info config = { .argsz = sizeof(config),
@@ -117,7 +117,7 @@ static void type1_container_works(void **state)
 	check_group_device(group, contract_iommu[0]);
 }
 
-/* An iommufd in the container's place */
+/* An iommufd instead of the container */
 static void check_iommufd_as_container(const char *bdf, int type)
 {
 	int iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
@@ -145,7 +145,7 @@ static void noiommu_device_has_a_group(void **state)
 		assert_true(pcidev_has_group(contract_noiommu[i]));
 }
 
-/* An IOMMU has groups for itself, but VFIO has nodes for none. */
+/* The IOMMU has groups, but VFIO has nodes for none. */
 static void no_device_has_a_group_of_vfio(void **state)
 {
 	char path[64];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does between marks what is known in instructions and doorbell writes, and holds the counter's
- * lines against it. Runs in a guest booted with --count: marks BLOCK-DEVICE
+ * Executes known numbers of instructions and doorbell writes between marks, and compares the
+ * counter's lines. Runs in a guest booted with --count: marks BLOCK-DEVICE
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +116,7 @@ static void idle(void)
 	bench_mark_begin(7);
 	sleep(2);
 	bench_mark_end();
-	/* A processor that spins executes hundreds of millions. */
+	/* A CPU that spins executes hundreds of millions. */
 	expect(counted(7).kernel < 20 * 1000 * 1000, "waiting executes nothing");
 }
 
@@ -154,9 +154,7 @@ int main(int argc, char **argv)
 		printf("# %s: %s\nnot ok its device\n", argc == 2 ? argv[1] : "?", strerror(errno));
 		return 1;
 	}
-	/*
-	 * Nothing is printed before the end: what carries it out of the guest would be counted too.
-	 */
+	/* Nothing is printed before the end: the guest's output would be counted, too. */
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	loops();
 	string_instructions();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was
- * asked for addresses, then reads a pattern that the caller wrote to the first block into several
- * places of it.
+ * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and prints how often the kernel was
+ * asked for addresses, then reads a pattern, which the caller wrote to the first block, into
+ * several places of it.
  */
 #include <errno.h>
 #include <linux/memfd.h>
@@ -45,7 +45,7 @@ static int read_to(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 	return done.status;
 }
 
-/* The same data wherever it is read to, also across the border of two pages. */
+/* The same data wherever it is read to, also across two pages. */
 static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
 {
 	static const size_t at[] = { 512, (2 << 20) - 4096, (2 << 20) - 512, GIB / 2 - 1024, GIB - (1 << 20) };
@@ -61,7 +61,7 @@ static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char 
 	return 0;
 }
 
-/* A child must not have the library's memory: a system call tells it without a crash. */
+/* A child must not have the library's memory: a system call tells without a crash. */
 static int check_child(struct nnvme_ctrl *ctrl)
 {
 	void *buf = nnvme_mem_alloc(ctrl, 4096, NULL);

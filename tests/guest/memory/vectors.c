@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vectors BDF: vectored reads and writes through the public interface, on a real controller that
- * has scatter gather lists. It writes over the first 16 MiB of the first namespace.
+ * vectors BDF: vectored reads and writes through the public interface, on a real controller with
+ * scatter gather lists. It overwrites the first 16 MiB of the first namespace.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static void begin(struct test *t)
 	t->len = 0;
 }
 
-/* Read at @byte what is there, then write something else there and read it back in one piece. */
+/* Read what is at @byte, then write something else there and read it back in one piece. */
 static bool both_ways(struct test *t, size_t byte)
 {
 	uint64_t lba = byte >> t->ns->block_shift;
@@ -97,10 +97,7 @@ static bool pages(struct test *t)
 			add(t, k * 389 % 1999 * PAGE, PAGE);
 		good = both_ways(t, i * MIB);
 	}
-	/*
-	 * the first begins and the last ends inside a page; one goes over the border of two huge
-	 * pages
-	 */
+	/* the first begins and the last ends inside a page; one crosses two huge pages */
 	begin(t);
 	add(t, 9 * PAGE - 1024, 1024);
 	add(t, 2 * MIB - 3 * PAGE, 6 * PAGE);
