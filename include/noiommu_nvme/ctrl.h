@@ -242,6 +242,8 @@ int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
  * @retval 0        registered
  * @retval -EINVAL  not aligned, or above the addresses that come without a hint
  * @retval -EEXIST  overlaps memory registered before
+ * @retval -EOPNOTSUPP
+ *                  the device would have to use addresses above 52 bits
  * @retval -ENOMEM  the memlock limit, or no memory
  * @retval -EFAULT  or another errno of the kernel's: not all of it can be pinned
  * @example

@@ -415,6 +415,7 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * @retval -ESTALE  the namespace may have another format by now: open the controller again, see
  *                  nnvme_admin_command()
  * @spec NVM Command Set specification, Read command and Write command.
+ * @see nnvme_batch_read(), nnvme_readv(), nnvme_read_flags()
  * @example
  * @snippet example.c read
  */
@@ -665,6 +666,7 @@ void nnvme_ring_slow(struct nnvme_qpair *qp);
  * One doorbell write, none when there is nothing new.
  *
  * @param qp  the queue pair
+ * @see nnvme_read(), nnvme_poll()
  * @example
  * @snippet example.c read
  */
@@ -743,6 +745,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
  * @param max       how many at most
  * @return How many; 0 when there are none now.
  * @spec Base 2.x, Common Completion Queue Entry Layout.
+ * @see nnvme_wait(), nnvme_ready(), nnvme_status_errno()
  * @example
  * @snippet example.c read
  */
