@@ -26,7 +26,7 @@
 #define NOINLINE __attribute__((noinline, noclone))
 #define MAX_DEPTH 1024
 #define MAX_QUEUES 64
-#define MAX_SEGMENTS 256
+#define MAX_IOVECS 256
 #define HUGE ((size_t)2 << 20)
 
 /* The command line, as name=value. */
@@ -35,7 +35,7 @@ struct shape {
 	unsigned long regions;		/* 0: buffers from nnvme_mem_alloc() */
 	unsigned long shadow;		/* 0: no shadow doorbells */
 	unsigned long each_poll;	/* 1: the CQ doorbell with each poll */
-	unsigned long segments;		/* of a vectored read, @bytes each; 0: it is a plain one */
+	unsigned long iovecs;		/* of a vectored read, @bytes each; 0: it is a plain one */
 	unsigned long registered;	/* MiB in a region, all of them 16 MiB mapped again and again */
 };
 
@@ -137,7 +137,7 @@ void control_single(struct loop *l, unsigned rounds)
 static inline void round_of_vectors(struct loop *l, struct nnvme_qpair *qp, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (nnvme_readv(qp, l->ns, l->iov[i], (int)l->shape.segments, l->lba[i], l->buf[i]))
+		if (nnvme_readv(qp, l->ns, l->iov[i], (int)l->shape.iovecs, l->lba[i], l->buf[i]))
 			abort();
 	nnvme_ring(qp);
 	wait_for_last(qp, n);
@@ -241,10 +241,10 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 	return 0;
 }
 
-/* One request's segments: none is beside the next, so that they join at page borders or not at all. */
+/* One request's iovecs: none is beside the next, so that they join at page borders or not at all. */
 static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
 {
-	size_t n = l->shape.segments, apart = l->shape.bytes + l->shape.offset + 4096;
+	size_t n = l->shape.iovecs, apart = l->shape.bytes + l->shape.offset + 4096;
 	char *p = nnvme_mem_alloc(l->ctrl, n * apart, err);
 
 	*iov = calloc(n, sizeof(**iov));
@@ -253,7 +253,7 @@ static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
 	return *iov ? p : NULL;
 }
 
-static int place_segments(struct loop *l, struct nnvme_err *err)
+static int place_iovecs(struct loop *l, struct nnvme_err *err)
 {
 	for (unsigned i = 0; i < l->depth; i++) {
 		l->buf[i] = cut(l, &l->iov[i], err);
@@ -268,8 +268,8 @@ static int place_segments(struct loop *l, struct nnvme_err *err)
 
 static int place(struct loop *l, struct nnvme_err *err)
 {
-	if (l->shape.segments)
-		return place_segments(l, err);
+	if (l->shape.iovecs)
+		return place_iovecs(l, err);
 	if (l->shape.regions)
 		return place_in_regions(l, err);
 	for (unsigned i = 0; i < l->depth; i++) {
@@ -379,7 +379,7 @@ static int read_shape(struct loop *l, char **args)
 		{ "offset=", &s->offset, HUGE - 4 }, { "rounds=", &s->rounds, 1u << 30 },
 		{ "queues=", &s->queues, MAX_QUEUES }, { "regions=", &s->regions, 1u << 20 },
 		{ "registered=", &s->registered, 1u << 20 }, { "shadow=", &s->shadow, 1 },
-		{ "segments=", &s->segments, MAX_SEGMENTS },
+		{ "iovecs=", &s->iovecs, MAX_IOVECS },
 		{ "each_poll=", &s->each_poll, 1 },
 	};
 
@@ -410,7 +410,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || read_shape(&l, argv + 2)) {
 		fprintf(stderr, "usage: perf_loop BDF [depth=N] [bytes=N] [offset=N] [rounds=N] [queues=N] "
-			"[segments=N] [regions=N registered=MIB]\n");
+			"[iovecs=N] [regions=N registered=MIB]\n");
 		return 2;
 	}
 	if (prepare(&l, argv[1], &err)) {
@@ -419,7 +419,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	rounds = (unsigned)l.shape.rounds;
-	if (l.shape.segments) {
+	if (l.shape.iovecs) {
 		measured_vector(&l, rounds);
 		CALLGRIND_DUMP_STATS;
 		control_vector(&l, rounds);

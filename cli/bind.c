@@ -6,15 +6,24 @@
 #include "cli.h"
 #include "noiommu_nvme/noiommu_nvme.h"
 
-/* *bdf: the one operand. 0 or 2. */
-static int read_address(int argc, char **argv, const struct option *options,
-			struct cli_arguments *arguments, const char **bdf)
+/*
+ * *bdf: the one operand, of which an interrupted change was undone; from now on signals wait. 0,
+ * or the exit status.
+ */
+static int begin(int argc, char **argv, const struct option *options,
+		 struct cli_arguments *arguments, const char **bdf)
 {
 	const struct cli_syntax syntax = { options, 1, "takes one address", false };
 	int status = cli_arguments_read(argc, argv, &syntax, arguments);
+	sigset_t before;
 
 	*bdf = arguments->operand[0];
-	return status || *bdf ? status : cli_usage_error("%s needs an address", argv[0]);
+	if (status)
+		return status;
+	if (!*bdf)
+		return cli_usage_error("%s needs an address", argv[0]);
+	cli_block_signals(&before);
+	return cli_recover(*bdf, false) ? 1 : 0;
 }
 
 int cli_bind(int argc, char **argv)
@@ -28,15 +37,11 @@ int cli_bind(int argc, char **argv)
 	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct cli_arguments arguments;
 	struct nnvme_err err;
-	sigset_t before;
 	const char *bdf;
-	int status = read_address(argc, argv, options, &arguments, &bdf);
+	int status = begin(argc, argv, options, &arguments, &bdf);
 
 	if (status)
 		return status;
-	cli_block_signals(&before);
-	if (cli_recover(bdf, false))
-		return 1;
 	if (nnvme_pci_bind_to(bdf, arguments.value ? arguments.value : "vfio-pci",
 			      unsafe ? NNVME_BIND_UNSAFE_NOIOMMU : 0, &err) ||
 	    nnvme_pci_info(bdf, &info, &err)) {
@@ -57,15 +62,11 @@ int cli_unbind(int argc, char **argv)
 	struct nnvme_pci_info info = { .size = sizeof(info) };
 	struct cli_arguments arguments;
 	struct nnvme_err err;
-	sigset_t before;
 	const char *bdf;
-	int status = read_address(argc, argv, options, &arguments, &bdf);
+	int status = begin(argc, argv, options, &arguments, &bdf);
 
 	if (status)
 		return status;
-	cli_block_signals(&before);
-	if (cli_recover(bdf, false))
-		return 1;
 	if (nnvme_pci_unbind(bdf, &err) || nnvme_pci_info(bdf, &info, &err)) {
 		cli_error("%s", err.text);
 		return 1;

@@ -58,15 +58,15 @@ static const char *explanation(enum nnvme_domain type)
 {
 	switch (type) {
 	case NNVME_DOMAIN_IDENTITY:
-		return "for the kernel's drivers the IOMMU does not translate: fastest, and the device "
-		       "can reach all of the machine's memory";
+		return "for the kernel's drivers the IOMMU does not translate: fastest, but the device "
+		       "can access all of the machine's memory";
 	case NNVME_DOMAIN_DMA:
-		return "the kernel's drivers map each buffer for the time of its transfer, and take it "
-		       "from the device at once (strict): the best protection, and the slowest";
+		return "the kernel's drivers map each buffer for its transfer and unmap it at once "
+		       "(strict): the best protection, and the slowest";
 	case NNVME_DOMAIN_DMA_FQ:
-		return "the kernel's drivers map each buffer for the time of its transfer, and take it "
-		       "from the device a little later, in batches (lazy): a device can reach a buffer "
-		       "for some milliseconds too long";
+		return "the kernel's drivers map each buffer for its transfer and unmap it a little "
+		       "later, in batches (lazy): the device can access a buffer for some milliseconds "
+		       "too long";
 	default:
 		return "a type that this program does not know";
 	}

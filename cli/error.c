@@ -4,25 +4,28 @@
 
 #include "cli.h"
 
+static void print(const char *fmt, va_list ap, const char *end)
+{
+	fputs("noiommu-nvme: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputs(end, stderr);
+}
+
 void cli_error(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("noiommu-nvme: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	print(fmt, ap, "\n");
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 int cli_usage_error(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("noiommu-nvme: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	print(fmt, ap, "; see noiommu-nvme --help\n");
 	va_end(ap);
-	fputs("; see noiommu-nvme --help\n", stderr);
 	return 2;
 }

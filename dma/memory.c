@@ -30,7 +30,7 @@ size_t nnvme_hugepage_smallest(void)
 	return (size_t)best;
 }
 
-/* Where the kernel says how many pages of that size there are, on that node or on all together. */
+/* The sysfs directory with the counts of huge pages of that size, on that node or on all. */
 static void pool_of(char *path, size_t size, size_t page_size, int node)
 {
 	if (node == NNVME_NODE_ANY)
@@ -80,9 +80,9 @@ static int no_hugepages(size_t len, size_t page_size, int node, struct nnvme_err
 }
 
 /*
- * A child of fork() gets none of it: it could write to what is not its own (shared huge pages),
- * keep a device's memory after our end, or, on older kernels, take the very page that a device
- * has been told of, and leave us a copy.
+ * Keep it from children of fork(). A child could write to pages that are not its own (shared huge
+ * pages), keep a device's memory after this process ends, or, on older kernels, get the very page
+ * whose address the device has, and leave us a copy.
  */
 static int keep_from_children(void *p, size_t len, struct nnvme_err *err)
 {
@@ -112,8 +112,8 @@ static int hand_over(void *p, size_t len, size_t page_size, int node, struct nnv
 }
 
 /*
- * Ordinary pages, aligned to 2 MiB and with transparent huge pages asked for: pages that happen to
- * lie in one piece are what a queue deeper than one page needs.
+ * Ordinary pages, aligned to 2 MiB, with transparent huge pages asked for: a queue deeper than one
+ * page needs pages that happen to be contiguous.
  */
 static int get_ordinary(size_t len, int node, struct nnvme_memory *mem, struct nnvme_err *err)
 {
@@ -142,7 +142,7 @@ static int get_ordinary(size_t len, int node, struct nnvme_memory *mem, struct n
 		munmap(p, len);
 		return ret;
 	}
-	madvise(p, len, MADV_HUGEPAGE);		/* a wish: either answer will do */
+	madvise(p, len, MADV_HUGEPAGE);		/* only advice: either answer will do */
 	memset(p, 0, len);
 	return hand_over(p, len, SIZE_4K, node, mem, err);
 }

@@ -3,9 +3,9 @@
 #define NNVME_DMA_MEMORY_H
 
 /*
- * Raw memory worth giving to a device: huge pages from a hugetlb memfd, or ordinary
- * pages. Huge pages make GET_PA answers long and registration quick; what keeps a page in
- * its place is the pin that registration takes, not its size. Child processes don't inherit it.
+ * Memory to give to a device: huge pages from a hugetlb memfd, or ordinary pages. Huge pages make
+ * GET_PA's answers long and registration quick. What keeps a page where it is is the pin that
+ * registration takes, not its size. Child processes don't inherit it.
  *
  * Private to the library.
  */
@@ -14,7 +14,7 @@
 
 #include "noiommu_nvme/err.h"
 
-/* A piece of it. */
+/* One piece of it. */
 struct nnvme_memory {
 	void *va;
 	size_t len;

@@ -68,7 +68,7 @@ int nnvme_node_begin(int node, struct nnvme_node_policy *old, struct nnvme_err *
 
 void nnvme_node_end(int node, const struct nnvme_node_policy *old)
 {
-	int error = errno; /* of what was done in between */
+	int error = errno; /* errno of what was done in between */
 
 	if (node != NNVME_NODE_ANY)
 		syscall(SYS_set_mempolicy, old->mode, old->nodes, MAX_NODE);

@@ -3,11 +3,10 @@
 #define NNVME_DMA_NODE_H
 
 /*
- * Memory of one NUMA node, by the plain system calls: set_mempolicy(2), mbind(2), get_mempolicy(2).
- * Everywhere @node NNVME_NODE_ANY means that there is nothing to do.
+ * Memory of one NUMA node, by system calls: set_mempolicy(2), mbind(2), get_mempolicy(2). For @node
+ * NNVME_NODE_ANY all of these do nothing.
  *
- * Thread rule: any thread; a policy is that of the calling thread.
- * Private to the library.
+ * Thread rule: any thread; a policy belongs to the calling thread. Private to the library.
  */
 
 #include <stddef.h>
@@ -27,9 +26,9 @@ struct nnvme_node_policy {
 };
 
 /*
- * Huge pages that this thread allocates between begin() and end() are that node's, or it gets none:
- * a file's pages don't follow the policy of a mapping. Only for those: with ordinary pages the
- * kernel would kill a process when the node is full.
+ * Huge pages that this thread allocates between begin() and end() come from that node, or it gets
+ * none: a file's pages don't follow the policy of a mapping. For huge pages only: with ordinary
+ * ones the kernel would kill a process when the node is full.
  */
 int nnvme_node_begin(int node, struct nnvme_node_policy *old, struct nnvme_err *err);
 void nnvme_node_end(int node, const struct nnvme_node_policy *old);
@@ -40,7 +39,7 @@ void nnvme_node_end(int node, const struct nnvme_node_policy *old);
  */
 int nnvme_node_prefer(int node, void *va, size_t len, struct nnvme_err *err);
 
-/* Did they all, in pages of @page_size? -ENOMEM: no. */
+/* Do all pages, of @page_size bytes, lie on it? -ENOMEM: no. */
 int nnvme_node_verify(int node, const void *va, size_t len, size_t page_size,
 		      struct nnvme_err *err);
 

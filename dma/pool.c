@@ -31,7 +31,7 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 		if (ret)
 			return ret;
 		(*calls)++;
-		/* A page is the unit of everything here; an answer of less can't be used. */
+		/* Everything here is in units of a page, so a shorter answer can't be used. */
 		if (len < NNVME_PAGE_SIZE || len > want || !at.v || at.v % NNVME_PAGE_SIZE)
 			return nnvme_fail(err, -EIO, "%s: bus address %#llx with %zu bytes for IOVA %#llx "
 					  "is not a page; the kernel's answer can't be used", dev->name,
@@ -44,7 +44,7 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 	return 0;
 }
 
-/* Queues and lists are small: a page of 1 GiB is for them only when there is no smaller one. */
+/* Queues and lists are small: use pages of 1 GiB only if there are no smaller huge pages. */
 static int get_memory(const struct nnvme_pool *pool, size_t size, struct nnvme_memory *mem,
 		      struct nnvme_err *err)
 {
@@ -91,8 +91,8 @@ free_memory:
 }
 
 /*
- * Give the chunk back that was made last: what it was made for is not in it, and every further
- * try would pin as much again. Where it can't be unmapped it serves smaller pieces.
+ * Free the chunk made last: it could not serve what it was made for, and every further try would
+ * pin as much again. If it can't be unmapped, it serves smaller allocations.
  */
 static void drop_newest(struct nnvme_pool *pool)
 {
@@ -150,7 +150,7 @@ void nnvme_pool_put(struct nnvme_pool *pool, void *va)
 	}
 }
 
-bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len)
+bool nnvme_pool_maps(const struct nnvme_pool *pool, uint64_t iova, size_t len)
 {
 	for (const struct nnvme_chunk *c = pool->chunks; c; c = c->next)
 		if (c->iova < iova + len && iova < c->iova + c->mem.len)

@@ -3,11 +3,10 @@
 #define NNVME_DMA_POOL_H
 
 /*
- * Memory that driver and controller share and no caller sees: queues, list pages, Identify
- * buffers. In units of 4 KiB, each piece contiguous on the bus.
+ * Memory shared by driver and controller that callers don't see: queues, list pages, Identify
+ * buffers. In units of 4 KiB; each allocation is contiguous on the bus.
  *
- * Thread rule: callers serialise (struct nnvme_space has the lock).
- * Private to the library.
+ * Thread rule: callers serialise (struct nnvme_space has the lock). Private to the library.
  */
 
 #include <stdbool.h>
@@ -28,8 +27,8 @@ struct nnvme_pool {
 };
 
 /*
- * Ask the device for the bus address of each 4 KiB page of a mapping: @pages of them from @iova into
- * @bus, with as few calls as the memory's contiguity allows, counted into *calls.
+ * Get the bus address of each 4 KiB page of a mapping, @pages of them from @iova, into @bus, with
+ * as few calls as contiguity allows; adds their number to *calls.
  */
 int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_bus_t *bus,
 		  uint64_t *calls, struct nnvme_err *err);
@@ -40,7 +39,7 @@ void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus,
 void nnvme_pool_put(struct nnvme_pool *pool, void *va);
 
 /* Behind an IOMMU: is any of [iova, iova + len) mapped here? */
-bool nnvme_pool_reaches(const struct nnvme_pool *pool, uint64_t iova, size_t len);
+bool nnvme_pool_maps(const struct nnvme_pool *pool, uint64_t iova, size_t len);
 
 /* Unmap and free everything. */
 void nnvme_pool_destroy(struct nnvme_pool *pool);

@@ -5,7 +5,7 @@
 
 #include "noiommu_nvme/table.h"
 
-enum { FREE, FIRST, MORE };	/* what a page is to its run; chunks begin as zeroes */
+enum { FREE, FIRST, MORE };	/* the part of a run that a page is; chunks begin as zeroes */
 
 static bool joins(const struct nnvme_runs *r, size_t page)
 {

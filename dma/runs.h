@@ -39,7 +39,7 @@ size_t nnvme_runs_length(const struct nnvme_runs *runs, size_t first);
 /* Give back the run that begins with @first. */
 void nnvme_runs_put(struct nnvme_runs *runs, size_t first);
 
-/* Nothing is taken. */
+/* Is nothing taken? */
 bool nnvme_runs_empty(const struct nnvme_runs *runs);
 
 #endif

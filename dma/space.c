@@ -40,7 +40,7 @@ void nnvme_space_destroy(struct nnvme_space *s)
 	free(s);
 }
 
-/* The first region that ends after @va: where a region at @va is or would stand. */
+/* The first region that ends after @va: where a region at @va is or would be inserted. */
 static size_t region_index(const struct nnvme_space *s, uintptr_t va)
 {
 	size_t lo = 0, hi = s->nr_regions;
@@ -73,7 +73,7 @@ static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 	return 0;
 }
 
-static int make_room(struct nnvme_space *s, struct nnvme_err *err)
+static int grow_regions(struct nnvme_space *s, struct nnvme_err *err)
 {
 	size_t max = s->max_regions ? 2 * s->max_regions : 16;
 	struct nnvme_region *r;
@@ -88,7 +88,7 @@ static int make_room(struct nnvme_space *s, struct nnvme_err *err)
 	return 0;
 }
 
-/* Map, resolve, enter into the table; everything undone on failure. */
+/* Map, get bus addresses, enter them into the table; on failure all is undone. */
 static int enter(struct nnvme_space *s, struct nnvme_region *r, struct nnvme_err *err)
 {
 	size_t pages = r->len / NNVME_PAGE_SIZE;
@@ -119,7 +119,7 @@ static int add_locked(struct nnvme_space *s, struct nnvme_region r, struct nnvme
 		return nnvme_fail(err, -EEXIST, "%#zx bytes at %#zx overlap %#zx bytes at %#zx that are "
 				  "registered already", r.len, (size_t)r.va, s->regions[i].len,
 				  (size_t)s->regions[i].va);
-	ret = make_room(s, err);
+	ret = grow_regions(s, err);
 	if (!ret)
 		ret = enter(s, &r, err);
 	if (ret)
@@ -144,7 +144,7 @@ int nnvme_space_add(struct nnvme_space *s, void *va, size_t len, struct nnvme_er
 	return ret;
 }
 
-/* No look-up finds the region any more, and so no new command; but for those in flight it would stay. */
+/* No look-up finds the region any more, so no new command uses it; but one in flight may. */
 static int hide(struct nnvme_space *s, const struct nnvme_region *r, nnvme_busy_fn *busy, void *arg,
 		struct nnvme_err *err)
 {
@@ -207,12 +207,12 @@ int nnvme_space_busy(struct nnvme_space *s, void *va, size_t len, nnvme_busy_fn 
 	return ret;
 }
 
-bool nnvme_space_reaches(const struct nnvme_space *s, uint64_t iova, size_t len)
+bool nnvme_space_maps(const struct nnvme_space *s, uint64_t iova, size_t len)
 {
 	for (size_t i = 0; i < s->nr_regions; i++)
 		if (s->regions[i].iova < iova + len && iova < s->regions[i].iova + s->regions[i].len)
 			return true;
-	return nnvme_pool_reaches(&s->pool, iova, len);
+	return nnvme_pool_maps(&s->pool, iova, len);
 }
 
 void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, struct nnvme_err *err)
@@ -225,7 +225,7 @@ void *nnvme_space_get(struct nnvme_space *s, size_t size, nnvme_bus_t *bus, stru
 	return va;
 }
 
-void nnvme_space_put(struct nnvme_space *s, void *va, size_t size)
+void nnvme_space_put(struct nnvme_space *s, void *va)
 {
 	pthread_mutex_lock(&s->lock);
 	nnvme_pool_put(&s->pool, va);

@@ -3,11 +3,10 @@
 #define NNVME_DMA_SPACE_H
 
 /*
- * What one controller may address: the regions its user registered, the bus-address table
- * over them, and the pool of the driver's own memory.
+ * What one controller may address: the regions that its user registered, the bus-address table over
+ * them, and the pool of the driver's own memory.
  *
- * Thread rule: every function may be called from any thread, but for create and destroy.
- * Private to the library.
+ * Thread rule: any thread, any time; except create and destroy. Private to the library.
  */
 
 #include <pthread.h>
@@ -37,17 +36,18 @@ struct nnvme_space {
 int nnvme_space_create(struct nnvme_device *dev, size_t page_size, struct nnvme_space **space,
 		       struct nnvme_err *err);
 
-/* Unmap and free everything, once the device uses none of it any more. */
+/* Unmap and free everything. The device must not use any of it any more. */
 void nnvme_space_destroy(struct nnvme_space *space);
 
 /*
- * See nnvme_mem_register(), nnvme_mem_unregister(). What could not be unmapped stays a region, which no
- * I/O may use any more: removing it again only tries to unmap it again.
+ * See nnvme_mem_register() and nnvme_mem_unregister(). What could not be unmapped stays a region
+ * that I/O may no longer use; removing it again only retries the unmapping.
  */
 int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvme_err *err);
 
 /*
- * Whether commands may use [va, va + len) now: 1, 0 or -errno. Called with the lock held. NULL: nobody does.
+ * Called with the lock held: do commands use [va, va + len) now? 1, 0 or -errno. NULL: there are
+ * none.
  */
 typedef int nnvme_busy_fn(void *arg, uintptr_t va, size_t len);
 int nnvme_space_busy(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy, void *arg);
@@ -55,11 +55,11 @@ int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, nnvme_bu
 		       struct nnvme_err *err);
 
 /* Behind an IOMMU, with the lock held: is any of [iova, iova + len) mapped for the device? */
-bool nnvme_space_reaches(const struct nnvme_space *space, uint64_t iova, size_t len);
+bool nnvme_space_maps(const struct nnvme_space *space, uint64_t iova, size_t len);
 
 /* nnvme_pool_get() and put() under the lock. */
 void *nnvme_space_get(struct nnvme_space *space, size_t size, nnvme_bus_t *bus,
 		      struct nnvme_err *err);
-void nnvme_space_put(struct nnvme_space *space, void *va, size_t size);
+void nnvme_space_put(struct nnvme_space *space, void *va);
 
 #endif

@@ -9,14 +9,14 @@
 
 #define LEAF_PAGES ((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_PAGE_SHIFT))
 #define LEAF_GRANULES ((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_GRANULE_SHIFT))
-#define MAX_BUS ((uint64_t)1 << 52)	/* an entry has no room for more; no x86-64 or arm64 has more */
+#define MAX_BUS ((uint64_t)1 << 52)	/* an entry has 52 bits; so have x86-64 and arm64 */
 
 struct leaf {
 	uint64_t entry[LEAF_PAGES];
 	uint64_t next[NNVME_LIST_ENTRIES];	/* [0] is the next leaf's first entry */
-	uint64_t list[LEAF_PAGES];		/* of each page: the bus address of the list entry after its own */
+	uint64_t list[LEAF_PAGES];		/* a page's: bus address of the list entry after its own */
 	uint64_t list_bus[LEAF_GRANULES];
-	uint64_t *own[LEAF_GRANULES];		/* the list page, or NULL */
+	uint64_t *granule_list[LEAF_GRANULES];		/* the list page, or NULL */
 };
 
 /* What readers see comes first. */
@@ -24,16 +24,16 @@ struct build {
 	struct nnvme_table table;
 	struct leaf *leaf[NNVME_LEAVES];
 	const uint64_t *none;		/* for all that have no leaf */
-	uint64_t sink;			/* number of the page that stands for those not registered, or 0 */
+	uint64_t sink;			/* bus page that stands for pages not registered, or 0 */
 };
 
 _Static_assert(sizeof(nnvme_bus_t) == sizeof(uint64_t), "a bus address is a PRP entry");
 _Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT), "an entry counts all of a list");
 
 /*
- * @len bytes of address space, also in a process that has called mlockall(MCL_FUTURE) and may lock
- * little: there a new mapping counts as locked, all of it, until it is unlocked. So one page is
- * mapped and unlocked, and then grows: mremap() keeps what a mapping is (mm/mremap.c).
+ * Reserve @len bytes of address space, even in a process that has called mlockall(MCL_FUTURE) and
+ * may lock little: there all of a new mapping counts as locked until it is unlocked. So map and
+ * unlock a single page, and let it grow: mremap() keeps a mapping's flags (mm/mremap.c).
  */
 static void *reserve_space(size_t len)
 {
@@ -53,7 +53,7 @@ static void *reserve_space(size_t len)
 	return all;
 }
 
-/* @len bytes of zeroes that become memory when touched. */
+/* @len bytes of zeroes; they take memory only when touched. */
 static void *reserve(size_t len, int prot, struct nnvme_err *err)
 {
 	void *p = reserve_space(len);
@@ -131,19 +131,22 @@ static uint64_t number_of(struct build *b, size_t page)
 	return *entry_of(b, page) & (MAX_BUS / NNVME_PAGE_SIZE - 1);
 }
 
-/* The entries from @page on that its granule's list page has. */
-static size_t list_reach(size_t page)
+/* How many entries from @page on its granule's list page has. */
+static size_t entries_left(size_t page)
 {
 	return NNVME_LIST_ENTRIES - page % NNVME_GRANULE_PAGES;
 }
 
-/* Registered pages from @page on, as many as its own list page reaches, when @after are from the next on. */
+/*
+ * The registered pages from @page on that its own list page covers, if @after are registered from
+ * the next page on.
+ */
 static size_t count(size_t page, size_t after)
 {
-	return after + 1 < list_reach(page) ? after + 1 : list_reach(page);
+	return after + 1 < entries_left(page) ? after + 1 : entries_left(page);
 }
 
-/* Entries before @page count it and what follows: @after pages are registered from it on. */
+/* Update the counts before @page: @after pages are registered from it on. */
 static void recount_before(struct build *b, size_t page, size_t after)
 {
 	while (page-- && b->leaf[page / LEAF_PAGES]) {
@@ -163,9 +166,9 @@ static size_t pages_at(struct build *b, size_t page)
 }
 
 /*
- * Make @pages pages from @first be found, with the addresses of @bus, or for NULL with those that
- * they have already. Last page first: an entry speaks of those behind it, which are there by then,
- * and of the lists, which the caller has written.
+ * Make @pages pages from @first visible to look-ups, with the addresses in @bus, or for NULL with
+ * those they have already. Last page first: an entry counts the pages behind it, which are in place
+ * by then, as are the lists, which the caller has written.
  */
 static void publish(struct build *b, size_t first, size_t pages, const nnvme_bus_t *bus)
 {
@@ -186,7 +189,7 @@ void nnvme_table_show(struct nnvme_table *table, uintptr_t va, size_t pages)
 	publish((struct build *)table, va >> NNVME_PAGE_SHIFT, pages, NULL);
 }
 
-/* The other way round: first those that speak of the pages, then the pages themselves, the first first. */
+/* In reverse: first the entries that count these pages, then the pages, first page first. */
 void nnvme_table_hide(struct nnvme_table *table, uintptr_t va, size_t pages)
 {
 	struct build *b = (struct build *)table;
@@ -197,21 +200,21 @@ void nnvme_table_hide(struct nnvme_table *table, uintptr_t va, size_t pages)
 		set_entry(b, page, number_of(b, page), 0);
 }
 
-static uint64_t *own_list(struct build *b, size_t granule)
+static uint64_t *granule_list(struct build *b, size_t granule)
 {
 	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
 
-	return leaf ? leaf->own[granule % LEAF_GRANULES] : NULL;
+	return leaf ? leaf->granule_list[granule % LEAF_GRANULES] : NULL;
 }
 
-/* One page stands in its own granule's list and in the list of the granule before. */
-static void set_lists(struct build *b, size_t page, uint64_t number)
+/* A page is in its own granule's list and in that of the granule before. */
+static void set_list_entries(struct build *b, size_t page, uint64_t number)
 {
 	size_t granule = page / NNVME_GRANULE_PAGES, slot = page % NNVME_GRANULE_PAGES;
-	uint64_t *before = granule ? own_list(b, granule - 1) : NULL;
+	uint64_t *before = granule ? granule_list(b, granule - 1) : NULL;
 	uint64_t bus = number << NNVME_PAGE_SHIFT;
 
-	__atomic_store_n(&own_list(b, granule)[slot], bus, __ATOMIC_RELAXED);
+	__atomic_store_n(&granule_list(b, granule)[slot], bus, __ATOMIC_RELAXED);
 	if (before)
 		__atomic_store_n(&before[slot + NNVME_GRANULE_PAGES], bus, __ATOMIC_RELAXED);
 }
@@ -222,7 +225,7 @@ void nnvme_table_remove(struct nnvme_table *table, uintptr_t va, size_t pages)
 	size_t first = va >> NNVME_PAGE_SHIFT;
 
 	for (size_t page = first; page < first + pages; page++) {
-		set_lists(b, page, b->sink);
+		set_list_entries(b, page, b->sink);
 		set_entry(b, page, b->sink, 0);
 	}
 }
@@ -240,11 +243,11 @@ static int give_leaf(struct build *b, size_t i, struct nnvme_err *err)
 	return 0;
 }
 
-/* What its second half repeats stands in the next granule's list. */
+/* Its second half repeats the next granule's list. */
 static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
 {
 	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
-	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? own_list(b, granule + 1) : NULL;
+	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? granule_list(b, granule + 1) : NULL;
 	nnvme_bus_t bus;
 	uint64_t *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
 
@@ -253,7 +256,7 @@ static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, s
 	for (size_t i = 0; i < NNVME_LIST_ENTRIES; i++)
 		list[i] = next && i >= NNVME_GRANULE_PAGES ? next[i - NNVME_GRANULE_PAGES] :
 			b->sink << NNVME_PAGE_SHIFT;
-	leaf->own[granule % LEAF_GRANULES] = list;
+	leaf->granule_list[granule % LEAF_GRANULES] = list;
 	leaf->list_bus[granule % LEAF_GRANULES] = bus.v;
 	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
 		__atomic_store_n(&leaf->list[granule * NNVME_GRANULE_PAGES % LEAF_PAGES + i], bus.v + 8 * (i + 1),
@@ -261,7 +264,10 @@ static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, s
 	return 0;
 }
 
-/* Leaves and lists for @granule, the page for those not registered. What is there once stays. */
+/*
+ * Provide the leaf and the list page for @granule, and the page for those not registered. They
+ * stay.
+ */
 static int prepare(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
 {
 	nnvme_bus_t bus;
@@ -274,7 +280,7 @@ static int prepare(struct build *b, struct nnvme_pool *pool, size_t granule, str
 	}
 	if (!b->leaf[granule / LEAF_GRANULES])
 		ret = give_leaf(b, granule / LEAF_GRANULES, err);
-	if (!ret && !own_list(b, granule))
+	if (!ret && !granule_list(b, granule))
 		ret = give_list(b, pool, granule, err);
 	return ret;
 }
@@ -294,7 +300,7 @@ int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_
 		if (prepare(b, pool, i, err))
 			return -ENOMEM;
 	for (size_t i = 0; i < pages; i++)
-		set_lists(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
+		set_list_entries(b, first + i, bus[i].v >> NNVME_PAGE_SHIFT);
 	publish(b, first, pages, bus);
 	return 0;
 }
@@ -315,7 +321,7 @@ int nnvme_table_check(const struct nnvme_table *table, uintptr_t va, size_t len)
 	return 0;
 }
 
-/* The most pages of a piece that begins with the page of this number, or 0. */
+/* The largest number of pages in a piece that begins with this page number, or 0. */
 static size_t longest_piece(const struct nnvme_piece *piece, size_t n, uint64_t number)
 {
 	size_t lo = 0, hi = n, longest = 0;
@@ -343,7 +349,7 @@ bool nnvme_table_meets(const struct nnvme_table *table, uintptr_t va, size_t pag
 	for (size_t page = first; page < first + pages; page++)
 		if (longest_piece(piece, n, number_of(b, page)))
 			return true;
-	/* One that begins before, in memory that joins. */
+	/* A piece that begins before, in memory that joins this. */
 	for (size_t page = first; page-- && first - page <= most && pages_at(b, page);)
 		if (longest_piece(piece, n, number_of(b, page)) > first - page)
 			return true;
@@ -359,16 +365,16 @@ int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t l
 		return -EINVAL;
 	if (!len || nnvme_table_check(table, va, len))
 		return -EFAULT;
-	if (more >= list_reach(va >> NNVME_PAGE_SHIFT))
+	if (more >= entries_left(va >> NNVME_PAGE_SHIFT))
 		return -E2BIG;
-	/* Registered since the first look, or it was only now. */
+	/* Registered since the first look, or only now. */
 	return nnvme_table_fill(table, va, len, &prp->prp1, &prp->prp2) ? 0 : -EFAULT;
 }
 
 const uint64_t *nnvme_table_list(const struct nnvme_table *table, size_t granule, nnvme_bus_t *bus)
 {
 	struct build *b = (struct build *)table;
-	const uint64_t *list = own_list(b, granule);
+	const uint64_t *list = granule_list(b, granule);
 
 	if (list)
 		bus->v = b->leaf[granule / LEAF_GRANULES]->list_bus[granule % LEAF_GRANULES];

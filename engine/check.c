@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What fio lets pass and this engine can't do, or what fio turns into less I/O than was asked for without
- * a word: said before any I/O, with the option's name, its value and what to write.
+ * Options that fio accepts and this engine can't do, or that make fio silently do less I/O than
+ * asked for: refused before any I/O, with the option, its value and what to write instead.
  */
-
-#include <fcntl.h>
 
 #include "engine.h"
 
@@ -16,7 +14,7 @@ static int nnvme_fio_check_blocks(const struct nnvme_fio_file *file, const char 
 
 	if (!(value % block))
 		return 0;
-	log_err(NNVME_FIO_SAYS "%s=%llu does not fit the %llu-byte blocks of %s: give a multiple, "
+	log_err(NNVME_FIO_PREFIX "%s=%llu does not fit the %llu-byte blocks of %s: give a multiple, "
 		"for example %s=%llu\n", name, value, block, file->fio->file_name, name,
 		(value / block + 1) * block);
 	return -EINVAL;
@@ -50,7 +48,7 @@ static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvm
 			rc = nnvme_fio_check_blocks(file, "blockalign", o->ba[ddir]);
 	}
 	if (!rc && o->bs_unaligned) {
-		log_err(NNVME_FIO_SAYS "bs_unaligned makes blocks of any number of bytes, %s takes "
+		log_err(NNVME_FIO_PREFIX "bs_unaligned makes blocks of any number of bytes, %s takes "
 			"multiples of %u: leave it out\n", file->fio->file_name,
 			1u << file->ns->block_shift);
 		rc = -EINVAL;
@@ -58,7 +56,7 @@ static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvm
 	return rc;
 }
 
-/* What the job will cover of the file, as fio's setup_files() works it out; 0: up to the end. */
+/* How much of the file the job will cover, as fio's setup_files() works it out; 0: all of it. */
 static unsigned long long nnvme_fio_length(const struct thread_data *td,
 					   const struct nnvme_fio_file *file,
 					   unsigned long long offset)
@@ -75,7 +73,7 @@ static unsigned long long nnvme_fio_length(const struct thread_data *td,
 	return 0;
 }
 
-/* The largest size= that none of the job's files is too small for: fio gives each the same share. */
+/* The largest size= that fits all of the job's files: fio gives each the same share. */
 static unsigned long long nnvme_fio_most(struct thread_data *td)
 {
 	const struct nnvme_fio_job *job = td->io_ops_data;
@@ -99,7 +97,7 @@ static int nnvme_fio_say_over(struct thread_data *td, const struct fio_file *f,
 	char share[60] = "";
 
 	if (o->file_size_low) {
-		log_err(NNVME_FIO_SAYS "filesize=%llu reaches over the end of %s, which has %llu "
+		log_err(NNVME_FIO_PREFIX "filesize=%llu goes past the end of %s, which has %llu "
 			"bytes: give at most filesize=%llu\n", o->file_size_low, f->file_name,
 			most, most);
 		return -EINVAL;
@@ -107,15 +105,15 @@ static int nnvme_fio_say_over(struct thread_data *td, const struct fio_file *f,
 	if (o->nr_files > 1)
 		snprintf(share, sizeof(share), " (%llu for each of %u files)",
 			 o->size / o->nr_files, o->nr_files);
-	log_err(NNVME_FIO_SAYS "size=%llu%s at offset=%llu reaches over the end of %s, which has "
+	log_err(NNVME_FIO_PREFIX "size=%llu%s at offset=%llu goes past the end of %s, which has "
 		"%llu bytes: give at most size=%llu\n", o->size, share, offset, f->file_name,
 		most, nnvme_fio_most(td));
 	return -EINVAL;
 }
 
 /*
- * fio runs a device whose offset lies behind its end as zero I/O and calls it a success, and stops
- * early where a size reaches over the end.
+ * If the offset is beyond the end of a device, fio does no I/O and reports success; if the size
+ * reaches beyond the end, it stops early.
  */
 static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_file *file)
 {
@@ -127,7 +125,7 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 	if (rc)
 		return rc;
 	if (offset >= size) {
-		log_err(NNVME_FIO_SAYS "offset=%llu lies behind the end of %s, which has %llu bytes: "
+		log_err(NNVME_FIO_PREFIX "offset=%llu is past the end of %s, which has %llu bytes: "
 			"give a smaller offset\n", offset, file->fio->file_name, size);
 		return -EINVAL;
 	}
@@ -136,7 +134,7 @@ static int nnvme_fio_check_range(struct thread_data *td, const struct nnvme_fio_
 	return 0;
 }
 
-/* What depends on the controller behind the file. */
+/* Options whose limits depend on the controller. */
 static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme_fio_file *file)
 {
 	struct nnvme_ns_info ns = { .size = sizeof(ns) };
@@ -145,12 +143,12 @@ static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme
 	nnvme_ctrl_info(file->ctrl, &info);
 	nnvme_ns_info(file->ns, &ns);
 	if (td->o.iodepth > info.max_depth) {
-		log_err(NNVME_FIO_SAYS "iodepth=%u is more than %s can queue: give at most "
+		log_err(NNVME_FIO_PREFIX "iodepth=%u is more than %s can queue: give at most "
 			"iodepth=%u\n", td->o.iodepth, info.bdf, info.max_depth);
 		return -EINVAL;
 	}
 	if (td_trim(td) && !ns.can_deallocate) {
-		log_err(NNVME_FIO_SAYS "%s has no Dataset Management command: trim can't be done\n",
+		log_err(NNVME_FIO_PREFIX "%s has no Dataset Management command: trim can't be done\n",
 			info.bdf);
 		return -EOPNOTSUPP;
 	}
@@ -169,28 +167,20 @@ int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *fi
 }
 
 /*
- * Writes that are to be on the medium when they complete, which fio itself would do without. Whether
- * a log has writes is not known yet.
+ * Promises about writes that fio itself would silently do without. sync= is kept: each write has
+ * Force Unit Access.
  */
 static int nnvme_fio_check_stable(const struct thread_data *td)
 {
 	const struct thread_options *o = &td->o;
-	bool dsync = o->sync_io == O_DSYNC;
 
-	if (o->sync_io && (td_write(td) || o->read_iolog_file)) {
-		log_err(NNVME_FIO_SAYS "sync=%s: a write completes when the controller has the "
-			"data, be it in a volatile cache: leave it out and give %s=1 end_fsync=1, "
-			"a Flush after each write\n", dsync ? "dsync" : "1",
-			dsync ? "fdatasync" : "fsync");
-		return -EINVAL;
-	}
 	if (o->oatomic) {
-		log_err(NNVME_FIO_SAYS "atomic=1: no write is made atomic or stable here: leave it "
-			"out; for stable writes give fsync=1 end_fsync=1, a Flush after each\n");
+		log_err(NNVME_FIO_PREFIX "atomic=1: no write is made atomic here: leave it out; for "
+			"stable writes give sync=1, or fsync=1 end_fsync=1, a Flush after each\n");
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {
-		log_err(NNVME_FIO_SAYS "write_barrier=%u: no write is a barrier here: leave it out "
+		log_err(NNVME_FIO_PREFIX "write_barrier=%u: no write is a barrier here: leave it out "
 			"and give fsync=%u end_fsync=1, a Flush after as many\n",
 			o->barrier_blocks, o->barrier_blocks);
 		return -EINVAL;
@@ -202,13 +192,13 @@ int nnvme_fio_check_job(struct thread_data *td)
 {
 	/* PRP1 is dword-aligned (NVM Express Base 2.x, PRP Entry Layout) */
 	if (td->o.mem_align % 4) {
-		log_err(NNVME_FIO_SAYS "iomem_align=%u: NVMe buffers start at a multiple of 4 bytes, "
+		log_err(NNVME_FIO_PREFIX "iomem_align=%u: NVMe buffers start at a multiple of 4 bytes, "
 			"for example iomem_align=%u\n", td->o.mem_align,
 			td->o.mem_align / 4 * 4 + 4);
 		return -EINVAL;
 	}
 	if (td->o.pre_read) {
-		log_err(NNVME_FIO_SAYS "pre_read needs a file descriptor, which a controller driven "
+		log_err(NNVME_FIO_PREFIX "pre_read needs a file descriptor, which a controller driven "
 			"from user space doesn't have: leave it out\n");
 		return -EINVAL;
 	}

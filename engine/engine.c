@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The path of an I/O: queue writes a submission queue entry, commit rings the doorbell, getevents polls,
- * event translates.
+ * The path of an I/O: queue writes a submission queue entry, commit rings the doorbell, getevents
+ * polls, event returns one completion.
  */
 
 #include <string.h>
 
 #include "engine.h"
 
-/* Commits that one doorbell may stand for. */
+/* Commits that one doorbell write may cover. */
 #define NNVME_FIO_BATCH 32
 
 /* What a library call that submits returned, in fio's terms. */
@@ -27,7 +27,9 @@ static uint8_t nnvme_fio_opcode(enum fio_ddir ddir)
 	return (uint8_t)(NNVME_OP_READ - (unsigned int)ddir);
 }
 
-/* Whatever is not an ordinary read or write: not inline, so that the ordinary ones save no registers. */
+/*
+ * Anything but an ordinary read or write; not inline, or those would have to save registers for it.
+ */
 static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct thread_data *td,
 								       struct io_u *io_u)
 {
@@ -47,8 +49,10 @@ static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct th
 		return nnvme_fio_queued(td, io_u, nnvme_deallocate(file->qp, ns, lba, blocks, io_u));
 	if (!ddir_rw(io_u->ddir))
 		return nnvme_fio_refuse(td, io_u, EOPNOTSUPP);
-	return nnvme_fio_queued(td, io_u, nnvme_rw(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
-						   io_u->xfer_buf, lba, (uint32_t)blocks, io_u));
+	return nnvme_fio_queued(td, io_u, nnvme_rw_flags(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
+							 io_u->xfer_buf, lba, (uint32_t)blocks,
+							 io_u->ddir == DDIR_WRITE ? file->write_flags : 0,
+							 io_u));
 }
 
 static enum fio_q_status nnvme_fio_queue(struct thread_data *td, struct io_u *io_u)
@@ -81,9 +85,10 @@ static void nnvme_fio_ring(struct nnvme_fio_job *job)
 }
 
 /*
- * fio commits after every queue by default. While completions that were found wait for fio, it comes
- * back for them before it does anything else, and is likely to queue one more for each: they can go out
- * under one doorbell, when the last has been fetched or a batch is full.
+ * fio commits after every queue by default. While completions already found wait for fio, it
+ * fetches them before it does anything else, and probably queues a new I/O for each. So these can
+ * go out with one doorbell write: when the last completion has been fetched, or when a batch is
+ * full.
  */
 static int nnvme_fio_commit(struct thread_data *td)
 {
@@ -95,15 +100,15 @@ static int nnvme_fio_commit(struct thread_data *td)
 }
 
 /*
- * One round over the job's queue pairs, beginning with another one each time. It takes all that is there,
- * though fio asks for one at a time by default: one doorbell then says so to the controller.
+ * Poll the job's queue pairs once, starting with another one each time. Takes all completions,
+ * though fio asks for one at a time by default, so that one CQ doorbell write covers them.
  */
 static void nnvme_fio_poll(struct nnvme_fio_job *job)
 {
 	unsigned int at = job->next;
 
 	if (fio_likely(job->only && !job->dead)) {
-		job->found += nnvme_poll(job->only, &job->done[job->found], job->room - job->found);
+		job->found += nnvme_poll(job->only, &job->done[job->found], job->max_found - job->found);
 		return;
 	}
 	for (unsigned int i = 0; i < job->files; i++) {
@@ -111,7 +116,7 @@ static void nnvme_fio_poll(struct nnvme_fio_job *job)
 
 		if (fio_likely(!file->dead))
 			job->found += nnvme_poll(file->qp, &job->done[job->found],
-						 job->room - job->found);
+						 job->max_found - job->found);
 		if (++at == job->files)
 			at = 0;
 	}
@@ -155,8 +160,8 @@ static int nnvme_fio_show(struct nnvme_fio_job *job, unsigned int max)
 }
 
 /*
- * A round counts for a second at most: time in which this thread was stopped, or suspended with its
- * machine, is not the controller's.
+ * Count at most a second per round: if this thread was stopped, or the machine suspended, that is
+ * not the controller's fault.
  */
 static bool nnvme_fio_timed_out(struct nnvme_fio_job *job)
 {
@@ -175,15 +180,15 @@ static bool nnvme_fio_timed_out(struct nnvme_fio_job *job)
 }
 
 /*
- * With a file that is dead: true when there is no sense in waiting on. While others of the job are
- * alive, there is: a wait that ends with nothing is to fio the end of a job that went well.
+ * With a dead file: true if there is no point in waiting on. While other files of the job are alive
+ * there is one: fio takes a wait that ends with nothing for the end of a successful job.
  */
 static bool nnvme_fio_lost(struct thread_data *td)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 	bool alive = false;
 
-	/* those found are still marked as in flight: the rest is given up next time */
+	/* those already found still count as in flight: the rest is given up next time */
 	if (!job->found)
 		nnvme_fio_give_up(td);
 	for (unsigned int i = 0; i < job->files; i++)
@@ -191,7 +196,7 @@ static bool nnvme_fio_lost(struct thread_data *td)
 	return job->found || !alive;
 }
 
-/* Nothing came for a while: true when that is to be the end of waiting. */
+/* Nothing came for a while: true if waiting is to end. */
 static bool nnvme_fio_tired(struct thread_data *td, const struct timespec *wait,
 			    struct timespec *end)
 {
@@ -218,8 +223,8 @@ static inline bool nnvme_fio_any_ready(const struct nnvme_fio_job *job)
 }
 
 /*
- * Until there is something to poll; false when that is given up. Not inline: what is done per I/O and
- * what is waiting shall be two things to whoever counts instructions.
+ * Wait until there is something to poll; false if that was given up. Not inlined, so that profilers
+ * can tell waiting from I/O.
  */
 static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 						     const struct timespec *wait)
@@ -240,7 +245,7 @@ static __attribute__((noinline)) bool nnvme_fio_wait(struct thread_data *td,
 	return true;
 }
 
-/* Nothing that was found waits for fio: look for more, until there are @min. */
+/* fio has fetched all that was found: look for more, until there are @min. */
 static __attribute__((noinline)) int nnvme_fio_fetch(struct thread_data *td, unsigned int min,
 						     unsigned int max, const struct timespec *wait)
 {
@@ -261,8 +266,8 @@ static __attribute__((noinline)) int nnvme_fio_fetch(struct thread_data *td, uns
 }
 
 /*
- * The same for one queue pair whose completions have all been taken, and some are wanted: no loop, where one
- * look is enough. Nothing to ring: fio commits just before it asks for some (fio's ioengines.c).
+ * The same for a single queue pair when fio has fetched everything and wants more: no loop if one
+ * look is enough, and nothing to ring, because fio commits just before it asks (fio's ioengines.c).
  */
 static __attribute__((noinline)) int nnvme_fio_fetch_only(struct thread_data *td, unsigned int min,
 							  unsigned int max,
@@ -274,7 +279,7 @@ static __attribute__((noinline)) int nnvme_fio_fetch_only(struct thread_data *td
 		return 0;
 	job->shown = job->done;
 	job->taken = 0;
-	job->found = nnvme_poll(job->only, job->done, job->room);
+	job->found = nnvme_poll(job->only, job->done, job->max_found);
 	if (fio_unlikely(job->found < min))
 		return nnvme_fio_fetch(td, min, max, wait);
 	job->taken = job->found < max ? job->found : max;
@@ -311,12 +316,12 @@ static struct io_u *nnvme_fio_event(struct thread_data *td, int event)
 	return done->tag;
 }
 
-/* A file is open from setup to cleanup. */
+/* Files are open from setup to cleanup. */
 static int nnvme_fio_open_file(struct thread_data *td, struct fio_file *f)
 {
 	if (FILE_ENG_DATA(f))
 		return 0;
-	log_err(NNVME_FIO_SAYS "%s was not known when the job started\n", f->file_name);
+	log_err(NNVME_FIO_PREFIX "%s was not known when the job started\n", f->file_name);
 	td_verror(td, ENODEV, "open");
 	return 1;
 }
@@ -326,15 +331,15 @@ static int nnvme_fio_close_file(struct thread_data *td, struct fio_file *f)
 	return 0;
 }
 
-/* Nothing is cached on the way to the device. */
+/* There is no cache to invalidate. */
 static int nnvme_fio_invalidate(struct thread_data *td, struct fio_file *f)
 {
 	return 0;
 }
 
 /*
- * From fio 3.38 on errdetails is called with the thread as well (ioengines.h). Chosen by the type that
- * this fio declares: a third one would not compile.
+ * Since fio 3.38 errdetails gets the thread as well (ioengines.h). Chosen by the type that this fio
+ * declares; a third type would not compile.
  */
 #define NNVME_FIO_ERRDETAILS						\
 	_Generic(((struct ioengine_ops *)NULL)->errdetails,		\
@@ -342,13 +347,13 @@ static int nnvme_fio_invalidate(struct thread_data *td, struct fio_file *f)
 		 char *(*)(struct thread_data *, struct io_u *): nnvme_fio_errdetails_td)
 
 /*
- * The one symbol that the module exports. fio finds it under this name both as
- * --ioengine=libnoiommu_nvme and as --ioengine=external:PATH, and writes into it.
+ * The only exported symbol. fio finds it under this name with --ioengine=libnoiommu_nvme and with
+ * --ioengine=external:PATH, and writes to it.
  */
 __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 	.name = "libnoiommu_nvme",
 	.version = FIO_IOOPS_VERSION,
-	/* fio's submission threads would share a queue pair: FIO_NO_OFFLOAD makes it say so */
+	/* FIO_NO_OFFLOAD: fio's submission threads would share a queue pair */
 	.flags = FIO_RAWIO | FIO_DISKLESSIO | FIO_NOEXTEND | FIO_NODISKUTIL | FIO_NO_OFFLOAD,
 	.setup = nnvme_fio_setup,
 	.init = nnvme_fio_init,
@@ -368,15 +373,15 @@ __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 };
 
 /*
- * fio 3.41 and 3.42 have the same FIO_IOOPS_VERSION and differ in the layout of what engines see. This
- * runs as the module is loaded, before fio looks at the table: made for another release, the engine
- * has a version that no fio takes.
+ * fio 3.41 and 3.42 have the same FIO_IOOPS_VERSION but lay out what engines see differently. This
+ * runs when the module is loaded, before fio looks at the table: if the engine was built for
+ * another release, it gets a version that no fio accepts.
  */
 __attribute__((constructor)) static void nnvme_fio_check_release(void)
 {
 	if (!strcmp(fio_version_string, NNVME_FIO_RELEASE))
 		return;
-	log_err(NNVME_FIO_SAYS "made for %s, and this is %s: what the two share may differ; build "
+	log_err(NNVME_FIO_PREFIX "made for %s, and this is %s: what the two share may differ; build "
 		"the engine with -Dfio_source= of this one\n", NNVME_FIO_RELEASE,
 		fio_version_string);
 	ioengine.version = -1;

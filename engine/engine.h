@@ -3,11 +3,10 @@
 #define NNVME_ENGINE_ENGINE_H
 
 /*
- * fio's view of nvme/: what the files of the engine share.
+ * What the files of the engine share.
  *
- * A job is a thread of fio's. It has its own buffers and, for each of its files, a queue pair of its
- * own; a file is a namespace. The controllers behind the files are shared by all jobs of the
- * process: registry.h.
+ * A job is one of fio's threads. It has its own buffers and a queue pair for each of its files; a
+ * file is a namespace. All jobs of the process share the controllers: registry.h.
  */
 
 #include "fio.h"
@@ -16,12 +15,12 @@
 #include "noiommu_nvme/qpair.h"
 
 /* Before every line that the engine writes. */
-#define NNVME_FIO_SAYS "libnoiommu_nvme: "
+#define NNVME_FIO_PREFIX "libnoiommu_nvme: "
 
 #define fio_likely(x) __builtin_expect(!!(x), 1)
 
 /* How a job waits for completions. */
-enum nnvme_fio_ways {
+enum nnvme_fio_wait_mode {
 	NNVME_FIO_POLL,
 	NNVME_FIO_HYBRID,
 	NNVME_FIO_INTERRUPT,
@@ -29,12 +28,12 @@ enum nnvme_fio_ways {
 
 /* What a job may set; fio fills it. */
 struct nnvme_fio_options {
-	void *fio_owns_this;		/* it keeps the thread_data here while it parses */
+	void *fio_owns_this;		/* fio keeps the thread_data here while it parses */
 	unsigned int nsid;
 	unsigned int hugepages;		/* enum nnvme_hugepages */
 	unsigned int mode;		/* enum nnvme_mode */
 	unsigned int shadow_doorbells;	/* enum nnvme_shadow_doorbells */
-	unsigned int wait;		/* enum nnvme_fio_ways */
+	unsigned int wait;		/* enum nnvme_fio_wait_mode */
 	unsigned int io_timeout;	/* seconds; 0: none */
 };
 
@@ -45,14 +44,19 @@ struct nnvme_fio_file {
 	struct nnvme_qpair *qp;
 	const struct nnvme_ns *ns;
 	unsigned int block_shift;	/* the namespace's */
-	unsigned long long block_mask;	/* bits of an offset or a length that have to be 0 */
+	/* bits of an offset or a length that must be 0; all ones where I/O is to go out of line */
+	unsigned long long block_mask;
 	struct nnvme_ctrl *ctrl;
-	int dead;			/* an errno for good: every I/O is that error, the mask all ones */
+	uint32_t write_flags;		/* NNVME_FUA for sync=; then the mask is all ones */
+	int dead;			/* an errno that every I/O fails with; the mask is all ones */
 	bool shared;			/* an earlier file of the job is on the same controller */
 	struct fio_file *fio;
 };
 
-/* Waiting in vain, over one or more calls; no clock is read before a round found nothing. */
+/*
+ * Time spent waiting for nothing, over one or more calls; the clock is read only after a round that
+ * found nothing.
+ */
 struct nnvme_fio_idle {
 	struct timespec seen;		/* the clock, when it was last read; 0: not yet */
 	uint64_t ns;
@@ -60,27 +64,27 @@ struct nnvme_fio_idle {
 
 /* One job; the thread's io_ops_data. */
 struct nnvme_fio_job {
-	struct nnvme_completion *done;	/* room for iodepth of them */
+	struct nnvme_completion *done;	/* iodepth of them */
 	struct nnvme_completion *shown;	/* what the last getevents returned, up to done[taken] */
 	unsigned int taken;		/* done[taken, found) is what the next ones will return */
 	unsigned int found;
-	unsigned int room;		/* iodepth */
-	unsigned int hold;		/* commits left that need no doorbell */
+	unsigned int max_found;		/* iodepth */
+	unsigned int hold;		/* commits left that need no doorbell write */
 	struct nnvme_qpair *only;	/* the queue pair of a job with one file, else NULL */
 	struct nnvme_fio_file **file;
 	unsigned int files;
 	unsigned int next;		/* the file that is polled first, so that none starves */
 	unsigned int patience;		/* empty rounds of polling before something else is done */
-	unsigned int spin_ns;		/* what a job that sleeps polls for before it does */
-	uint64_t timeout_ns;		/* of waiting in vain, when the job is given up; 0: never */
+	unsigned int spin_ns;		/* how long a job that sleeps polls before it sleeps */
+	uint64_t timeout_ns;		/* the job is given up after waiting so long; 0: never */
 	struct nnvme_fio_idle idle;
 	struct nnvme_qpair **sleep;	/* the queue pair of each file; NULL: it never sleeps */
-	unsigned int reported;		/* failures that fio would not have shown */
-	bool dead;			/* a file of it is */
+	unsigned int reported;		/* failures reported that fio would not have shown */
+	bool dead;			/* one of its files is */
 	bool running;			/* from init to cleanup */
 	void *buffer;
 	size_t buffer_len;
-	unsigned int reach;		/* files whose controllers can reach the buffer */
+	unsigned int registered;	/* files whose controllers have the buffer registered */
 };
 
 /* job.c: fio's hooks from setup to cleanup. 0 or a positive errno, as fio wants. */
@@ -91,18 +95,18 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len);
 void nnvme_fio_iomem_free(struct thread_data *td);
 
 /*
- * sleep.c: begin() makes a job with queue pairs sleep as @way says, 0 or -errno, said. sleep() polls
- * and sleeps for at most a second, or @wait; true when there is something to poll.
+ * sleep.c: begin() prepares a job with queue pairs for @wait; 0 or -errno, reported. sleep() polls
+ * and sleeps for at most a second, or @wait; true if there is something to poll.
  */
-int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_ways way);
+int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_wait_mode wait);
 void nnvme_fio_sleep_end(struct nnvme_fio_job *job);
 bool nnvme_fio_sleep(const struct nnvme_fio_job *job, const struct timespec *wait);
 
-/* check.c: refuse what fio would run as something else, or as nothing. 0 or -EINVAL, said. */
+/* check.c: refuse what fio would run as something else, or not at all. 0 or -EINVAL, reported. */
 int nnvme_fio_check_job(struct thread_data *td);
 int nnvme_fio_check_file(struct thread_data *td, const struct nnvme_fio_file *file);
 
-/* failure.c: I/O that failed, in words, and controllers that are gone. */
+/* failure.c: reports failed I/O, and handles controllers that are gone. */
 enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error);
 void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status);
 bool nnvme_fio_look(struct nnvme_fio_job *job);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* I/O that fails: how fio learns of it, and in which words. */
+/* Failed I/O: how fio learns of it, and in which words. */
 
 #include "engine.h"
 
-/* Failures of one job that are shown although fio was told to go on after them. */
+/* How many failures of a job are reported although fio was told to go on after errors. */
 #define NNVME_FIO_REPORTS 10
 
 /*
- * What stands for a status in a completion that the controller did not give; a status field has 15
- * bits (NVM Express Base 2.x, Completion Queue Entry: Status Field).
+ * Status values for completions that the controller did not send; a status field has 15 bits (NVM
+ * Express Base 2.x, Completion Queue Entry: Status Field).
  */
 #define NNVME_FIO_GONE 0x8000u
 
-/* In engine_data of an io_u that failed at submission, with the errno below it. */
+/* In engine_data of an io_u that failed at submission, with the errno in the low bits. */
 #define NNVME_FIO_ERRNO 0x10000u
 
 static const char *nnvme_fio_errno_text(int error)
@@ -47,12 +47,12 @@ static void nnvme_fio_say(const struct io_u *io_u, char *text, size_t size)
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
 	unsigned int shift = file->ns->block_shift;
 
-	snprintf(text, size, NNVME_FIO_SAYS "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
+	snprintf(text, size, NNVME_FIO_PREFIX "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
 		 io_u->file->file_name, io_ddir_name(io_u->ddir), io_u->xfer_buflen >> shift,
 		 io_u->offset >> shift, file->ns->nsid, nnvme_fio_cause(io_u));
 }
 
-/* fio calls this for what it prints after "io_u error", and frees it. */
+/* fio prints the result after "io_u error", and frees it. */
 char *nnvme_fio_errdetails(struct io_u *io_u)
 {
 	char text[300];
@@ -74,7 +74,7 @@ static void nnvme_fio_print(const struct io_u *io_u)
 	log_err("%s\n", text);
 }
 
-/* fio asks for the details of those that end the job and passes over those that don't. */
+/* fio asks for details only of errors that end the job, not of those it ignores. */
 static bool nnvme_fio_passed_over(struct thread_data *td, const struct io_u *io_u)
 {
 	return !td->o.error_dump &&
@@ -88,7 +88,7 @@ static void nnvme_fio_set_errno(struct io_u *io_u, int error)
 	io_u->engine_data = (void *)(uintptr_t)(NNVME_FIO_ERRNO | (unsigned int)error);
 }
 
-/* An I/O that was not submitted; fio has no words for those. */
+/* An I/O that could not be submitted; fio does not report the reason. */
 enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, int error)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
@@ -99,7 +99,7 @@ enum fio_q_status nnvme_fio_refuse(struct thread_data *td, struct io_u *io_u, in
 	return FIO_Q_COMPLETED;
 }
 
-/* An I/O that came back with a @status other than 0. */
+/* An I/O that completed with a @status other than 0. */
 void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status)
 {
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
@@ -115,7 +115,7 @@ void nnvme_fio_failed(struct thread_data *td, struct io_u *io_u, uint16_t status
 		nnvme_fio_print(io_u);
 }
 
-/* Late completions must not meet an io_u that fio has back: no polling any more. */
+/* Stop polling: a late completion must not return an io_u that fio already has back. */
 static void nnvme_fio_bury(struct nnvme_fio_job *job, struct nnvme_fio_file *file, int error)
 {
 	file->dead = error;
@@ -123,7 +123,7 @@ static void nnvme_fio_bury(struct nnvme_fio_job *job, struct nnvme_fio_file *fil
 	job->dead = true;
 }
 
-/* Look at each controller of the job once; true when the job has lost one. */
+/* Check each controller of the job once; true if the job has lost one. */
 bool nnvme_fio_look(struct nnvme_fio_job *job)
 {
 	struct nnvme_err err;
@@ -133,7 +133,7 @@ bool nnvme_fio_look(struct nnvme_fio_job *job)
 
 		if (file->dead || !nnvme_ctrl_check(file->ctrl, &err))
 			continue;
-		log_err(NNVME_FIO_SAYS "%s\n", err.text);
+		log_err(NNVME_FIO_PREFIX "%s\n", err.text);
 		nnvme_fio_bury(job, file, ENODEV);
 	}
 	return job->dead;
@@ -151,9 +151,8 @@ static unsigned int nnvme_fio_in_flight(struct thread_data *td, const struct nnv
 }
 
 /*
- * Commands are in flight, and none completes. Files that wait for nothing are given up with the
- * others: all share the buffers, which the controller may use until its queues are gone, at the end
- * of the job.
+ * Commands are in flight and none completes. Files without any are given up as well: all share the
+ * buffers, which the controller may use until its queues are gone, at the end of the job.
  */
 void nnvme_fio_time_out(struct thread_data *td)
 {
@@ -167,7 +166,7 @@ void nnvme_fio_time_out(struct thread_data *td)
 		if (file->dead)
 			continue;
 		if (n)
-			log_err(NNVME_FIO_SAYS "%s: nothing completed for %u s (io_timeout=%u) "
+			log_err(NNVME_FIO_PREFIX "%s: nothing completed for %u s (io_timeout=%u) "
 				"with %u I/Os in flight: the job is given up\n",
 				file->fio->file_name, options->io_timeout, options->io_timeout, n);
 		nnvme_fio_bury(job, file, ETIMEDOUT);
@@ -175,8 +174,8 @@ void nnvme_fio_time_out(struct thread_data *td)
 }
 
 /*
- * What is in flight on a file that is lost comes back as failed, so that fio finishes by its own
- * rules: some of its loops wait for every I/O that was queued, whatever getevents returns.
+ * Return what is in flight on a lost file as failed, so that fio ends the job by its own rules:
+ * some of its loops wait for every queued I/O, whatever getevents returns.
  */
 void nnvme_fio_give_up(struct thread_data *td)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A job's life: fio calls setup for all jobs in its main thread, then, in each job's own thread, init,
- * the allocation of buffers, I/O, the release of buffers, and cleanup. With create_serialize=0, setup is
- * called late, in the job's thread, after the buffers exist.
+ * A job's life: fio calls setup for all jobs in its main thread; then, in each job's own thread,
+ * init, buffer allocation, I/O, buffer release and cleanup. With create_serialize=0, setup is
+ * called late, in the job's thread, when the buffers already exist.
  */
 
 #include <stdlib.h>
@@ -14,20 +14,20 @@
 /* Jobs between init and cleanup. */
 static unsigned int nnvme_fio_running;
 
-/* Registration is by whole pages. */
+/* Only whole pages can be registered. */
 #define NNVME_FIO_ROUND(len) (((len) + NNVME_PAGE_SIZE - 1) & ~(NNVME_PAGE_SIZE - 1))
 
 static void nnvme_fio_log(void *arg, enum nnvme_log_level level, const char *line)
 {
 	if (level <= NNVME_LOG_WARNING)
-		log_err(NNVME_FIO_SAYS "%s\n", line);
+		log_err(NNVME_FIO_PREFIX "%s\n", line);
 	else
-		dprint(FD_PROCESS, NNVME_FIO_SAYS "%s\n", line);
+		dprint(FD_PROCESS, NNVME_FIO_PREFIX "%s\n", line);
 }
 
 /*
- * Forked jobs could neither share a controller nor keep its memory where it is (writing to it after
- * a fork may move it). fio reads use_thread after setup.
+ * Forked jobs could not share a controller, nor keep its memory in place (a write after fork() may
+ * move a page). fio reads use_thread after setup.
  */
 static void nnvme_fio_use_threads(struct thread_data *td)
 {
@@ -37,12 +37,15 @@ static void nnvme_fio_use_threads(struct thread_data *td)
 		return;
 	td->o.use_thread = 1;
 	if (!said && (output_format & FIO_OUTPUT_NORMAL))
-		log_info(NNVME_FIO_SAYS "jobs share the controller and run as threads: "
+		log_info(NNVME_FIO_PREFIX "jobs share the controller and run as threads: "
 			 "thread=1 switched on\n");
 	said = true;
 }
 
-/* 0000.41.00.0n2: a controller and, as in nvme0n2, a namespace; without one, nsid= says which. */
+/*
+ * 0000.41.00.0n2: a controller and a namespace, as in nvme0n2; without n2, nsid= gives the
+ * namespace.
+ */
 static int nnvme_fio_name(const struct thread_data *td, const char *name,
 			  char bdf[NNVME_BDF_SIZE], uint32_t *nsid, struct nnvme_err *err)
 {
@@ -67,7 +70,7 @@ static int nnvme_fio_name(const struct thread_data *td, const char *name,
 	return 0;
 }
 
-/* Open what the file's name says and tell fio how large it is. */
+/* Open what the file name names and tell fio its size. */
 static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 			    struct nnvme_fio_file *file, struct nnvme_err *err)
 {
@@ -94,8 +97,13 @@ static int nnvme_fio_attach(struct thread_data *td, struct fio_file *f,
 	}
 	file->block_shift = file->ns->block_shift;
 	file->block_mask = (1ULL << file->block_shift) - 1;
+	/* Whether a log has writes is not known yet. */
+	if (td->o.sync_io && (td_write(td) || td->o.read_iolog_file)) {
+		file->write_flags = NNVME_FUA;
+		file->block_mask = ~0ULL;
+	}
 	f->real_file_size = file->ns->blocks << file->ns->block_shift;
-	/* A device and no regular file: nothing to lay out, extend or unlink. */
+	/* A device, not a regular file: nothing to lay out, extend or unlink. */
 	f->filetype = FIO_TYPE_BLOCK;
 	fio_file_set_size_known(f);
 	file->fio = f;
@@ -134,7 +142,9 @@ static int nnvme_fio_add(struct thread_data *td, struct fio_file *f, struct nnvm
 	return 0;
 }
 
-/* Attach the files that are not yet: all at first, later those that a replayed log has added. */
+/*
+ * Attach the files that are not attached yet: at first all, later those that a replayed log added.
+ */
 static int nnvme_fio_open(struct thread_data *td)
 {
 	struct nnvme_err err = {0};
@@ -149,7 +159,7 @@ static int nnvme_fio_open(struct thread_data *td)
 	for_each_file(td, f, i) {
 		rc = FILE_ENG_DATA(f) ? 0 : nnvme_fio_add(td, f, &err);
 		if (rc) {
-			log_err(NNVME_FIO_SAYS "%s\n", err.text);
+			log_err(NNVME_FIO_PREFIX "%s\n", err.text);
 			return rc;
 		}
 	}
@@ -167,8 +177,8 @@ static int nnvme_fio_check(struct thread_data *td)
 }
 
 /*
- * fill_device=1 without size= is to fio a file without an end, where ENOSPC will end the job. A
- * namespace has an end: the same as without fill_device.
+ * For fio, fill_device=1 without size= means a file without an end, which ENOSPC ends. A namespace
+ * has an end, so treat it as without fill_device.
  */
 static void nnvme_fio_fill(struct thread_data *td)
 {
@@ -188,7 +198,7 @@ int nnvme_fio_setup(struct thread_data *td)
 		rc = nnvme_fio_check(td);
 	if (!rc)
 		return 0;
-	/* fio cleans up after init, but not after a setup that failed before it */
+	/* fio cleans up after init, but not after a failed setup before it */
 	if (early)
 		nnvme_fio_cleanup(td);
 	td_verror(td, -rc, "setup");
@@ -199,7 +209,7 @@ static void nnvme_fio_stop(struct nnvme_fio_job *job)
 {
 	nnvme_fio_sleep_end(job);
 	for (unsigned int i = 0; i < job->files; i++) {
-		/* -EBUSY is said when the buffers go, which have to be kept then */
+		/* -EBUSY is reported when the buffers are released: they must be kept then */
 		nnvme_qpair_destroy(job->file[i]->qp);
 		job->file[i]->qp = NULL;
 	}
@@ -215,19 +225,19 @@ static int nnvme_fio_start(struct thread_data *td)
 	int rc = 0;
 
 	if (!job->files) {
-		log_err(NNVME_FIO_SAYS "job %s names no controller: give filename=0000.41.00.0\n",
+		log_err(NNVME_FIO_PREFIX "job %s names no controller: give filename=0000.41.00.0\n",
 			td->o.name);
 		return -EINVAL;
 	}
-	job->room = td->o.iodepth;
+	job->max_found = td->o.iodepth;
 	job->timeout_ns = options->io_timeout * 1000000000ULL;
-	job->done = calloc(job->room, sizeof(*job->done));
+	job->done = calloc(job->max_found, sizeof(*job->done));
 	if (!job->done)
 		return -ENOMEM;
 	for (unsigned int i = 0; !rc && i < job->files; i++)
 		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
 	if (rc)
-		log_err(NNVME_FIO_SAYS "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
+		log_err(NNVME_FIO_PREFIX "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
 			"; each job takes one for each of its files: use fewer of either");
 	else
 		rc = nnvme_fio_sleep_begin(td, options->wait);
@@ -243,7 +253,7 @@ int nnvme_fio_init(struct thread_data *td)
 	int rc;
 
 	if (!td->o.use_thread) {
-		log_err(NNVME_FIO_SAYS "jobs have to be threads; with create_serialize=0 add "
+		log_err(NNVME_FIO_PREFIX "jobs have to be threads; with create_serialize=0 add "
 			"thread=1\n");
 		return EINVAL;
 	}
@@ -270,7 +280,7 @@ void nnvme_fio_cleanup(struct thread_data *td)
 	nnvme_fio_stop(job);
 	if (job->running)
 		__atomic_sub_fetch(&nnvme_fio_running, 1, __ATOMIC_RELAXED);
-	/* fio has freed its files by now, unless this is a setup that failed */
+	/* fio has freed its files by now, unless setup failed */
 	for (unsigned int i = 0; i < job->files; i++) {
 		nnvme_registry_put(job->file[i]->ctrl);
 		free(job->file[i]);
@@ -281,8 +291,8 @@ void nnvme_fio_cleanup(struct thread_data *td)
 }
 
 /*
- * fio never cleans up a job that it did not get to (an interrupt, an error in another job): shut such
- * controllers down in order all the same, unless a job that fio gave up waiting for is using them.
+ * fio never cleans up a job that it did not start (an interrupt, an error in another job): shut its
+ * controllers down properly all the same, unless a job that fio gave up waiting for uses them.
  */
 __attribute__((destructor)) static void nnvme_fio_exit(void)
 {
@@ -290,13 +300,13 @@ __attribute__((destructor)) static void nnvme_fio_exit(void)
 		nnvme_registry_close_all();
 }
 
-/* The first file's controller gave the buffer; the others learn where it is. */
+/* The first file's controller allocated the buffer; register it with the others. */
 static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
 {
 	int rc = 0;
 
-	for (job->reach = 1; job->reach < job->files; job->reach++) {
-		struct nnvme_fio_file *file = job->file[job->reach];
+	for (job->registered = 1; job->registered < job->files; job->registered++) {
+		struct nnvme_fio_file *file = job->file[job->registered];
 
 		if (!file->shared)
 			rc = nnvme_mem_register(file->ctrl, job->buffer, job->buffer_len, err);
@@ -306,13 +316,13 @@ static int nnvme_fio_share(struct nnvme_fio_job *job, struct nnvme_err *err)
 	return 0;
 }
 
-/* What one controller may still write to, another's jobs must not get either. */
+/* If one controller may still write to it, another one's jobs must not get it either. */
 static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 {
 	int rc = 0;
 
-	while (--job->reach) {
-		struct nnvme_fio_file *file = job->file[job->reach];
+	while (--job->registered) {
+		struct nnvme_fio_file *file = job->file[job->registered];
 
 		if (!file->shared &&
 		    nnvme_mem_unregister(file->ctrl, job->buffer, job->buffer_len, NULL) == -EBUSY)
@@ -321,12 +331,12 @@ static void nnvme_fio_drop_buffer(struct nnvme_fio_job *job)
 	if (!rc)
 		rc = nnvme_mem_free(job->file[0]->ctrl, job->buffer);
 	if (rc)
-		log_err(NNVME_FIO_SAYS "%zu bytes of buffers are kept: a controller could not be "
+		log_err(NNVME_FIO_PREFIX "%zu bytes of buffers are kept: a controller could not be "
 			"stopped and may still write to them\n", job->buffer_len);
 	job->buffer = NULL;
 }
 
-/* Straight from memory that the controllers reach: nothing is copied on the way. */
+/* Allocate from registered memory, so that no data is copied. */
 int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
@@ -338,18 +348,18 @@ int nnvme_fio_iomem_alloc(struct thread_data *td, size_t len)
 		td->orig_buffer = job->buffer;
 		return 0;
 	}
-	log_err(NNVME_FIO_SAYS "job %s: buffers of %zu bytes (iodepth times the largest block): "
+	log_err(NNVME_FIO_PREFIX "job %s: buffers of %zu bytes (iodepth times the largest block): "
 		"%s\n", td->o.name, job->buffer_len, err.text);
 	if (job->buffer)
 		nnvme_fio_drop_buffer(job);
-	/* fio 3.33 notes the error and begins the job's I/O all the same, without buffers. */
+	/* fio 3.33 records the error and begins the job's I/O all the same, without buffers. */
 	td->terminate = true;
 	return 1;
 }
 
 /*
- * The last moment before the buffers go: a job that ended in an error may have commands in flight,
- * which write to them until the queues are gone.
+ * The last chance before the buffers go: a job that ended with an error may have commands in
+ * flight, which write to the buffers until the queues are gone.
  */
 void nnvme_fio_iomem_free(struct thread_data *td)
 {

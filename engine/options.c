@@ -99,11 +99,11 @@ struct fio_option nnvme_fio_option_list[] = {
 		.posval = {
 			{
 				.ival = "poll", .oval = NNVME_FIO_POLL,
-				.help = "Look for them all the time",
+				.help = "Poll all the time",
 			},
 			{
 				.ival = "hybrid", .oval = NNVME_FIO_HYBRID,
-				.help = "Look for 100 us, then sleep until the controller interrupts",
+				.help = "Poll for 100 us, then sleep until the controller interrupts",
 			},
 			{
 				.ival = "interrupt", .oval = NNVME_FIO_INTERRUPT,

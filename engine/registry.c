@@ -13,7 +13,7 @@ struct nnvme_open {
 	struct nnvme_ctrl *ctrl;
 	struct nnvme_options opts;
 	char bdf[NNVME_BDF_SIZE];
-	unsigned int users;
+	unsigned int refs;
 	pid_t pid;
 };
 
@@ -68,7 +68,7 @@ int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 				"hugepages= or shadow_doorbells=, or one polls (wait=poll) and another "
 				"doesn't; give all jobs on one controller the same", bdf);
 	if (open && !rc) {
-		open->users++;
+		open->refs++;
 		*ctrl = open->ctrl;
 	}
 	pthread_mutex_unlock(&nnvme_open_lock);
@@ -80,7 +80,9 @@ static void nnvme_open_drop(struct nnvme_open **link)
 	struct nnvme_open *open = *link;
 
 	*link = open->next;
-	/* One that can't be stopped has said so; it is the kernel's to stop at fio's end. */
+	/*
+	 * A controller that can't be stopped has been reported; the kernel stops it when fio exits.
+	 */
 	(void)nnvme_ctrl_close(open->ctrl);
 	free(open);
 }
@@ -92,7 +94,7 @@ void nnvme_registry_put(struct nnvme_ctrl *ctrl)
 	pthread_mutex_lock(&nnvme_open_lock);
 	while ((*link)->ctrl != ctrl)
 		link = &(*link)->next;
-	if (!--(*link)->users)
+	if (!--(*link)->refs)
 		nnvme_open_drop(link);
 	pthread_mutex_unlock(&nnvme_open_lock);
 }

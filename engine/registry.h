@@ -3,8 +3,8 @@
 #define NNVME_ENGINE_REGISTRY_H
 
 /*
- * The controllers that this process has open. Each is opened once, by its first user, and closed by
- * its last: opening and closing cost a reset of the device.
+ * The controllers that this process has open. The first user opens one and the last closes it,
+ * because opening and closing each reset the device.
  *
  * Thread rule: any thread, any time.
  */
@@ -12,14 +12,14 @@
 #include "noiommu_nvme/ctrl.h"
 
 /*
- * The controller at @bdf, as nnvme_bdf_parse() spells it: two spellings would be two controllers. It is
- * an error to ask for one that is open with other options.
+ * The controller at @bdf, in nnvme_bdf_parse()'s spelling: two spellings would be two controllers.
+ * It is an error if it is open with other options.
  */
 int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 		       struct nnvme_ctrl **ctrl, struct nnvme_err *err);
 void nnvme_registry_put(struct nnvme_ctrl *ctrl);
 
-/* Close whatever this process, and not its parent, has opened; nobody may be using it. */
+/* Close all that this process, not its parent, has opened; nobody may be using it. */
 void nnvme_registry_close_all(void);
 
 #endif

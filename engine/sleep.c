@@ -4,10 +4,10 @@
 #include "engine.h"
 #include "noiommu_nvme/wait.h"
 
-/* Empty rounds of polling between two looks at the controller: tens of milliseconds. */
+/* Empty polling rounds between two checks of the controller: tens of milliseconds. */
 #define NNVME_FIO_PATIENCE (1u << 20)
 
-/* The longest sleep; after it the controllers are looked at. */
+/* The longest sleep; then the controllers are checked. */
 #define NNVME_FIO_SLEEP_MS 1000
 
 static int nnvme_fio_sleep_list(struct nnvme_fio_job *job)
@@ -22,19 +22,19 @@ static int nnvme_fio_sleep_list(struct nnvme_fio_job *job)
 	return 0;
 }
 
-int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_ways way)
+int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_wait_mode wait)
 {
 	struct nnvme_fio_job *job = td->io_ops_data;
 	int rc;
 
 	job->patience = NNVME_FIO_PATIENCE;
-	if (way == NNVME_FIO_POLL)
+	if (wait == NNVME_FIO_POLL)
 		return 0;
 	job->patience = 0;
-	job->spin_ns = way == NNVME_FIO_HYBRID ? NNVME_SPIN_NS : 0;
+	job->spin_ns = wait == NNVME_FIO_HYBRID ? NNVME_SPIN_NS : 0;
 	rc = nnvme_fio_sleep_list(job);
 	if (rc)
-		log_err(NNVME_FIO_SAYS "job %s: wait: cannot wait for %u files: %s; use fewer, or "
+		log_err(NNVME_FIO_PREFIX "job %s: wait: cannot wait for %u files: %s; use fewer, or "
 			"wait=poll\n", td->o.name, job->files, strerror(-rc));
 	return rc;
 }
@@ -45,7 +45,7 @@ void nnvme_fio_sleep_end(struct nnvme_fio_job *job)
 	job->sleep = NULL;
 }
 
-/* Not 0, which would not sleep at all; a whole wait that is longer is slept in pieces. */
+/* Not 0, which would not sleep at all; a longer wait is slept in pieces. */
 static int nnvme_fio_sleep_ms(const struct timespec *wait)
 {
 	if (!wait || wait->tv_sec)

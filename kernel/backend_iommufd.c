@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A device's node tied to an iommufd, with an IOMMU or without. The kernel chooses the IOVAs, which
- * mean something to the device only behind an IOMMU.
+ * The iommufd backend: a device's VFIO node bound to an iommufd, with or without an IOMMU. The
+ * kernel chooses the IOVAs, which mean something to the device only behind an IOMMU.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,7 @@ static int bus_addr(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_
 		bus->v = iova;
 		return 0;
 	}
-	/* Never for 0 bytes: the kernel takes that for "no limit" or for an error, by version. */
+	/* Never pass a length of 0: some kernels take it for "no limit", others refuse it. */
 	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, iova, &run, &phys);
 	if (rc)
 		return nnvme_vfio_get_pa_failed(d->dev.name, rc, iova, err);
@@ -76,7 +76,7 @@ static int coherency_enforced(struct nnvme_vfio *d)
 	return nnvme_ioas_coherency_enforced(d->iommufd, d->ioas);
 }
 
-/* The two descriptors, tied to each other. */
+/* Open the node and an iommufd, and bind one to the other. */
 static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 		      struct nnvme_err *err)
 {
@@ -90,14 +90,14 @@ static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 		return nnvme_vfio_iommufd_failed(info, d->iommufd, err);
 	rc = nnvme_vfio_bind(d->fd, d->iommufd, NULL);
 	if (rc) {
-		/* Closed before looking for other openers, which must not find us. */
+		/* Close it before looking for other openers, or the search finds this process. */
 		nnvme_sys_close(&d->fd);
 		return nnvme_vfio_bind_failed(info, rc, err);
 	}
 	return 0;
 }
 
-/* Only now: attaching removes the ranges that this device's IOMMU can't map or reserves. */
+/* Only now, because attaching removes the ranges that this device's IOMMU can't map or reserves. */
 static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 {
 	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
@@ -125,7 +125,7 @@ static int make_address_space(struct nnvme_vfio *d, struct nnvme_err *err)
 				  strerror(-rc));
 	if (d->dev.mode == NNVME_MODE_IOMMU)
 		return learn_ranges(d, err);
-	/* Nothing is mapped yet: a kernel that has the call answers "no such IOVA". */
+	/* Nothing is mapped yet, so a kernel that has the call answers "no such IOVA". */
 	rc = nnvme_ioas_get_pa(d->iommufd, d->ioas, 4096, &len, &phys);
 	return rc == -ENOENT || !rc ? 0 : nnvme_vfio_get_pa_failed(d->dev.name, rc, 4096, err);
 }
@@ -139,8 +139,8 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 }
 
 /*
- * Closing the descriptors would do the same, but not if a forked child has inherited them: so
- * detach and destroy explicitly.
+ * Closing the descriptors does the same, but not if a forked child has inherited them: so detach
+ * and destroy explicitly.
  */
 static void close_device(struct nnvme_vfio *d)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A device by its group, in a VFIO container with the IOMMU driver type1 (Linux,
- * Documentation/driver-api/vfio.rst): for kernels without iommufd, which is how Debian
- * builds them. Only for devices behind an IOMMU. Here the library chooses the IOVAs.
+ * The type1 backend: a device by its group, in a VFIO container with the IOMMU driver type1 (Linux,
+ * Documentation/driver-api/vfio.rst), for kernels without iommufd, like Debian's. Only for devices
+ * behind an IOMMU. Here the library chooses the IOVAs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define HUGE ((uint64_t)2 << 20)
 
-/* Huge pages of the IOMMU need IOVAs that are aligned like the memory. */
+/* The IOMMU's large pages need IOVAs aligned like the memory. */
 static int choose_iova(struct nnvme_vfio *d, const void *va, size_t len, uint64_t *iova)
 {
 	if (len >= HUGE && (uintptr_t)va % HUGE == 0 && HUGE >= d->alignment &&
@@ -48,7 +48,7 @@ static int unmap(struct nnvme_vfio *d, uint64_t iova, size_t len)
 {
 	int rc = nnvme_type1_unmap(d->container, iova, len);
 
-	/* After a failure it may still be mapped: keep the IOVAs taken. */
+	/* After a failure it may still be mapped, so keep the IOVAs taken. */
 	return rc ? rc : nnvme_iova_give(&d->iovas, iova, len);
 }
 
@@ -104,7 +104,7 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	rc = rc ? rc : join(d, info, err);
 	if (rc)
 		return rc;
-	/* Needs the group in the container: an empty one has no limits. */
+	/* Ask after the group is in the container: an empty one has no limits. */
 	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
 		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s%s",

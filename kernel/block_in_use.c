@@ -40,7 +40,7 @@ static int look_at_loop(const struct nnvme_nodes *nodes, const char *name,
 	rc = nnvme_sys_read(path, sizeof(path), NNVME_BLOCKS "/%s/loop/backing_file", name);
 	if (rc <= 0)	/* nothing backs it */
 		return is_nothing(rc) ? 0 : rc;
-	/* The loop device's number is right even if the path has been renamed. */
+	/* By number: the loop device's path may have been renamed. */
 	fd = nnvme_sys_open(O_RDONLY, "/dev/%s", name);
 	rc = fd < 0 ? fd : nnvme_sys_ioctl(fd, LOOP_GET_STATUS64, &info);
 	nnvme_sys_close(&fd);
@@ -124,8 +124,8 @@ static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_us
 }
 
 /*
- * The disk of a LIO backstore, from its info: a path for fileio, which does not claim the disk, a
- * name for iblock, which need not claim it.
+ * The disk behind a LIO backstore, from its info file: fileio gives a path and does not claim the
+ * disk; iblock gives a name and may not claim it either.
  */
 static const struct nnvme_node *node_of_backstore(const struct nnvme_nodes *nodes, const char *info)
 {

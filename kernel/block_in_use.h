@@ -11,7 +11,7 @@
 
 /* A use of a node: a loop device, by its name, or a text with what it is and how to end it. */
 struct nnvme_block_use {
-	char loop[32];		/* "" when it isn't one */
+	char loop[32];		/* "": not in use */
 	char node[64];		/* which of the nodes it uses */
 	char what[320];
 };

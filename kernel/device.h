@@ -3,10 +3,9 @@
 #define NNVME_KERNEL_DEVICE_H
 
 /*
- * The seam: one PCI function whose registers we hold and which may address
- * what we map. Everything above (dma/, nvme/) sees a device through this and
- * cannot tell what its addresses are. Implementations: VFIO
- * (vfio_open.c) and the software controller of tests/model.
+ * The interface between a PCI function and everything above it (dma/, nvme/): its registers, and
+ * memory that it may access. What uses it cannot tell what kind of addresses the device gets.
+ * Implementations: VFIO (vfio_open.c) and the software controller of tests/model.
  *
  * Private to the library; not installed.
  */
@@ -37,9 +36,9 @@ struct nnvme_device_ops {
 	int (*unmap)(struct nnvme_device *dev, uint64_t iova, size_t len);
 
 	/*
-	 * What the device must put on the bus to access @iova, and in *len how many
-	 * bytes from there are contiguous: on entry the bytes wanted (not 0), on
-	 * return between 1 and that number. Behind an IOMMU the answer is @iova.
+	 * The address that the device must put on the bus to access @iova. *len: on entry the bytes
+	 * wanted (not 0), on return how many bytes are contiguous from there, between 1 and that
+	 * number. Behind an IOMMU the address is @iova itself.
 	 */
 	int (*bus_addr)(struct nnvme_device *dev, uint64_t iova, size_t *len,
 			nnvme_bus_t *bus, struct nnvme_err *err);
@@ -56,13 +55,13 @@ struct nnvme_device_ops {
 	/* Function-level reset: stops all DMA, forgets all queues. */
 	int (*reset)(struct nnvme_device *dev, struct nnvme_err *err);
 
-	/* The number of its interrupt vectors, MSI-X or, without MSI-X, MSI; 0: none. */
+	/* The number of interrupt vectors: MSI-X, or MSI if it has no MSI-X; 0: none. */
 	unsigned (*vectors)(struct nnvme_device *dev);
 
 	/*
-	 * From now on vector i of the first *count adds 1 to the eventfd @fds[i]. All are set up
-	 * at once, where none are. On return *count may be lower, 1 at least: the kernel had no
-	 * more to give. -EOPNOTSUPP the device has none.
+	 * From now on vector i of the first *count adds 1 to the eventfd @fds[i]. Sets all up at
+	 * once, so none may be connected before. On return *count may be lower, but at least 1, if
+	 * the kernel had no more. -EOPNOTSUPP: the device has none.
 	 */
 	int (*interrupts_on)(struct nnvme_device *dev, const int *fds, unsigned *count,
 			     struct nnvme_err *err);
@@ -85,12 +84,12 @@ struct nnvme_device {
 };
 
 /*
- * Open the PCI function @name (any spelling that nnvme_bdf_parse() takes) with
- * BAR0 mapped, nothing mapped for DMA and bus mastering off. A failure leaves
- * the device as it was and names the next step.
+ * Open the PCI function @name (any spelling that nnvme_bdf_parse() takes): BAR0 mapped, nothing
+ * mapped for DMA, bus mastering off. On failure the device is as before and @err names the next
+ * step.
  *
- * This is a link-time seam: the library has VFIO behind it, the native tests
- * put the software controller there.
+ * Resolved at link time: the library links VFIO here, the native tests link the software
+ * controller.
  */
 int nnvme_device_open(const char *name, enum nnvme_mode mode, struct nnvme_device **dev,
 		      struct nnvme_err *err);

@@ -19,7 +19,7 @@ int nnvme_eventfd_open(struct nnvme_err *err)
 
 void nnvme_eventfd_raise(int fd)
 {
-	(void)!eventfd_write(fd, 1);	/* fails only where it is readable already */
+	(void)!eventfd_write(fd, 1);	/* fails only if it is readable already */
 }
 
 void nnvme_eventfd_clear(int fd)

@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_EVENTFD_H
 
 /*
- * Eventfds that an interrupt adds 1 to, and that a thread can sleep on. They count, so an
- * interrupt that comes before the sleep ends it at once.
+ * Eventfds: an interrupt adds 1, and a thread can sleep on them. They count, so an interrupt before
+ * the sleep ends it at once.
  *
  * Private to the library; not installed.
  */

@@ -38,7 +38,7 @@ static void forget(const struct nnvme_iommu_group *group)
 	nnvme_state_file_remove(name);
 }
 
-/* The former and the new type: they show later whether somebody else has changed it. */
+/* The types before and after: later they show whether somebody else has changed it. */
 static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was, const char *to,
 		    struct nnvme_err *err)
 {
@@ -55,7 +55,7 @@ static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was
 			  rc == -EACCES ? "; run as root" : "");
 }
 
-/* Only who asked for "auto" knows what it gave: it is recorded for the next time. */
+/* What "auto" resolved to is known only now: record it for the next call. */
 static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain type)
 {
 	char name[32], text[16];
@@ -209,7 +209,7 @@ static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, s
 			  group->number, group->bdf, group->type_text, nnvme_domain_name(type));
 }
 
-/* Restore what can be restored. On failure that is appended to the first error's text. */
+/* Restore what can be restored. If that fails, too, the first error's text gets that appended. */
 static void undo(struct change *c, enum nnvme_domain was)
 {
 	struct nnvme_err *first = c->err, second = { 0 };
@@ -232,7 +232,7 @@ static void undo(struct change *c, enum nnvme_domain was)
 		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
 }
 
-/* This and a bind or unbind of a member exclude each other. */
+/* Keeps other programs from binding or unbinding a member meanwhile. */
 static int lock_members(struct change *c)
 {
 	int rc = 0;
@@ -253,7 +253,7 @@ static void unlock_members(struct change *c)
 
 /*
  * The change itself. On failure all is as before, or c->stuck is set and @err says so. A member
- * that a killed run left unbound is returned to its driver, too.
+ * that a killed run left unbound also returns to its driver.
  */
 static int make_change(struct change *c, enum nnvme_domain type)
 {
@@ -325,7 +325,7 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 			  "wait until that ends", group->number, group->bdf, by);
 }
 
-/* Read, lock, and read again, because it may have changed before it was locked. */
+/* Read, lock, read again: it may have changed before it was locked. */
 static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *lock,
 		      struct nnvme_err *err)
 {
@@ -359,11 +359,11 @@ static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struc
 			  group->number, group->number, group->bdf, group->number);
 }
 
-/* Is the type still the one that a change set, or was setting? */
+/* Is the type still what a change set, or was about to set? */
 static bool is_still(const struct nnvme_iommu_group *group, const struct nnvme_iommu_state *state)
 {
 	return !strcmp(group->type_text, state->to) || !strcmp(state->to, "auto") ||
-	       /* What becomes of DMA-FQ where flushes can't be deferred (drivers/iommu/dma-iommu.c). */
+	       /* What DMA-FQ becomes if flushes can't be deferred (drivers/iommu/dma-iommu.c). */
 	       (group->type == NNVME_DOMAIN_DMA && !strcmp(state->to, "DMA-FQ"));
 }
 
@@ -376,7 +376,7 @@ static int undo_recorded(struct nnvme_iommu_group *group, struct nnvme_err *err)
 	if (rc)
 		return rc == -ENOENT ? 0 : state_unreadable(group, rc, err);
 	/*
-	 * A type that somebody else has set stays; the devices are returned to their drivers
+	 * If somebody else has set another type since, keep it; return the devices to their drivers
 	 * anyway.
 	 */
 	rc = change_type(group, is_still(group, &state) ? state.was : group->type, NULL, err);
@@ -397,7 +397,7 @@ static int begin(struct nnvme_iommu_group *group, enum nnvme_domain type, struct
 	rc = change_type(group, type, &stuck, err);
 	if (rc && !stuck)
 		forget(group);
-	/* What the kernel made of it; should that not be writable now, the first record will do. */
+	/* Record what the kernel made of it; if that fails, the first record will do. */
 	if ((stuck && !nnvme_iommu_read_type(group)) || (!rc && type == NNVME_DOMAIN_AUTO))
 		remember(group, was, group->type_text, NULL);
 	return rc;

@@ -74,7 +74,7 @@ int nnvme_iommu_state_read(const struct nnvme_iommu_group *group, struct nnvme_i
 	return state->was == NNVME_DOMAIN_OTHER ? -EBADMSG : 0;
 }
 
-/* Whoever wrote the state file is alive while the lock is held. */
+/* While the lock is held, the process that wrote the state file is alive. */
 static int read_state(struct nnvme_iommu_group *group)
 {
 	struct nnvme_iommu_state state = { .pid = -1 };

@@ -15,7 +15,7 @@ struct nnvme_iommu_state {
 	int pid;
 };
 
-/* Room for the name of a group's state file and lock, and that name. */
+/* Space for the name of a group's state file and lock. */
 #define NNVME_GROUP_STATE_NAME 32
 void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME]);
 

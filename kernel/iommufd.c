@@ -59,25 +59,25 @@ int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova
 {
 	struct nnvme_uapi_ioas_iova_ranges arg = { .size = sizeof(arg), .ioas_id = ioas };
 	struct nnvme_iova_range *list = NULL, *more;
-	uint32_t room = 8;
+	uint32_t max = 8;
 	int rc;
 
 	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range), "the same two numbers");
 	do {	/* a list that is too short gets the number; it may grow meanwhile */
-		more = realloc(list, room * sizeof(*list));
+		more = realloc(list, max * sizeof(*list));
 		if (!more) {
 			free(list);
 			return -ENOMEM;
 		}
 		list = more;
-		arg.num_iovas = room;
+		arg.num_iovas = max;
 		arg.allowed_iovas = (uintptr_t)list;
 		rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_IOVA_RANGES, &arg);
-		if (rc != -EMSGSIZE || arg.num_iovas <= room)
+		if (rc != -EMSGSIZE || arg.num_iovas <= max)
 			break;
-		room = arg.num_iovas;
-	} while (room < 65536);
-	if (!rc && arg.num_iovas > room)
+		max = arg.num_iovas;
+	} while (max < 65536);
+	if (!rc && arg.num_iovas > max)
 		rc = -EIO;
 	if (rc) {
 		free(list);
@@ -97,7 +97,7 @@ int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas)
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_VFIO_IOAS, &arg);
 
 	/*
-	 * Only the container's call answers this, for the address space that emulates a container.
+	 * Only the call for the container emulation answers this, for the address space behind it.
 	 */
 	if (!rc)
 		rc = nnvme_sys_ioctl(iommufd, VFIO_CHECK_EXTENSION, (void *)VFIO_DMA_CC_IOMMU);
@@ -118,13 +118,13 @@ int nnvme_ioas_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *len, 
 
 int nnvme_iommufd_has_get_pa(int iommufd)
 {
-	/* An empty request has no effect, but shows whether the call exists. */
+	/* An empty request does nothing, but shows whether the call exists. */
 	struct nnvme_uapi_ioas_noiommu_get_pa arg = { .size = sizeof(arg) };
 	int rc = nnvme_sys_ioctl(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &arg);
 
 	/* The latter: Linux 7.3 without CONFIG_VFIO_NOIOMMU. */
 	if (rc == -ENOTTY || rc == -EOPNOTSUPP)
 		return 0;
-	/* Before the merge a length of 0 was no error; that address space 0 does not exist was. */
+	/* Before the merge, length 0 was no error, but address space 0 does not exist. */
 	return rc == -EINVAL || rc == -EPERM || rc == -ENOENT ? 1 : rc;
 }

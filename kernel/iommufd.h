@@ -3,7 +3,7 @@
 #define NNVME_KERNEL_IOMMUFD_H
 
 /*
- * The ioctls of /dev/iommu, typed. All return 0 or the kernel's -errno as it is: what an error
+ * The ioctls of /dev/iommu with types. All return 0 or the kernel's -errno unchanged: what an error
  * means depends on what was tried, so the caller writes the text.
  *
  * Private to the library; not installed.
@@ -25,13 +25,13 @@ int nnvme_ioas_map(int iommufd, uint32_t ioas, void *va, size_t len, uint64_t *i
 int nnvme_ioas_unmap(int iommufd, uint32_t ioas, uint64_t iova, size_t len);
 
 /*
- * Where the kernel can map: what the IOMMUs of all attached devices can map, without what they
- * reserve. Attaching one narrows it. Ascending; free() *iova_ranges.
+ * The ranges that the kernel can map: what the IOMMUs of all attached devices can map, without what
+ * they reserve. Attaching a device narrows them. Ascending; free() *iova_ranges.
  */
 int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova_ranges,
 		      size_t *nr_iova_ranges, uint64_t *alignment);
 
-/* Is what attached devices want unsnooped snooped nevertheless? 1, 0 or -errno. */
+/* Does the IOMMU force snooping for transfers that devices want unsnooped? 1, 0 or -errno. */
 int nnvme_ioas_coherency_enforced(int iommufd, uint32_t ioas);
 
 /* *len: in, the bytes wanted, not 0; out, what the kernel says is contiguous, unchecked. */

@@ -14,14 +14,14 @@ bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iov
 	return false;
 }
 
-/* The first place at or after @from; false when what follows would pass @last. */
+/* The first aligned address from @from on; false when @len bytes from there pass @last. */
 static bool align(uint64_t from, uint64_t last, uint64_t len, uint64_t alignment, uint64_t *at)
 {
 	*at = (from + alignment - 1) & -alignment;
 	return *at >= from && *at <= last && len - 1 <= last - *at;
 }
 
-/* The first gap of one range; *i: the index of the taken range that would follow it. */
+/* The first gap in one range; *i becomes the index of the taken range after it. */
 static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_iova_range *range,
 		     uint64_t len, uint64_t alignment, uint64_t *at, size_t *i)
 {
@@ -43,7 +43,7 @@ static bool find_gap(const struct nnvme_iova_space *s, const struct nnvme_iova_r
 	return align(from, range->last, len, alignment, at);
 }
 
-static int make_room(struct nnvme_iova_space *s)
+static int grow(struct nnvme_iova_space *s)
 {
 	size_t max = s->max_taken ? 2 * s->max_taken : 16;
 	struct nnvme_iova_range *more;
@@ -62,7 +62,7 @@ int nnvme_iova_take(struct nnvme_iova_space *s, uint64_t len, uint64_t alignment
 {
 	size_t at;
 
-	if (!len || make_room(s))
+	if (!len || grow(s))
 		return len ? -ENOMEM : -EINVAL;
 	for (size_t i = 0; i < s->nr_iova_ranges; i++) {
 		struct nnvme_iova_range range = s->iova_ranges[i];

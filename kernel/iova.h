@@ -3,7 +3,7 @@
 #define NNVME_KERNEL_IOVA_H
 
 /*
- * Choosing IOVAs where the kernel doesn't: free ones within the ranges that an IOMMU can map.
+ * Choosing IOVAs when the kernel doesn't: free ones within the ranges that an IOMMU can map.
  *
  * Thread rule: callers serialise. Private to the library.
  */
@@ -32,7 +32,7 @@ bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iov
 int nnvme_iova_take(struct nnvme_iova_space *space, uint64_t len, uint64_t alignment,
 		    uint64_t *iova);
 
-/* Free what was taken; -ENOENT unless exactly that was. */
+/* Free what was taken; -ENOENT unless it was taken exactly so. */
 int nnvme_iova_give(struct nnvme_iova_space *space, uint64_t iova, uint64_t len);
 
 void nnvme_iova_free(struct nnvme_iova_space *space);

@@ -50,7 +50,7 @@ int nnvme_lock_file(const char *name, unsigned wait_ms, int *fd, int *holder)
 		nnvme_sys.pause(STEP_MS);
 		wait_ms -= STEP_MS;
 	}
-	if (!rc) {	/* only for the errors of others, so failing does no harm */
+	if (!rc) {	/* only for other processes' error texts, so it may fail */
 		snprintf(text, sizeof(text), "%10d\n", (int)getpid());
 		(void)!nnvme_sys.pwrite(*fd, text, strlen(text), 0);
 		return 0;

@@ -61,15 +61,15 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 	return NULL;
 }
 
-/* A search through all processes, and what it has found. */
+/* A search through all processes, and its result. */
 struct scan {
 	const struct nnvme_nodes *nodes;
-	const int *ours;
-	int nr_ours;
+	const int *own_fds;
+	int nr_own;
 	unsigned patience;	/* pauses left */
 	int pid;		/* the process being examined */
-	bool nameless;		/* it has a VFIO device that was not opened by a node */
-	bool other_group;	/* and another VFIO group, which that may belong to */
+	bool nameless;		/* it has a VFIO device that was not opened through a node */
+	bool other_group;	/* and the node of another VFIO group, which may explain it */
 	bool unseen;		/* there are processes that we may not examine */
 	int silent;		/* a process whose io_uring does not show its files, or 0 */
 	const char *how;	/* "open" or "mapped"; NULL: nothing is found */
@@ -82,7 +82,7 @@ static bool is_gone(int rc)
 	return rc == -ENOENT || rc == -ESRCH;
 }
 
-/* Is @link the file resourceN of the device? Its path has the address in it, wherever sysfs is. */
+/* Is @link the device's resourceN file? Wherever sysfs is mounted, its path has the address. */
 static bool is_resource(const struct scan *s, const char *link)
 {
 	const char *file = strrchr(link, '/'), *dir;
@@ -160,7 +160,7 @@ static void look_at_files(struct scan *s, const char *line)
 	}
 }
 
-/* Files that are registered with an io_uring stay open when their descriptors are closed. */
+/* Files registered with an io_uring stay open when their descriptors are closed. */
 static int look_at_ring(struct scan *s, const char *dir, const char *name)
 {
 	const char *files = NULL;
@@ -201,7 +201,7 @@ static int look_at_link(struct scan *s, const char *dir, const char *name, const
 		} else if (S_ISCHR(type.mode) && type.major == s->nodes->group_major) {
 			s->other_group = true;
 		}
-	} else if (S_ISREG(type.mode) || !type.mode) {	/* anonymous inodes are of no type */
+	} else if (S_ISREG(type.mode) || !type.mode) {	/* anonymous inodes have no type */
 		rc = nnvme_sys_link(link, sizeof(link), "%s/%s", dir, name);
 		if (!rc)
 			look_at_path(s, link, how);
@@ -211,12 +211,12 @@ static int look_at_link(struct scan *s, const char *dir, const char *name, const
 	return rc;
 }
 
-static bool is_ours(const struct scan *s, const char *name)
+static bool is_own_fd(const struct scan *s, const char *name)
 {
 	if (s->pid != getpid())
 		return false;
-	for (int i = 0; i < s->nr_ours; i++)
-		if (atoi(name) == s->ours[i])
+	for (int i = 0; i < s->nr_own; i++)
+		if (atoi(name) == s->own_fds[i])
 			return true;
 	return false;
 }
@@ -228,7 +228,7 @@ static int look_at_links(struct scan *s, const char *dir, const char *how)
 	int n = nnvme_sys_list(&names, "%s", dir), rc = n < 0 ? n : 0;
 
 	for (int i = 0; i < n && !rc && !s->how; i++) {
-		if (descriptors && is_ours(s, names[i]->d_name))
+		if (descriptors && is_own_fd(s, names[i]->d_name))
 			continue;
 		rc = look_at_link(s, dir, names[i]->d_name, how);
 		if (is_gone(rc))
@@ -239,7 +239,8 @@ static int look_at_links(struct scan *s, const char *dir, const char *how)
 }
 
 /*
- * Threads may have descriptors of their own, and those of a process whose main thread has ended do.
+ * Threads may have descriptors of their own, and so do the threads of a process whose main thread
+ * has ended.
  */
 static int look_at_threads(struct scan *s)
 {
@@ -273,8 +274,8 @@ static int look_at_process(struct scan *s)
 	if (!rc && !s->how)
 		rc = look_at_links(s, dir, "mapped");
 	/*
-	 * A device of a VFIO group has no name: assume that it is this one, unless another group is
-	 * open.
+	 * A device opened through a VFIO group has no name: assume it is this one, unless another
+	 * group is open.
 	 */
 	if (!rc && !s->how && s->nameless && !s->other_group) {
 		s->how = "open";
@@ -306,9 +307,7 @@ static int look_at_all(struct scan *s)
 	return rc ? rc : s->unseen && !s->how ? -EACCES : 0;
 }
 
-/*
- * Wait for the opener's end while patience lasts. 0, and s->how is still set if it has not ended.
- */
+/* Wait for the opener to close it while patience lasts. 0; s->how is still set if it did not. */
 static int wait_for_end(struct scan *s)
 {
 	int rc = 0;
@@ -322,7 +321,7 @@ static int wait_for_end(struct scan *s)
 	return rc;
 }
 
-/* Only disks matter here: nobody registers VFIO's nodes with an io_uring. */
+/* Only disks matter here: VFIO's nodes are not registered with an io_uring. */
 static bool has_disk(const struct nnvme_nodes *nodes)
 {
 	for (size_t i = 0; i < nodes->count; i++)
@@ -348,16 +347,16 @@ static int refuse(const struct scan *s, struct nnvme_err *err)
 			  comm, s->what, s->how);
 }
 
-int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
+int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds, int count,
 			    unsigned patience_ms, struct nnvme_err *err)
 {
 	struct scan s = {
-		.nodes = nodes, .ours = ours, .nr_ours = count, .patience = patience_ms / PAUSE_MS,
+		.nodes = nodes, .own_fds = own_fds, .nr_own = count, .patience = patience_ms / PAUSE_MS,
 	};
 	bool found;
 	int rc;
 
-	do {	/* a process that was examined before may have opened it meanwhile */
+	do {	/* a process that was already examined may have opened it since */
 		rc = look_at_all(&s);
 		found = s.how;
 		if (found)

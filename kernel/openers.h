@@ -46,11 +46,11 @@ const struct nnvme_node *nnvme_nodes_find_path(const struct nnvme_nodes *nodes, 
 
 /*
  * -EBUSY, and @err names the process, if one has one of @nodes open or mapped and still has after
- * @patience_ms. This process's descriptors @ours don't count. 0 no process has; -EACCES none that
- * this user may examine, but there are others (root sees all); another -errno if that can't be
+ * @patience_ms. This process's descriptors @own_fds don't count. 0 no process has; -EACCES none
+ * that this user may examine, but there are others (root sees all); another -errno if that can't be
  * found out. @err is written with -EBUSY only.
  */
-int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *ours, int count,
+int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds, int count,
 			    unsigned patience_ms, struct nnvme_err *err);
 
 /* The process that has one open: its ID (0: none, or not visible) and its name. */

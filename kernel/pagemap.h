@@ -12,8 +12,8 @@
 #include "noiommu_nvme/err.h"
 
 /*
- * The physical address behind @va, true for as long as the page is pinned. -EPERM without
- * CAP_SYS_ADMIN; -ENXIO no page is there.
+ * The physical address behind @va, valid while the page is pinned. -EPERM without CAP_SYS_ADMIN;
+ * -ENXIO no page is there.
  */
 int nnvme_physical(const void *va, uint64_t *phys, struct nnvme_err *err);
 

@@ -12,7 +12,7 @@
 #include "kernel/sized.h"
 #include "kernel/sys.h"
 
-/* One hexadecimal field of at most @digits digits and at most @max; moves *text behind it. */
+/* Parse a hexadecimal field of at most @digits digits and value @max; *text moves past it. */
 static bool parse_field(const char **text, int digits, unsigned max, unsigned *value)
 {
 	const char *c = *text;
@@ -40,7 +40,7 @@ static bool parse_with(const char *text, char separator, bool has_domain, unsign
 	       parse_field(&text, 1, 7, &field[3]) && !*text;
 }
 
-/* "0000", "41" or "00.0": a part of an address that was split at its colons. */
+/* "0000", "41" or "00.0": part of an address that was split at its colons. */
 static bool looks_cut(const char *text)
 {
 	size_t n = strspn(text, "0123456789abcdefABCDEF");
@@ -78,7 +78,7 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 				snprintf(device, sizeof(device), "nvme%u", x);
 		nnvme_sys_list_free(names, n);
 	}
-	/* A controller behind a network has another kind of address. */
+	/* Controllers behind a network have another kind of address. */
 	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device) < 0 ||
 			!parse_with(bdf, ':', true, field)))
 		bdf[0] = 0;
@@ -123,8 +123,8 @@ static unsigned read_number(const char *bdf, const char *attribute)
 }
 
 /*
- * "No IOMMU" is "no IOMMU group", but with VFIO's containers built in, a device without one gets
- * a stand-in of this name once vfio-pci has it (drivers/vfio/group.c).
+ * A device without an IOMMU has no IOMMU group. But with VFIO's containers built in, it gets a
+ * stand-in group of this name when vfio-pci binds it (drivers/vfio/group.c).
  */
 static int read_group(struct nnvme_pci_info *info)
 {
@@ -134,7 +134,7 @@ static int read_group(struct nnvme_pci_info *info)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	/* Most groups have no name, and then no such file. */
+	/* Most groups have no name, and then the file does not exist. */
 	rc = nnvme_sys_read(name, sizeof(name), NNVME_PCI_DEVICES "/%s/iommu_group/name",
 			    info->bdf);
 	info->iommu = strcmp(name, "vfio-noiommu") != 0;
@@ -157,7 +157,7 @@ static int read_vfio_dev(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* The node by which a userspace driver without VFIO uses it. */
+/* The node through which a userspace driver without VFIO uses it. */
 static int read_uio(struct nnvme_pci_info *info)
 {
 	struct dirent **names;
@@ -170,7 +170,7 @@ static int read_uio(struct nnvme_pci_info *info)
 	return n >= 0 || n == -ENOENT ? 0 : n;
 }
 
-/* What only the nvme driver knows. */
+/* Only the nvme driver knows these. */
 static void read_nvme(struct nnvme_pci_info *info)
 {
 	char (*disks)[NNVME_BLOCK_NAME];

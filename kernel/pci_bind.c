@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Moving a controller between the kernel's driver and vfio-pci. A device is bound to the driver
- * that its driver_override names, after a write to drivers_probe (Linux,
+ * Moving a controller between the kernel's driver and vfio-pci. Writing a device's address to
+ * drivers_probe binds it to the driver that its driver_override names (Linux,
  * Documentation/ABI/testing/sysfs-bus-pci). Its former state is kept in a file, so that another
  * process can restore it.
  */
@@ -22,7 +22,7 @@
 
 #define VFIO "vfio-pci"
 
-/* The override of a device that is unbound for a time: no driver has this name. */
+/* The driver_override of a device that is unbound for a time: no driver has this name. */
 #define NO_DRIVER "noiommu-nvme"
 
 /* How long to wait for another program's bind or unbind of the same device. */
@@ -39,7 +39,7 @@ static int denied(struct nnvme_err *err, int rc, const char *what, const char *b
 
 static int set_override(const char *bdf, const char *override)
 {
-	/* sysfs shows an absent override as "(null)" and takes a line break to remove it. */
+	/* sysfs shows an absent override as "(null)"; writing a line break removes it. */
 	if (!strcmp(override, NNVME_NO_OVERRIDE))
 		override = "\n";
 	return nnvme_sys_write(override, NNVME_PCI_DEVICES "/%s/driver_override", bdf);
@@ -50,7 +50,9 @@ static void read_driver(const char *bdf, char driver[NNVME_DRIVER_SIZE])
 	nnvme_sys_link_name(driver, NNVME_DRIVER_SIZE, NNVME_PCI_DEVICES "/%s/driver", bdf);
 }
 
-/* Best effort: what matters is whether the driver is there then. Returns modprobe's result. */
+/*
+ * Best effort: what matters is whether the driver is there afterwards. Returns modprobe's result.
+ */
 static int load_driver(const char *driver)
 {
 	char *argv[] = { "modprobe", (char *)driver, NULL };
@@ -61,14 +63,14 @@ static int load_driver(const char *driver)
 	rc = nnvme_sys.run(argv);
 	if (rc != -ENOENT)
 		return rc;
-	argv[0] = "/sbin/modprobe";	/* not in a user's PATH */
+	argv[0] = "/sbin/modprobe";	/* may be missing from a user's PATH */
 	return nnvme_sys.run(argv);
 }
 
 /* One change of drivers. */
 struct move {
 	const char *bdf, *verb;
-	const char *driver;		/* to this one; "" to none */
+	const char *driver;		/* to this driver; "" for none */
 	const char *override;		/* and the driver_override for that */
 	const struct nnvme_pci_claim *claim;	/* checked again before @driver gets it; or NULL */
 };
@@ -92,12 +94,12 @@ static int move(const struct move *m, struct nnvme_err *err)
 	if (rc)
 		return denied(err, rc, m->verb, m->bdf);
 	read_driver(m->bdf, now);
-	/* VFIO decides at bind time how a device can be used: bind it anew. */
+	/* VFIO decides at bind time how a device can be used, so bind it anew. */
 	if (!strcmp(now, m->driver) && !nnvme_sys_exists(NNVME_PCI_DEVICES "/%s/vfio-dev", m->bdf))
 		return 0;
 	if (*now)
 		rc = nnvme_sys_write(m->bdf, NNVME_PCI_DEVICES "/%s/driver/unbind", m->bdf);
-	if (!rc && m->claim) {	/* now nobody can open its nodes any more */
+	if (!rc && m->claim) {	/* from now on nobody can open its nodes */
 		rc = nnvme_pci_claim_check(m->claim, err);
 		if (rc)
 			return rc;
@@ -116,7 +118,7 @@ static const char *override_for(const char *driver)
 	return *driver ? driver : NNVME_NO_OVERRIDE;
 }
 
-/* Recorded before it is written: otherwise a kill here looks like a change by somebody else. */
+/* Record it before writing it: otherwise a kill here looks like somebody else's change. */
 static int rebind(const char *bdf, const struct nnvme_former *had, const char *verb,
 		     struct nnvme_err *err)
 {
@@ -136,7 +138,7 @@ static int rebind(const char *bdf, const struct nnvme_former *had, const char *v
 		nnvme_former_write(bdf, &marked);
 	}
 	rc = move(&back, err);
-	if (rc && *had->mark[0])	/* our mark stays, for the next attempt */
+	if (rc && *had->mark[0])	/* keep our mark, for the next attempt */
 		return rc;
 	rc2 = set_override(bdf, had->override);
 	return rc ? rc : rc2 ? denied(err, rc2, verb, bdf) : 0;
@@ -157,7 +159,7 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
 			  "that ends", bdf, by);
 }
 
-/* Is it bound to a VFIO driver? To vfio-pci, as a rule, but some devices have one of their own. */
+/* Is it bound to a VFIO driver? Usually vfio-pci, but some devices have their own. */
 static bool has_vfio(const struct nnvme_pci_info *info)
 {
 	return !strcmp(info->driver, VFIO) || *info->vfio_dev;
@@ -172,7 +174,7 @@ static bool is_ready(const struct nnvme_pci_info *info, const char *driver)
 	       noiommu == !info->iommu;
 }
 
-/* May a device without an IOMMU be bound? *turn_on: noiommu mode has to be turned on for it. */
+/* May a device without an IOMMU be bound? *turn_on: noiommu mode must be turned on for it. */
 static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool *turn_on,
 			 struct nnvme_err *err)
 {
@@ -198,7 +200,7 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 			  info->bdf);
 }
 
-/* After the driver took it: is it what the library needs? */
+/* Is the device, now bound to the driver, what the library needs? */
 static int check_bound(const char *bdf, const char *driver, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
@@ -219,8 +221,8 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 }
 
 /*
- * Give it back after a bind that failed. A driver that turned out not to be a VFIO driver may
- * have created disks, and these may be in use by now: then that driver keeps it.
+ * Give it back after a failed bind. A driver that turned out not to be a VFIO driver may have
+ * created disks that are in use by now: then that driver keeps the device.
  */
 static int take_back(const char *bdf, const struct nnvme_former *had, struct nnvme_err *err)
 {
@@ -246,7 +248,9 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 	struct nnvme_err first = { 0 }, second = { 0 };
 	int rc = move(&to, &first);
 
-	/* Before the former driver comes back: an open disk would keep its name taken. */
+	/*
+	 * Before the former driver comes back: a disk that is still open would keep its name taken.
+	 */
 	nnvme_pci_release(claim);
 	if (!rc)
 		rc = check_bound(info->bdf, driver, &first);
@@ -288,7 +292,7 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 struct before {
 	struct nnvme_former had;	/* what to restore if this fails */
 	struct nnvme_former saved;	/* what the state file is to hold */
-	bool valid;			/* an earlier run left one, and it still holds */
+	bool valid;			/* an earlier run left one that is still valid */
 	bool to_save;
 };
 
@@ -315,7 +319,7 @@ static int read_before(const struct nnvme_pci_info *info, const char *mark, stru
 	if (b->valid || (!rc && vfio)) {
 		b->saved = now;
 		b->to_save = true;
-		/* An override that somebody else has set stays. */
+		/* Keep an override that somebody else has set. */
 		if (!b->valid)
 			strcpy(b->saved.override, b->had.override);
 	}
@@ -334,7 +338,7 @@ static int write_before(const char *bdf, const struct before *b, struct nnvme_er
 	return rc ? denied(err, rc, "write to " NNVME_STATE_DIR " for", bdf) : 0;
 }
 
-/* After a bind that failed, with the device as it was: an earlier bind's record holds again. */
+/* After a failed bind, with the device as before: an earlier bind's record is valid again. */
 static void unwrite_before(const char *bdf, struct before *b, bool vfio)
 {
 	if (!b->to_save)
@@ -366,7 +370,7 @@ static int bind_claimed(const struct nnvme_pci_info *info, const char *driver, u
 	rc = write_before(info->bdf, &b, err);
 	if (!rc) {
 		rc = bind_device(info, driver, &b.had, claim, &stuck, err);
-		/* If it is stuck, nnvme_pci_unbind() needs the file to know what it had. */
+		/* If it is stuck, nnvme_pci_unbind() needs the file to know its former state. */
 		if (rc && !stuck)
 			unwrite_before(info->bdf, &b, has_vfio(info));
 	}
@@ -419,7 +423,7 @@ static int give_to_any(const struct nnvme_pci_info *info, const char *override, 
 {
 	struct move off = {
 		.bdf = info->bdf, .verb = "unbind", .driver = "",
-		/* One that does not name its present driver was set by somebody else. */
+		/* If it does not name the present driver, somebody else has set it. */
 		.override = strcmp(override, info->driver) ? override : NNVME_NO_OVERRIDE,
 	};
 	char now[NNVME_DRIVER_SIZE];

@@ -13,8 +13,8 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err);
 
 /*
  * Unbind a device from its driver for a time, if it is not in use, and return it. Its former driver
- * is in the same state file as nnvme_pci_bind()'s, so nnvme_pci_unbind() returns it, too.
- * Call with its lock held.
+ * is in the same state file as nnvme_pci_bind()'s, so nnvme_pci_unbind() returns it, too. Call with
+ * its lock held.
  */
 int nnvme_pci_detach(const char *bdf, struct nnvme_err *err);
 int nnvme_pci_reattach(const char *bdf, struct nnvme_err *err);

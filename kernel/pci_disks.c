@@ -9,7 +9,7 @@
 
 #include "kernel/sys.h"
 
-/* The disk for one entry of the controller's directory; false when it is something else. */
+/* The disk for one entry of the controller's directory; false if the entry is something else. */
 static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
 {
 	unsigned subsystem, controller, namespace;
@@ -21,7 +21,7 @@ static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
 		strcpy(name, entry);
 		return true;
 	}
-	/* One path of a multipath namespace: the disk in use is the subsystem's. */
+	/* One path of a multipath namespace: the usable disk is the subsystem's. */
 	n = 0;
 	if (sscanf(entry, "nvme%uc%un%u%n", &subsystem, &controller, &namespace, &n) == 3 &&
 	    !entry[n]) {
@@ -78,5 +78,5 @@ uint64_t nnvme_block_size(const char *name)
 
 	if (nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/size", name) < 0)
 		return 0;
-	return strtoull(text, NULL, 10) * 512;	/* sysfs counts in 512 bytes whatever the block size */
+	return strtoull(text, NULL, 10) * 512;	/* sysfs: always in units of 512 bytes */
 }

@@ -4,7 +4,9 @@
 
 /*
  * What a device had before it was unbound from its driver, in a state file, and how to tell whether
- * it still is as we left it. Private to the library; not installed.
+ * it still is as we left it.
+ *
+ * Private to the library; not installed.
  */
 
 #include <stdbool.h>
@@ -19,10 +21,7 @@
 struct nnvme_former {
 	char driver[NNVME_DRIVER_SIZE];			/* "" for none */
 	char override[NNVME_OVERRIDE_SIZE];
-	/*
-	 * The driver_override that we write, and one that we wrote before it or "": they are our
-	 * mark.
-	 */
+	/* The driver_override that we write, and the one we wrote before or "": our mark. */
 	char mark[2][NNVME_DRIVER_SIZE];
 };
 

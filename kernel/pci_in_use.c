@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who uses a controller: the file systems, swap areas and stacked devices on its disks, loop
- * devices and targets over them, and the programs that have one of its nodes open. The kernel
- * lets anybody unbind a driver under a mounted file system (drivers/base/bus.c asks nobody), so
- * this is what protects the user's data.
+ * Who uses a controller: file systems, swap areas and stacked devices on its disks, loop devices
+ * and storage targets over them, and programs that have one of its nodes open. The kernel lets root
+ * unbind a driver under a mounted file system (drivers/base/bus.c does not check), so this is what
+ * protects the user's data.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,8 +59,8 @@ static bool next_line(const char **text, char *line, size_t size)
 }
 
 /*
- * Where a block device is mounted. By number; by name too, because btrfs has a number of its own.
- * proc(5): ID parent major:minor root mount-point options ... - type source options
+ * Where a block device is mounted: by number, and by name as well because btrfs has numbers of its
+ * own. proc(5): ID parent major:minor root mount-point options ... - type source options
  */
 static bool find_mount(const char *mounts, const char *dev, const char *name, char where[256])
 {
@@ -201,7 +201,7 @@ static int check_block_in_use(struct search *s, const struct nnvme_nodes *nodes)
 	return rc ? rc : nnvme_fail(s->err, -EBUSY, "%s is in use: %s", s->bdf, use.what);
 }
 
-/* Processes of other containers can't be seen. */
+/* The processes of other containers can't be seen. */
 static int check_sight(const char *bdf, struct nnvme_err *err)
 {
 	char space[32];
@@ -242,9 +242,7 @@ static int claim_disk(const char *bdf, const char *disk, struct nnvme_err *err)
 			  disk, bdf, strerror(-fd), fd == -EACCES ? "; run as root" : "");
 }
 
-/*
- * Without its node, or with another node by that name, it can't be told whether a disk is in use.
- */
+/* If its node is missing or is another device's, whether the disk is in use can't be told. */
 static int check_node(const char *bdf, const struct nnvme_nodes *nodes, const char *disk, int fd,
 		      struct nnvme_err *err)
 {
@@ -305,7 +303,7 @@ static int check_named(const struct nnvme_pci_claim *claim, bool disks, struct n
 	return rc;
 }
 
-/* A reset of the controller stops its virtual functions, and vfio-pci does not bind it then. */
+/* Resetting the controller stops its virtual functions, and vfio-pci would not bind it. */
 static int check_functions(const char *bdf, struct nnvme_err *err)
 {
 	char count[16];
@@ -319,7 +317,7 @@ static int check_functions(const char *bdf, struct nnvme_err *err)
 			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
 }
 
-/* Overwritten by the more exact error, where there is one. */
+/* Overwritten by a more exact error where there is one. */
 static void not_known(const char *bdf, struct nnvme_err *err)
 {
 	nnvme_fail(err, -EIO, "cannot tell who uses %s: reading sysfs or /proc failed", bdf);
@@ -339,7 +337,7 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 	claim->count = 0;
 }
 
-/* With @hold the disks stay claimed; without, not even while processes are examined. */
+/* @hold: the disks stay claimed on return. Otherwise not even while processes are examined. */
 static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;

@@ -21,14 +21,14 @@ int nnvme_pci_claim(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme
 void nnvme_pci_release(struct nnvme_pci_claim *claim);
 
 /*
- * Check again for what a claim does not prevent, programs and parts of the kernel that open a disk
- * without O_EXCL: they could until its driver was gone. 0 or -errno.
+ * Check again for what a claim does not prevent: programs and parts of the kernel that open a disk
+ * without O_EXCL, which they could until its driver was gone. 0 or -errno.
  */
 int nnvme_pci_claim_check(const struct nnvme_pci_claim *claim, struct nnvme_err *err);
 
 /*
- * -EBUSY if a program has one of the device's nodes open: unbinding it from VFIO would wait for
- * that to end. @strict: also an error if this user can't see all programs.
+ * -EBUSY if a program has one of the device's nodes open: unbinding it from VFIO would wait until
+ * it closes. @strict: also an error if this user can't see all programs.
  */
 int nnvme_pci_refuse_open(const struct nnvme_pci_info *info, bool strict, struct nnvme_err *err);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * All nodes by which programs can open a controller: its disks and their partitions, the character
- * devices nvmeX and ngXnY of the nvme driver, UIO's, VFIO's.
+ * All nodes through which programs can open a controller: its disks and their partitions, the
+ * character devices nvmeX and ngXnY of the nvme driver, and those of UIO and VFIO.
  */
 #include "kernel/pci_nodes.h"
 
@@ -13,7 +13,7 @@
 #include "kernel/pci_disks.h"
 #include "kernel/sys.h"
 
-/* The node whose number is in the file @dir/@name/dev; without that file there is none. */
+/* The node whose number is in the file @dir/@name/dev; none if there is no such file. */
 static int add(struct nnvme_nodes *nodes, mode_t type, const char *prefix, const char *dir,
 	       const char *name)
 {
@@ -71,7 +71,7 @@ static int add_all(struct nnvme_nodes *nodes, const char *prefix, const char *di
 	return n < 0 && n != -ENOENT ? n : rc;
 }
 
-/* The controller's own node, and those of namespaces that have no disk. */
+/* The controller's own node, and those of namespaces without a disk. */
 static int add_ctrls(struct nnvme_nodes *nodes)
 {
 	char dir[100], sub[140];
@@ -91,7 +91,7 @@ static int add_ctrls(struct nnvme_nodes *nodes)
 	return n < 0 && n != -ENOENT ? n : rc;
 }
 
-/* A group's node has the group's number for a name; without an IOMMU, noiommu- before it. */
+/* A group's node is named after its number; without an IOMMU, noiommu- goes before it. */
 static int add_group(struct nnvme_nodes *nodes, const char *group)
 {
 	char name[32];

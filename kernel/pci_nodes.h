@@ -7,7 +7,7 @@
 #include "kernel/openers.h"
 #include "noiommu_nvme/pci.h"
 
-/* All nodes by which a program can open it; nnvme_nodes_free() frees them. */
+/* All nodes through which a program can open it; nnvme_nodes_free() frees them. */
 int nnvme_pci_nodes(const struct nnvme_pci_info *info, struct nnvme_nodes *nodes);
 
 #endif

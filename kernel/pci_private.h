@@ -2,7 +2,9 @@
 #ifndef NNVME_KERNEL_PCI_PRIVATE_H
 #define NNVME_KERNEL_PCI_PRIVATE_H
 
-/* What other files ask pci.c besides the public calls. Private to the library; not installed. */
+/*
+ * What other files need of pci.c besides the public calls. Private to the library; not installed.
+ */
 
 #include "noiommu_nvme/pci.h"
 

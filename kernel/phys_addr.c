@@ -18,9 +18,8 @@ static bool has_word(const char *line, const char *word)
 }
 
 /*
- * The first processor's flags. Linux shows "sme" only where it has switched that on, and "sev" in
- * a guest only where the guest is under it (early_detect_mem_encrypt() in
- * arch/x86/kernel/cpu/amd.c).
+ * The first processor's flags. Linux shows "sme" only if it has switched it on, and "sev" only in a
+ * guest that runs under it (early_detect_mem_encrypt() in arch/x86/kernel/cpu/amd.c).
  */
 static const char *encryption(char *cpuinfo)
 {

@@ -27,7 +27,7 @@ static void probe_iommufd(struct nnvme_probe *p)
 		p->get_pa = have(nnvme_iommufd_has_get_pa(fd));
 	} else if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
 		p->iommufd = p->get_pa = NNVME_HAVE_NOT;
-	} else {	/* it exists, but may not be opened */
+	} else {	/* it exists but may not be opened */
 		p->iommufd = NNVME_HAVE;
 		p->get_pa = NNVME_HAVE_UNKNOWN;
 	}
@@ -41,7 +41,7 @@ static void probe_vfio(struct nnvme_probe *p)
 	int rc;
 
 	p->vfio_pci = have(nnvme_sys_exists("/sys/bus/pci/drivers/vfio-pci"));
-	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* perhaps a module that is not loaded */
+	if (!nnvme_sys_exists("/sys/class/vfio-dev")) {	/* it may be a module that is not loaded */
 		p->vfio_cdev = p->noiommu_mode = p->noiommu_on = NNVME_HAVE_UNKNOWN;
 		return;
 	}
@@ -66,7 +66,7 @@ static void probe_iommu(struct nnvme_probe *p)
 	p->container = have(nnvme_sys_exists("/dev/vfio/vfio"));
 }
 
-/* The vendor, who has also made the IOMMU. */
+/* The CPU's vendor, who has also made the IOMMU. */
 static void probe_cpu(struct nnvme_probe *p)
 {
 	char text[512], *line;
@@ -87,8 +87,8 @@ static void probe_taint(struct nnvme_probe *p)
 }
 
 /*
- * Only a device can show it. Without one: the node and GET_PA came into Linux together, and neither
- * is useful without the other.
+ * Only a device shows it for certain. Without one: the node and GET_PA came to Linux together, and
+ * neither is useful without the other.
  */
 static void probe_noiommu_cdev(struct nnvme_probe *p)
 {

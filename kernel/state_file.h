@@ -3,9 +3,9 @@
 #define NNVME_KERNEL_STATE_FILE_H
 
 /*
- * What a change to the system left to undo: small files in /run/noiommu-nvme, written before the
- * change and removed after it was undone, so that another process can undo it when this one dies.
- * A state file is replaced as a whole, and an empty one counts as none.
+ * What a change to the system leaves to undo: small files in /run/noiommu-nvme, written before the
+ * change and removed once it is undone, so that another process can undo it if this one dies. A
+ * state file is replaced as a whole, and an empty one counts as none.
  *
  * Private to the library; not installed.
  */
@@ -14,7 +14,7 @@
 
 #define NNVME_STATE_DIR "/run/noiommu-nvme"
 
-/* On failure the file is what it was. */
+/* On failure the file is as before. */
 int nnvme_state_file_write(const char *name, const char *text);
 
 /* The length of the text, without the white space at its end, or -errno; -ENOENT no such file. */

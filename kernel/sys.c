@@ -172,8 +172,8 @@ static int get_type(struct nnvme_file_type *type, int fd, const char *path, int 
 	struct statx stx;
 
 	/*
-	 * Nothing is asked for, because this much is always told, also of a user's FUSE mount,
-	 * which refuses root (fuse_getattr() in fs/fuse/dir.c).
+	 * Ask for no fields: type and number come anyway, even from a user's FUSE mount, which
+	 * refuses root (fuse_getattr() in fs/fuse/dir.c).
 	 */
 	if (nnvme_sys.statx(fd, path, flags | AT_STATX_DONT_SYNC, 0, &stx))
 		return -errno;
@@ -291,7 +291,7 @@ int nnvme_sys_write(const char *text, const char *path_fmt, ...)
 	fd = rc ? rc : open_path(path, O_WRONLY);
 	if (fd < 0)
 		return fd;
-	/* Not repeated on EINTR: what a sysfs write does may have been done. */
+	/* Not repeated on EINTR: a sysfs write may already have taken effect. */
 	n = nnvme_sys.pwrite(fd, text, len, 0);
 	rc = n < 0 ? -errno : (size_t)n != len ? -EIO : 0;
 	nnvme_sys_close(&fd);

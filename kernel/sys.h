@@ -3,9 +3,9 @@
 #define NNVME_KERNEL_SYS_H
 
 /*
- * The one place where this layer calls the system: every call that can fail goes through
- * nnvme_sys, and every path is prefixed with its root. Unit tests replace both, to run on a
- * recorded tree and to make each call fail in turn. Nothing else writes to it.
+ * The one place where this layer calls the system: every call that can fail goes through nnvme_sys,
+ * and every path is prefixed with its root. Unit tests replace both, to run on a recorded tree and
+ * to make each call fail in turn. Nothing else writes to it.
  *
  * The helpers return 0 (or what they say) or -errno.
  *

@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_VFIO_CDEV_H
 
 /*
- * The ioctls of an opened VFIO device node, typed. All return 0 or the kernel's -errno as it is:
- * what an error means depends on what was tried, so the caller writes the text.
+ * The ioctls of an opened VFIO device node with types. All return 0 or the kernel's -errno
+ * unchanged: what an error means depends on what was tried, so the caller writes the text.
  *
  * Private to the library; not installed.
  */
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct nnvme_vfio_region {
-	uint64_t size, offset;	/* offset: where it is in the node, for mmap and pread */
+	uint64_t size, offset;	/* offset: of the region in the node, for mmap and pread */
 	uint32_t flags;		/* VFIO_REGION_INFO_FLAG_... */
 };
 

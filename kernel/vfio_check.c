@@ -49,7 +49,7 @@ static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
 	return nnvme_fail(err, -EINVAL, "there is no mode %d", (int)*mode);
 }
 
-/* Not a VFIO driver: the kernel's own, as a rule, or one for another userspace driver. */
+/* Not a VFIO driver: usually the kernel's own, or one for another userspace driver. */
 static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc = *info->uio ? nnvme_pci_refuse_open(info, false, err) : 0;
@@ -65,8 +65,8 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
 }
 
 /*
- * Memory is registered and described to the controller in pages of 4 KiB (Base 2.x, CC.MPS). The kernel maps,
- * pins and tells addresses in its own, which on arm64 may be of 16 or 64 KiB.
+ * Memory is registered, and described to the controller, in pages of 4 KiB (Base 2.x, CC.MPS). The
+ * kernel maps, pins and reports addresses in its own pages, which on arm64 may have 16 or 64 KiB.
  */
 static int other_pages(const struct nnvme_pci_info *info, long size, struct nnvme_err *err)
 {
@@ -87,7 +87,7 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (!*info->driver)
 		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
 				  info->bdf, info->bdf);
-	/* Some devices have a VFIO driver of their own: its entry in sysfs shows it. */
+	/* Some devices have a VFIO driver of their own; its entry in sysfs shows that. */
 	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
 		return other_driver(info, err);
 	if (!info->cdev && !info->container)

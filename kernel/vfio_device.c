@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * The device behind kernel/device.h as VFIO gives it, with an IOMMU or without: what is the same
- * for both backends (vfio_private.h).
- */
+/* The VFIO implementation of kernel/device.h: what both backends share (vfio_private.h). */
 #include <errno.h>
 #include <limits.h>
 #include <linux/pci_regs.h>
@@ -180,7 +177,7 @@ static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 	if (p == MAP_FAILED)
 		return nnvme_fail(err, -errno, "cannot map BAR0 of %s: %s", d->dev.name,
 				  strerror(errno));
-	/* A child's mapping would keep the device open after this process ends. */
+	/* Otherwise a child's mapping keeps the device open after this process ends. */
 	(void)madvise(p, bar.size, MADV_DONTFORK);
 	d->dev.bar = p;
 	d->dev.bar_len = bar.size;

@@ -12,7 +12,7 @@
 #include "kernel/pci_nodes.h"
 #include "kernel/sys.h"
 
-/* -EBUSY if a process has the device open, and @err names it; 0 if none can be found. */
+/* -EBUSY if a process has the device open, with its name in @err; 0 if none is found. */
 static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	struct nnvme_nodes nodes;
@@ -167,7 +167,10 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	return nnvme_fail(err, rc, "cannot bind %s to an iommufd: %s", info->bdf, strerror(-rc));
 }
 
-/* Of type1 (vfio_dma_do_map() in drivers/vfio/vfio_iommu_type1.c); iommufd: no IOVAs are left. */
+/*
+ * Errors of type1 (vfio_dma_do_map() in drivers/vfio/vfio_iommu_type1.c). With iommufd: no IOVAs
+ * are left.
+ */
 static int too_many_mappings(const char *name, size_t len, struct nnvme_err *err)
 {
 	char limit[16];

@@ -4,8 +4,7 @@
 
 /*
  * Why a device can't be opened, or memory mapped for it: what the kernel's errno means at that
- * place, and what to do about it. Each fills @err and returns the error code for the
- * caller.
+ * point, and what to do. Each fills @err and returns the error code for the caller.
  *
  * Private to the library; not installed.
  */
@@ -27,13 +26,13 @@ static inline bool nnvme_vfio_is_noiommu(const struct nnvme_pci_info *info)
 }
 
 /*
- * A group is VFIO's only if no device in it has a driver of the kernel's own. True when one has,
- * and @err says so.
+ * VFIO gets a group only if no device in it has one of the kernel's own drivers. True if one has,
+ * with the reason in @err.
  */
 bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err *err);
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);
-/* @node: of /dev/vfio, the container's or the group's. */
+/* @node: in /dev/vfio, the container's or the group's. */
 int nnvme_vfio_node_failed(const struct nnvme_pci_info *info, const char *node, int rc,
 			   struct nnvme_err *err);
 int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A device's interrupts as eventfds (Linux, VFIO_DEVICE_SET_IRQS in include/uapi/linux/vfio.h):
- * MSI-X, or MSI where the device has no MSI-X. INTx is left out: it may be shared, and has to be
- * unmasked by a call each time.
+ * MSI-X, or MSI where the device has no MSI-X. INTx is left out: it may be shared, and each
+ * interrupt has to be unmasked by a call.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -71,9 +71,7 @@ int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned 
 		*count = has;
 	rc = set(d, fds, *count);
 	if (rc > 0 && (unsigned)rc < *count) {
-		/*
-		 * It had no more than those, and took none (vfio_msi_enable() in drivers/vfio/pci).
-		 */
+		/* It had no more, and took none of them (vfio_msi_enable() in drivers/vfio/pci). */
 		*count = (unsigned)rc;
 		rc = set(d, fds, *count);
 	}

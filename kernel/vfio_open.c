@@ -24,7 +24,7 @@ static void explain(struct nnvme_vfio *d, const struct nnvme_pci_info *info, boo
 			 "there is no iommufd", how, info->group);
 }
 
-/* Without an IOMMU there is no container, so iommufd's errors are the ones to show. */
+/* Without an IOMMU there is no container, so report iommufd's errors. */
 static const struct nnvme_vfio_backend *choose_backend(const struct nnvme_pci_info *info)
 {
 	bool iommufd = info->cdev && nnvme_sys_exists("/dev/iommu");

@@ -17,9 +17,9 @@
 struct nnvme_vfio;
 
 /*
- * Its device's node and an iommufd, or its group and a container with the IOMMU driver type1, which
- * is all that kernels without iommufd have. map() is called for whole pages only, and bus_addr()
- * never for 0 bytes.
+ * Either the device's node and an iommufd, or its group and a container with the IOMMU driver
+ * type1, which is all that kernels without iommufd have. map() is called for whole pages only,
+ * bus_addr() never for 0 bytes.
  */
 struct nnvme_vfio_backend {
 	/* Open the device up to where memory can be mapped. On failure close() undoes it. */
@@ -50,7 +50,7 @@ struct nnvme_vfio {
 	uint64_t alignment;
 	bool unsafe_interrupts;		/* the check for isolated interrupts is off */
 
-	uint32_t irq_index;		/* how it interrupts: VFIO's number of MSI-X or MSI, once asked */
+	uint32_t irq_index;		/* MSI-X or MSI as VFIO numbers them, once asked */
 	bool interrupting;
 
 	int iommufd;			/* backend_iommufd.c */

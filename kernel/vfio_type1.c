@@ -8,7 +8,7 @@
 
 #include "kernel/sys.h"
 
-#define INFO_MAX 65536		/* bytes; a plausible answer has some hundreds */
+#define INFO_MAX 65536		/* bytes; a plausible answer has a few hundred */
 
 /* For calls whose argument is a number and not a pointer. */
 static int call(int fd, unsigned long request, unsigned long number)
@@ -136,6 +136,6 @@ int nnvme_type1_unmap(int container, uint64_t iova, size_t len)
 	};
 	int rc = nnvme_sys_ioctl(container, VFIO_IOMMU_UNMAP_DMA, &arg);
 
-	/* It returns how much was mapped, and nothing is success, too. */
+	/* The call returns how much was unmapped; nothing counts as success, too. */
 	return rc ? rc : arg.size == len ? 0 : -ENOENT;
 }

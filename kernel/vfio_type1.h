@@ -3,8 +3,8 @@
 #define NNVME_KERNEL_VFIO_TYPE1_H
 
 /*
- * The ioctls of VFIO's container, its groups and its IOMMU driver type1 (version 2), typed. All
- * return 0 or the kernel's -errno as it is, unless noted otherwise.
+ * The ioctls of VFIO's container, its groups and its IOMMU driver type1 (version 2) with types. All
+ * return 0 or the kernel's -errno unchanged, unless noted otherwise.
  *
  * Private to the library; not installed.
  */

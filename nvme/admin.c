@@ -10,7 +10,6 @@
 #include "nvme/sq.h"
 
 #define ADMIN_DEPTH 1
-#define ADMIN_TIMEOUT_MS 30000	/* Identify, features and queues; none of these is long work */
 
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
@@ -27,10 +26,10 @@ void nnvme_admin_destroy(struct nnvme_ctrl *ctrl)
 	ctrl->admin = NULL;
 }
 
-static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
+static int wait_one(struct nnvme_ctrl *ctrl, const char *what, uint32_t timeout_ms, void *tag,
 		    struct nnvme_completion *done, struct nnvme_err *err)
 {
-	uint64_t end = nnvme_now_ms() + ADMIN_TIMEOUT_MS;
+	uint64_t end = nnvme_now_ms() + timeout_ms;
 	int ret;
 
 	for (;;) {
@@ -40,8 +39,8 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
 			return 0;
 		ret = nnvme_ctrl_check(ctrl, err);
 		if (!ret && late)
-			ret = nnvme_fail(err, -ETIMEDOUT, "%s: %s was not answered within %d s",
-					 ctrl->dev->name, what, ADMIN_TIMEOUT_MS / 1000);
+			ret = nnvme_fail(err, -ETIMEDOUT, "%s: %s was not answered within %g s",
+					 ctrl->dev->name, what, timeout_ms / 1000.0);
 		if (ret) {
 			/*
 			 * The command may still run and write its buffer: no further command is
@@ -54,23 +53,35 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, void *tag,
 	}
 }
 
-int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
-		       uint32_t *result, struct nnvme_err *err)
+int nnvme_admin_wait(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		     uint32_t timeout_ms, uint64_t *result, struct nnvme_err *err)
 {
 	struct nnvme_completion done;
+	uint32_t slot;
 	int ret;
 
 	if (ctrl->dead)
 		return nnvme_fail(err, -EIO, "%s: %s not sent: the controller was given up after an "
 				  "earlier failure", ctrl->dev->name, what);
-	nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* the result */
+	slot = nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* the result */
+	nnvme_qp(ctrl->admin)->slot[slot].result = result;
 	nnvme_ring(ctrl->admin);
-	ret = wait_one(ctrl, what, &done, &done, err);
-	if (ret)
-		return ret;
-	if (!done.status && result)
-		*result = done.result;
-	return done.status;
+	ret = wait_one(ctrl, what, timeout_ms, &done, &done, err);
+	if (!ret)
+		return done.status;
+	nnvme_qp(ctrl->admin)->slot[slot].result = NULL;	/* its caller returns */
+	return ret;
+}
+
+int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		       uint32_t *result, struct nnvme_err *err)
+{
+	uint64_t dwords = 0;
+	int ret = nnvme_admin_wait(ctrl, cmd, what, NNVME_ADMIN_TIMEOUT_MS, &dwords, err);
+
+	if (!ret && result)
+		*result = (uint32_t)dwords;
+	return ret;
 }
 
 int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,

@@ -6,6 +6,8 @@
 
 #include "nvme/private.h"
 
+#define NNVME_ADMIN_TIMEOUT_MS 30000u	/* Identify, features, queues: no long work */
+
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
 
@@ -16,7 +18,11 @@ void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
 int nnvme_admin_status(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
 		       uint32_t *result, struct nnvme_err *err);
 
-/* The same where only success will do: -EIO with the status in words. */
+/* The same, with a time to wait, and DW0 and DW1 in *result also where the status is not 0. */
+int nnvme_admin_wait(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
+		     uint32_t timeout_ms, uint64_t *result, struct nnvme_err *err);
+
+/* Where only success will do: -EIO with the status in words. */
 int nnvme_admin(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
 		uint32_t *result, struct nnvme_err *err);
 

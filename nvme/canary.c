@@ -244,7 +244,7 @@ static bool is_mapped(const struct nnvme_canaries *c, uint64_t bus)
 		if (c->mapped[i] && c->mapped[i] < bus + PAGE && bus < c->mapped[i] + len)
 			return true;
 	}
-	return nnvme_space_reaches(c->ctrl->space, bus, PAGE);
+	return nnvme_space_maps(c->ctrl->space, bus, PAGE);
 }
 
 /*

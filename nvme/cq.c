@@ -42,14 +42,15 @@ static bool reap_slow(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe, uint3
 			note_bad(qp, cid);
 		return false;
 	}
+	slot = &p->slot[index / 8];	/* not before: slots beyond those in use have none */
 	/*
-	 * Successful I/O commands report no result, on the slow path as on the inline one;
-	 * admin commands do.
+	 * Successful I/O commands that are not raw report no result, on the slow path as on the
+	 * inline one; admin commands do.
 	 */
 	*out = (struct nnvme_completion){
-		.tag = req->tag, .status = status, .result = status || !p->id ? cqe->result : 0,
+		.tag = req->tag, .status = status,
+		.result = status || slot->raw || !p->id ? cqe->result : 0,
 	};
-	slot = &p->slot[index / 8];	/* not before: slots beyond those in use have none */
 	split = slot->split;
 	if (slot->result)
 		*slot->result = cqe->result | (uint64_t)cqe->result2 << 32;

@@ -143,6 +143,9 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 			 "(2^9 to 2^16 are)", lbaf->ds);
 		return;
 	}
+	n->ns.block_shift = lbaf->ds;
+	n->metadata = (uint16_t)metadata;
+	n->extended = id->flbas & 16;
 	if (metadata) {
 		snprintf(n->refusal, sizeof(n->refusal), "it has %u bytes of %s metadata per block, which is "
 			 "not supported; use a format without", metadata,
@@ -155,7 +158,6 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 		return;
 	}
 	n->ns.blocks = blocks;
-	n->ns.block_shift = lbaf->ds;
 	n->max_blocks = ctrl->max_transfer >> lbaf->ds;
 	if (n->max_blocks > MAX_BLOCKS)
 		n->max_blocks = MAX_BLOCKS;
@@ -275,7 +277,7 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		ret = read_namespaces(ctrl, page, bus, err);
 	/* A command that was never answered may still write to the page. */
 	if (!ctrl->dead)
-		nnvme_space_put(ctrl->space, page, NNVME_PAGE_SIZE);
+		nnvme_space_put(ctrl->space, page);
 	return ret;
 }
 

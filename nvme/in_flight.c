@@ -86,6 +86,10 @@ static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct comman
 		if (c->key < 0)
 			return false;
 		d->list = __atomic_load_n(&kept->list, __ATOMIC_RELAXED);
+		d->raw = __atomic_load_n(&kept->raw, __ATOMIC_RELAXED);
+		d->data_len = __atomic_load_n(&kept->data_len, __ATOMIC_RELAXED);
+		d->metadata_len = __atomic_load_n(&kept->metadata_len, __ATOMIC_RELAXED);
+		d->metadata = __atomic_load_n(&kept->metadata, __ATOMIC_RELAXED);
 		d->head = __atomic_load_n(&kept->head, __ATOMIC_ACQUIRE);
 		c->kept = d->head;
 		if (c->kept) {
@@ -169,18 +173,36 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 	}
 }
 
+/* Bytes of data; 0: none, or only ranges in a list page. */
+static size_t data_len(const struct nnvme_ctrl *ctrl, const struct nnvme_slot *d)
+{
+	uint8_t opcode = (uint8_t)d->head;
+
+	if (d->raw)
+		return d->data_len;
+	if (opcode != NNVME_OP_READ && opcode != NNVME_OP_WRITE)
+		return 0;
+	return (size_t)((d->cdw12 & 0xffff) + 1) << block_shift(ctrl, (uint32_t)(d->head >> 32));
+}
+
+static void add_contiguous(struct pieces *p, uint64_t bus, size_t len)
+{
+	for (uint64_t page = bus & -PAGE; len && page < bus + len; page += PAGE)
+		add(p, page, 1);
+}
+
 static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot,
 			const struct command *c)
 {
 	const struct nnvme_slot *d = &c->d;
-	unsigned shift = block_shift(nnvme_qp(qp)->ctrl, (uint32_t)(d->head >> 32));
-	size_t len = (size_t)((d->cdw12 & 0xffff) + 1) << shift;
-	size_t more = (d->prp1 % PAGE + len - 1) / PAGE;
-	uint8_t opcode = (uint8_t)d->head, flags = (uint8_t)(d->head >> 8);
+	size_t len = data_len(nnvme_qp(qp)->ctrl, d), more = (d->prp1 % PAGE + len - 1) / PAGE;
+	uint8_t flags = (uint8_t)(d->head >> 8);
 	const uint64_t *entry;
 
-	if (opcode != NNVME_OP_READ && opcode != NNVME_OP_WRITE)
-		return;		/* no data, or only ranges in a list page */
+	if (d->raw)
+		add_contiguous(p, d->metadata, d->metadata_len);
+	if (!len)
+		return;
 	if (flags & NNVME_PSDT_SGL) {
 		entry = private_list(qp, slot, d->prp1, d->list);
 		if (d->prp2 >> 56 == NNVME_SGL_DATA)

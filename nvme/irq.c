@@ -3,8 +3,8 @@
  * Each interrupt vector has an eventfd and belongs to one queue pair: vector i to queue pair i.
  * Vector 0 is the admin queue's (Base 2.x, Completion Queue: Interrupt Vector), which is
  * polled, so its interrupts wake nobody. A device with a single vector gets one queue pair,
- * which shares the vector with the admin queue: no admin command is sent between the creation
- * and the deletion of that queue pair.
+ * which shares the vector with the admin queue: nnvme_irq_admin_done() makes up for the
+ * interrupts that don't come because of that.
  *
  * Two queue pairs never share a vector: they would share its eventfd, and clearing it for one
  * would lose the wake-up of the other.
@@ -17,6 +17,7 @@
 #include "kernel/eventfd.h"
 #include "kernel/sys.h"
 #include "nvme/log.h"
+#include "nvme/registers.h"
 
 static void close_events(struct nnvme_ctrl *ctrl, unsigned from)
 {
@@ -69,6 +70,16 @@ int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		ctrl->max_qpairs = fit;
 	}
 	return 0;
+}
+
+void nnvme_irq_admin_done(struct nnvme_ctrl *ctrl)
+{
+	if (ctrl->vectors != 1 || ctrl->dead)
+		return;
+	/* The read pushes the admin queue's doorbell ahead: what comes later interrupts again. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	(void)nnvme_reg32(ctrl, NVME_REG_CSTS);
+	nnvme_eventfd_raise(ctrl->eventfd[0]);
 }
 
 void nnvme_irq_destroy(struct nnvme_ctrl *ctrl)

@@ -90,15 +90,16 @@ static int build(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t len,
 	return ret;
 }
 
-int nnvme_map_prp(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
-		    uint16_t *list)
+int nnvme_map_prp_slow(struct nnvme_qpair *qp, uintptr_t va, size_t len, struct nnvme_prp *prp,
+		       uint16_t *set)
 {
-	size_t more = (va % NNVME_PAGE_SIZE + len - 1) >> NNVME_PAGE_SHIFT;
+	bool aligned = nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS;
+	size_t more = (va % PAGE + len - 1) >> NNVME_PAGE_SHIFT;
+	struct iovec iov = { (void *)va, len };
 	int ret = nnvme_table_prp(qp->table, va, len, prp);
 
-	if (ret == -E2BIG || (!ret && more > 1 && (nnvme_qp(qp)->ctrl->opts.quirks & NNVME_QUIRK_ALIGNED_LISTS)))
-		ret = build(qp, (struct nnvme_iov_cursor){ &(struct iovec){ (void *)va, len }, 0, 1 },
-					len, prp, list);
+	if (ret == -E2BIG || (!ret && more > 1 && aligned))
+		ret = build(qp, (struct nnvme_iov_cursor){ &iov, 0, 1 }, len, prp, set);
 	return ret;
 }
 

@@ -45,20 +45,20 @@ void nnvme_prp_pool_destroy(struct nnvme_qpair *qp)
 	for (unsigned i = 0; l && i < l->sets; i++)
 		for (unsigned j = 0; j < l->pages; j++)
 			if (l->set[i].va[j])
-				nnvme_space_put(p->ctrl->space, l->set[i].va[j], NNVME_PAGE_SIZE);
+				nnvme_space_put(p->ctrl->space, l->set[i].va[j]);
 	free(l);
 }
 
 int nnvme_prp_pool_get(struct nnvme_qpair *qp, uint16_t *set, void **va, nnvme_bus_t *bus)
 {
-	struct nnvme_prp_pool *lists = nnvme_qp(qp)->prp_pool;
+	struct nnvme_prp_pool *pool = nnvme_qp(qp)->prp_pool;
 	struct nnvme_list_set *l;
 
-	l = &lists->set[lists->free - 1];
+	l = &pool->set[pool->free - 1];
 	*va = l->va[0];
 	*bus = l->bus[0];
-	*set = lists->free;
-	lists->free = l->next;
+	*set = pool->free;
+	pool->free = l->next;
 	return 0;
 }
 

@@ -90,7 +90,7 @@ static int get_queues(struct nnvme_qpair *qp, uint32_t n, struct nnvme_err *err)
 		return -ENOMEM;
 	cq = nnvme_space_get(space, cq_bytes(qp), &p->cq_bus, err);
 	if (!cq) {
-		nnvme_space_put(space, qp->sq, sq_bytes(qp));
+		nnvme_space_put(space, qp->sq);
 		qp->sq = NULL;
 		return -ENOMEM;
 	}
@@ -105,8 +105,8 @@ static void put_queues(struct nnvme_qpair *qp)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 
-	nnvme_space_put(p->ctrl->space, qp->sq, sq_bytes(qp));
-	nnvme_space_put(p->ctrl->space, (void *)(uintptr_t)qp->cq, cq_bytes(qp));
+	nnvme_space_put(p->ctrl->space, qp->sq);
+	nnvme_space_put(p->ctrl->space, (void *)(uintptr_t)qp->cq);
 }
 
 /*
@@ -182,10 +182,11 @@ fail:
 
 void nnvme_qpair_free(struct nnvme_qpair *qp)
 {
-	struct nnvme_qpair_private *p = nnvme_qp(qp);
+	struct nnvme_qpair_private *p;
 
 	if (!qp)
 		return;
+	p = nnvme_qp(qp);
 	nnvme_prp_pool_destroy(qp);
 	nnvme_slot_lists_destroy(qp, p->id ? nnvme_sq_entries(qp) : 0);
 	if (qp->sq)

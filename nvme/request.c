@@ -23,6 +23,8 @@ static int submit(struct nnvme_qpair *qp, struct nnvme_split *whole)
 
 static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks)
 {
+	if (nnvme_namespace(ns)->stale)
+		return -ESTALE;
 	if (!blocks)
 		return -EINVAL;
 	if (lba >= ns->blocks || blocks > ns->blocks - lba)
@@ -30,12 +32,12 @@ static int check_blocks(const struct nnvme_ns *ns, uint64_t lba, uint64_t blocks
 	return 0;
 }
 
-int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
-		  uint64_t lba, uint32_t blocks, void *tag)
+int nnvme_request_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		     uint64_t lba, uint32_t blocks, uint32_t flags, void *tag)
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .va = (uintptr_t)buf, .lba = lba, .blocks = blocks,
-		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode, .flags = flags,
 	};
 	int ret = check_blocks(ns, lba, blocks);
 
@@ -50,6 +52,12 @@ int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opc
 	if (nnvme_table_check(qp->table, whole.va, (size_t)blocks << ns->block_shift))
 		return -EFAULT;
 	return submit(qp, &whole);
+}
+
+int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		  uint64_t lba, uint32_t blocks, void *tag)
+{
+	return nnvme_request_rw(qp, ns, opcode, buf, lba, blocks, 0, tag);
 }
 
 /* The number of commands; 0: no command can carry some block. */
@@ -70,12 +78,12 @@ static uint64_t count_commands(struct nnvme_qpair *qp, struct nnvme_split whole)
 	return n;
 }
 
-int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
-		   const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
+int nnvme_request_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		      const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag)
 {
 	struct nnvme_split whole = {
 		.tag = tag, .ns = ns, .at = { iov, 0, (unsigned)iovcnt }, .lba = lba,
-		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode,
+		.max = nnvme_namespace(ns)->max_blocks, .opcode = opcode, .flags = flags,
 	};
 	uint64_t bytes, commands;
 	int ret;

@@ -4,8 +4,13 @@
 
 #include "nvme/private.h"
 
-/* What nnvme_rwv() does not handle itself; results as nnvme_readv(). */
-int nnvme_rwv_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
-		   const struct iovec *iov, int iovcnt, uint64_t lba, void *tag);
+/*
+ * A read or write off the inline path, of a buffer or of iovecs, with flags of CDW12; results as
+ * nnvme_read() and nnvme_readv().
+ */
+int nnvme_request_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		     uint64_t lba, uint32_t blocks, uint32_t flags, void *tag);
+int nnvme_request_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		      const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag);
 
 #endif

@@ -38,7 +38,7 @@ void nnvme_slot_lists_destroy(struct nnvme_qpair *qp, unsigned slots)
 
 	for (unsigned i = 0; p->slot_list && i < slots; i += SLOTS_A_PAGE)
 		if (p->slot_list[i].va)
-			nnvme_space_put(p->ctrl->space, p->slot_list[i].va, NNVME_PAGE_SIZE);
+			nnvme_space_put(p->ctrl->space, p->slot_list[i].va);
 	free(p->slot_list);
 }
 

@@ -174,7 +174,7 @@ int nnvme_split_one(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t spli
 	}
 	if (ret)
 		return ret;
-	cmd.cdw12 = blocks - 1;
+	cmd.cdw12 = (blocks - 1) | s->flags;
 	nnvme_submit(qp, &cmd, s->tag, list, split, false);
 	s->in_flight++;
 	s->lba += blocks;

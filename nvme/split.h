@@ -24,6 +24,7 @@ struct nnvme_split {
 	uint16_t status;	/* the first that was not success */
 	uint16_t next;		/* free list: number + 1 */
 	uint8_t opcode;
+	uint32_t flags;		/* of CDW12, in each command */
 };
 
 /* destroy() is also needed after create() has failed. */

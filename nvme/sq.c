@@ -64,38 +64,50 @@ static uint32_t take_spare(struct nnvme_qpair *qp, uint32_t *cid)
 	return index;
 }
 
-static void write_entry(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint32_t cid)
+/* The fields that the inline path writes. */
+static void write_plain(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd, uint32_t cid)
 {
-	struct nnvme_sqe c = *cmd;
+	uint64_t cdw0_nsid = cmd->cdw0_nsid | (uint64_t)(cid & 0xffff) << 16;
 
-	c.cid = (uint16_t)cid;
-	__atomic_store_n(&sqe->cdw0_nsid, c.cdw0_nsid, __ATOMIC_RELAXED);
-	__atomic_store_n(&sqe->prp1, c.prp1, __ATOMIC_RELAXED);
-	__atomic_store_n(&sqe->prp2, c.prp2, __ATOMIC_RELAXED);
-	__atomic_store_n(&sqe->cdw12, c.cdw12, __ATOMIC_RELAXED);
-	sqe->cdw2 = c.cdw2;
-	sqe->cdw3 = c.cdw3;
-	sqe->mptr = c.mptr;
-	sqe->slba = c.slba;
-	sqe->cdw13 = c.cdw13;
-	sqe->cdw14 = c.cdw14;
-	sqe->cdw15 = c.cdw15;
+	__atomic_store_n(&sqe->cdw0_nsid, cdw0_nsid, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp1, cmd->prp1, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->prp2, cmd->prp2, __ATOMIC_RELAXED);
+	__atomic_store_n(&sqe->cdw12, cmd->cdw12, __ATOMIC_RELAXED);
+	sqe->slba = cmd->slba;
 }
 
-/*
- * Whether the inline path can reuse the entry: it writes all fields but these, which must be
- * zero.
- */
-static bool is_plain(const struct nnvme_sqe *sqe)
+/* The others: zero in every entry that the inline path may reuse. */
+static void write_others(struct nnvme_sqe *sqe, const struct nnvme_sqe *cmd)
 {
-	return !(sqe->cdw2 | sqe->cdw3 | sqe->mptr | sqe->cdw13 | sqe->cdw14 | sqe->cdw15);
+	sqe->cdw2 = cmd->cdw2;
+	sqe->cdw3 = cmd->cdw3;
+	sqe->mptr = cmd->mptr;
+	sqe->cdw13 = cmd->cdw13;
+	sqe->cdw14 = cmd->cdw14;
+	sqe->cdw15 = cmd->cdw15;
 }
 
-uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
-		  uint16_t split, bool slow)
+static bool has_others(const struct nnvme_sqe *cmd)
 {
+	return cmd->cdw2 | cmd->cdw3 | cmd->mptr | cmd->cdw13 | cmd->cdw14 | cmd->cdw15;
+}
+
+/* in_flight.c reads it. */
+static void keep_raw(struct nnvme_slot *slot, const struct nnvme_sqe *cmd,
+		     const struct nnvme_raw *raw)
+{
+	slot->result = raw->result;
+	__atomic_store_n(&slot->data_len, raw->data_len, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->metadata_len, raw->metadata_len, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->metadata, cmd->mptr, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->raw, true, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag,
+			      uint16_t list, uint16_t split, bool slow, const struct nnvme_raw *raw)
+{
+	struct nnvme_slot *slot, *at_tail;
 	uint32_t index, cid;
-	struct nnvme_slot *slot;
 	struct nnvme_req *req;
 	struct nnvme_sqe *sqe;
 
@@ -104,39 +116,56 @@ uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void 
 	index = qp->tail;
 	req = nnvme_slot_at(qp, index);
 	sqe = nnvme_sqe_at(qp, index);
+	at_tail = slot = &nnvme_qp(qp)->slot[index / 8];
 	cid = index + qp->generation;
 	if (req->key >= 0) {
 		keep_displaced(qp, req);
 		index = take_spare(qp, &cid);
 		req = nnvme_slot_at(qp, index);
+		slot = &nnvme_qp(qp)->slot[index / 8];
 		keep(qp, index, cmd);
 		slow = true;	/* so that it comes back to the stack */
 	}
-	if (!is_plain(cmd))
-		slow = true;	/* so that nnvme_slot_free() sees the entry */
 	req->tag = tag;
-	write_entry(sqe, cmd, cid);
-	slot = &nnvme_qp(qp)->slot[index / 8];
+	write_plain(sqe, cmd, cid);
+	if (slow || at_tail->others) {
+		write_others(sqe, cmd);
+		at_tail->others = has_others(cmd);
+	}
 	__atomic_store_n(&slot->list, list, __ATOMIC_RELAXED);
 	slot->split = split;
+	if (raw)
+		keep_raw(slot, cmd, raw);
 	set_key(req, slow || list || split ? nnvme_key_slow(cid) : (int32_t)cid);
 	qp->tail += 8;
 	return index / 8;
+}
+
+uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		  uint16_t split, bool slow)
+{
+	return submit(qp, cmd, tag, list, split, slow, NULL);
+}
+
+void nnvme_submit_raw(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		      const struct nnvme_raw *raw)
+{
+	submit(qp, cmd, tag, list, 0, true, raw);
 }
 
 void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 {
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	struct nnvme_slot *slot = &p->slot[index / 8];
-	bool plain = index >= qp->end || is_plain(nnvme_sqe_at(qp, index));
 
 	/*
 	 * The entry may belong to another command, so it is left alone; the next user writes
 	 * all of it.
 	 */
-	set_key(nnvme_slot_at(qp, index), plain ? NNVME_KEY_FREE : NNVME_KEY_DIRTY);
+	set_key(nnvme_slot_at(qp, index), slot->others ? NNVME_KEY_DIRTY : NNVME_KEY_FREE);
 	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before what follows */
 	slot->result = NULL;
+	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
 	slot->split = 0;
 	__atomic_store_n(&slot->head, 0, __ATOMIC_RELAXED);

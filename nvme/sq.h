@@ -28,13 +28,21 @@ static inline void nnvme_sq_add_space(struct nnvme_qpair *qp, uint32_t n)
 }
 
 /*
- * Submit a command that does not take the inline path, all of @cmd but its CID; the caller has
- * checked that there is space. On completion @list is given back and transfer @split goes on
- * (0: none). @slow: complete it on the slow path, which reports a result. Returns the index of
- * its slot.
+ * Submit a command that does not take the inline path, all of @cmd but its CID, which is 0; the
+ * caller has checked that there is space. On completion @list is given back and transfer @split
+ * goes on (0: none). @slow: complete it on the slow path, which reports a result; without it the
+ * command has no fields but those that the inline path writes. Returns the index of its slot.
  */
 uint32_t nnvme_submit(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
 		  uint16_t split, bool slow);
+
+/* The same of a raw command: its bytes, and where its result goes (or NULL). */
+struct nnvme_raw {
+	uint32_t data_len, metadata_len;
+	uint64_t *result;
+};
+void nnvme_submit_raw(struct nnvme_qpair *qp, const struct nnvme_sqe *cmd, void *tag, uint16_t list,
+		      const struct nnvme_raw *raw);
 
 /* 0, or why no command can be submitted now. */
 static inline int nnvme_sq_check(const struct nnvme_qpair *qp)

@@ -174,7 +174,7 @@ static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iov
 
 /*
  * Set the data pointer with a list at @to; returns the number of blocks, or 0 to leave it to
- * nnvme_rwv_slow().
+ * nnvme_request_rwv().
  */
 static inline uint32_t map(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
@@ -237,7 +237,7 @@ static NOINLINE int rw_one(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 	if (blocks << ns->block_shift != iov->iov_len)
 		return -EINVAL;
 	if (blocks > UINT32_MAX)
-		return nnvme_rwv_slow(qp, ns, opcode, iov, 1, lba, tag);
+		return nnvme_request_rwv(qp, ns, opcode, iov, 1, lba, 0, tag);
 	return nnvme_rw(qp, ns, opcode, iov->iov_base, lba, (uint32_t)blocks, tag);
 }
 
@@ -253,7 +253,7 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))
 		return iovcnt == 1 ? rw_one(qp, ns, opcode, iov, lba, tag) : -EINVAL;
 	if (__builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE || lba >= ns->fast_end, 0))
-		return nnvme_rwv_slow(qp, ns, opcode, iov, iovcnt, lba, tag);
+		return nnvme_request_rwv(qp, ns, opcode, iov, iovcnt, lba, 0, tag);
 	/*
 	 * Free slots and entries beyond the tail are not read: what is written there need not
 	 * be undone.
@@ -270,5 +270,5 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	}
 	if (by_set(qp, ns, iov, (unsigned)iovcnt, req, sqe))
 		return 0;
-	return nnvme_rwv_slow(qp, ns, sqe->opcode, iov, iovcnt, sqe->slba, req->tag);
+	return nnvme_request_rwv(qp, ns, sqe->opcode, iov, iovcnt, sqe->slba, 0, req->tag);
 }

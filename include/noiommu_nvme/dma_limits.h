@@ -2,18 +2,22 @@
 #ifndef NNVME_DMA_LIMITS_H
 #define NNVME_DMA_LIMITS_H
 
-/* What memory an open device can access, and what restricts it to that. */
+/**
+ * @file
+ * What memory an open device can access, and what restricts it to that.
+ */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "probe.h"
 
-/* IOVAs, both ends included. */
+/** IOVAs, both ends included. */
 struct nnvme_iova_range {
 	uint64_t first, last;
 };
 
+/** What restricts an open device. */
 struct nnvme_dma_limits {
 	const struct nnvme_iova_range *iova_ranges;	/* where memory can be mapped, ascending;
 						 * none without an IOMMU */

@@ -2,7 +2,12 @@
 #ifndef NNVME_HUGEPAGES_H
 #define NNVME_HUGEPAGES_H
 
-/* The machine's pools of huge pages. Thread rule: any thread, any time. */
+/**
+ * @file
+ * The machine's pools of huge pages.
+ *
+ * @threads any thread, any time.
+ */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +19,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/** One pool. */
 struct nnvme_hugepage_pool {
 	uint32_t size;		/* of this structure as the caller knows it */
 	int node;		/* NUMA node; -1: this kernel has none */
@@ -21,9 +27,15 @@ struct nnvme_hugepage_pool {
 	uint64_t total, free;	/* pages */
 };
 
-/*
- * List all pools, by node, then by page size. @size is sizeof(**pools). The caller frees *pools
- * with free(); it is NULL when *count is 0.
+/**
+ * List the machine's pools of huge pages, by node, then by page size.
+ *
+ * @param[out] pools  the list, for the caller to free(); NULL when there are none
+ * @param[out] count  how many
+ * @param size        sizeof(**pools)
+ * @retval 0        listed
+ * @retval -EINVAL  `size` is below that of the structure's first layout
+ * @retval -ENOMEM  no memory
  */
 int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, uint32_t size,
 			 struct nnvme_err *err);

@@ -2,7 +2,8 @@
 #ifndef NNVME_ISOLATION_H
 #define NNVME_ISOLATION_H
 
-/*
+/**
+ * @file
  * What keeps a controller from memory that it was not given, with proof.
  *
  * Two pages of the library are canaries. The controller is told to read from its disk to the
@@ -26,6 +27,9 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+struct nnvme_ctrl;
+
+/** Whether an IOMMU keeps a controller from memory that it was not given. */
 enum nnvme_verdict {
 	NNVME_ISOLATED,
 	/* ... but with memory writes the device may raise interrupts that aren't its own */
@@ -34,7 +38,7 @@ enum nnvme_verdict {
 	NNVME_UNPROTECTED,	/* no IOMMU: nothing was tried */
 };
 
-/* One attempt to get past the IOMMU. */
+/** One attempt to get past the IOMMU. */
 struct nnvme_attempt {
 	uint64_t bus;		/* where */
 	bool list;		/* a list was to be fetched there, else data put there */
@@ -45,6 +49,7 @@ struct nnvme_attempt {
 
 #define NNVME_ATTEMPTS 4
 
+/** A verdict, and what it rests on. */
 struct nnvme_isolation {
 	uint32_t size;		/* set by the caller: sizeof(struct nnvme_isolation) */
 	enum nnvme_verdict verdict;
@@ -66,11 +71,36 @@ struct nnvme_isolation {
  * the controller failed, or memory that is mapped does not work; otherwise as
  * nnvme_qpair_create() and nnvme_mem_register().
  */
-struct nnvme_ctrl;
+
+/**
+ * Test whether an IOMMU keeps an open controller from memory that it was not given.
+ *
+ * Uses its first namespace. Needs a free I/O queue pair, and CAP_SYS_ADMIN for physical addresses.
+ * Memory registrations from other threads wait meanwhile, for some milliseconds.
+ *
+ * @param ctrl             the controller
+ * @param[in,out] result   the verdict; its size is set by the caller
+ * @retval 0           there is a verdict
+ * @retval -EINVAL     its size is below that of the first layout
+ * @retval -EPERM      a capability is missing
+ * @retval -ENODEV     no namespace
+ * @retval -EIO, -ETIMEDOUT
+ *                     the controller failed, or memory that is mapped does not work
+ * @retval -ENOSPC, -ENOMEM
+ *                     as for nnvme_qpair_create() and nnvme_mem_register()
+ * @threads any thread, while the controller is open.
+ */
 int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result,
 		    struct nnvme_err *err);
 
-/* "isolated", "isolated (interrupts not isolated)", "bypass possible", "unprotected (noiommu)" */
+/**
+ * Put a verdict into words.
+ *
+ * @param verdict  any value
+ * @return "isolated", "isolated (interrupts not isolated)", "bypass possible" or
+ *         "unprotected (noiommu)"; static storage.
+ * @threads any thread, any time.
+ */
 const char *nnvme_verdict_text(enum nnvme_verdict verdict);
 
 #pragma GCC visibility pop

@@ -2,7 +2,11 @@
 #ifndef NNVME_LAYOUT_H
 #define NNVME_LAYOUT_H
 
-/*
+/**
+ * @file
+ * The number of the layout that programs are built for.
+ *
+ * @internal
  * The number of what the inline functions of qpair.h and table.h compile into a program. The library
  * exports a symbol of that name, and each file that includes qpair.h needs it (a table comes from a
  * queue pair only): a program built for another layout fails to load, where it would corrupt memory.

@@ -2,9 +2,13 @@
 #ifndef NNVME_PROBE_H
 #define NNVME_PROBE_H
 
-/*
- * What this library needs of the running kernel and of the calling process, and whether it is
- * there. Changes nothing and needs no device. Thread rule: any thread, any time.
+/**
+ * @file
+ * What this library needs of the running kernel and of the calling process, and whether it is there.
+ *
+ * Changes nothing and needs no device.
+ *
+ * @threads any thread, any time.
  */
 
 #include <stdint.h>
@@ -16,12 +20,14 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/** Whether something is there. */
 enum nnvme_have {
 	NNVME_HAVE_NOT,
 	NNVME_HAVE,
 	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or the module is not loaded */
 };
 
+/** What was found. */
 struct nnvme_probe {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_probe) */
 	enum nnvme_have iommufd;	/* /dev/iommu; CONFIG_IOMMUFD */
@@ -43,7 +49,15 @@ struct nnvme_probe {
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 };
 
-/* 0, or -EINVAL: @probe->size is too small. */
+/**
+ * Find out what of the library's needs the kernel and this process have.
+ *
+ * Changes nothing, and needs neither a device nor a privilege.
+ *
+ * @param[in,out] probe  its size is set by the caller
+ * @retval 0        filled in
+ * @retval -EINVAL  its size is below that of the first layout
+ */
 int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err);
 
 #pragma GCC visibility pop

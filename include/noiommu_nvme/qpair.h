@@ -2,7 +2,8 @@
 #ifndef NNVME_QPAIR_H
 #define NNVME_QPAIR_H
 
-/*
+/**
+ * @file
  * A queue pair: one submission and one completion queue, and the commands between
  * them. This is the hot path, inline and public.
  *
@@ -32,7 +33,7 @@
  * as the depth, so a slot is usually free again when the ring comes round to it; where not,
  * the command takes a spare slot, out of line.
  *
- * Thread rule: a queue pair belongs to one thread at a time. Different queue pairs of
+ * @threads a queue pair belongs to one thread at a time. Different queue pairs of
  * one controller are independent.
  *
  * The inline functions are compiled into the application, so the layout of the structures
@@ -81,14 +82,14 @@ struct nnvme_ns {
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wnested-anon-types"
 #endif
-/* A completed command. nnvme_poll() writes all of it. */
+/** A completed command. nnvme_poll() writes all of it. */
 struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
 		__extension__ struct {
 			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
 			uint16_t reserved;	/* 0 */
-			uint32_t result;	/* DW0 of a command that failed, else 0 */
+			uint32_t result;	/* DW0 of a command that failed or was raw, else 0 */
 		};
 		uint64_t status_result;		/* all three, in one store */
 	};
@@ -125,7 +126,8 @@ struct nnvme_req {
 #define NNVME_CID_SLOT 0xfff8u
 #define NNVME_SLOTS 8192
 
-/*
+/**
+ * @internal
  * The key of a command that needs more than its tag: another slot's bits, and above 16 bits,
  * yet not negative.
  */
@@ -169,25 +171,36 @@ struct nnvme_qpair {
 	uint64_t reserved2;
 };
 
-/* Commands that can be submitted now. */
+/**
+ * Count the commands that can be submitted now.
+ *
+ * @param qp  the queue pair
+ * @return How many.
+ */
 static inline unsigned nnvme_sq_space_left(const struct nnvme_qpair *qp)
 {
 	return (qp->stop - qp->tail) / 8 + qp->beyond;
 }
 
-/* Commands submitted and not yet handed back. */
+/**
+ * Count the commands that were submitted and not yet handed back.
+ *
+ * @param qp  the queue pair
+ * @return How many.
+ */
 static inline unsigned nnvme_in_flight(const struct nnvme_qpair *qp)
 {
 	return qp->depth - nnvme_sq_space_left(qp);
 }
 
-/*
+/**
+ * @internal
  * When the tail is at qp->stop: continue at the start of the ring, if the tail is at its end.
  * False: the queue is full.
  */
 bool nnvme_sq_wrap(struct nnvme_qpair *qp);
 
-/* What the inline path does not handle, errors included; results as nnvme_read(). */
+/** @internal What the inline path does not handle, errors included; results as nnvme_read(). */
 int nnvme_rw_slow(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 		  void *buf, uint64_t lba, uint32_t blocks, void *tag);
 
@@ -207,6 +220,7 @@ struct nnvme_batch {
 	uint8_t block_shift;
 };
 
+/** @internal */
 static inline void nnvme_batch_load(struct nnvme_batch *b)
 {
 	const struct nnvme_qpair *qp = b->qp;
@@ -221,12 +235,25 @@ static inline void nnvme_batch_load(struct nnvme_batch *b)
 	b->write = head | NNVME_OP_WRITE;
 }
 
+/** @internal */
 static inline void nnvme_batch_store(const struct nnvme_batch *b)
 {
 	b->qp->tail = b->cid & ~NNVME_CID_GENERATION;
 }
 
-/* Until nnvme_batch_end() only further batch calls may use @qp. */
+/**
+ * Begin a batch: submissions in a row to one namespace.
+ *
+ * It keeps the queue's state in registers, so that many commands are cheaper than one by one. Until
+ * nnvme_batch_end() nothing else may be done with `qp`, but for further calls of the batch. It lives in
+ * the caller's function: nothing that isn't inlined may take its address.
+ *
+ * @param qp  the queue pair
+ * @param ns  the namespace
+ * @return The batch.
+ * @example
+ * @snippet batch.c batch
+ */
 static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 						   const struct nnvme_ns *ns)
 {
@@ -242,7 +269,8 @@ static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 	return b;
 }
 
-/*
+/**
+ * @internal
  * Write an ordinary entry. Its other fields are zero in every entry of an I/O queue whose slot
  * is NNVME_KEY_FREE, and stay zero. The key is stored after it: in_flight.c reads both.
  */
@@ -254,6 +282,7 @@ static inline void nnvme_write_entry(struct nnvme_sqe *sqe, uint64_t cdw0_nsid,
 	NNVME_STORE(&sqe->cdw12, blocks - 1);
 }
 
+/** @internal */
 static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *buf, uint64_t lba,
 				 uint32_t blocks, void *tag)
 {
@@ -289,20 +318,46 @@ static inline int nnvme_batch_rw(struct nnvme_batch *b, uint8_t opcode, void *bu
 	return 0;
 }
 
-/* nnvme_read() and nnvme_write() in a batch. */
+/**
+ * Submit a read or write in a batch.
+ *
+ * As nnvme_read() and nnvme_write().
+ *
+ * @param b       the batch, from nnvme_batch_begin()
+ * @param buf     as for nnvme_read()
+ * @param lba     as for nnvme_read()
+ * @param blocks  as for nnvme_read()
+ * @param tag     as for nnvme_read()
+ * @retval 0        submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN  the queue is full, poll first
+ * @retval -EFAULT  not all of the buffer is registered
+ * @retval -EINVAL  no blocks, or `buf` is not dword-aligned
+ * @retval -ERANGE  beyond the end of the namespace
+ * @retval -EIO     the controller was stopped: poll what is in flight, then close it
+ * @retval -ESTALE  the namespace may have another format by now: open the controller again, see
+ *                  nnvme_admin_command()
+ * @see nnvme_batch_end()
+ * @example
+ * @snippet batch.c batch
+ */
 static inline int nnvme_batch_read(struct nnvme_batch *b, void *buf, uint64_t lba,
 				   uint32_t blocks, void *tag)
 {
 	return nnvme_batch_rw(b, NNVME_OP_READ, buf, lba, blocks, tag);
 }
 
+/**
+ * Submit a write in a batch.
+ *
+ * @with nnvme_batch_read
+ */
 static inline int nnvme_batch_write(struct nnvme_batch *b, const void *buf, uint64_t lba,
 				    uint32_t blocks, void *tag)
 {
 	return nnvme_batch_rw(b, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
 }
 
-/* The same for a single command; false: nothing was done, call nnvme_rw_slow(). */
+/** @internal The same for a single command; false: nothing was done, call nnvme_rw_slow(). */
 static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 				 void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
@@ -328,6 +383,7 @@ static inline bool nnvme_rw_fast(struct nnvme_qpair *qp, const struct nnvme_ns *
 	return true;
 }
 
+/** @internal */
 static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 			   void *buf, uint64_t lba, uint32_t blocks, void *tag)
 {
@@ -336,16 +392,31 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 	return nnvme_rw_slow(qp, ns, opcode, buf, lba, blocks, tag);
 }
 
-/*
- * Read @blocks logical blocks at @lba into @buf, or write them from it. @buf is any
- * dword-aligned address in memory registered with the queue pair's controller. A transfer
- * longer than one command can carry (MDTS) is split and completed as one.
+/**
+ * Submit a read or write.
  *
- * 0: submitted; nnvme_poll() will return @tag once. Otherwise nothing was submitted: -EAGAIN
- * the queue is full, poll first; -EFAULT not all of the buffer is registered; -EINVAL no
- * blocks, or @buf is not dword-aligned; -ERANGE beyond the end of the namespace; -EIO the
- * controller was stopped: poll what is in flight, then close it. NVM Command Set specification,
- * Read command and Write command.
+ * Reads `blocks` logical blocks at `lba` into `buf`, or writes them from it. Longer transfers than one
+ * command allows (MDTS) are split, and complete as one. Nothing reaches the controller before
+ * nnvme_ring().
+ *
+ * @param qp      the queue pair
+ * @param ns      the namespace
+ * @param buf     any dword-aligned address in memory that is registered with the queue pair's
+ *                controller
+ * @param lba     the first logical block
+ * @param blocks  how many
+ * @param tag     what nnvme_poll() returns with the completion
+ * @retval 0        submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN  the queue is full, poll first
+ * @retval -EFAULT  not all of the buffer is registered
+ * @retval -EINVAL  no blocks, or `buf` is not dword-aligned
+ * @retval -ERANGE  beyond the end of the namespace
+ * @retval -EIO     the controller was stopped: poll what is in flight, then close it
+ * @retval -ESTALE  the namespace may have another format by now: open the controller again, see
+ *                  nnvme_admin_command()
+ * @spec NVM Command Set specification, Read command and Write command.
+ * @example
+ * @snippet example.c read
  */
 static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 			     uint64_t lba, uint32_t blocks, void *tag)
@@ -353,33 +424,59 @@ static inline int nnvme_read(struct nnvme_qpair *qp, const struct nnvme_ns *ns, 
 	return nnvme_rw(qp, ns, NNVME_OP_READ, buf, lba, blocks, tag);
 }
 
+/**
+ * Submit a write.
+ *
+ * @with nnvme_read
+ */
 static inline int nnvme_write(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const void *buf,
 			      uint64_t lba, uint32_t blocks, void *tag)
 {
 	return nnvme_rw(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, tag);
 }
 
-/* The work of nnvme_readv() and nnvme_writev(). */
+/** @internal The work of nnvme_readv() and nnvme_writev(). */
 int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag);
 
-#define NNVME_IOV_MAX 1024	/* buffers of one request */
+/** Buffers of one request, at most. */
+#define NNVME_IOV_MAX 1024
 
-/*
- * The same with the data in @iovcnt buffers, 1 to NNVME_IOV_MAX, anywhere in registered memory,
- * also in different regions: dword-aligned, and a multiple of 4 bytes long, which may be 0. The
- * sum of the lengths is the length of the transfer, a multiple of the block size. @iov may be
- * reused when this returns.
+/**
+ * Submit a read or write of several buffers.
  *
- * Buffers that join at page borders (all but the first begin on a page, all but the last end on
- * one) are cheapest. Others go out as a scatter gather list if the controller has them;
- * otherwise as several commands, completed as one, and then no block may lie across buffers
- * that do not join so.
+ * They lie anywhere in registered memory, also in different regions: dword-aligned, and a multiple of 4
+ * bytes long, which may be 0. The sum of the lengths is the length of the transfer, a multiple of the
+ * block size.
  *
- * Errors as nnvme_read(); also -EINVAL for @iovcnt, a length or the sum; -EOPNOTSUPP the
- * controller would need scatter gather lists for a block. -EAGAIN also when 32 requests of
- * several commands with buffers like this are in flight. Base 2.x, PRP Entry Layout and Scatter
- * Gather List.
+ * Buffers that join at page borders (all but the first begin on a page, all but the last end on one) are
+ * cheapest. Others go out as a scatter gather list if the controller has them; otherwise as several
+ * commands, completed as one, and then no block may lie across buffers that do not join so.
+ *
+ * @param qp      the queue pair
+ * @param ns      the namespace
+ * @param iov     the buffers; the array may be reused when this returns
+ * @param iovcnt  how many, 1 to NNVME_IOV_MAX
+ * @param lba     the first logical block
+ * @param tag     what nnvme_poll() returns with the completion
+ * @retval 0            submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN      the queue is full, or 32 requests of several commands with buffers like this
+ *                      are in flight: poll first
+ * @retval -EFAULT      not all of the memory is registered
+ * @retval -EINVAL      `iovcnt`, an address, a length or the sum
+ * @retval -EOPNOTSUPP  the controller would need scatter gather lists for a block
+ * @retval -ERANGE      beyond the end of the namespace
+ * @retval -EIO         the controller was stopped
+ * @retval -ESTALE      as for nnvme_read()
+ * @spec Base 2.x, PRP Entry Layout and Scatter Gather List.
+ * @example
+ * @code
+ * const struct iovec iov[] = { { header, 4096 }, { body, 8192 } };
+ *
+ * ret = nnvme_readv(qp, ns, iov, 2, lba, tag);
+ * if (!ret)
+ * 	nnvme_ring(qp);
+ * @endcode
  */
 static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 			      const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
@@ -387,34 +484,158 @@ static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 	return nnvme_rwv(qp, ns, NNVME_OP_READ, iov, iovcnt, lba, tag);
 }
 
+/**
+ * Submit a write of several buffers.
+ *
+ * @with nnvme_readv
+ */
 static inline int nnvme_writev(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
 			       const struct iovec *iov, int iovcnt, uint64_t lba, void *tag)
 {
 	return nnvme_rwv(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, tag);
 }
 
-/*
- * Make all completed writes to this namespace durable. Harmless if the controller has no
- * volatile write cache. 0, -EAGAIN or -EIO. Base 2.x, Flush command.
+/** Force Unit Access: a write completes when it is durable. Where the flag stands in CDW12. */
+#define NNVME_FUA (1u << 30)
+/** Limited Retry: rather fail than try for long. Where the flag stands in CDW12. */
+#define NNVME_LIMITED_RETRY (1u << 31)
+
+/** @internal The work of the four that follow. */
+int nnvme_rw_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode, void *buf,
+		   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag);
+
+/** @internal */
+int nnvme_rwv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
+		    const struct iovec *iov, int iovcnt, uint64_t lba, uint32_t flags, void *tag);
+
+/**
+ * Submit a read or write with command flags.
+ *
+ * As nnvme_read(), nnvme_write(), nnvme_readv() and nnvme_writev(). All commands that the request takes
+ * get the flags.
+ *
+ * @param qp      the queue pair
+ * @param ns      the namespace
+ * @param buf     as for nnvme_read()
+ * @param lba     the first logical block
+ * @param blocks  how many
+ * @param flags   NNVME_FUA: a write completes when it is durable, harmless where there is no volatile
+ *                write cache; NNVME_LIMITED_RETRY: rather fail than try for long; or'ed
+ * @param tag     what nnvme_poll() returns with the completion
+ * @retval 0        submitted; nnvme_poll() will return `tag` once
+ * @retval -EINVAL  a flag that is none of these, or as for nnvme_read() and nnvme_readv()
+ * @retval -EAGAIN, -EFAULT, -ERANGE, -EOPNOTSUPP, -EIO, -ESTALE
+ *                  as for nnvme_read() and nnvme_readv()
+ * @spec NVM Command Set specification, Read command and Write command.
+ */
+static inline int nnvme_read_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
+				   uint64_t lba, uint32_t blocks, uint32_t flags, void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_READ, buf, lba, blocks, flags, tag);
+}
+
+/**
+ * Submit a write with command flags.
+ *
+ * @with nnvme_read_flags
+ */
+static inline int nnvme_write_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const void *buf, uint64_t lba, uint32_t blocks, uint32_t flags,
+				    void *tag)
+{
+	return nnvme_rw_flags(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, flags, tag);
+}
+
+/**
+ * Submit a read of several buffers with command flags.
+ *
+ * @param iov     as for nnvme_readv()
+ * @param iovcnt  as for nnvme_readv()
+ * @with nnvme_read_flags
+ */
+static inline int nnvme_readv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				    const struct iovec *iov, int iovcnt, uint64_t lba,
+				    uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_READ, iov, iovcnt, lba, flags, tag);
+}
+
+/**
+ * Submit a write of several buffers with command flags.
+ *
+ * @with nnvme_read_flags
+ */
+static inline int nnvme_writev_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+				     const struct iovec *iov, int iovcnt, uint64_t lba,
+				     uint32_t flags, void *tag)
+{
+	return nnvme_rwv_flags(qp, ns, NNVME_OP_WRITE, iov, iovcnt, lba, flags, tag);
+}
+
+/**
+ * Submit a flush: make all completed writes to a namespace durable.
+ *
+ * Harmless if the controller has no volatile write cache.
+ *
+ * @param qp   the queue pair
+ * @param ns   the namespace
+ * @param tag  what nnvme_poll() returns with the completion
+ * @retval 0        submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN  the queue is full, poll first
+ * @retval -EIO     the controller was stopped
+ * @spec Base 2.x, Flush command.
  */
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag);
 
-/*
- * Zero @blocks logical blocks at @lba without transferring data, or tell the controller that
- * they are no longer used (the controller chooses what they read as). Any number of blocks
- * within the namespace: split by the limits of the controller (WZSL; DMRL, DMRSL, DMSL) and
- * completed as one.
+/**
+ * Zero logical blocks without sending any data.
  *
- * 0, -EAGAIN, -EIO, -EINVAL, -ERANGE as nnvme_read(); -EOPNOTSUPP the controller has no such
- * command. NVM Command Set specification, Write Zeroes and Dataset Management commands; I/O
- * Command Set Specific Identify Controller data structure.
+ * Any number of blocks within the namespace: it takes as many commands as the controller's limit
+ * requires (WZSL), and completes as one.
+ *
+ * @param qp      the queue pair
+ * @param ns      the namespace
+ * @param lba     the first logical block
+ * @param blocks  how many
+ * @param tag     what nnvme_poll() returns with the completion
+ * @retval 0            submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN      the queue is full, poll first
+ * @retval -EINVAL      no blocks
+ * @retval -ERANGE      beyond the end of the namespace
+ * @retval -EOPNOTSUPP  the controller has no such command
+ * @retval -EIO         the controller was stopped
+ * @retval -ESTALE      as for nnvme_read()
+ * @spec NVM Command Set specification, Write Zeroes command; I/O Command Set Specific Identify
+ * Controller data structure.
  */
 int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		       uint64_t blocks, void *tag);
+
+/**
+ * Tell the controller that logical blocks are no longer used.
+ *
+ * What they read as then is the controller's choice. Any number of blocks within the namespace: it takes
+ * as many commands as the controller's limits require (DMRL, DMRSL, DMSL), and completes as one.
+ *
+ * @param qp      the queue pair
+ * @param ns      the namespace
+ * @param lba     the first logical block
+ * @param blocks  how many
+ * @param tag     what nnvme_poll() returns with the completion
+ * @retval 0            submitted; nnvme_poll() will return `tag` once
+ * @retval -EAGAIN      the queue is full, poll first
+ * @retval -EINVAL      no blocks
+ * @retval -ERANGE      beyond the end of the namespace
+ * @retval -EOPNOTSUPP  the controller has no such command
+ * @retval -EIO         the controller was stopped
+ * @retval -ESTALE      as for nnvme_read()
+ * @spec NVM Command Set specification, Dataset Management command; I/O Command Set Specific Identify
+ * Controller data structure.
+ */
 int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag);
 
-/* The doorbell itself. */
+/** @internal The doorbell itself. */
 static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 {
 	/*
@@ -433,12 +654,17 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 	NNVME_COUNT(qp->sq_rings);
 }
 
-/* At the end of the ring, and always with shadow doorbells. */
+/** @internal At the end of the ring, and always with shadow doorbells. */
 void nnvme_ring_slow(struct nnvme_qpair *qp);
 
-/*
- * Announce all commands submitted since the last ring: one doorbell write, none when there is
- * nothing new.
+/**
+ * Tell the controller about all commands submitted since the last ring.
+ *
+ * One doorbell write, none when there is nothing new.
+ *
+ * @param qp  the queue pair
+ * @example
+ * @snippet example.c read
  */
 static inline void nnvme_ring(struct nnvme_qpair *qp)
 {
@@ -454,13 +680,21 @@ static inline void nnvme_ring(struct nnvme_qpair *qp)
 	nnvme_sq_doorbell(qp, tail / 8);
 }
 
+/**
+ * End a batch, and ring.
+ *
+ * @param b  the batch, from nnvme_batch_begin()
+ * @example
+ * @snippet batch.c batch
+ */
 static inline void nnvme_batch_end(struct nnvme_batch *b)
 {
 	nnvme_batch_store(b);
 	nnvme_ring(b->qp);
 }
 
-/*
+/**
+ * @internal
  * Between the store that frees a slot and those that give it to the next command: other threads see them in
  * this order (nvme/in_flight.c, which has the other half). x86-64 keeps stores in order, and
  * the compiler has the branches of a submission between them.
@@ -472,27 +706,42 @@ static inline void nnvme_slot_freed(void)
 #endif
 }
 
-/* The work of nnvme_poll() in general. */
+/** @internal The work of nnvme_poll() in general. */
 unsigned nnvme_reap(struct nnvme_qpair *qp, struct nnvme_completion *out, unsigned max);
 
-/* Whether nnvme_poll() would find anything: two loads, no stores. */
+/**
+ * Check whether nnvme_poll() would find anything.
+ *
+ * Two loads, nothing is changed.
+ *
+ * @param qp  the queue pair
+ * @return Whether it would.
+ */
 static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 {
 	return !((__atomic_load_n(&qp->cqe->dw3, __ATOMIC_RELAXED) ^ qp->phase) & 0x10000);
 }
 
-/*
- * Return up to @max completed commands in @out, and how many; 0 when there are none now. Never
- * waits. Rings the CQ doorbell when half of that queue has been taken, or in each call that
- * found any with NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
+/**
+ * Take completed commands.
  *
- * When the controller was stopped (for example because it did not delete another queue pair),
- * all commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after
- * those that it had completed. When it could not be stopped they do not come back, because it
- * may still execute them.
+ * Never waits. Rings the CQ doorbell when half of that queue has been taken, or in each call that found
+ * any with NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
  *
- * Completions are untrusted: a CID counts only if its slot is in flight under that very CID,
- * its generation included. All others are dropped and counted (stats.h).
+ * When the controller was stopped (for example because it did not delete another queue pair), all
+ * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those that it
+ * had completed. When it could not be stopped they do not come back, because it may still execute them.
+ *
+ * Completions are untrusted: a CID counts only if its slot is in flight under that very CID, its
+ * generation included. All others are dropped and counted, see nnvme_qpair_stats().
+ *
+ * @param qp        the queue pair
+ * @param[out] out  the completions; a status that is not 0 has its words in nnvme_status_text()
+ * @param max       how many at most
+ * @return How many; 0 when there are none now.
+ * @spec Base 2.x, Common Completion Queue Entry Layout.
+ * @example
+ * @snippet example.c read
  */
 static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completion *out,
 				  unsigned max)

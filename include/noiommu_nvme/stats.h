@@ -2,7 +2,8 @@
 #ifndef NNVME_STATS_H
 #define NNVME_STATS_H
 
-/*
+/**
+ * @file
  * What a queue pair has counted since it was created.
  *
  *	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
@@ -22,6 +23,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+/** What a queue pair counts. */
 struct nnvme_qpair_stats {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_qpair_stats) */
 	uint32_t reserved;		/* 0 */
@@ -35,11 +37,15 @@ struct nnvme_qpair_stats {
 	uint64_t missed_interrupts;	/* sleeps that ended with completions but without an interrupt */
 };
 
-/*
- * Thread rule: any thread, while the queue pair exists. Each number is whole; together they are
- * of one moment only in the thread that the queue pair belongs to.
+/**
+ * Read what a queue pair has counted since it was created.
  *
- * 0, or -EINVAL: @stats->size is smaller than the structure's first layout, or was not set.
+ * @param qp              the queue pair
+ * @param[in,out] stats   its size is set by the caller
+ * @retval 0        filled in
+ * @retval -EINVAL  its size is below that of the first layout, or was not set
+ * @threads any thread, while the queue pair exists. Each number is whole; together they are of one
+ * moment only in the thread that the queue pair belongs to.
  */
 int nnvme_qpair_stats(const struct nnvme_qpair *qp, struct nnvme_qpair_stats *stats);
 

@@ -2,7 +2,11 @@
 #ifndef NNVME_TABLE_H
 #define NNVME_TABLE_H
 
-/*
+/**
+ * @file
+ * The bus-address table.
+ *
+ * @internal
  * The bus-address table: from any virtual address in registered memory to what
  * the device must be told, and a ready-made PRP list at the same time.
  *

@@ -2,7 +2,11 @@
 #ifndef NNVME_WIRE_H
 #define NNVME_WIRE_H
 
-/*
+/**
+ * @file
+ * Queue entries.
+ *
+ * @internal
  * The entries of submission and completion queues, byte for byte (NVM Express Base 2.x, Common
  * Command Format and Common Completion Queue Entry Layout). Other structures of the
  * specification come from libnvme. All fields are little-endian, as are the machines that this

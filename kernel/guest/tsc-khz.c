@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Prints the frequency of this machine's TSC in kHz. QEMU without KVM gives its guest the very same
- * counter, but on a busy machine a guest that measures it against emulated timers gets it wrong many
- * times over, and its clock with it.
+ * counter, but on a busy machine a guest that measures it against emulated timers gets it wrong
+ * many times over, and its clock with it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Both clocks at once: of several tries the one that nothing came between. */
+/* Read both clocks at once: of several tries, the one with the least delay in between. */
 static struct moment look(void)
 {
 	struct moment best = { 0, 0 };

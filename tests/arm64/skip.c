@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Linked to a test program, leaves out its tests that match NNVME_TEST_SKIP (* and ? as in file names). */
+/* Linked to a test program: skips tests whose names match NNVME_TEST_SKIP (* and ? as globs). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -131,6 +131,23 @@ on=$A:$B works 'the largest size that two files have' --bs=1m --size=134217728 -
 on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 works 'the largest that three have from an offset' --offset=67104768 \
 	--size=12288 --rw=read
 works 'sync=1 for a job that only reads' --sync=1 --rw=read
+# fua NAME COUNT ARGUMENTS: so many commands have Force Unit Access, in words of a pattern, and none is a Flush
+fua() {
+	fua_name=$1 count=$2
+	shift 2
+	NNVME_WITNESS_COUNTS=1 job "$@"
+	[ $status -eq 0 ] && said ' err= 0' && said "flushes=0 fua=$count\$"
+	result $? "$fua_name"
+}
+fua 'sync=1: each write has FUA' 256 --sync=1 --rw=write
+fua 'sync=sync at random' 256 --sync=sync --rw=randwrite --iodepth=8
+fua 'sync=dsync for a mixed job: the writes alone' '1[0-9][0-9]' --sync=dsync --rw=randrw --iodepth=4
+fua 'sync=1 in blocks of several commands: each of them' 64 --sync=1 --rw=write --bs=512k --size=8m
+fua 'sync=1 for reads' 0 --sync=1 --rw=randread
+fua 'no sync' 0 --rw=randwrite
+printf 'fio version 2 iolog\n%s add\n%s open\n%s write 0 4096\n%s close\n' $A $A $A $A >"$tmp/log"
+fua 'sync=1 for a log that writes' 1 --sync=1 "--read_iolog=$tmp/log"
+works 'sync=1, verify' --sync=1 --rw=randwrite --iodepth=8 --verify=crc32c
 # fills NAME MIB ARGUMENTS: without a size, what is there is written once
 fills() {
 	fills_name=$1 mib=$2
@@ -256,18 +273,13 @@ refuses 'an offset of 100 %' 'offset=67108864 ' --offset=100% --size=0 --rw=read
 refuses 'a second job behind the end' 'offset=67108864 ' --offset_increment=64m --numjobs=2 --rw=read
 refuses 'a size over the end' 'size=67109376 at offset=0 .*at most size=67108864' --size=67109376 --rw=read
 refuses 'a size over the end from an offset' 'at most size=4096' --offset=67104768 --size=8k --rw=read
-refuses 'a filesize over the end' 'filesize=68157440 .*over the end.*at most filesize=67108864' --filesize=65m --size=0 --rw=read
+refuses 'a filesize over the end' 'filesize=68157440 .*past the end.*at most filesize=67108864' --filesize=65m --size=0 --rw=read
 on=$A:$B refuses 'a size over the end of two files' \
 	'size=136314880 \(68157440 for each of 2 files\) .*at most size=134217728$' --size=130m --rw=read
 on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 refuses 'a size over the end of three, from an offset' \
 	'at most size=12288$' --size=1g --offset=67104768 --rw=read
-refuses 'sync=1' 'sync=1: .*leave it out.* fsync=1 end_fsync=1' --sync=1 --rw=write
-refuses 'sync=sync' 'sync=1: .*leave it out.* fsync=1 end_fsync=1' --sync=sync --rw=randwrite --iodepth=8
-refuses 'sync=dsync for a mixed job' 'sync=dsync: .*leave it out.* fdatasync=1 end_fsync=1' --sync=dsync --rw=randrw
 refuses 'atomic=1' 'atomic=1: .*fsync=1 end_fsync=1|engine does not support atomic writes' --atomic=1 --rw=write
 refuses 'write_barrier' 'write_barrier=4: .*fsync=4 end_fsync=1' --write_barrier=4 --rw=write
-printf 'fio version 2 iolog\n%s add\n%s open\n%s write 0 4096\n%s close\n' $A $A $A $A >"$tmp/log"
-refuses 'sync=1 for a log that writes' 'sync=1: .* fsync=1' --sync=1 "--read_iolog=$tmp/log"
 refuses 'a transfer that leaves the blocks on the way' "whole number of the namespace's blocks" \
 	--rw=read:100 --bs=4k
 NNVME_MODEL=mqes=63 refuses 'an iodepth that the queues lack' 'iodepth=64 .*at most iodepth=6[0-3]' \

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Loaded into fio with the engine and the software controller. At the end of the process it looks
- * back at what the controllers saw: a DMA outside registered memory, a rule of the specification
- * broken, memory left mapped or a controller left running kill fio, and so fail the test. Until then
- * it can make the first controller fail: NNVME_WITNESS=fatal or vanish does so once 1000 commands
- * have been fetched, lose makes it execute one more that it never completes, and both has the second
- * do that before the first vanishes.
+ * Loaded into fio with the engine and the software controller. At the end of the process it checks
+ * what the controllers recorded: a DMA outside registered memory, a violation of the specification,
+ * memory left mapped or a controller left running kill fio, and so fail the test. Before that it
+ * can make the first controller fail: with NNVME_WITNESS=fatal or vanish once 1000 commands have
+ * been fetched; with lose it executes one more that it never completes; with both the second
+ * controller does that before the first vanishes.
  */
 
 #include <pthread.h>
@@ -25,7 +25,7 @@ static void die(const char *name, const char *what)
 	abort();
 }
 
-/* Comes back when the command has been executed: nobody ever releases it. */
+/* Returns when the command has been executed: nobody ever releases it. */
 static void lose(struct model *m)
 {
 	struct model_rule rule = model_rule(MODEL_HOLD);
@@ -82,12 +82,12 @@ static void testify(const char *name, struct model *m)
 	if (!counts.shutdowns && counts.enables && !getenv("NNVME_WITNESS"))
 		die(name, "the controller was not shut down");
 	if (getenv("NNVME_WITNESS_COUNTS"))
-		fprintf(stderr, "witness: %s: enables=%llu interrupts=%llu flushes=%llu\n", name,
+		fprintf(stderr, "witness: %s: enables=%llu interrupts=%llu flushes=%llu fua=%llu\n", name,
 			(unsigned long long)counts.enables, (unsigned long long)counts.interrupts,
-			(unsigned long long)counts.flushes);
+			(unsigned long long)counts.flushes, (unsigned long long)counts.fua);
 }
 
-/* After the engine's own, which closes what fio never got to. */
+/* After the engine's own, which closes the controllers of jobs that fio never got to. */
 __attribute__((destructor(101))) static void witness_end(void)
 {
 	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {

@@ -51,6 +51,7 @@ for bdf in "$n" "$i"; do
 	check "bind $bdf again" noiommu-nvme bind "$bdf"
 	echo 2 >/proc/sys/vm/nr_hugepages
 	check "the example reads it on $bdf, with 4 MiB of huge pages" sh -c "/tests/example $bdf >/tmp/block && cmp -n 512 /tmp/block /tmp/${bdf##*/}"
+	check "the epoll example sleeps and reads on $bdf" sh -c "/tests/example_epoll $bdf 20 | grep -qx '20 blocks, sum [0-9a-f]*'"
 done
 echo 128 >/proc/sys/vm/nr_hugepages
 

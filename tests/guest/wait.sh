@@ -2,18 +2,9 @@
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=msix_qsize=1 --nvme=msix_qsize=3
 # Sleeping until a controller interrupts: both address modes, with and without iommufd, few vectors.
-# shellcheck source=tests/guest/lib.sh
-. /tests/lib.sh
-fio="fio --name=job --ioengine=libnoiommu_nvme --bs=4k --size=8m"
-# on BDF OPTIONS: one job; some I/O is part of success
-on() {
-	file=$(echo "$1" | tr : .)
-	shift
-	$fio --filename="$file" "$@" >/tmp/said 2>&1
-	_status=$?
-	cat /tmp/said
-	[ $_status = 0 ] && grep -q 'err= 0' /tmp/said && grep -q 'bw=.*io=[1-9]' /tmp/said
-}
+# shellcheck source=tests/guest/fio-lib.sh
+. /tests/fio-lib.sh
+fio="$fio --size=8m"
 # waits NAME BDF: the library, asleep
 waits() {
 	/tests/wait "$2" | sed "s/ok /ok $1: /"
@@ -28,19 +19,18 @@ waits iommu "$NVME_IOMMU"
 for bdf in "$NVME_NOIOMMU" "$NVME_IOMMU"; do
 	for wait in hybrid interrupt; do
 		for depth in 1 32; do
-			check "fio on $bdf: wait=$wait at depth $depth" on "$bdf" --wait=$wait --iodepth=$depth --rw=randrw \
+			check "fio on $bdf: wait=$wait at depth $depth" on "$(dots "$bdf")" --wait=$wait --iodepth=$depth --rw=randrw \
 				--verify=crc32c
 		done
 	done
 done
 # hold: a job in the background that sleeps most of the time
-dots=$(echo "$NVME_NOIOMMU" | tr : .)
-$fio --filename="$dots" --rw=randread --time_based --runtime=60 --rate_iops=50 --wait=interrupt >/tmp/holder 2>&1 &
+$fio --filename="$(dots "$NVME_NOIOMMU")" --rw=randread --time_based --runtime=60 --rate_iops=50 --wait=interrupt >/tmp/holder 2>&1 &
 holder=$!
 until_true has_open $holder eventfd
 sleep 2
 end_holder KILL
-check 'after kill -9 asleep it works again' on "$NVME_NOIOMMU" --rw=randwrite --wait=interrupt --iodepth=32 --verify=crc32c
+check 'after kill -9 asleep it works again' on "$(dots "$NVME_NOIOMMU")" --rw=randwrite --wait=interrupt --iodepth=32 --verify=crc32c
 waits 'one vector' "$NVME_1"
 waits 'three vectors' "$NVME_2"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The model's life, its thread, and what it has seen. */
+/* The model's creation and destruction, its thread, and what it has recorded. */
 
 #include <errno.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 
 #define BATCH 64	/* commands between two looks at the registers */
 
-/* The thread would take the lock again before a waiting caller wakes up: it lets them pass. */
+/* Without this the thread would take the lock again before a waiting caller wakes up. */
 void model_lock(struct model *m)
 {
 	__atomic_add_fetch(&m->waiting, 1, __ATOMIC_SEQ_CST);
@@ -36,7 +36,7 @@ uint32_t model_random(struct model *m)
 	return (uint32_t)(m->random * 0x2545f4914f6cdd1dull >> 32);
 }
 
-static void note(struct model_texts *t, const char *fmt, va_list ap)
+static void append(struct model_texts *t, const char *fmt, va_list ap)
 {
 	if (t->count < MODEL_TEXTS)
 		vsnprintf(t->text[t->count], sizeof(t->text[0]), fmt, ap);
@@ -48,7 +48,7 @@ void model_fault(struct model *m, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(&m->faults, fmt, ap);
+	append(&m->faults, fmt, ap);
 	va_end(ap);
 }
 
@@ -57,7 +57,7 @@ void model_violation(struct model *m, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	note(&m->violations, fmt, ap);
+	append(&m->violations, fmt, ap);
 	va_end(ap);
 }
 
@@ -165,7 +165,7 @@ unsigned model_drain(struct model *m)
 	return n;
 }
 
-/* Two cores are shared with the host's polling thread: give way when there is nothing to do. */
+/* The host's polling thread may need this core: yield when there is nothing to do. */
 static void rest(unsigned idle)
 {
 	if (idle > 64)
@@ -232,7 +232,7 @@ unsigned model_violations(struct model *m)
 	return count(m, &m->violations);
 }
 
-/* Texts are written once, before the count says so. */
+/* A text is written before the count includes it, and never changes. */
 static const char *text(struct model *m, const struct model_texts *t, unsigned i)
 {
 	return i < count(m, t) && i < MODEL_TEXTS ? t->text[i] : "";

@@ -3,10 +3,9 @@
 #define NNVME_TESTS_MODEL_H
 
 /*
- * A software NVMe controller behind the seam of kernel/device.h. Its BAR is ordinary memory
- * that the driver stores to; the model looks at it, either in a thread (model_start()) or when
- * told to (model_step()). It does what the NVM Express specifications say and writes down
- * what they forbid:
+ * A software NVMe controller behind kernel/device.h. Its BAR is ordinary memory that the driver
+ * stores to; the model looks at it in a thread (model_start()) or when told to (model_step()). It
+ * does what the NVM Express specifications say and records what they forbid:
  *
  *	fault		a DMA that no live registration covers (on hardware without an
  *			IOMMU: a write into somebody else's page)
@@ -31,7 +30,7 @@ struct model;
 /* When a posted completion raises the interrupt of its queue's vector. */
 enum model_interrupts {
 	MODEL_EACH,	/* whenever one is posted */
-	MODEL_EDGE,	/* only when all before it were acknowledged: as seldom as the rules for MSI allow */
+	MODEL_EDGE,	/* only when all before were acknowledged: MSI allows no rarer */
 	MODEL_NEVER,
 };
 
@@ -58,15 +57,17 @@ struct model_config {
 	/* Identify Controller and features */
 	uint8_t mdts;		/* 0: no limit */
 	uint8_t vwc;		/* bit 0: present */
-	uint32_t rtd3e;		/* microseconds that a shutdown may take; 0: not told */
+	bool cache;		/* what it holds is gone after model_power_loss() */
+	bool vendor;		/* vendor specific commands, see model_vendor.c */
+	uint32_t rtd3e;		/* microseconds that a shutdown may take; 0: not reported */
 	uint16_t oncs;
 	uint8_t wzsl, dmrl;	/* Identify CNS 06h, NVM Command Set; 0: no limit. WZSL as MDTS */
-	uint32_t dmrsl;		/* what exceeds it is skipped with success, as QEMU's controller does */
+	uint32_t dmrsl;		/* more is skipped with success, as by QEMU */
 	uint64_t dmsl;
 	uint16_t queues;	/* I/O queue pairs granted */
 	uint8_t aerl;		/* 0's based */
 	bool dbbuf;		/* Doorbell Buffer Config */
-	uint32_t sgls;		/* SGLS: 1 SGLs, 2 in dwords; bit 16 bit buckets, bit 18 longer than the data */
+	uint32_t sgls;		/* SGLS: 1 any, 2 dwords; bit 16 bit buckets, bit 18 longer */
 	uint16_t vectors;	/* of interrupts; 0: it has none */
 	uint16_t vectors_given;	/* that the kernel has at most for it; 0: all */
 	uint8_t interrupts;	/* enum model_interrupts */
@@ -76,25 +77,25 @@ struct model_config {
 	/* behaviour */
 	unsigned run;		/* pages that stay contiguous on the bus */
 	bool list512;		/* refuse list pointers that are not 512-byte aligned */
-	unsigned ready;		/* looks at the registers that CSTS.RDY takes to follow CC.EN */
-	unsigned shutdown;	/* looks that a shutdown takes more than that */
+	unsigned ready;		/* looks at the registers until CSTS.RDY follows CC.EN */
+	unsigned shutdown;	/* further looks that a shutdown takes */
 	bool never_ready;
 	bool stuck;		/* never ready, until it was disabled or reset once */
 	uint64_t map_limit;	/* bytes that may be mapped, as by RLIMIT_MEMLOCK; 0: none */
 	bool manual;		/* nnvme_device_open() starts no thread */
-	bool burst;		/* I/O completions wait until all commands are done, and appear at once */
-	bool any_fields;	/* I/O commands may have bits set where they are reserved for them */
+	bool burst;		/* I/O completions appear at once, when all commands are done */
+	bool any_fields;	/* I/O commands may have bits set in reserved fields */
 	uint64_t bad_lba;	/* reads and writes touching it fail; UINT64_MAX: none */
 
 	/*
-	 * An IOMMU that leaks: stale, what was unmapped can still be reached; leak, a bus address that
-	 * is not mapped reaches what this returns for it (its page's memory, or NULL). Faults are
-	 * written down all the same.
+	 * A faulty IOMMU. stale: unmapped addresses can still be accessed; leak: a bus address that
+	 * is not mapped gives what this returns (its page's memory, or NULL). Faults are recorded
+	 * all the same.
 	 */
 	bool stale;
 	uint8_t *(*leak)(void *arg, uint64_t bus);
 	void *leak_arg;
-	bool posted;		/* a read whose data was stopped completes well, as on real buses */
+	bool posted;		/* a read whose data was blocked succeeds, as on real buses */
 	bool unsafe_interrupts;	/* the administrator allows them */
 
 	/* Called with what Identify is about to send, to make it hostile. */
@@ -106,8 +107,7 @@ void model_defaults(struct model_config *config);
 
 /*
  * "mdts=5,mqes=63,ns=2,block=4096,size=64m": ns, block, size, meta, extended apply to all
- * namespaces.
- * -EINVAL an unknown key or a value that is no number.
+ * namespaces. -EINVAL: an unknown key, or a value that is not a number.
  */
 int model_configure(struct model_config *config, const char *text, struct nnvme_err *err);
 
@@ -116,10 +116,10 @@ int model_create(const struct model_config *config, struct model **model, struct
 void model_destroy(struct model *m);
 struct nnvme_device *model_device(struct model *m);
 
-/* The model that was created under this name, or by nnvme_device_open(). */
+/* The model created under this name, or by nnvme_device_open(). */
 struct model *model_find(const char *name);
 
-/* Run in a thread; stop it again. Both may be called when it is so already. */
+/* Run in a thread; stop it. Either may be called when it is so already. */
 void model_start(struct model *m);
 void model_stop(struct model *m);
 
@@ -139,9 +139,9 @@ unsigned model_violations(struct model *m);
 /* The @i-th text (0 is the first; only the first few are kept), "" if there is none. */
 const char *model_fault_text(struct model *m, unsigned i);
 const char *model_violation_text(struct model *m, unsigned i);
-/* Forget them; for a test that provoked some. */
+/* Forget them; for tests that provoke some. */
 void model_forgive(struct model *m);
-/* Print all to stderr and abort unless there is none. */
+/* Print all to stderr, and abort if there are any. */
 void model_assert_clean(struct model *m);
 
 struct model_counts {
@@ -151,7 +151,7 @@ struct model_counts {
 	uint64_t sq_doorbells, cq_doorbells;	/* stores seen, of I/O queues */
 	uint64_t admin_commands, io_commands;	/* fetched */
 	uint64_t completions;			/* posted, all queues */
-	uint64_t flushes;
+	uint64_t flushes, fua;			/* commands, those with FUA */
 	uint64_t enables, shutdowns;
 	uint64_t interrupts;			/* raised */
 };
@@ -180,12 +180,14 @@ bool model_log(struct model *m, unsigned back, struct model_log *entry);
 /* Fetched and not completed yet. */
 bool model_in_flight(struct model *m, uint16_t sqid, uint16_t cid);
 bool model_bus_mastering(struct model *m);
-bool model_ready(struct model *m);		/* CSTS.RDY as the controller means it */
+bool model_ready(struct model *m);		/* The controller's own CSTS.RDY */
 
 /* A namespace's content; only while the model does not run. */
 void *model_data(struct model *m, uint32_t nsid);
+/* Its namespaces hold what was durable, where they have a cache; only while it does not run. */
+void model_power_loss(struct model *m);
 
-/* Host memory behind @bus, NULL if no live registration holds it. */
+/* Host memory at @bus; NULL if no live registration covers it. */
 void *model_host(struct model *m, nnvme_bus_t bus);
 
 /* ---- making it misbehave ---- */
@@ -199,7 +201,7 @@ enum model_act {
 	MODEL_DROP,		/* don't even execute; never complete */
 	MODEL_REPEAT,		/* complete .count times more than once */
 	MODEL_CID,		/* complete with .cid instead of the true CID */
-	MODEL_GHOST,		/* before the true completion post one with .cid and .status */
+	MODEL_GHOST,		/* before the true completion, post one with .cid and .status */
 	MODEL_PHASE,		/* write the entry with the old phase, then go on */
 };
 
@@ -226,20 +228,20 @@ void model_inject(struct model *m, const struct model_rule *rule);
 void model_inject_clear(struct model *m);
 
 enum model_order { MODEL_FIFO, MODEL_LIFO, MODEL_RANDOM };
-/* Make what HOLD holds due, in that order; returns how many. */
+/* Make due what HOLD holds, in that order; returns how many. */
 unsigned model_release(struct model *m, enum model_order order);
 unsigned model_held(struct model *m);
 
 /* Post any completion to a queue now, with the right phase and SQ head. */
 int model_post(struct model *m, uint16_t cqid, uint16_t sqid, uint16_t cid, uint16_t status);
-/* Raise a vector's interrupt for no reason, that often. */
+/* Raise a vector's interrupt without a reason, so many times. */
 void model_interrupt(struct model *m, unsigned vector, unsigned times);
 /* Complete one held Asynchronous Event Request; false if there is none. */
 bool model_event(struct model *m, uint32_t dw0);
 
 void model_freeze(struct model *m, bool frozen);	/* looks at nothing, does nothing */
 void model_fatal(struct model *m);			/* raises CSTS.CFS and stops */
-void model_vanish(struct model *m);			/* off the bus: no answer from anywhere */
+void model_vanish(struct model *m);			/* off the bus: nothing answers */
 void model_return(struct model *m);			/* plugged in again, as after a reset */
 
 enum model_call { MODEL_MAP, MODEL_UNMAP, MODEL_BUS_ADDR, MODEL_BUS_MASTER, MODEL_RESET,

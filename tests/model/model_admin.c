@@ -20,7 +20,7 @@ static uint16_t create_cq(struct model *m, const struct nnvme_sqe *s)
 		return MODEL_SPECIFIC(NVME_SC_QUEUE_SIZE);
 	if (!contiguous && m->config.cqr)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	/* With interrupts off it is the pin's, vector 0. */
+	/* With interrupts off, vector 0 stands for the pin. */
 	if (interrupts && s->cdw11 >> 16 >= (m->vectors ? m->vectors : 1))
 		return MODEL_SPECIFIC(NVME_SC_INVALID_VECTOR);
 	if (NVME_CC_IOCQES(m->cc) != IOCQES) {
@@ -147,6 +147,8 @@ static uint16_t get_log_page(struct model *m, struct model_command *cmd)
 
 uint16_t model_admin(struct model *m, struct model_command *cmd)
 {
+	if (model_is_vendor(m, cmd))
+		return model_vendor(m, cmd);
 	switch (cmd->sqe.opcode) {
 	case nvme_admin_delete_sq:
 		return delete_sq(m, &cmd->sqe);

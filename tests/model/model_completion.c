@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Completions: posted at once where nothing is in the way, else kept in order until they are
- * due and their queue has room. A controller never overruns a completion queue (Base 2.x,
- * Completion Queue Full).
+ * Completions: posted at once if nothing prevents it, otherwise kept in order until they are due
+ * and their queue has space. A controller never overruns a completion queue (Base 2.x, Completion
+ * Queue Full).
  */
 
 #include <stdlib.h>
 
 #include "model_private.h"
 
-/* Write the entry; false if the queue is full. What has no queue any more is dropped. */
+/* Write the entry; false if the queue is full. Entries for deleted queues are dropped. */
 bool model_post_one(struct model *m, const struct model_completion *c)
 {
 	struct model_cq *cq = &m->cq[c->cqid];
@@ -19,7 +19,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 
 	if (!cq->q.exists)
 		return true;
-	if (!model_cq_room(m, cq))
+	if (!model_cq_has_space(m, cq))
 		return false;
 	cqe = (void *)model_entry(m, &cq->q, cq->tail, sizeof(*cqe), "completion write");
 	if (!cqe) {
@@ -31,7 +31,7 @@ bool model_post_one(struct model *m, const struct model_completion *c)
 	first = m->config.burst && c->cqid && !cq->burst && !c->old_phase;
 	phase = c->old_phase || first ? !cq->phase : cq->phase;
 	__atomic_store_n(&cqe->result, c->result, __ATOMIC_RELAXED);
-	__atomic_store_n(&cqe->result2, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&cqe->result2, c->result2, __ATOMIC_RELAXED);
 	__atomic_store_n((uint32_t *)(void *)&cqe->sq_head,
 			 m->sq[c->sqid < m->queues ? c->sqid : 0].head | (uint32_t)c->sqid << 16,
 			 __ATOMIC_RELAXED);
@@ -96,7 +96,7 @@ void model_complete(struct model *m, const struct model_completion *c)
 	append(m, copy);
 }
 
-/* Move all that wait to be shuffled to the end of the list, in random order. */
+/* Move all that are to be shuffled to the end of the list, in random order. */
 static void shuffle(struct model *m, unsigned n)
 {
 	for (; n; n--) {

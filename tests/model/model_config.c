@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Defaults, and their change by a text. */
+/* Defaults, and changing them by a text. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static const struct key {
 #define KEY(field) { #field, offsetof(struct model_config, field), \
 		     sizeof(((struct model_config *)0)->field) }
 	KEY(mqes), KEY(dstrd), KEY(to), KEY(mpsmin), KEY(mpsmax), KEY(cqr), KEY(crms), KEY(crto),
-	KEY(mdts), KEY(vwc), KEY(rtd3e), KEY(oncs), KEY(wzsl), KEY(dmrl), KEY(dmrsl), KEY(dmsl),
+	KEY(mdts), KEY(vwc), KEY(cache), KEY(vendor), KEY(rtd3e), KEY(oncs), KEY(wzsl), KEY(dmrl), KEY(dmrsl), KEY(dmsl),
 	KEY(queues), KEY(aerl), KEY(dbbuf), KEY(sgls), KEY(vectors), KEY(vectors_given),
 	KEY(interrupts), KEY(run), KEY(list512), KEY(ready), KEY(shutdown), KEY(never_ready),
 	KEY(stuck),
@@ -58,7 +58,7 @@ static int number(const char *text, uint64_t *value)
 	return *end ? -EINVAL : 0;
 }
 
-/* What applies to all namespaces; sizes become blocks at the end. */
+/* Settings for all namespaces; sizes become blocks at the end. */
 struct shape {
 	uint64_t ns, block, size, meta, extended;
 	bool given;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The seam of kernel/device.h. Every call first looks at the registers: a store made before
- * the call must have had its effect. */
+/*
+ * Implements kernel/device.h. Every call first looks at the registers: a store made before the call
+ * must have taken effect.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -98,7 +100,7 @@ static int reset(struct nnvme_device *dev, struct nnvme_err *err)
 	if (ret) {
 		nnvme_fail(err, ret, "model: reset failed");
 	} else {
-		/* VFIO keeps the command register, bus mastering included, over a reset */
+		/* VFIO keeps the command register, bus mastering included, across a reset */
 		model_registers_reset(m);
 		m->frozen = false;
 	}
@@ -125,7 +127,7 @@ static int interrupts_on(struct nnvme_device *dev, const int *fds, unsigned *cou
 	return ret;
 }
 
-/* A controller that can still interrupt, and nobody who listens, is the wrong order of death. */
+/* Wrong order of death: the controller can still interrupt, and nobody listens. */
 static void interrupts_off(struct nnvme_device *dev)
 {
 	struct model *m = enter(dev);

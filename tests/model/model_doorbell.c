@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: MIT
 /*
- * Doorbells (PCIe transport, Submission Queue y Tail Doorbell and Completion Queue y Head
- * Doorbell) and their shadows in memory (Base 2.x, Doorbell Buffer Config command).
+ * Doorbells (PCIe transport, Submission Queue y Tail Doorbell and Completion Queue y Head Doorbell)
+ * and shadow doorbells in memory (Base 2.x, Doorbell Buffer Config command).
  *
- * A doorbell that was looked at is given a value that no host stores, so that each store is
- * seen, of the same value too; of several between two looks the last one counts, as it does on
- * a device that is slower than its host.
+ * After a look, a doorbell register gets a value that no host stores, so that each store is seen,
+ * even of the same value. Of several stores between two looks the last one counts, as with a device
+ * that is slower than its host.
  *
- * Where a queue has shadows, its doorbell only wakes the controller up. It looks at a shadow
- * tail while it is busy with that queue, and at a shadow head when it is out of room; before it
- * stops looking it says from which value on it wants to be told. A host that then does not
- * ring is not heard.
+ * Where a queue has shadow doorbells, its register only wakes the controller. The controller looks
+ * at a shadow tail while it is busy with that queue, and at a shadow head when that queue is full.
+ * Before it stops looking, it says by EventIdx from which value on it wants to be rung. A host that
+ * then does not ring is not heard.
  */
 
 #include "model_private.h"
 
 #define SEEN 0xffffffffu
 
-static uint32_t place(const struct model *m, unsigned qid, bool cq)
+static uint32_t doorbell_offset(const struct model *m, unsigned qid, bool cq)
 {
 	return (2 * qid + cq) * (4u << m->config.dstrd);
 }
 
 void model_doorbell_clear(struct model *m, unsigned qid, bool cq)
 {
-	model_set_reg32(m, MODEL_DOORBELLS + place(m, qid, cq), SEEN);
+	model_set_reg32(m, MODEL_DOORBELLS + doorbell_offset(m, qid, cq), SEEN);
 }
 
 void model_doorbells_reset(struct model *m)
 {
-	m->shadow = m->event = 0;
+	m->shadow = m->eventidx = 0;
 	for (unsigned i = 0; i < m->queues; i++) {
 		model_doorbell_clear(m, i, false);
 		model_doorbell_clear(m, i, true);
 	}
 }
 
-/* The value stored since the last look, if there was one. */
+/* The value stored since the last look, if any. */
 static bool rung(struct model *m, unsigned qid, bool cq, uint32_t *value)
 {
-	uint32_t *reg = (uint32_t *)(void *)(m->bar + MODEL_DOORBELLS + place(m, qid, cq));
+	uint32_t *reg = (uint32_t *)(void *)(m->bar + MODEL_DOORBELLS + doorbell_offset(m, qid, cq));
 
 	if (__atomic_load_n(reg, __ATOMIC_ACQUIRE) == SEEN)
 		return false;
@@ -47,18 +47,18 @@ static bool rung(struct model *m, unsigned qid, bool cq, uint32_t *value)
 	return true;
 }
 
-/* A word of the shadow or event page; NULL and a fault if the page went away. */
+/* A word of the shadow or EventIdx page; NULL and a fault if the page went away. */
 static uint32_t *word(struct model *m, uint64_t page, unsigned qid, bool cq)
 {
-	uint64_t bus = page + place(m, qid, cq);
+	uint64_t bus = page + doorbell_offset(m, qid, cq);
 
-	return (uint32_t *)(void *)model_reach(m, bus, "shadow doorbell");
+	return (uint32_t *)(void *)model_dma_at(m, bus, "shadow doorbell");
 }
 
 /* The admin queue keeps its doorbells, as hosts leave it out. */
 static bool has_shadow(const struct model *m, unsigned qid)
 {
-	return m->shadow && qid && place(m, qid, true) < m->page;
+	return m->shadow && qid && doorbell_offset(m, qid, true) < m->page;
 }
 
 static uint32_t look(struct model *m, unsigned qid, bool cq, uint32_t value)
@@ -69,17 +69,17 @@ static uint32_t look(struct model *m, unsigned qid, bool cq, uint32_t value)
 }
 
 /*
- * Ask to be rung when the host goes past @event, then look at what it has done so far (@value if
+ * Ask to be rung when the host goes past @eventidx, then look at what it has done so far (@value if
  * that can't be seen). The fence is one half of the protocol: the host stores its value, fences,
- * and loads the event.
+ * and loads EventIdx.
  */
-static uint32_t last_look(struct model *m, unsigned qid, bool cq, uint32_t event, uint32_t value)
+static uint32_t last_look(struct model *m, unsigned qid, bool cq, uint32_t eventidx, uint32_t value)
 {
-	uint32_t *at = word(m, m->event, qid, cq);
+	uint32_t *at = word(m, m->eventidx, qid, cq);
 
 	if (!at)
 		return value;
-	__atomic_store_n(at, event, __ATOMIC_RELAXED);
+	__atomic_store_n(at, eventidx, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return look(m, qid, cq, value);
 }
@@ -142,7 +142,7 @@ static bool submission(struct model *m, struct model_sq *sq)
 	sq->awake |= ring;
 	if (!sq->awake)
 		return false;
-	/* busy: an event that the host is past already, so that it need not ring */
+	/* busy: an EventIdx that the host has passed already, so that it need not ring */
 	if (sq->head != sq->tail)
 		return set_tail(m, sq, last_look(m, sq->q.id, false, sq->head, sq->tail));
 	sq->awake = set_tail(m, sq, last_look(m, sq->q.id, false, sq->tail, sq->tail));
@@ -168,7 +168,7 @@ void model_cq_look(struct model *m, struct model_cq *cq)
 	completion(m, cq);
 }
 
-bool model_cq_room(struct model *m, struct model_cq *cq)
+bool model_cq_has_space(struct model *m, struct model_cq *cq)
 {
 	if (cq->used < cq->q.size - 1)
 		return true;
@@ -205,17 +205,17 @@ bool model_doorbells(struct model *m)
 	return changed;
 }
 
-/* PRP1 the shadows, PRP2 the events; both a memory page. They hold until the next reset. */
+/* PRP1: shadows, PRP2: EventIdx values; a memory page each. They hold until the next reset. */
 uint16_t model_doorbell_buffer(struct model *m, const struct nnvme_sqe *sqe)
 {
 	if (!m->config.dbbuf)
 		return MODEL_DNR(NVME_SC_INVALID_OPCODE);
 	if (!sqe->prp1 || !sqe->prp2 || sqe->prp1 % m->page || sqe->prp2 % m->page)
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	if (!model_reach(m, sqe->prp1, "shadow doorbells") ||
-	    !model_reach(m, sqe->prp2, "shadow doorbell events"))
+	if (!model_dma_at(m, sqe->prp1, "shadow doorbells") ||
+	    !model_dma_at(m, sqe->prp2, "shadow doorbell EventIdx"))
 		return NVME_SC_DATA_XFER_ERROR;
 	m->shadow = sqe->prp1;
-	m->event = sqe->prp2;
+	m->eventidx = sqe->prp2;
 	return 0;
 }

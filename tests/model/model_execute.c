@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * One command from fetch to completion, and the turn of the queues (round robin, Base 2.x,
+ * One command from fetch to completion, and the order of the queues (round robin, Base 2.x,
  * Command Arbitration).
  */
 
@@ -28,7 +28,7 @@ static bool fetch(struct model *m, struct model_sq *sq, struct nnvme_sqe *sqe)
 	return true;
 }
 
-/* Fields that no command here uses, and that are reserved in most: by their bytes in the entry. */
+/* Fields that no command here uses and that most reserve, by their bytes in the entry. */
 static bool rest(const struct nnvme_sqe *sqe)
 {
 	const uint32_t *dw = (const void *)sqe;
@@ -52,8 +52,8 @@ static void write_log(struct model *m, const struct model_command *cmd, uint16_t
 }
 
 /*
- * What no command of the NVM command set has without metadata and protection information, and what earlier
- * commands might have left in the entry.
+ * Fields that no command of the NVM command set has without metadata and protection information,
+ * and that earlier commands might have left in the entry.
  */
 static void check_reserved(struct model *m, const struct model_command *cmd)
 {
@@ -63,7 +63,7 @@ static void check_reserved(struct model *m, const struct model_command *cmd)
 		model_violation(m, "SQ %u: opcode %#x has reserved fields set", cmd->qid, s->opcode);
 }
 
-/* What holds for every command (Base 2.x, Common Command Format). */
+/* Checks for every command (Base 2.x, Common Command Format). */
 static uint16_t check_common(struct model *m, const struct model_command *cmd, bool conflict)
 {
 	if (conflict) {
@@ -81,7 +81,7 @@ static void finish(struct model *m, const struct model_command *cmd, uint16_t st
 {
 	struct model_completion c = {
 		.cqid = m->sq[cmd->qid].cqid, .sqid = cmd->qid, .cid = cmd->sqe.cid,
-		.status = status, .result = cmd->result,
+		.status = status, .result = cmd->result, .result2 = cmd->result2,
 	};
 	struct model_completion bent = c;
 
@@ -140,10 +140,10 @@ static void execute_one(struct model *m, struct model_sq *sq)
 		finish(m, &cmd, status, rule);
 }
 
-/* A queue whose completions have nowhere to go is not fetched from. */
+/* Don't fetch from a queue whose completion queue is full. */
 static bool runnable(struct model *m, const struct model_sq *sq)
 {
-	return sq->q.exists && sq->head != sq->tail && model_cq_room(m, &m->cq[sq->cqid]);
+	return sq->q.exists && sq->head != sq->tail && model_cq_has_space(m, &m->cq[sq->cqid]);
 }
 
 unsigned model_execute(struct model *m, unsigned commands)
@@ -151,7 +151,7 @@ unsigned model_execute(struct model *m, unsigned commands)
 	unsigned done = 0, idle = 0;
 
 	while (done < commands && idle < m->queues && model_may_run(m)) {
-		struct model_sq *sq = &m->sq[m->turn];
+		struct model_sq *sq = &m->sq[m->next_sq];
 		unsigned burst = 0;
 
 		while (burst < BURST && done < commands && runnable(m, sq) && model_may_run(m)) {
@@ -160,7 +160,7 @@ unsigned model_execute(struct model *m, unsigned commands)
 			done++;
 		}
 		idle = burst ? 0 : idle + 1;
-		m->turn = (m->turn + 1) % m->queues;
+		m->next_sq = (m->next_sq + 1) % m->queues;
 	}
 	return done;
 }

@@ -15,7 +15,7 @@ void model_features_reset(struct model *m)
 	m->feature[NVME_FEAT_FID_NUM_QUEUES] = granted << 16 | granted;
 }
 
-/* Those that exist here. Interrupt coalescing is kept and not done. */
+/* The features that exist here. Interrupt coalescing is stored but not done. */
 static bool known(const struct model *m, uint8_t fid)
 {
 	switch (fid) {
@@ -36,7 +36,7 @@ static bool known(const struct model *m, uint8_t fid)
 	}
 }
 
-/* Number of Queues: asked 0's based, granted 0's based, once and before any I/O queue. */
+/* Number of Queues: requested and granted 0's based, once and before any I/O queue. */
 static uint16_t number_of_queues(struct model *m, struct model_command *cmd)
 {
 	uint32_t asked = cmd->sqe.cdw11;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What tests do to the controller: rules for commands, failing calls, dying. */
+/* What tests can do to the controller: rules for commands, failing calls, death. */
 
 #include <errno.h>
 #include <string.h>

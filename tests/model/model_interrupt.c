@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Interrupts: eventfds, one a vector, raised when completions are posted (PCIe transport, Interrupts). */
+/*
+ * Interrupts: eventfds, one a vector, raised when completions are posted (PCIe transport,
+ * Interrupts).
+ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,15 +68,18 @@ static uint32_t unacknowledged(struct model *m, unsigned vector)
 }
 
 /*
- * A vector's status is set while any entry of its queues is not acknowledged, and a message is sent when it
- * becomes set (Base 2.x, Single MSI and Multiple MSI Behavior). Most controllers send more than that.
+ * A vector's status is set while any entry of its queues is unacknowledged, and a message is sent
+ * when it becomes set (Base 2.x, Single MSI and Multiple MSI Behavior). Most controllers send more.
  */
 void model_interrupt_posted(struct model *m, const struct model_cq *cq)
 {
 	if (!cq->interrupts || !m->vectors || m->config.interrupts == MODEL_NEVER)
 		return;
 	if (m->config.interrupts == MODEL_EDGE) {
-		/* The host rings, fences, and looks for this entry: one of the two sees the other's. */
+		/*
+		 * The host rings, fences, and looks for this entry: one of the two sees the other's
+		 * store.
+		 */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (unacknowledged(m, cq->vector) > 1)
 			return;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Registrations and translation. Bus memory is an array of page slots; a slot that a live
- * registration holds points to the host's page. Without an IOMMU a registration gets scattered
- * runs of slots, so that nothing but bus_addr() can tell where a page is; with one it gets
- * consecutive slots and the IOVA is the bus address.
+ * Registrations and translation. Bus memory is an array of page slots; a slot of a live
+ * registration points to the host's page. Without an IOMMU a registration gets scattered runs of
+ * slots, so that only bus_addr() can tell where a page is; with one it gets consecutive slots, and
+ * the IOVA is the bus address.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 /* Above 4 GiB, so that an address cut to 32 bits is never valid. */
 #define BUS_BASE 0x2340000000ull
 #define BUS_SLOTS (1u << 25)	/* 128 GiB; only what is used costs memory */
-/* A key of its own that no bus address and no pointer looks like. */
+/* An IOVA that resembles no bus address and no pointer. */
 #define FIRST_IOVA 0x100000ull
 
 int model_memory_init(struct model *m)
@@ -92,7 +92,7 @@ static uint32_t find_slots(struct model *m, uint32_t n)
 static void release_slots(struct model *m, struct model_region *r, uint32_t pages)
 {
 	if (m->config.stale)
-		return;		/* for ever: nobody gets them again */
+		return;		/* for ever: never allocated again */
 	for (uint32_t i = 0; i < pages; i++)
 		m->host[r->slot[i]] = NULL;
 }
@@ -123,12 +123,12 @@ static int take_slots(struct model *m, struct model_region *r)
 	return 0;
 }
 
-/* What pinning does to memory: it must be there and writable. */
+/* What pinning requires of memory: present and writable. */
 static int populate(const struct model *m, void *va, size_t len)
 {
 	if (!madvise(va, len, MADV_POPULATE_WRITE))
 		return 0;
-	/* Linux before 5.14 doesn't know this advice: it fails for our own memory too. */
+	/* Linux before 5.14 doesn't know this advice: it fails for our own memory, too. */
 	return madvise(m->bar, MODEL_PAGE, MADV_POPULATE_WRITE) ? 0 : -EFAULT;
 }
 
@@ -185,7 +185,7 @@ static bool holds(const struct model *m, const struct model_region *r, const str
 	return false;
 }
 
-/* Unmapping is memory corruption as long as the controller may still write there. */
+/* Unmapping corrupts memory while the controller may still write there. */
 static void check_unmap(struct model *m, const struct model_region *r)
 {
 	if (!model_live(m))
@@ -198,7 +198,7 @@ static void check_unmap(struct model *m, const struct model_region *r)
 			model_violation(m, "unmap of iova 0x%llx with CQ %u while enabled",
 					(unsigned long long)r->iova, i);
 	}
-	if (within(r, model_peek(m, m->shadow)) || within(r, model_peek(m, m->event)))
+	if (within(r, model_peek(m, m->shadow)) || within(r, model_peek(m, m->eventidx)))
 		model_violation(m, "unmap of iova 0x%llx with shadow doorbells while enabled",
 				(unsigned long long)r->iova);
 }
@@ -259,7 +259,7 @@ uint8_t *model_peek(const struct model *m, uint64_t bus)
 	return m->host[slot] + bus % MODEL_PAGE;
 }
 
-uint8_t *model_reach(struct model *m, uint64_t bus, const char *what)
+uint8_t *model_dma_at(struct model *m, uint64_t bus, const char *what)
 {
 	uint8_t *host = model_peek(m, bus);
 

@@ -14,7 +14,10 @@
 #define ONCS_COMPARE 0x1
 #define ONCS_DSM 0x4
 #define ONCS_WRITE_ZEROES 0x8
+#define ONCS_VERIFY 0x80
 #define OP_COMPARE 0x05
+#define OP_VERIFY 0x0c
+#define FUA (1u << 30)
 #define DSM_DEALLOCATE 0x4
 #define STATUS_COMPARE_FAILED 0x285
 #define STATUS_READ_ERROR 0x281
@@ -55,6 +58,8 @@ static int init_namespace(struct model *m, uint32_t nsid, struct nnvme_err *err)
 		return nnvme_fail(err, -errno, "model: %zu bytes for namespace %u: %s", ns->len,
 				  nsid, strerror(errno));
 	}
+	if (m->config.cache && model_cache_init(ns))
+		return nnvme_fail(err, -ENOMEM, "model: no memory for the cache of namespace %u", nsid);
 	return 0;
 }
 
@@ -73,6 +78,7 @@ int model_namespaces_init(struct model *m, struct nnvme_err *err)
 void model_namespaces_free(struct model *m)
 {
 	for (unsigned i = 0; i < MODEL_NAMESPACES; i++) {
+		model_cache_free(&m->ns[i]);
 		if (m->ns[i].data)
 			munmap(m->ns[i].data, m->ns[i].len);
 		if (m->ns[i].data && m->ns[i].fd >= 0)
@@ -125,6 +131,7 @@ static uint16_t read_write(struct model *m, struct model_command *cmd, struct mo
 	uint64_t lba = s->cdw10 | (uint64_t)s->cdw11 << 32;
 	uint32_t blocks = (s->cdw12 & 0xffff) + 1;
 	size_t len = blocks * ns->stride;
+	uint16_t status;
 
 	if (blocks * (uint64_t)ns->config.block > model_max_transfer(m))
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
@@ -134,7 +141,14 @@ static uint16_t read_write(struct model *m, struct model_command *cmd, struct mo
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);	/* MPTR is not modelled */
 	if (bad_block(m, lba, blocks))
 		return s->opcode == NNVME_OP_READ ? STATUS_READ_ERROR : STATUS_WRITE_FAULT;
-	return model_transfer(m, s, ns->data + lba * ns->stride, len, s->opcode == NNVME_OP_READ);
+	if (s->opcode == NNVME_OP_READ) {
+		if (s->cdw12 & FUA)
+			model_cache_pass(m, ns, lba, blocks, true);
+		return model_transfer(m, s, ns->data + lba * ns->stride, len, true);
+	}
+	status = model_transfer(m, s, ns->data + lba * ns->stride, len, false);
+	model_cache_pass(m, ns, lba, blocks, s->cdw12 & FUA);
+	return status;
 }
 
 static uint16_t compare(struct model *m, struct model_command *cmd, struct model_ns *ns)
@@ -159,6 +173,17 @@ static uint16_t compare(struct model *m, struct model_command *cmd, struct model
 	return status;
 }
 
+/* A read that goes nowhere (NVM Command Set, Verify command). */
+static uint16_t verify(struct model *m, const struct nnvme_sqe *s, struct model_ns *ns)
+{
+	uint64_t lba = s->cdw10 | (uint64_t)s->cdw11 << 32;
+	uint32_t blocks = (s->cdw12 & 0xffff) + 1;
+
+	if (!in_range(ns, lba, blocks))
+		return MODEL_DNR(NVME_SC_LBA_RANGE);
+	return bad_block(m, lba, blocks) ? STATUS_READ_ERROR : 0;
+}
+
 static uint16_t write_zeroes(struct model *m, const struct nnvme_sqe *s, struct model_ns *ns)
 {
 	uint64_t lba = s->cdw10 | (uint64_t)s->cdw11 << 32;
@@ -171,6 +196,7 @@ static uint16_t write_zeroes(struct model *m, const struct nnvme_sqe *s, struct 
 	if (bad_block(m, lba, blocks))
 		return STATUS_WRITE_FAULT;
 	zero(ns, lba, blocks);
+	model_cache_pass(m, ns, lba, blocks, s->cdw12 & FUA);
 	return 0;
 }
 
@@ -201,6 +227,8 @@ static uint16_t deallocate(struct model *m, const struct nnvme_sqe *s, struct mo
 	for (unsigned i = 0; i < n; i++)
 		if (range[i].nlb && (!m->config.dmrsl || range[i].nlb <= m->config.dmrsl))
 			zero(ns, range[i].slba, range[i].nlb);
+	for (unsigned i = 0; i < n; i++)
+		model_cache_pass(m, ns, range[i].slba, range[i].nlb, false);
 	return 0;
 }
 
@@ -210,6 +238,7 @@ static uint16_t flush(struct model *m, const struct nnvme_sqe *s)
 	if (s->nsid == 0xffffffff && (m->config.vwc >> 1 & 3) != 3)
 		return MODEL_DNR(NVME_SC_INVALID_NS);
 	m->counts.flushes++;
+	model_cache_flush(m, s->nsid);
 	return 0;
 }
 
@@ -222,6 +251,8 @@ static bool offered(const struct model *m, uint8_t opcode)
 		return true;
 	case OP_COMPARE:
 		return m->config.oncs & ONCS_COMPARE;
+	case OP_VERIFY:
+		return m->config.oncs & ONCS_VERIFY;
 	case NNVME_OP_WRITE_ZEROES:
 		return m->config.oncs & ONCS_WRITE_ZEROES;
 	case NNVME_OP_DSM:
@@ -236,6 +267,8 @@ uint16_t model_nvm(struct model *m, struct model_command *cmd)
 	const struct nnvme_sqe *s = &cmd->sqe;
 	struct model_ns *ns;
 
+	if (model_is_vendor(m, cmd))
+		return model_vendor(m, cmd);
 	if (!offered(m, s->opcode))
 		return MODEL_DNR(NVME_SC_INVALID_OPCODE);
 	if (s->opcode == NNVME_OP_FLUSH && s->nsid == 0xffffffff)
@@ -245,11 +278,14 @@ uint16_t model_nvm(struct model *m, struct model_command *cmd)
 	ns = &m->ns[s->nsid - 1];
 	if (!ns->data)		/* an inactive NSID */
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
+	m->counts.fua += (s->opcode == NNVME_OP_READ || s->opcode == NNVME_OP_WRITE) && s->cdw12 & FUA;
 	switch (s->opcode) {
 	case NNVME_OP_FLUSH:
 		return flush(m, s);
 	case OP_COMPARE:
 		return compare(m, cmd, ns);
+	case OP_VERIFY:
+		return verify(m, s, ns);
 	case NNVME_OP_WRITE_ZEROES:
 		return write_zeroes(m, s, ns);
 	case NNVME_OP_DSM:

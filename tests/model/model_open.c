@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * nnvme_device_open() with the model behind it. Any PCI address gives a controller: one that a
- * test created under that name, or a new one from the defaults and $NNVME_MODEL (see
- * model_configure()), which keeps its data until the process ends.
+ * nnvme_device_open() for the model. Any PCI address gives a controller: one that a test created
+ * under that name, or a new one from the defaults and $NNVME_MODEL (see model_configure()), which
+ * keeps its data until the process ends.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 static pthread_mutex_t models_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct model *models;
 
-/* 0000:41:00.0, 41:00.0 or 0000.41.00.0 to the first spelling. */
+/* Any spelling of an address to the first: 0000:41:00.0, 41:00.0, 0000.41.00.0. */
 int model_name(const char *name, char out[32])
 {
 	unsigned domain = 0, bus, device, function;

@@ -2,7 +2,7 @@
 #ifndef NNVME_TESTS_MODEL_PRIVATE_H
 #define NNVME_TESTS_MODEL_PRIVATE_H
 
-/* What the model's files share. Everything below expects m->lock to be held. */
+/* What the model's files share. All of it expects m->lock to be held. */
 
 #include <libnvme.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #define MODEL_RULES 16
 #define MODEL_DOORBELLS 0x1000u
 #define MODEL_DNR(status) ((uint16_t)((status) | NVME_SC_DNR))
-/* libnvme's command specific codes are bare: their type goes with them */
+/* libnvme's command specific codes lack the type: add it */
 #define MODEL_SPECIFIC(code) MODEL_DNR(NVME_SCT_CMD_SPECIFIC << NVME_SCT_SHIFT | (code))
 
 /* A queue's memory, page by page: contiguous or not, there is one look-up. */
@@ -44,16 +44,16 @@ struct model_cq {
 	bool interrupts;
 	uint16_t vector;
 	unsigned sqs;		/* that complete here */
-	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be put right */
+	uint32_t *burst;	/* DW3 of a burst's first entry, whose phase is still to be set */
 };
 
 /* A completion that is not posted yet. */
 struct model_completion {
 	uint16_t cqid, sqid, cid, status;
-	uint32_t result;
+	uint32_t result, result2;
 	bool held;		/* until released */
 	bool old_phase;
-	bool extra;		/* names no command of its own */
+	bool extra;		/* a made-up completion, of no command */
 	uint64_t due;		/* m->looks */
 	unsigned shuffle;	/* wait for so many */
 	struct model_completion *next;
@@ -71,6 +71,7 @@ struct model_region {
 struct model_ns {
 	struct model_namespace config;
 	uint8_t *data;
+	uint8_t *media;		/* of it, what is durable; NULL: all */
 	size_t len, stride;	/* stride: bytes per block, extended metadata included */
 	int fd;
 };
@@ -87,7 +88,7 @@ struct model_texts {
 };
 
 struct model {
-	struct nnvme_device dev;	/* first: the seam's pointer is ours */
+	struct nnvme_device dev;	/* first: struct nnvme_device leads to the model */
 	struct model_config config;
 	char name[32];
 	struct model *next;
@@ -115,8 +116,8 @@ struct model {
 	struct model_sq *sq;
 	struct model_cq *cq;
 	unsigned queues;		/* in those arrays, with 0 */
-	unsigned turn;			/* round robin */
-	uint64_t shadow, event;		/* bus addresses of the shadow doorbells' pages, or 0 */
+	unsigned next_sq;		/* round robin */
+	uint64_t shadow, eventidx;	/* bus addresses of the shadow doorbells' pages, or 0 */
 	unsigned aers, io_queues;
 	uint16_t aer[256];
 
@@ -155,11 +156,11 @@ struct model {
 	unsigned lists, descriptors;	/* read by the command in execution */
 };
 
-/* A fetched command and what is to become of it. */
+/* A fetched command and what happens to it. */
 struct model_command {
 	struct nnvme_sqe sqe;
 	uint16_t qid;
-	uint32_t result;
+	uint32_t result, result2;
 	bool hold;			/* no completion from here (Asynchronous Event Request) */
 };
 
@@ -192,7 +193,7 @@ void model_set_reg32(struct model *m, uint32_t offset, uint32_t value);
 bool model_doorbells(struct model *m);
 void model_doorbells_reset(struct model *m);
 void model_doorbell_clear(struct model *m, unsigned qid, bool cq);
-bool model_cq_room(struct model *m, struct model_cq *cq);
+bool model_cq_has_space(struct model *m, struct model_cq *cq);
 void model_cq_look(struct model *m, struct model_cq *cq);
 uint16_t model_doorbell_buffer(struct model *m, const struct nnvme_sqe *sqe);
 
@@ -203,7 +204,7 @@ int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvm
 int model_unmap(struct model *m, uint64_t iova, size_t len);
 int model_bus_addr(struct model *m, uint64_t iova, size_t *len, uint64_t *bus);
 /* Host memory of @bus up to the end of its 4 KiB page; NULL and a fault if there is none. */
-uint8_t *model_reach(struct model *m, uint64_t bus, const char *what);
+uint8_t *model_dma_at(struct model *m, uint64_t bus, const char *what);
 uint8_t *model_peek(const struct model *m, uint64_t bus);
 
 bool model_may_run(const struct model *m);	/* ready, not failed, not shut down */
@@ -229,7 +230,7 @@ bool model_post_one(struct model *m, const struct model_completion *c);
 void model_complete(struct model *m, const struct model_completion *c);
 bool model_post_due(struct model *m, bool idle);
 bool model_delayed(const struct model *m);	/* some come due by looking again */
-/* End what waits of a submission queue, of one CID or (-1) all; returns how many. */
+/* Drop the waiting completions of a submission queue, of one CID or (-1) all; returns how many. */
 unsigned model_abort_waiting(struct model *m, uint16_t sqid, int cid, uint16_t status);
 void model_completions_free(struct model *m);
 
@@ -240,7 +241,7 @@ unsigned model_execute(struct model *m, unsigned commands);
 uint16_t model_transfer(struct model *m, const struct nnvme_sqe *sqe, void *data, size_t len,
 			bool to_host);
 
-/* A transfer under way: data[0..left) is still to be moved. */
+/* A transfer in progress: data[0..left) is still to be moved. */
 struct model_transfer {
 	struct model *m;
 	uint8_t *data;
@@ -263,6 +264,16 @@ uint16_t model_get_features(struct model *m, struct model_command *cmd);
 void model_features_reset(struct model *m);
 uint16_t model_identify(struct model *m, struct model_command *cmd);
 uint16_t model_nvm(struct model *m, struct model_command *cmd);
+uint16_t model_vendor(struct model *m, struct model_command *cmd);
+bool model_is_vendor(const struct model *m, const struct model_command *cmd);
+
+/* model_cache.c: the volatile write cache */
+int model_cache_init(struct model_ns *ns);
+void model_cache_free(struct model_ns *ns);
+/* Blocks were written, or read with FUA. */
+void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks, bool through);
+void model_cache_flush(struct model *m, uint32_t nsid);
+
 int model_namespaces_init(struct model *m, struct nnvme_err *err);
 void model_namespaces_free(struct model *m);
 uint32_t model_max_transfer(const struct model *m);	/* bytes; UINT32_MAX: no limit */

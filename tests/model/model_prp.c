@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The data pointer of a command as PRPs: Base 2.x, Physical Region Page Entry and List. Nothing
- * is taken on trust: offsets, alignments and every address are checked as the specification
- * allows a controller to.
+ * The data pointer of a command as PRPs: Base 2.x, Physical Region Page Entry and List. Offsets,
+ * alignments and every address are checked as strictly as the specification allows a controller to.
  */
 
 #include <string.h>
@@ -15,14 +14,14 @@ uint16_t model_move(struct model_transfer *t, uint64_t bus, size_t len)
 		len = t->left;
 	while (len) {
 		size_t piece = MODEL_PAGE - bus % MODEL_PAGE;
-		uint8_t *host = model_reach(t->m, bus, t->to_host ? "data write" : "data read");
+		uint8_t *host = model_dma_at(t->m, bus, t->to_host ? "data write" : "data read");
 
 		if (!host && !(t->to_host && t->m->config.posted))
 			return NVME_SC_DATA_XFER_ERROR;
 		if (piece > len)
 			piece = len;
 		if (!host)
-			;	/* lost on the way */
+			;	/* dropped */
 		else if (t->to_host)
 			memcpy(host, t->data, piece);
 		else
@@ -58,7 +57,7 @@ static uint16_t move_list(struct model_transfer *t, uint64_t pointer)
 		uint16_t status;
 
 		if (!host || pointer % MODEL_PAGE == 0)
-			host = model_reach(t->m, pointer, "PRP list read");
+			host = model_dma_at(t->m, pointer, "PRP list read");
 		if (!host)
 			return NVME_SC_DATA_XFER_ERROR;
 		entry = read_entry(host);

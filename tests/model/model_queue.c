@@ -65,7 +65,7 @@ static uint64_t listed_page(struct model *m, uint64_t *list, uint32_t n, uint32_
 	uint64_t entry;
 	uint8_t *host;
 
-	host = model_reach(m, *list, "queue PRP list read");
+	host = model_dma_at(m, *list, "queue PRP list read");
 	if (!host)
 		return 0;
 	entry = __atomic_load_n((uint64_t *)(void *)host, __ATOMIC_RELAXED);
@@ -91,7 +91,7 @@ uint16_t model_queue_create(struct model *m, struct model_queue *q, uint16_t id,
 	for (uint32_t i = 0; i < pages; i++) {
 		q->page[i] = contiguous ? prp1 + (uint64_t)i * m->page :
 			     listed_page(m, &prp1, i, pages);
-		if (q->page[i] % m->page || !model_reach(m, q->page[i], "queue memory")) {
+		if (q->page[i] % m->page || !model_dma_at(m, q->page[i], "queue memory")) {
 			model_queue_delete(q);
 			return NVME_SC_DATA_XFER_ERROR;
 		}
@@ -105,5 +105,5 @@ uint8_t *model_entry(struct model *m, const struct model_queue *q, uint32_t i, u
 {
 	uint64_t at = (uint64_t)i * entry;
 
-	return model_reach(m, q->page[at / m->page] + at % m->page, what);
+	return model_dma_at(m, q->page[at / m->page] + at % m->page, what);
 }

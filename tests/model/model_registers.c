@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The controller's registers (Base 2.x, Controller Properties) and the handshakes that the host
- * runs through them: enable, disable, shut down. The BAR is memory: a store is seen when it is
- * looked at, so a value that is overwritten between two looks was never there.
+ * The controller's registers (Base 2.x, Controller Properties) and their handshakes: enable,
+ * disable, shut down. The BAR is memory: a store is seen at the next look, so a value overwritten
+ * between two looks was never there.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@ uint32_t model_reg32(const struct model *m, uint32_t offset)
 
 static uint64_t reg64(const struct model *m, uint32_t offset)
 {
-	/* the host may store the two halves one by one */
+	/* the host may store the two halves separately */
 	return model_reg32(m, offset) | (uint64_t)model_reg32(m, offset + 4) << 32;
 }
 
@@ -188,7 +188,7 @@ static void change_cc(struct model *m, uint32_t cc)
 	}
 }
 
-/* Let CSTS follow CC after the looks that the configuration says. */
+/* Let CSTS follow CC after the configured number of looks. */
 static bool follow(struct model *m)
 {
 	bool enabled = NVME_CC_EN(m->cc), ready = NVME_CSTS_RDY(m->csts);

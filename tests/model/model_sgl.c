@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The data pointer of a command as a scatter gather list: Base 2.x, Scatter Gather List, and the generic
- * status values 0Dh to 11h and 1Eh for what is wrong with one.
+ * The data pointer of a command as a scatter gather list: Base 2.x, Scatter Gather List, and the
+ * generic status values 0Dh to 11h and 1Eh for what is wrong with one.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #define SGLS_BIT_BUCKET (1u << 16)
 #define SGLS_LONGER (1u << 18)
 
-/* Admin commands over PCIe use PRPs; a metadata pointer to an SGL is not offered. */
+/* Admin commands over PCIe use PRPs; SGLs for metadata are not offered. */
 uint16_t model_check_psdt(const struct model *m, const struct model_command *cmd)
 {
 	uint8_t psdt = cmd->sqe.flags & PSDT;
@@ -27,7 +27,7 @@ uint16_t model_check_psdt(const struct model *m, const struct model_command *cmd
 static bool read_descriptor(struct model *m, uint64_t bus, struct nnvme_sgl *d)
 {
 	for (size_t half = 0; half < sizeof(*d); half += 8) {
-		uint8_t *host = model_reach(m, bus + half, "SGL segment read");
+		uint8_t *host = model_dma_at(m, bus + half, "SGL segment read");
 
 		if (!host)
 			return false;
@@ -47,7 +47,7 @@ static uint16_t move_data(struct model_transfer *t, const struct nnvme_sgl *d, s
 	return model_move(t, d->addr, len);
 }
 
-/* Data that the host does not want; in a write there is none to be had, and the descriptor means nothing. */
+/* A bit bucket: data that the host does not want. In a write it means nothing. */
 static uint16_t drop_data(struct model_transfer *t, const struct nnvme_sgl *d, size_t *surplus)
 {
 	size_t len = d->len < t->left ? d->len : t->left;
@@ -79,7 +79,10 @@ static bool names_segment(const struct nnvme_sgl *d)
 	return d->type == NNVME_SGL_SEGMENT || d->type == NNVME_SGL_LAST_SEGMENT;
 }
 
-/* Only the last descriptor of a segment names a further one, and none does in the last segment. */
+/*
+ * Only the last descriptor of a segment may lead to another segment, and none does in the last
+ * segment.
+ */
 static uint16_t walk_segment(struct model_transfer *t, struct nnvme_sgl *from, size_t *surplus)
 {
 	bool last = from->type == NNVME_SGL_LAST_SEGMENT;
@@ -104,7 +107,7 @@ static uint16_t walk_segment(struct model_transfer *t, struct nnvme_sgl *from, s
 		if (status)
 			return status;
 	}
-	/* A segment that is not the last has to end in the name of the next. */
+	/* A segment that is not the last must end with the descriptor of the next. */
 	return last ? 0 : MODEL_DNR(NVME_SC_SGL_INVALID_LAST);
 }
 
@@ -120,7 +123,7 @@ uint16_t model_move_sgl(struct model_transfer *t, const struct nnvme_sqe *sqe)
 	if (!names_segment(&d))
 		status = take(t, &d, &surplus);
 	while (!status && names_segment(&d)) {
-		/* a chain may be a ring */
+		/* a chain may be circular */
 		if (++segments > 4096)
 			return MODEL_DNR(NVME_SC_SGL_INVALID_COUNT);
 		status = walk_segment(t, &d, &surplus);

@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
 # tests/abi on copies of the public headers that differ from what is recorded: what may grow, what must not change.
-set -u
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0 failed=0
+# shellcheck source=tests/unit/check.sh
+. "$(dirname "$0")/check.sh"
 if ! command -v abidiff >/dev/null; then
 	echo "1..0 # SKIP there is no abidiff here: ./run deps lint"
 	exit
@@ -14,20 +11,6 @@ elif [ "$(uname -m)" != x86_64 ]; then
 	echo "1..0 # SKIP the record is x86-64's"
 	exit
 fi
-
-# check NAME COMMAND...: what it says explains a failure
-check() {
-	local name=$1
-	count=$((count + 1))
-	shift
-	if "$@" >"$work/why" 2>&1; then
-		echo "ok $count - $name"
-	else
-		failed=1
-		sed 's/^/# /' "$work/why"
-		echo "not ok $count - $name"
-	fi
-}
 
 # A copy that is recorded as it is, with layout 1: what the others are changes of.
 mkdir -p "$work/first/nvme"

@@ -3,30 +3,13 @@
 # shellcheck disable=SC2317 # check() calls what looks unreachable
 # What the library exports is what the public headers declare, and a program of another layout does not load.
 # usage: abi_symbols.sh BUILD
-set -u
+# shellcheck source=tests/unit/check.sh
+. "$(dirname "$0")/check.sh"
 build=$1
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 library=$build/libnoiommu_nvme.so
 number=$(sed -n 's/^#define NNVME_LAYOUT //p' "$top/include/noiommu_nvme/layout.h")
 layout=nnvme_layout_$number
 other=nnvme_layout_$((number + 1))
-count=0 failed=0
-
-# check NAME COMMAND...: what it says explains a failure
-check() {
-	local name=$1
-	count=$((count + 1))
-	shift
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count - $name"
-	else
-		failed=1
-		sed 's/^/# /' "$work/said"
-		echo "not ok $count - $name"
-	fi
-}
 
 # have COMPILER: only gcc is needed to build the project.
 have() {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* noiommu-nvme-bench as a command: what it says, where, and with which status. Its path is the argument. */
+/*
+ * noiommu-nvme-bench as a command: what it prints, where, and its exit status. Its path is the
+ * argument.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +16,7 @@
 
 static const char *program;
 
-/* Both streams of the command with these words; its status is @status. */
+/* Both streams of the command with these arguments; its status is @status. */
 static const char *run(const char *words, int status)
 {
 	static char said[20000];
@@ -52,7 +55,7 @@ static void what_is_asked_for_is_no_failure(void **state)
 static void nothing_said_is_a_mistake(void **state)
 {
 	prints("", 2, "usage: noiommu-nvme-bench --device BDF");
-	prints(">/dev/null", 2, "usage");	/* it goes where mistakes go */
+	prints(">/dev/null", 2, "usage");	/* it goes to standard error */
 }
 
 static void words_too_many_are_a_mistake(void **state)

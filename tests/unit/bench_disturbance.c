@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* How much a measurement was disturbed: what a host answers, what threads waited, what is repeated. */
+/*
+ * How much a measurement was disturbed: what a host answers, how long threads waited, what is
+ * repeated.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +66,10 @@ static void the_thread_that_waited_most_counts(void **state)
 static char port[100];
 static pid_t host;
 
-/* Answers like kernel/guest/boot, at a terminal in the port's place; the first time, late for another. */
+/*
+ * Answers like kernel/guest/boot, at a terminal in the port's place; the first time, late for
+ * another.
+ */
 static void be_host(int fd)
 {
 	FILE *asked = fdopen(fd, "r+");
@@ -94,7 +100,7 @@ static int begin_host(void **state)
 		return -1;
 	host = fork();
 	if (!host)
-		be_host(fd);	/* with the slave open: it must not see a hangup between two askers */
+		be_host(fd);	/* with the slave open: no hangup between clients */
 	close(slave);
 	close(fd);
 	return host > 0 ? 0 : -1;
@@ -131,7 +137,7 @@ static void a_host_that_is_gone_says_nothing(void **state)
 
 /* --- a process --- */
 
-/* Four that want the processor that this one has. */
+/* Four threads that want the CPU of this one. */
 static void wait_until_crowded(pid_t process)
 {
 	struct bench_disturbance d;
@@ -184,7 +190,7 @@ static void a_process_that_is_gone_is_unknown(void **state)
 
 /* --- repeating --- */
 
-static const double *delays;	/* of the tries, in order; NAN: not known; -1: it fails */
+static const double *delays;	/* of the tries, in order; NAN: unknown; -1: it fails */
 static unsigned tries, faulty;	/* the try in which I/Os fail; 0: none */
 
 static enum bench_outcome fake(const struct bench_task *task, struct bench_round *round,
@@ -199,7 +205,7 @@ static enum bench_outcome fake(const struct bench_task *task, struct bench_round
 	return delay == -1 ? BENCH_FAILED : BENCH_MEASURED;
 }
 
-/* How many tries there were, and the round that is kept. */
+/* How many tries there were, and which round is kept. */
 static struct bench_round measured(const double *of_tries, size_t *repeats, unsigned wanted,
 				   enum bench_outcome outcome)
 {

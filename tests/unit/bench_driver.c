@@ -81,7 +81,7 @@ static void each_io_is_a_command(void **state)
 	down();
 }
 
-/* Whatever the blocks' size, and cut into commands or not. */
+/* For each block size, and split into commands or not. */
 static void data_goes_where_it_should(void **state)
 {
 	static const char *const settings[] = { "size=16m", "size=16m,block=4096", "size=16m,mdts=1" };
@@ -93,7 +93,7 @@ static void data_goes_where_it_should(void **state)
 	}
 }
 
-/* Nothing that a device could keep as less than it is: no two words alike. */
+/* Data that a device can't compress: no two words alike. */
 static void what_is_written_is_no_pattern(void **state)
 {
 	const uint64_t *data;
@@ -108,7 +108,7 @@ static void what_is_written_is_no_pattern(void **state)
 	down();
 }
 
-/* An I/O of several commands has room for all of them. */
+/* There is space for all commands of the I/Os. */
 static void large_ios_are_cut_and_counted_once(void **state)
 {
 	up("size=16m,mdts=1", 4, 128 * KIB);
@@ -134,7 +134,7 @@ static void beyond_the_end_is_an_error(void **state)
 	down();
 }
 
-/* Asleep or not, with errors in between and with what the library refuses. */
+/* Sleeping or not, with errors in between and with requests that the library refuses. */
 static void every_way_of_waiting_works(void **state)
 {
 	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
@@ -210,7 +210,7 @@ static char first_byte(uint32_t nsid, char write)
 	return byte;
 }
 
-/* The one that the kernel's rows have: by its NSID. */
+/* The namespace of the kernel's rows: by its NSID. */
 static void the_namespace_is_the_one_asked_for(void **state)
 {
 	make("ns=3,size=1m");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* fio's command line, what is read from its JSON, and a fio that fails. */
+/* fio's command line, reading its JSON, and a fio that fails. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -20,12 +20,12 @@
 #define PERCENTILES "\"percentile\":{\"50.000000\":20000,\"99.000000\":30000,\"99.900000\":40000}"
 #define LATENCY "\"lat_ns\":{\"min\":1,\"max\":50000,\"mean\":21000.5," PERCENTILES "}"
 #define BYTES 4096
-/* fio's own total_ios and iops have what failed in them. */
+/* fio's own total_ios and iops include failed I/Os. */
 #define MIXED(bytes) "\"mixed\":{\"io_bytes\":" bytes ",\"bw_bytes\":40960000,\"iops\":99999.25," \
 	"\"runtime\":2000,\"total_ios\":199999," LATENCY "}"
 #define JOB(bytes) "{\"jobs\":[{" MIXED(bytes) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
 	"\"total_err\":3}]}"
-/* As fio has it when nothing succeeded: no runtime, no percentiles. */
+/* As fio writes it when nothing succeeded: no runtime, no percentiles. */
 #define ALL_FAILED(errors) "{\"jobs\":[{\"mixed\":{\"io_bytes\":0,\"bw_bytes\":0,\"iops\":0.0," \
 	"\"runtime\":0," \
 	"\"total_ios\":500,\"lat_ns\":{\"min\":0,\"max\":0,\"mean\":0.0}},\"job_runtime\":1500," \
@@ -172,7 +172,7 @@ static void not_fio(void **state)
 	}
 }
 
-/* Runs a script in fio's place. */
+/* Runs a script instead of fio. */
 static int run(const char *script, struct bench_round *round, struct nnvme_err *err)
 {
 	const struct bench_fio_job job = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The histogram: how near a value it says, its ends, and the edges of percentiles. */
+/* The histogram: its precision, its ends, and the edges of percentiles. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ static void one_value_is_every_percentile(void **state)
 	assert_true(bench_histogram_mean(&h) == 123456789);
 }
 
-/* 1 to 100, each once: the n-th percentile is n, and between two of them it is the next. */
+/* 1 to 100, each once: the n-th percentile is n; between two of them it is the next. */
 static void ranks_are_counted_from_below(void **state)
 {
 	for (uint64_t ns = 100; ns; ns--)

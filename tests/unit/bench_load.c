@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The load and its generator: what is asked of a path, in which order, and what is made of its answers; on
- * the simulated device, and on a path that lies.
+ * The load and its generator: what is asked of a path, in which order, and what is made of its
+ * answers; on the simulated device, and on a path that lies.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 
 static struct bench_measured m;
 
-/* A path around another that writes down what passes, and answers as a test wants it. */
+/* A path that wraps another, records what passes, and answers as a test wants. */
 struct watch {
 	struct bench_path path;
 	struct bench_path *inner;
@@ -48,7 +48,7 @@ static int watch_submit(struct bench_path *path, const struct bench_io *ios, uns
 		w->most = w->in_flight;
 	if (++w->batches == w->stop_after)
 		*w->stop = 1;
-	/* it refuses a slot that is in flight: a lie must have been noticed before */
+	/* it refuses a slot in flight: the load must have noticed a lie before */
 	assert_int_equal(w->inner->ops->submit(w->inner, ios, count), 0);
 	path->sq_rings = w->inner->sq_rings;
 	return 0;
@@ -91,7 +91,10 @@ static void unwatch(struct watch *w)
 
 static const struct bench_simulated plain = { .service_ns = 10000, .units = 4, .noise = 0.3, .seed = 5 };
 
-/* Submissions come in batches of as many as were reaped, and never more than the depth are out. */
+/*
+ * Submissions come in batches of as many as were reaped, and never more than the depth are in
+ * flight.
+ */
 static void the_depth_is_kept_and_never_exceeded(void **state)
 {
 	static const unsigned depths[] = { 1, 2, 7, 32, 1024 };
@@ -148,7 +151,7 @@ static int by_offset(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* How many of the I/Os of a round's passes, on a fresh path, are to where another one was. */
+/* How many I/Os of a round go to where another one was, on a fresh path. */
 static unsigned repeated(struct watch *w, const char *column, uint64_t seed, unsigned *all)
 {
 	struct bench_device device = { .bdf = "0000:7f:1f.7" };	/* there is none: nothing is counted */
@@ -170,7 +173,7 @@ static unsigned repeated(struct watch *w, const char *column, uint64_t seed, uns
 	return same;
 }
 
-/* A device may remember what it was just asked for: nothing of that is asked for again. */
+/* A device may remember what it was just asked for, so none of it is asked for again. */
 static void no_pass_reads_what_was_just_read(void **state)
 {
 	static const char *const columns[] = { "randread-4k-qd32", "read-128k-qd32" };
@@ -181,7 +184,7 @@ static void no_pass_reads_what_was_just_read(void **state)
 		unsigned all, more;
 
 		assert_true(repeated(one, columns[i], 1, &all) < all / 20);
-		/* nor does another task, whose seed is another one (sequences can overlap: these do not) */
+		/* nor does another task, with another seed (sequences can overlap: these do not) */
 		repeated(other, columns[i], 3, &more);
 		for (unsigned k = 0; k < more && one->nr_seen + k < SEEN; k++)
 			one->seen[one->nr_seen + k] = other->seen[k];
@@ -255,7 +258,7 @@ static void as_many_writes_as_asked_anywhere(void **state)
 	}
 }
 
-/* The time ends the run at the first reap after it; what is drained is in no rate. */
+/* The time ends the run at the next reap; I/Os drained after it count in no rate. */
 static void time_ends_it(void **state)
 {
 	struct bench_simulated exact = { .service_ns = 10000, .units = 4 };
@@ -269,7 +272,7 @@ static void time_ends_it(void **state)
 	unwatch(w);
 }
 
-/* One I/O in flight is stuck when time is up: it is no I/O of that time, but its latency is not lost. */
+/* One I/O is stuck when time is up: it counts in no rate, but its latency is not lost. */
 static void the_drained_have_a_latency_and_no_rate(void **state)
 {
 	struct bench_simulated wide = { .service_ns = 10000, .units = 32, .noise = 1, .seed = 3 };
@@ -318,7 +321,7 @@ static void errors_are_no_ios(void **state)
 	unwatch(w);
 }
 
-/* The times are those of submission and reap: handing over a deep batch is in them. */
+/* The times are those of submission and reap: they include handing over a deep batch. */
 static void latency_is_from_submission_to_reap(void **state)
 {
 	struct bench_simulated slow = { .service_ns = 1000, .units = 8, .submit_ns = 500 };
@@ -432,7 +435,7 @@ static int never(struct bench_path *path, struct bench_done *done, unsigned max)
 	return 0;
 }
 
-/* A device that never answers ends the run with an error, not with no result for ever. */
+/* A device that never answers ends the run with an error, instead of hanging it. */
 static void silence_ends_the_run(void **state)
 {
 	static const struct bench_path_ops silent = { .submit = take, .reap = never };
@@ -445,11 +448,11 @@ static void silence_ends_the_run(void **state)
 
 	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m),
 			 -ETIMEDOUT);
-	/* also while draining, when the time was shorter than the patience */
+	/* also while draining, with a time shorter than the patience */
 	ticks = 0;
 	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ns = 1 }, NULL, &m), -ETIMEDOUT);
 	assert_int_equal(m.ios, 0);
-	/* one that sleeps may wake up for nothing, but not for ever */
+	/* a sleeping one may wake up for nothing, but not for ever */
 	path.spins = false;
 	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m), -ETIMEDOUT);
 }

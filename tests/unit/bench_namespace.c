@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Which of a controller's namespaces is measured, from a folder like the kernel's. */
+/* Which namespace of a controller is measured, by a tree like sysfs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ static void the_same_by_its_nsid(void **state)
 	assert_false(bench_namespace_find("/nonexistent", 0, &ns));
 }
 
-/* This driver has no metadata: the first namespace that both can have. */
+/* This driver does not support metadata: the first namespace that both drivers can use. */
 static void one_that_both_can_have(void **state)
 {
 	show("nvme0n1/nsid=1 nvme0n1/metadata_bytes=8");

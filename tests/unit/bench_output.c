@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What the benchmark leaves in a folder where others may write: nothing of theirs is written through. */
+/*
+ * Files of the benchmark in a directory where others may write: nothing of theirs is followed or
+ * overwritten.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,7 +111,7 @@ static void results_follow_no_link(void **state)
 	bench_results_free(&r);
 }
 
-/* A file that is there keeps what it has until the new one is whole, and then nothing else is left. */
+/* An existing file stays as it is until the new one is complete; then nothing else is left. */
 static void nothing_is_left_beside_it(void **state)
 {
 	struct bench_results r;

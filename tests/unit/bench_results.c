@@ -206,11 +206,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_round_in_words),
 	};
 
-	if (argc == 2) {	/* a file for bench_results.py */
+	if (argc == 2) {	/* a file for bench_read.py */
 		struct bench_results r;
+		int ret;
 
 		fill(&r);
-		return bench_results_write(&r, argv[1], NULL) ? 1 : 0;
+		ret = bench_results_write(&r, argv[1], NULL);
+		bench_results_free(&r);
+		return ret ? 1 : 0;
 	}
 	return cmocka_run_group_tests_name("bench_results", tests, setup, teardown);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a run is asked for, the order in which it goes, its state file, and what it reads from /proc/interrupts. */
+/* A run's options, its order, its state file, and what it reads from /proc/interrupts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,7 +134,7 @@ static void every_round_has_every_cell_once(void **state)
 	bench_plan_free(&plan);
 }
 
-/* A place is entered once a round, and the first of a round not at all. */
+/* A place is entered once per round, and not at all for the first of a round. */
 static void places_change_seldom(void **state)
 {
 	const struct bench_row *rows[30];
@@ -180,7 +180,7 @@ static void a_note_comes_back(void **state)
 	assert_int_equal(b.hold.lock, -1);
 }
 
-/* What the run leaves alone is nothing that another one may put back. */
+/* What the run leaves unchanged, another one must not restore. */
 static void a_note_has_what_the_run_changes(void **state)
 {
 	struct bench_places a = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The load, its clock and its histogram held against a simulated device whose times are known. */
+/* The load, its clock and its histogram, compared with a simulated device whose times are known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,8 +31,8 @@ static void run(const struct bench_simulated *how, unsigned depth, uint64_t ios,
 }
 
 /*
- * @depth I/Os at @units that each take @service_ns: so many times as many I/Os a second as one unit serves,
- * and each waits for as many services as there are I/Os for a unit.
+ * @depth I/Os on @units that each take @service_ns: IOPS are @units times those of one unit, and
+ * each I/O waits as long as all I/Os ahead of it take.
  */
 static void finds(uint64_t service_ns, unsigned units, unsigned depth)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* io_uring's paths on a file, and what they refuse; tests/guest/bench-paths.sh has them on NVMe devices. */
+/*
+ * io_uring's paths on a file, and what they refuse; tests/guest/bench-paths.sh runs them on NVMe
+ * devices.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +27,7 @@ static int try_open(const char *node, enum bench_uring kind, unsigned depth, boo
 	return bench_path_uring(node, kind, &shape, path, &err);
 }
 
-/* Skips, with the reason, where the machine has no io_uring, or no O_DIRECT where tests run. */
+/* Skip, with the reason, where the machine has no io_uring, or no O_DIRECT where the tests run. */
 static struct bench_path *open_file(enum bench_uring kind, unsigned depth, bool writes)
 {
 	struct bench_path *path = NULL;
@@ -56,7 +59,7 @@ static void loads_run(void **state)
 		}
 }
 
-/* What one kind writes the other reads. */
+/* One kind reads what another has written. */
 static void data_goes_where_it_should(void **state)
 {
 	for (unsigned k = 0; k < 2; k++) {

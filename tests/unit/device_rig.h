@@ -25,7 +25,10 @@ static inline struct nnvme_device *must_open(const char *name, enum nnvme_mode m
 	return dev;
 }
 
-/* Whatever single call of opening fails, nothing is left open; and one that can do without is in @mode. */
+/*
+ * Whichever single call of opening fails, nothing is left open; one that isn't needed may fail, in
+ * @mode.
+ */
 static inline void each_call_of_opening_fails(const char *name, enum nnvme_mode mode)
 {
 	struct nnvme_device *dev;

@@ -46,7 +46,7 @@ static void bad_ranges_are_refused(void **state)
 	expect(-EINVAL, AT, 512, "multiples of 4096");
 	expect(-EINVAL, AT, 0, "not 0");
 	expect(-EINVAL, NULL, PAGE, "address 0");
-	/* where only 5-level page tables have memory, and only for who asks */
+	/* addresses that only 5-level page tables have, and only on request */
 	expect(-EINVAL, (char *)NNVME_VA_END, PAGE, "without such a hint");
 	expect(-EINVAL, (char *)NNVME_VA_END - PAGE, 2 * PAGE, "below 0x");
 	expect(-EINVAL, AT, NNVME_VA_END, "below");
@@ -132,7 +132,7 @@ static void pieces_of_the_pool_are_contiguous_zero_and_apart(void **state)
 	for (size_t i = 0; i < 3 * PAGE; i++)
 		assert_int_equal(one[i], 0);
 	memset(one, 0xff, 3 * PAGE);
-	nnvme_space_put(space, one, 3 * PAGE);
+	nnvme_space_put(space, one);
 	assert_ptr_equal(nnvme_space_get(space, 3 * PAGE, &a, NULL), one);
 	assert_int_equal(one[0], 0);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Look-ups in the bus-address table against registration and unregistration by another thread, at every
- * instruction of the look-up: it may say yes only to memory that was registered as a whole while it ran, no
- * only if at some time it was not, and never names a page that is nobody's.
+ * Look-ups in the bus-address table against registration and unregistration by another thread, at
+ * every instruction of the look-up: it may succeed only if the memory was registered as a whole at
+ * some time while it ran, fail only if at some time it was not, and never give a page that is
+ * nobody's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,15 +14,13 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "dma/space.h"
-#include "dma/table_build.h"
-#include "fake_device.h"
+#include "space_rig.h"
 #include "step.h"
 
-#define MIB ((size_t)1 << 20)
-#define PAGE NNVME_PAGE_SIZE
-
-/* Regions that may be registered, in pages from the start of a MiB: neighbours, a gap, the next MiB too. */
+/*
+ * Regions that may be registered, in pages from the start of a MiB: neighbours, a gap, the next MiB
+ * too.
+ */
 static const struct {
 	size_t at, pages;
 } region[] = { { 4, 4 }, { 8, 3 }, { 20, 250 } };
@@ -36,10 +35,6 @@ static const struct {
 };
 #define BUFFERS (sizeof(buffer) / sizeof(buffer[0]))
 
-static struct fake_device fake;
-static struct nnvme_space *space;
-static char *memory;
-
 struct interleaving {
 	struct nnvme_space *space;
 	unsigned toggle[2];	/* the regions that another thread registers, or unregisters */
@@ -49,23 +44,6 @@ struct interleaving {
 	int result;
 	struct nnvme_prp prp;
 };
-
-static int setup(void **state)
-{
-	char *p = mmap(NULL, 8 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	memory = p + -(uintptr_t)p % (2 * MIB);
-	fake_init(&fake, PAGE);
-	return nnvme_space_create(&fake.dev, 0, &space, NULL);
-}
-
-static int teardown(void **state)
-{
-	nnvme_space_destroy(space);
-	return 0;
-}
 
 static void look_up(void *arg)
 {
@@ -131,7 +109,7 @@ static uint64_t bus_of(size_t page)
 	return fake_bus(&fake, (uintptr_t)memory + page * PAGE);
 }
 
-/* What the device is told of a page: its address; or of one that was taken away, the page for such. */
+/* The address that the device gets for a page, or for a removed page, that of the stand-in. */
 static void check_page(const struct interleaving *i, size_t page, uint64_t told)
 {
 	assert_int_not_equal(told, 0);
@@ -172,7 +150,7 @@ static void check(const struct interleaving *i)
 	}
 }
 
-/* Takes back what was changed in between. */
+/* Undo what was changed in between. */
 static void undo(struct interleaving *i)
 {
 	while (--i->states)
@@ -225,7 +203,10 @@ static void one_change_at_every_instruction(void **state)
 				every_point(start, b, r, REGIONS);
 }
 
-/* A run of pages that jumps, grows at either end, shrinks, comes back: no two times may be mixed. */
+/*
+ * A run of pages that jumps, grows at either end, shrinks, comes back: no mix of two states may be
+ * seen.
+ */
 static void two_changes_at_every_pair_of_instructions(void **state)
 {
 	static const struct {
@@ -238,7 +219,7 @@ static void two_changes_at_every_pair_of_instructions(void **state)
 		every_point(c[i].start, c[i].buffer, c[i].one, c[i].two);
 }
 
-/* The other way round: a look-up at each instruction of a change, and what it says holds. */
+/* In reverse: look-ups at each instruction of a change give right answers. */
 struct change {
 	struct interleaving i;
 	struct step s;
@@ -363,7 +344,7 @@ static void free_threads(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, space_setup, space_teardown)
 	const struct CMUnitTest tests[] = {
 		T(one_change_at_every_instruction),
 		T(two_changes_at_every_pair_of_instructions),

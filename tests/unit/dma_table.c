@@ -12,34 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dma/space.h"
-#include "dma/table_build.h"
-#include "fake_device.h"
-
-#define MIB ((size_t)1 << 20)
-#define PAGE NNVME_PAGE_SIZE
-
-static struct fake_device fake;
-static struct nnvme_space *space;
-static char *memory;		/* 64 MiB of address space, 2 MiB-aligned, never touched */
-
-static int setup(void **state)
-{
-	char *p = mmap(NULL, 66 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	memory = p + -(uintptr_t)p % (2 * MIB);
-	fake_init(&fake, PAGE);
-	return nnvme_space_create(&fake.dev, 0, &space, NULL);
-}
-
-static int teardown(void **state)
-{
-	nnvme_space_destroy(space);
-	munmap(memory, 64 * MIB);
-	return 0;
-}
+#include "space_rig.h"
 
 static int prp(const char *va, size_t len, struct nnvme_prp *out)
 {
@@ -58,7 +31,7 @@ static const uint64_t *list_at(const char *va, uint64_t prp2)
 	return list + (prp2 - bus.v) / 8;
 }
 
-/* What a controller would make of the command, against the fake's own arithmetic. */
+/* What a controller would make of the command, checked against the fake's own arithmetic. */
 static void check_prp(const char *va, size_t len)
 {
 	struct nnvme_prp p = { 1, 1 };
@@ -74,7 +47,9 @@ static void check_prp(const char *va, size_t len)
 	} else {
 		const uint64_t *list = list_at(va, p.prp2);
 
-		/* A list that fills its page must end in the last slot: no chain pointer is meant. */
+		/*
+		 * A list that fills its page must end in the last slot: no chain pointer is meant.
+		 */
 		assert_true((p.prp2 % PAGE) / 8 + more <= NNVME_LIST_ENTRIES);
 		for (size_t i = 0; i < more; i++)
 			assert_int_equal(list[i], fake_bus(&fake, (uintptr_t)page + (i + 1) * PAGE));
@@ -110,7 +85,9 @@ static void nothing_is_registered_at_first(void **state)
 	assert_int_equal(prp(memory - ((uintptr_t)1 << 47), PAGE, &p), -EFAULT);
 }
 
-/* Up to the end of what there are entries for, which is further on arm64; no memory need be there. */
+/*
+ * Up to the end of what there are entries for, which is further on arm64; no memory need be there.
+ */
 static void the_highest_addresses_are_their_own(void **state)
 {
 	char *high = (char *)NNVME_VA_END - 2 * MIB;
@@ -122,7 +99,7 @@ static void the_highest_addresses_are_their_own(void **state)
 	check_prp(high + 2 * MIB - PAGE, PAGE);
 	assert_int_equal(prp(high + 2 * MIB - PAGE, 2 * PAGE, &p), -EFAULT);
 	assert_int_equal(prp(high + 2 * MIB, PAGE, &p), -EFAULT);
-	/* without any one bit of its address it is another, be it an index's highest */
+	/* clear any one bit, and it is another address, whichever index the bit belongs to */
 	for (unsigned bit = 21; bit < NNVME_VA_BITS; bit++)
 		assert_int_equal(prp((char *)((uintptr_t)high ^ (uintptr_t)1 << bit), PAGE, &p), -EFAULT);
 	assert_int_equal(nnvme_space_remove(space, high, 2 * MIB, NULL, NULL, NULL), 0);
@@ -236,7 +213,7 @@ static void unregistering_takes_exactly_its_pages(void **state)
 	assert_int_equal(fake.maps - 1, fake.unmaps);	/* the pool's chunk stays */
 }
 
-/* Random registrations against an array of pages: the table may never say yes to a hole. */
+/* Random registrations against an array of pages: the table must never accept a hole. */
 static void random_against_a_shadow(void **state)
 {
 	enum { PAGES = 4096 };
@@ -286,26 +263,31 @@ static size_t status_kib(const char *name)
 	return kib;
 }
 
-/* In a process that locks all it will ever map, and may lock little: 0, or which step failed. */
+/*
+ * For a process that locks all it will ever map, and may lock little: 0, or the step that failed.
+ */
 static inline int under_mlockall(void)
 {
-	struct rlimit little = { 8 * MIB, 8 * MIB };	/* what systemd gives */
+	struct rlimit little = { 8 * MIB, 8 * MIB };	/* systemd's default */
 	struct nnvme_space *s;
 	size_t before;
 
 	if (setrlimit(RLIMIT_MEMLOCK, &little) || (!geteuid() && setuid(65534)))
 		return 1;
-	if (syscall(SYS_mlockall, MCL_FUTURE))	/* the sanitizers' mlockall() does nothing */
+	if (syscall(SYS_mlockall, MCL_FUTURE))	/* mlockall() does nothing under the sanitizers */
 		return 2;
 	before = status_kib("VmLck:");
 	if (nnvme_space_create(&fake.dev, 0, &s, NULL))
 		return 3;
 	if (nnvme_space_add(s, memory, MIB, NULL))
 		return 4;
-	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* the pool's 2 MiB are, and little else */
+	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* locked: the pool's 2 MiB, little else */
 }
 
-/* The same where next to nothing may be locked: a table all the same, and a reason for no more. */
+/*
+ * The same where next to nothing may be locked: the table is there, and further memory fails with a
+ * reason.
+ */
 static inline int under_mlockall_with_next_to_nothing(void)
 {
 	struct rlimit little = { MIB / 4, MIB / 4 };
@@ -323,7 +305,7 @@ static inline int under_mlockall_with_next_to_nothing(void)
 	return strstr(err.text, "ulimit -l") ? 0 : 5;
 }
 
-/* `ulimit -v`, a little above what there is. */
+/* `ulimit -v`, slightly above the present size. */
 static inline int with_little_address_space(void)
 {
 	size_t now = status_kib("VmSize:") << 10;
@@ -335,7 +317,7 @@ static inline int with_little_address_space(void)
 	return nnvme_space_create(&fake.dev, 0, &s, NULL) || nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
 }
 
-/* What the kernel counts as promised, in all writable private mappings (VmFlags "ac"), in KiB. */
+/* What the kernel counts as committed, in all writable private mappings (VmFlags "ac"), in KiB. */
 static size_t promised_kib(void)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
@@ -354,7 +336,7 @@ static size_t promised_kib(void)
 }
 
 /*
- * With vm.overcommit_memory=2 whatever may be written counts, touched or not: little at first, and
+ * With vm.overcommit_memory=2 all writable memory counts, touched or not: little at first, and
  * little more for each GiB of address space in which something is registered.
  */
 static inline int promises_little(void)
@@ -399,7 +381,7 @@ static void locked_and_limited_processes_have_a_table_too(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, space_setup, space_teardown)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_registered_at_first),
 		T(the_highest_addresses_are_their_own),

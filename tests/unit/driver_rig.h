@@ -3,9 +3,9 @@
 #define NNVME_TESTS_DRIVER_RIG_H
 
 /*
- * The driver on the software controller. The controller's thread runs while a controller is
- * opened, queues are made and all is closed, because the driver waits for it there. In between
- * a test may stop it and step (rig_step_by_hand()); rig_down() starts it again.
+ * The driver on the software controller. The controller's thread runs while a controller is opened,
+ * queues are created and everything is closed, because the driver waits for it there. In between a
+ * test may stop it and step (rig_step_by_hand()); rig_down() starts it again.
  */
 
 #include <setjmp.h>
@@ -48,7 +48,7 @@ static inline void rig_log(void *arg, enum nnvme_log_level level, const char *li
 		snprintf(r->log + n, sizeof(r->log) - n, "%s\n", line);
 }
 
-/* A model of these settings, not opened. */
+/* A model with these settings, not opened. */
 static inline void rig_model(struct rig *r, const char *settings)
 {
 	memset(r, 0, sizeof(*r));
@@ -76,15 +76,21 @@ static inline void rig_queue(struct rig *r, unsigned depth)
 		fail_msg("%s", r->err.text);
 }
 
-static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
+/* After rig_model(): open it, with a queue. */
+static inline void rig_start(struct rig *r, unsigned depth)
 {
-	rig_model(r, settings);
 	if (rig_open(r))
 		fail_msg("%s", r->err.text);
 	r->ns = nnvme_ns_get(r->ctrl, 1, &r->err);
 	if (!r->ns)
 		fail_msg("%s", r->err.text);
 	rig_queue(r, depth);
+}
+
+static inline void rig_up(struct rig *r, const char *settings, unsigned depth)
+{
+	rig_model(r, settings);
+	rig_start(r, depth);
 }
 
 static inline struct nnvme_ns_info rig_ns_info(const struct nnvme_ns *ns)
@@ -132,7 +138,7 @@ static inline uint64_t rig_mapped(struct rig *r)
 	return counts.mapped;
 }
 
-/* The end of every test: closed in order, nothing left, nothing written down. */
+/* The end of every test: closed in order, nothing left, nothing recorded. */
 static inline void rig_down(struct rig *r)
 {
 	if (r->ctrl)
@@ -152,7 +158,22 @@ static inline void *rig_alloc(struct rig *r, size_t size)
 	return va;
 }
 
-/* What is finished now; by hand the model first does all it can. */
+/* A page to read to; from now on the controller moves only when the test says so. */
+static inline void *rig_page_by_hand(struct rig *r)
+{
+	void *buf = rig_alloc(r, 4096);
+
+	rig_step_by_hand(r);
+	return buf;
+}
+
+static inline void *rig_up_by_hand(struct rig *r, const char *settings, unsigned depth)
+{
+	rig_up(r, settings, depth);
+	return rig_page_by_hand(r);
+}
+
+/* What has completed by now; when stepping by hand, the model first does all it can. */
 static inline unsigned rig_poll(struct rig *r, struct nnvme_completion *done, unsigned max)
 {
 	if (r->by_hand)

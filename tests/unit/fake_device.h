@@ -3,8 +3,8 @@
 #define NNVME_TESTS_FAKE_DEVICE_H
 
 /*
- * A device for tests of dma/ alone: it maps anything, and its bus addresses are a function of
- * the virtual address that no test can mistake for one, in pieces of @run bytes.
+ * A device for tests of dma/ alone: it maps anything. Its bus addresses are a function of the
+ * virtual address that no test can mistake for one, contiguous for @run bytes.
  */
 
 #include <errno.h>
@@ -17,11 +17,11 @@ struct fake_device {
 	struct nnvme_device dev;
 	size_t run;			/* contiguous bytes; a power of two, 4096 or more */
 	unsigned maps, unmaps, calls;
-	int fail_map, fail_bus_addr;	/* fail when this many more calls were made; -1 never */
+	int fail_map, fail_bus_addr;	/* fail after this many more calls; -1 never */
 	size_t bad_len;			/* answer this length instead, when not 0 */
 };
 
-/* Reverses the order of the pieces, so that neighbours are not neighbours on the bus. */
+/* Reverses the order of the runs, so that neighbours are not neighbours on the bus. */
 static inline uint64_t fake_bus(const struct fake_device *f, uint64_t va)
 {
 	return (((uint64_t)1 << 50) - (va & -(uint64_t)f->run)) + va % f->run;

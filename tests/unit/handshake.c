@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How long the driver waits for a controller's registers, and what it does with one that was left
- * half-way. Time is the test's own: each pause of the driver lasts 100 ms, in which the controller
- * looks once.
+ * How long the driver waits for a controller's registers, and what it does with a controller that
+ * was left half-way. The test has its own clock: each pause of the driver lasts 100 ms, in which
+ * the controller looks once.
  */
 #include "driver_rig.h"
 #include "nvme/private.h"
@@ -14,7 +14,7 @@ static struct {
 	uint64_t ms;
 } now;
 
-/* In the place of nvme/clock.c: see meson.build. */
+/* Replaces nvme/clock.c: see meson.build. */
 uint64_t __wrap_nnvme_now_ms(void);
 void __wrap_nnvme_pause(void);
 
@@ -70,7 +70,10 @@ static void readiness_may_take_as_long_as_cap_to(void **state)
 	rig_down(&r);
 }
 
-/* CRTO: in the low half with media, in the high half without, which is not what is waited for. */
+/*
+ * CRTO: the low half is the time with media, which the driver waits for; the high half that
+ * without.
+ */
 static void readiness_may_take_as_long_as_crto(void **state)
 {
 	struct rig r;
@@ -103,7 +106,10 @@ static void crto_is_nothing_without_crms(void **state)
 	rig_down(&r);
 }
 
-/* A shutdown that lasts @looks; whether the driver waits for its end. Returns how long closing took. */
+/*
+ * A shutdown that lasts @looks; whether the driver waits for its end. Returns how long closing
+ * took.
+ */
 static uint64_t shut_down(const char *settings, unsigned looks, bool in_time)
 {
 	char text[100];
@@ -135,7 +141,7 @@ static void a_shutdown_may_take_as_long_as_rtd3e(void **state)
 	assert_true(shut_down("to=1,rtd3e=4294967295", 10000, false) < 61000);
 }
 
-/* No answer is another matter than a refusal: the controller may still write what was asked for. */
+/* No answer is not a refusal: the controller may still write what was asked for. */
 static void a_namespace_that_is_not_answered_for_fails_the_open(void **state)
 {
 	struct model_rule silent = model_rule(MODEL_SILENT);
@@ -182,7 +188,7 @@ static void enable_before(struct rig *r, struct before *b)
 	dev->ops->bus_master(dev, false, NULL);
 }
 
-/* Open what was so left, use it, close it. Its resets are counted. */
+/* Open a controller left so, use it, close it. Its resets are counted. */
 static uint64_t take_over(struct rig *r, struct before *b, const char *warning)
 {
 	struct model_counts c;
@@ -201,7 +207,7 @@ static uint64_t take_over(struct rig *r, struct before *b, const char *warning)
 	return c.reset;
 }
 
-/* What the one before had mapped was so when its device was closed, and when it was reset. */
+/* The former user's memory was still mapped when its device was closed, and when it was reset. */
 static void expect_violations(struct rig *r, const char *other)
 {
 	for (unsigned i = 0; i < model_violations(r->m); i++) {
@@ -248,7 +254,7 @@ static void one_that_has_no_reset_is_disabled_all_the_same(void **state)
 	expect_violations(&r, "EN cleared before");
 }
 
-/* It had RDY=0 before the reset as after it: its end shows in CFS. */
+/* RDY was 0 before the reset and is after it: only CFS shows its end. */
 static void one_that_failed_to_start_is_disabled(void **state)
 {
 	struct before b;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A controller that completes what it should not: twice, late, under CIDs that mean nothing. Every
- * command that was submitted is handed back once, or not at all; nothing else ever is.
+ * submitted command is returned once or never, and nothing else ever is.
  */
 #include "driver_rig.h"
 #include "nvme/private.h"
@@ -49,9 +49,7 @@ static void a_repeated_completion_counts_once(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_REPEAT, 0, 0, 0);
 	submit(&r, buf, 10);
 	assert_int_equal(collect(&r), 0x7fe);
@@ -61,16 +59,14 @@ static void a_repeated_completion_counts_once(void **state)
 	rig_down(&r);
 }
 
-/* The slot was given to another command since: its CID has another generation. */
+/* Since then the slot has another command, whose CID has another generation. */
 static void a_late_repetition_does_not_complete_the_next_command(void **state)
 {
 	struct model_log log;
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	submit(&r, buf, 1);
 	assert_int_equal(collect(&r), 2);
 	assert_true(model_log(r.m, 0, &log));
@@ -86,7 +82,7 @@ static void a_late_repetition_does_not_complete_the_next_command(void **state)
 	rig_down(&r);
 }
 
-/* Not soon, that is: a late completion of any of the last commands must mean none of these. */
+/* Not soon, anyway: a late completion of any of the last commands must match none of these. */
 static void cids_are_not_used_again_soon(void **state)
 {
 	enum { OLD = 4 * DEPTH };
@@ -95,9 +91,7 @@ static void cids_are_not_used_again_soon(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	for (unsigned i = 0; i < OLD; i++) {
 		submit(&r, buf, 1);
 		assert_int_equal(collect(&r), 2);
@@ -118,7 +112,7 @@ static void cids_are_not_used_again_soon(void **state)
 	rig_down(&r);
 }
 
-/* Nor where stragglers hold on to their slots and others take the spare ones. */
+/* Nor when slow commands keep their slots and others take the spare ones. */
 static void cids_beside_stragglers_are_not_used_again_at_once(void **state)
 {
 	struct model_log log;
@@ -126,9 +120,7 @@ static void cids_beside_stragglers_are_not_used_again_at_once(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_HOLD, 0, DEPTH - 1, 0);
 	submit(&r, buf, DEPTH - 1);
 	model_drain(r.m);
@@ -149,9 +141,7 @@ static void unknown_cids_are_dropped(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	for (unsigned i = 0; i < sizeof(cids) / sizeof(cids[0]); i++) {
 		assert_int_equal(model_post(r.m, 1, 1, cids[i], 0), 0);
 		assert_int_equal(collect(&r), 0);
@@ -183,9 +173,7 @@ static void a_command_completed_under_a_wrong_cid_stays_in_flight(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_CID, 3, 1, BAD_CID);
 	submit(&r, buf, 8);
 	assert_int_equal(collect(&r), 0x1fe & ~(1u << 4));
@@ -201,9 +189,7 @@ static void ghosts_between_true_completions_change_nothing(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_GHOST, 0, 0, BAD_CID);
 	for (int round = 0; round < 20; round++) {
 		submit(&r, buf, DEPTH);
@@ -213,7 +199,7 @@ static void ghosts_between_true_completions_change_nothing(void **state)
 	rig_down(&r);
 }
 
-/* poll() must end, and the doorbell move, when all it finds is rubbish. */
+/* nnvme_poll() must end, and the doorbell advance, when it finds nothing but rubbish. */
 static void a_queue_full_of_rubbish_is_drained(void **state)
 {
 	struct nnvme_completion done;
@@ -241,9 +227,7 @@ static void a_wrong_phase_is_not_looked_at(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, DEPTH);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, DEPTH);
 	inject(&r, MODEL_PHASE, 2, 1, 0);
 	submit(&r, buf, 5);
 	assert_int_equal(collect(&r), 6);
@@ -268,7 +252,9 @@ static void repeated_pieces_do_not_end_a_transfer_early(void **state)
 	assert_int_equal(rig_poll(&r, &done, 1), 0);
 	assert_int_equal(model_held(r.m), 8);
 	assert_true(model_log(r.m, 0, &log));
-	/* the last piece again and again: the first time is as good as true, the rest is not */
+	/*
+	 * the last piece again and again: the first completion is as good as true, the rest is not
+	 */
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(model_post(r.m, 1, 1, log.cid, 0), 0);
 	assert_int_equal(rig_poll(&r, &done, 1), 0);
@@ -362,9 +348,7 @@ static void random_cids_never_give_a_tag_twice(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 20);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 20);
 	inject(&r, MODEL_HOLD, 0, 0, 0);
 	for (int round = 0; round < 100000; round++) {
 		unsigned n;

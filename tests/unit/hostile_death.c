@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The order of death: stop the controller, then unmap, then free. The software controller writes
- * down every unmapping under a running one, so a clean end is what most of these tests ask for.
+ * The order of death: stop the controller, then unmap, then free. The software controller records
+ * every unmapping under a running one, so most of these tests just ask for a clean end.
  */
 #include <pthread.h>
 
@@ -69,7 +69,7 @@ static void a_running_controller_is_stopped_first(void **state)
 	assert_true(model_ready(r.m));
 	dev->ops->bus_master(dev, false, NULL);
 	assert_int_equal(rig_open(&r), 0);
-	/* it has new queues: those of the one before are nobody's any more */
+	/* it has new queues; the former ones are nobody's now */
 	assert_int_equal(dev->ops->unmap(dev, iova, 8192), 0);
 	free(queues);
 	rig_queue(&r, 4);
@@ -141,7 +141,7 @@ static void a_refused_queue_leaves_nothing(void **state)
 	rig_down(&r);
 }
 
-/* The controller keeps the completion queue: only stopping it altogether frees that memory. */
+/* The controller does not delete the completion queue: only stopping it frees that memory. */
 static void a_queue_that_cannot_be_taken_back_stops_the_controller(void **state)
 {
 	struct model_rule rule = model_rule(MODEL_FAIL);
@@ -253,7 +253,7 @@ static void a_fatal_status_is_told_and_survived(void **state)
 	rig_down(&r);
 }
 
-/* Gone from the bus altogether: the device is given back, and can be opened when it is there again. */
+/* Gone from the bus: the device is closed, and can be opened when it is back. */
 static void a_vanished_controller_is_let_go(void **state)
 {
 	struct model_counts c;
@@ -296,7 +296,7 @@ static void a_controller_without_registers_is_not_taken_for_gone(void **state)
 	rig_down(&r);
 }
 
-/* Dead to its registers; what still works decides what becomes of the memory. */
+/* Its registers do nothing; what else works decides what happens to the memory. */
 static void freeze_and_close(struct rig *r, bool reset_works, bool bus_master_works,
 			     struct model_counts *c)
 {
@@ -334,7 +334,7 @@ static void bus_mastering_off_is_the_last_resort(void **state)
 	rig_down(&r);
 }
 
-/* Failed, deaf to its registers, and the kernel can't help. */
+/* Failed, its registers do nothing, and the kernel can't help. */
 static void make_unstoppable(struct rig *r)
 {
 	model_fatal(r->m);
@@ -349,7 +349,7 @@ static void make_stoppable(struct rig *r)
 	model_freeze(r->m, false);
 }
 
-/* Whatever would give memory back says so instead, until the controller has stopped after all. */
+/* Calls that would give memory back return -EBUSY, until the controller has stopped after all. */
 static void what_cannot_be_stopped_keeps_its_memory(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -389,7 +389,7 @@ static void what_cannot_be_stopped_keeps_its_memory(void **state)
 	free(own);
 }
 
-/* Each attempt takes as long as CAP.TO says: one for all queue pairs, and one more to close. */
+/* Each attempt takes CAP.TO: one for all queue pairs, and one more to close. */
 static void a_failed_stop_is_not_repeated_for_each_queue_pair(void **state)
 {
 	struct nnvme_qpair *qp[8];
@@ -409,7 +409,7 @@ static void a_failed_stop_is_not_repeated_for_each_queue_pair(void **state)
 	rig_down(&r);
 }
 
-/* Nobody has a handle of a controller whose opening failed: opening it again closes it first. */
+/* Nobody has a handle to a controller that failed to open: opening it again closes it first. */
 static void what_was_neither_opened_nor_stopped_can_be_opened_again(void **state)
 {
 	struct model_counts c;
@@ -478,9 +478,7 @@ static void every_life_begins_anew(void **state)
 		assert_int_equal(rig_write(&r, buf, 0, 1), 0);
 		rig_close(&r);
 		assert_int_equal(rig_mapped(&r), 0);
-		assert_int_equal(rig_open(&r), 0);
-		r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-		rig_queue(&r, 1 + (unsigned)life * 3);
+		rig_start(&r, 1 + (unsigned)life * 3);
 		buf = rig_alloc(&r, 4096);
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 		assert_int_equal(buf[0], life);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A controller that says impossible things of itself. Opening either fails with a reason, or the
- * numbers that come out of it can be relied on; neither leaves anything behind.
+ * A controller that reports impossible things. Opening either fails with a reason, or the resulting
+ * numbers can be relied on; neither leaves anything behind.
  */
 #include <ctype.h>
 
@@ -43,7 +43,7 @@ static void check_line(const char *text)
 		assert_true(isprint((unsigned char)*p));
 }
 
-/* What every namespace that is offered must hold, whatever was said. */
+/* What must be true of every namespace offered, whatever was reported. */
 static void check_ns(const struct nnvme_ns *ns)
 {
 	struct nnvme_ns_info info = rig_ns_info(ns);
@@ -57,7 +57,7 @@ static void check_ns(const struct nnvme_ns *ns)
 	assert_true(ns->fast_blocks <= info.max_blocks);
 }
 
-/* Open; if that works all must be sound. Returns how many namespaces there are. */
+/* Open; if that works all must be valid. Returns the number of namespaces. */
 static unsigned check(struct rig *r)
 {
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
@@ -124,7 +124,7 @@ static void impossible_block_sizes_are_refused(void **state)
 	expect_namespaces(&(struct lie)LIE_NS(lbaf[0].ds, 1, 16), 1);
 }
 
-/* A sound format, but more formats than the namespace says that it has. */
+/* A valid format, beyond the number of formats that the namespace reports. */
 static void name_a_format_too_many(void *arg, uint8_t cns, uint32_t nsid, void *data)
 {
 	struct nvme_id_ns *id = data;
@@ -211,7 +211,7 @@ static void any_number_of_namespaces_may_be_claimed(void **state)
 	expect_namespaces(&(struct lie)LIE_CTRL(nn, 4, 0), 0);
 }
 
-/* NSIDs that repeat, fall, are reserved, or that Identify then knows nothing of. */
+/* NSIDs that repeat, decrease, are reserved, or that Identify then does not know. */
 static void lists_of_rubbish_end(void **state)
 {
 	static const uint32_t lists[][4] = {
@@ -257,7 +257,7 @@ static void pages_of_ones_or_zeroes_are_survived(void **state)
 	}
 }
 
-/* Strings are neither terminated nor trustworthy: what gets out must be fit for a terminal. */
+/* Strings are neither terminated nor trustworthy: the result must be safe on a terminal. */
 static void strings_are_made_printable(void **state)
 {
 	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127, 255,
@@ -370,7 +370,7 @@ static void a_failed_identify_or_feature_is_named(void **state)
 	}
 }
 
-/* Not ready, or deleted since the list was read: that one can't be used, and the others can. */
+/* Not ready, or deleted since the list was read: the others can still be used. */
 static void a_namespace_that_fails_leaves_the_others(void **state)
 {
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };

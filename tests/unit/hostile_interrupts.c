@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A controller that never interrupts, or does nothing else, or dies while it is waited for. */
+/* A controller that never interrupts, that does nothing else, or that dies during a wait. */
 #include "wait_rig.h"
 #include "nvme/private.h"
 
@@ -14,9 +14,7 @@ static void silence_is_found_out(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, "interrupts=2", 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, "interrupts=2", 4);
 	moment.hasty = true;	/* instead of a second */
 	for (unsigned i = 1; i <= 3; i++) {
 		moment.sleeps = 0;
@@ -34,15 +32,13 @@ static void silence_is_found_out(void **state)
 	wait_down(&r);
 }
 
-/* Real time: the end of the wait is also a look. */
+/* In real time: the end of the wait is also a look. */
 static void silence_ends_with_the_timeout(void **state)
 {
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, "interrupts=2", 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, "interrupts=2", 4);
 	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
 	submit(&r, buf);
 	moment.before_sleep = complete_once;
@@ -61,9 +57,7 @@ static void a_storm_means_nothing(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	moment.before_sleep = raise_many;
 	assert_int_equal(nnvme_wait(r.qp, 0, 20), 0);
 	assert_int_equal(moment.woken, moment.sleeps);
@@ -76,7 +70,7 @@ static void a_storm_means_nothing(void **state)
 	wait_down(&r);
 }
 
-/* Interrupts and completions that mean nothing, for ever: the time is over some day all the same. */
+/* Endless interrupts and completions that mean nothing: the wait times out all the same. */
 static void post_nonsense(struct rig *r)
 {
 	struct nnvme_completion done;
@@ -108,9 +102,7 @@ static void a_fatal_status_ends_the_wait(void **state)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	submit(&r, buf);
 	moment.hasty = true;
 	moment.before_sleep = die_fatally;
@@ -119,15 +111,13 @@ static void a_fatal_status_ends_the_wait(void **state)
 	wait_down(&r);
 }
 
-/* What came before the death is handed out first. */
+/* What had completed before the death is returned first. */
 static void the_last_completions_count(void **state)
 {
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	submit(&r, buf);
 	nnvme_ring(r.qp);
 	model_drain(r.m);
@@ -165,8 +155,8 @@ static void a_removed_controller_ends_the_wait(void **state)
 }
 
 /*
- * Stopped by a reset or by switching off bus mastering, and only then are the interrupts switched off:
- * else the model would complain.
+ * Stopped by a reset or by switching off bus mastering, and only then are the interrupts switched
+ * off: else the model would complain.
  */
 static void interrupts_go_last(void **state)
 {

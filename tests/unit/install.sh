@@ -3,27 +3,10 @@
 # shellcheck disable=SC2317 # check() calls what looks unreachable
 # An installed copy is enough to build a program on the library, and gives it no private header.
 # usage: install.sh BUILD (CC: a compiler other than cc)
-set -u
+# shellcheck source=tests/unit/check.sh
+. "$(dirname "$0")/check.sh"
 build=$1
-top=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 read -ra cc <<<"${CC:-cc}"
-count=0 failed=0
-
-# check NAME COMMAND...: what it says explains a failure
-check() {
-	local name=$1
-	count=$((count + 1))
-	shift
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count - $name"
-	else
-		failed=1
-		sed 's/^/# /' "$work/said"
-		echo "not ok $count - $name"
-	fi
-}
 
 check "it is installed" meson install -C "$build" --no-rebuild --destdir "$work/root"
 pc=$(find "$work/root" -name noiommu_nvme.pc)
@@ -39,16 +22,22 @@ check "its headers are those of include/, all of them, and no others" same
 
 # Sources are taken out of this tree, so that they can't find anything in it.
 compile() { "${cc[@]}" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -Werror "$@"; }
-for source in "$top"/docs/*.c; do
+for source in "$top"/docs/*.c "$top"/docs/examples/*.c; do
 	name=$(basename "$source" .c)
 	cp "$source" "$work/"
-	check "docs/$name.c builds on it" compile "$work/$name.c" "${cflags[@]}" "${libs[@]}" -o "$work/$name"
+	check "${source#"$top/"} builds on it" compile -pthread "$work/$name.c" "${cflags[@]}" "${libs[@]}" -o "$work/$name"
 done
+# missing_device NAME ARGUMENT...
 missing_device() {
-	LD_LIBRARY_PATH=$libdir "$work/example" ffff:ff:1f.7
-	[ $? = 1 ] && grep -q ffff:ff:1f.7 "$work/said"
+	LD_LIBRARY_PATH=$libdir "$work/$1" ffff:ff:1f.7 "${@:2}"
+	[ $? = 1 ] && grep -q ffff:ff:1f.7 "$work/said" && [ "$(wc -l <"$work/said")" = 1 ]
 }
-check "the example runs with it, and says that a device is missing" missing_device
+for run in example 'batch 32' 'threads 2 8' 'epoll 8'; do
+	# shellcheck disable=SC2086 # a name and its arguments
+	check "${run%% *} runs with it, and says that a device is missing" missing_device $run
+done
+installed() { diff <(cd "$top/docs" && basename -a ./*.c examples/*.c | sort) <(ls "$work/root/usr/share/doc/noiommu-nvme/examples"); }
+check "the examples are installed" installed
 
 mkdir "$work/bench"
 cp "$top"/bench/*.h "$top/bench/path_driver.c" "$work/bench/"
@@ -67,16 +56,16 @@ check "and takes only what the library exports" public
 # One line of a program, in a folder of its own: a quoted name is looked for beside it first.
 mkdir "$work/program"
 include() { echo "#include \"$1\"" >"$work/program/main.c"; }
-# ours HEADER: a program that includes it finds a file of ours. libnvme has a folder nvme/ as well.
-ours() {
+# finds HEADER: a program that includes it finds a file of this project (libnvme has an nvme/, too).
+finds() {
 	include "$1"
 	"${cc[@]}" "${cflags[@]}" -M "$work/program/main.c" 2>/dev/null | grep -qE "($top|$work/root)/.*/${1##*/}( |$)"
 }
-check "a public header is found (or the next test shows nothing)" ours noiommu_nvme/ctrl.h
+check "a public header is found (or the next test shows nothing)" finds noiommu_nvme/ctrl.h
 private() {
 	local found=0
 	for header in $(cd "$top" && echo nvme/*.h dma/*.h kernel/*.h); do
-		! ours "$header" || { echo "$header is found"; found=1; }
+		! finds "$header" || { echo "$header is found"; found=1; }
 	done
 	return "$found"
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Finding out what an IOMMU stops, with one that stops all, one that forgets to forget, and one that
- * lets physical addresses pass. "Physical" is what the pagemap below says: the virtual address.
+ * Finding out what an IOMMU stops: with one that stops everything, one that keeps unmapped
+ * translations, and one that lets physical addresses pass. The "physical" address in the pagemap
+ * below is the virtual one.
  */
 #include "driver_rig.h"
 
@@ -9,8 +10,8 @@
 #include "noiommu_nvme/isolation.h"
 #include "nvme/private.h"
 
-#define READS_BEFORE 6		/* neighbours 3, canaries 2, the page that is let go 1 */
-#define MODEL_FIRST 0x2340000000ull	/* the first thing that the model has mapped is there */
+#define READS_BEFORE 6		/* 3 neighbours, 2 canaries, 1 page that is given up */
+#define MODEL_FIRST 0x2340000000ull	/* the model's first mapping is there */
 #define READS_EACH 4		/* the attempt, then neighbours */
 
 static struct nnvme_sys real;
@@ -47,7 +48,7 @@ static ssize_t read_pagemap(int fd, void *buf, size_t len, off_t offset)
 static uint8_t *leak(void *arg, uint64_t bus)
 {
 	map.leaked++;
-	/* IOVAs of the model are below, what mmap() returns is above, also where qemu-user places it. */
+	/* The model's IOVAs are below; what mmap() returns is above, also under qemu-user. */
 	return bus >> 38 ? (uint8_t *)(uintptr_t)(bus & -4096ull) : NULL;
 }
 
@@ -75,7 +76,7 @@ static void open_it(struct rig *r)
 {
 	if (model_create(&r->config, &r->m, &r->err))
 		fail_msg("%s", r->err.text);
-	memset(model_data(r->m, 1), 0x5b, 512);	/* what no memory holds by itself */
+	memset(model_data(r->m, 1), 0x5b, 512);	/* what memory does not hold by chance */
 	if (rig_open(r))
 		fail_msg("%s", r->err.text);
 	map.m = r->m;
@@ -100,7 +101,7 @@ static struct nnvme_isolation find_out(struct rig *r)
 	return i;
 }
 
-/* All that the controller was told is Read. */
+/* The controller was sent nothing but Read. */
 static void only_reads(struct rig *r, unsigned want)
 {
 	struct model_log log;
@@ -142,7 +143,7 @@ static void isolated(void **state)
 			assert_int_equal(i.attempt[n].list, n / 2);
 			assert_int_equal(i.attempt[n].unmapped, n % 2);
 			assert_int_equal(i.attempt[n].bus, i.attempt[n % 2].bus);
-			/* Writes are posted: their end says nothing, that of a list does. */
+			/* Writes are posted: their status proves nothing, that of a list does. */
 			assert_int_equal(i.attempt[n].status & 0x7ff,
 					 n / 2 ? NVME_SC_DATA_XFER_ERROR : 0);
 			snprintf(address, sizeof(address), "%llx,", (unsigned long long)i.attempt[n].bus);
@@ -183,7 +184,7 @@ static void leaks(void **state)
 	assert_int_equal(i.verdict, NNVME_BYPASS_POSSIBLE);
 	assert_true(i.attempt[0].passed && i.attempt[2].passed);
 	assert_int_equal(i.attempt[2].status, 0);
-	/* Once an attempt: a list that was read led to what is mapped. */
+	/* Once per attempt: a list that was read led to mapped memory. */
 	assert_int_equal(map.leaked, 4);
 	assert_non_null(strstr(i.reason, "physical address of a page"));
 	only_reads(&r, READS_BEFORE + 4 * READS_EACH);
@@ -208,7 +209,7 @@ static void forgets_to_forget(void **state)
 	rig_down(&r);
 }
 
-/* A list that fails for another reason proves nothing, and is not called isolation. */
+/* A list that fails for another reason proves nothing, and does not count as isolation. */
 static void another_status(void **state)
 {
 	struct model_rule rule = model_rule(MODEL_FAIL);
@@ -252,7 +253,7 @@ static void keep_info(void *arg, enum nnvme_log_level level, const char *line)
 		snprintf(arg, 4096, "%s", line);
 }
 
-/* Why a mode was taken is logged and can be asked for, of the controller and of its isolation. */
+/* The reason for the mode is logged, and is in the controller's and the isolation report. */
 static void mode_is_said(void **state)
 {
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
@@ -296,7 +297,7 @@ static void no_physical_addresses(void **state)
 	fails(&r, -EPERM, "CAP_SYS_ADMIN");
 }
 
-/* Whatever look at the pagemap goes wrong. */
+/* Whichever read of the pagemap goes wrong. */
 static void pagemap_fails(void **state)
 {
 	static const struct { long *when; int code; const char *words; } ways[] = {
@@ -328,14 +329,17 @@ static void controller_dies(void **state)
 		map.die_at = n;
 		assert_int_equal(try(&r), -EIO);
 		assert_non_null(strstr(r.err.text, "CSTS.CFS"));
-		/* A read may have been under way. */
+		/* A read may have been in flight. */
 		assert_true(r.ctrl->stopped);
 		model_forgive(r.m);
 		rig_down(&r);
 	}
 }
 
-/* A page whose physical address is a mapped bus address is no canary: something else would be hit. */
+/*
+ * A page whose physical address is a mapped bus address can't be a canary: something else would be
+ * hit.
+ */
 static void clash(void **state)
 {
 	struct nnvme_isolation i = { .size = sizeof(i) };
@@ -352,7 +356,7 @@ static void clash(void **state)
 	rig_down(&r);
 }
 
-/* Reads that don't arrive where they should prove nothing, whatever their status. */
+/* If reads don't arrive where they should, nothing is proven, whatever their status. */
 static void blind(void **state)
 {
 	static const uint16_t status[] = { 0, NVME_SC_INTERNAL };
@@ -367,7 +371,10 @@ static void blind(void **state)
 		rule.times = 1;
 		rule.status = status[n % 2];
 		model_inject(r.m, &rule);
-		/* What the first read fetches is compared with later ones; the last only fills caches. */
+		/*
+		 * What the first read fetches is compared with later ones; the last only fills
+		 * caches.
+		 */
 		if (n == 2 * READS_BEFORE - 2)
 			find_out(&r);
 		else if (try(&r) != -EIO)
@@ -412,7 +419,7 @@ static void odd_controllers(void **state)
 	model_inject(r.m, &rule);
 	fails(&r, -EIO, "reading the first block");
 	up(&r, "mode=iommu");
-	r.config.ns[0].metadata = 8;	/* of no use, so there is none */
+	r.config.ns[0].metadata = 8;	/* no use, so not offered */
 	open_it(&r);
 	fails(&r, -ENODEV, "no namespace");
 }

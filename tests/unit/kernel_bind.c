@@ -57,7 +57,7 @@ static void noiommu_with_the_flag(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
 	assert_int_equal(fake_text(SWITCH)[0], 'Y');
 	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
-	/* Again, with the flag and without: nothing to do, nothing forgotten. */
+	/* Again, with and without the flag: nothing to do, nothing forgotten. */
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, NNVME_BIND_UNSAFE_NOIOMMU, NULL), 0);
 	assert_int_equal(nnvme_pci_bind(FAKE_NOIOMMU, 0, NULL), 0);
 	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
@@ -116,7 +116,7 @@ static void refuses_what_it_should(void **state)
 	assert_string_equal(fake_driver(FAKE_OTHER), "e1000e");
 }
 
-/* Whoever takes a disk after the question and before the unbinding is seen by the claim. */
+/* A program that opens a disk between the check and the unbinding is found by the claim. */
 static void claimed_in_between(void **state)
 {
 	fake.fail_open = "/dev/nvme0n1";
@@ -162,7 +162,7 @@ static void kernel_without(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");
 }
 
-/* No device nodes, but VFIO's containers: good enough behind an IOMMU, and for nothing else. */
+/* No device nodes, but VFIO's containers: enough behind an IOMMU, and only there. */
 static void kernel_with_containers(void **state)
 {
 	struct nnvme_pci_info info = { .size = sizeof(info) };
@@ -194,7 +194,7 @@ static void loads_the_module(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
 }
 
-/* Bound while noiommu mode was off: there is no noiommu node, and binding again makes one. */
+/* Bound while noiommu mode was off: there is no noiommu node, and binding again creates one. */
 static void rebind(void **state)
 {
 	struct nnvme_pci_info info = { .size = sizeof(info) };
@@ -240,7 +240,7 @@ static void unbind_when_not_bound(void **state)
 
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
 	assert_untouched(FAKE_NOIOMMU);
-	/* The state file of a bind that was cut short: the override goes, too. */
+	/* The state file of an interrupted bind: the override is removed, too. */
 	fake_file("nvme\n(null)\nvfio-pci\n", STATE);
 	fake_file("vfio-pci\n", OVERRIDE);
 	assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
@@ -270,7 +270,7 @@ static void another_driver(void **state)
 	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
 	assert_string_equal(fake_driver(FAKE_IOMMU), "own-vfio-pci");
 	assert_int_equal(nnvme_pci_bind_to(FAKE_IOMMU, "own-vfio-pci", 0, &err), 0);
-	/* From one of VFIO's drivers to another: the state file has the driver before both. */
+	/* From one VFIO driver to another: the state file has the driver before both. */
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
 	assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
@@ -310,7 +310,9 @@ static void open_it(void)
 	fake.at_unbind = NULL;
 }
 
-/* Whoever opens a disk as everybody may, between the question and the unbinding, is seen after it. */
+/*
+ * A program that opens a disk without O_EXCL between the check and the unbinding is found after it.
+ */
 static void opened_in_between(void **state)
 {
 	fake.at_unbind = open_it;
@@ -328,7 +330,7 @@ static void give_to_uio(const char *bdf)
 	fake_node("c", "245:3", "/dev/uio3");
 }
 
-/* Another userspace driver has it: its program is not robbed. */
+/* Another userspace driver has it: it is not taken away from its program. */
 static void live_on_uio(void **state)
 {
 	give_to_uio(FAKE_IOMMU);
@@ -346,7 +348,7 @@ static void live_on_uio(void **state)
 	assert_string_equal(fake_driver(FAKE_IOMMU), "uio_pci_generic");
 }
 
-/* A mapping holds a device of VFIO's as an open descriptor does. */
+/* A mapping keeps a VFIO device open as a descriptor does. */
 static void unbind_what_is_mapped(void **state)
 {
 	struct nnvme_err err;
@@ -359,7 +361,7 @@ static void unbind_what_is_mapped(void **state)
 	assert_string_equal(fake_driver(FAKE_NOIOMMU), "vfio-pci");
 }
 
-/* Who has it may be outside: the kernel would wait for his end, and with it this program. */
+/* The user may be outside: the kernel, and with it this program, would wait for its end. */
 static void unbind_in_a_container(void **state)
 {
 	struct nnvme_err err;
@@ -371,7 +373,10 @@ static void unbind_in_a_container(void **state)
 	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, &err), 0);
 }
 
-/* What came out of a group's node has no name of its own; the group's may be closed. */
+/*
+ * A device opened through a group's node has no name of its own; the group's descriptor may be
+ * closed.
+ */
 static void unbind_nameless(void **state)
 {
 	struct nnvme_err err;
@@ -395,7 +400,9 @@ static void count_probe(void)
 	probes++;
 }
 
-/* The kernel's own driver would show the disks, and then lose them again under whoever came. */
+/*
+ * The kernel's own driver would show the disks, and then lose them again while somebody uses them.
+ */
 static void not_to_the_kernels_driver(void **state)
 {
 	struct nnvme_err err;
@@ -410,7 +417,7 @@ static void not_to_the_kernels_driver(void **state)
 	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "");
 }
 
-/* Another such driver keeps it, should somebody use by now what it shows. */
+/* Another such driver keeps it if somebody uses its disks by now. */
 static void used_at_once(void **state)
 {
 	struct nnvme_err err;
@@ -424,7 +431,7 @@ static void used_at_once(void **state)
 	assert_non_null(strstr(err.text, "process 77 (dd) has /dev/nvme1n1"));
 	assert_string_equal(fake_driver(FAKE_IOMMU), "blk");
 
-	/* What had no driver can't be returned to one: the error must not speak of any. */
+	/* It had no driver to be returned to: the error must not mention one. */
 	fake_rebuild();
 	fake_remove("/sys/bus/pci/devices/" FAKE_IOMMU "/driver");
 	fake.at_probe = open_it;
@@ -442,7 +449,7 @@ static void modprobe_is_missing(void **state)
 	assert_string_equal(fake.ran, "/sbin/modprobe vfio-pci");
 }
 
-/* Neither bound nor given back: both reasons are said. */
+/* Neither bound nor returned: the error has both reasons. */
 static void both_reasons(void **state)
 {
 	struct nnvme_err err;
@@ -464,7 +471,7 @@ static void no_driver_takes_it(void **state)
 	fake_assert_err(nnvme_pci_unbind(FAKE_NOIOMMU, &err), -ENODEV, &err, "no driver took it");
 }
 
-/* A run that was killed leaves one of these; the next one finishes it and knows the former driver. */
+/* A killed run leaves one of these; the next run completes it and knows the former driver. */
 static void finishes_a_killed_bind(void **state)
 {
 	static const struct {
@@ -498,7 +505,7 @@ static void undoes_a_killed_bind(void **state)
 	assert_untouched(FAKE_NOIOMMU);
 }
 
-/* A state file says that the device was once bound; what is plain to see outweighs it. */
+/* A state file says that the device was bound once; what sysfs shows counts more. */
 static void stale_state_file(void **state)
 {
 	fake_file("special\n(null)\nold\n", STATE);
@@ -506,7 +513,7 @@ static void stale_state_file(void **state)
 	assert_string_equal(fake_text(STATE), "nvme\n(null)\nvfio-pci\n");
 }
 
-/* Neither bound nor given back: the state file stays, for unbind. */
+/* Neither bound nor returned: the state file stays, for unbind. */
 static void keeps_the_state_file_when_stuck(void **state)
 {
 	struct nnvme_err err;
@@ -520,7 +527,7 @@ static void keeps_the_state_file_when_stuck(void **state)
 	assert_untouched(FAKE_IOMMU);
 }
 
-/* Whatever single call fails, the device ends where it was or where it was wanted. */
+/* Whichever single call fails, the device ends where it was or where it was wanted. */
 static void bind_each_call_fails(void **state)
 {
 	struct nnvme_err err;
@@ -561,7 +568,7 @@ static void unbind_each_call_fails(void **state)
 		if (rc) {
 			fake_assert_err(rc, rc, &err, NULL);
 			failed++;
-			/* What could not be done can be done again. */
+			/* What failed can be done again. */
 			assert_int_equal(nnvme_pci_unbind(FAKE_NOIOMMU, &err), 0);
 		}
 		assert_string_equal(fake_driver(FAKE_NOIOMMU), "nvme");

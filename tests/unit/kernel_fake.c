@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The tree and the system calls on it. The ioctls are in kernel_fake_vfio.c. */
+/* The tree, and the system calls on it. The ioctls are in kernel_fake_vfio.c. */
 #include "kernel_fake.h"
 
 #include <errno.h>
@@ -161,7 +161,9 @@ static void detach(const char *bdf)
 	fake_hide_disks(bdf);
 }
 
-/* drivers_probe: the driver that driver_override names, or else the one for the class. 0 or errno. */
+/*
+ * drivers_probe: the driver that driver_override names, or else the one for the class. 0 or errno.
+ */
 static int probe_driver(const char *bdf)
 {
 	char driver[32] = "nvme", path[PATH_MAX], target[64];
@@ -176,7 +178,10 @@ static int probe_driver(const char *bdf)
 	if (strstr(driver, "vfio")) {
 		if (fake.vfio_refuses)
 			return EINVAL;
-		/* Without an IOMMU, VFIO takes a device only in noiommu mode (drivers/vfio/group.c). */
+		/*
+		 * Without an IOMMU, VFIO takes a device only in noiommu mode
+		 * (drivers/vfio/group.c).
+		 */
 		if (!has_iommu(bdf) && fake_text("/sys/module/vfio/parameters/"
 						 "enable_unsafe_noiommu_mode")[0] != 'Y')
 			return EINVAL;
@@ -184,7 +189,7 @@ static int probe_driver(const char *bdf)
 	if ((fake.refuses && !strcmp(driver, fake.refuses)) ||
 	    (fake.refuses_type && !strcmp(fake_text("/sys/kernel/iommu_groups/5/type"),
 					  fake.refuses_type)))
-		return 0;	/* it doesn't want the device: nobody is told */
+		return 0;	/* it rejects the device: nobody is told */
 	snprintf(target, sizeof(target), "../../drivers/%s", driver);
 	fake_link(target, "/sys/bus/pci/devices/%s/driver", bdf);
 	if (strstr(driver, "vfio"))
@@ -203,7 +208,7 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && !strcmp(text + n - m, end);
 }
 
-/* What a write of @text to a sysfs file does; 0 or errno. */
+/* The effect of writing @text to a sysfs file; 0 or errno. */
 static int sysfs_write(const char *path, const char *text)
 {
 	long calls = fake.calls, fail_at = fake.fail_at;
@@ -480,7 +485,7 @@ void fake_rebuild(void)
 	fake_make_machine();
 	fake.calls = fake.fail_at = fake.injected = 0;
 	fake.ran[0] = 0;
-	fake.command = 6;	/* memory on, and bus mastering, as a careless kernel might leave it */
+	fake.command = 6;	/* memory and bus mastering on, as a careless kernel leaves it */
 }
 
 int fake_setup(void **state)

@@ -3,12 +3,13 @@
 #define NNVME_TESTS_KERNEL_FAKE_H
 
 /*
- * A Linux of our own for the tests of kernel/: a tree of sysfs, procfs and device nodes in a temporary
+ * A fake Linux for the tests of kernel/: a tree of sysfs, procfs and device nodes in a temporary
  * directory, and system calls that work on it, do what the kernel does behind those that have
- * effects (bind, unbind, the ioctls), count what is open, and fail when they are told to.
+ * effects (bind, unbind, the ioctls), count what is open, and fail when told to.
  *
- * The tree begins as a machine with one controller without an IOMMU, FAKE_NOIOMMU, one behind one,
- * FAKE_IOMMU, both with the driver nvme and a namespace, and a network card, FAKE_OTHER.
+ * The tree begins as a machine with two controllers, one without an IOMMU, FAKE_NOIOMMU, and one
+ * behind one, FAKE_IOMMU, both with the driver nvme and a namespace, and a network card,
+ * FAKE_OTHER.
  */
 
 #include <setjmp.h>
@@ -26,25 +27,25 @@
 #define FAKE_OTHER "0000:00:02.0"
 #define FAKE_DIED 9	/* exit status */
 
-/* What the kernel is like and what it was asked; reset by fake_setup(). */
+/* The kernel's properties, and what it was asked; reset by fake_setup(). */
 struct fake {
 	/* The kernel. */
 	bool no_cdev;		/* VFIO makes no device nodes */
 	bool no_noiommu_cdev;	/* ... none for devices without an IOMMU */
 	bool vfio_refuses;	/* vfio-pci's probe fails */
-	const char *refuses;	/* this driver does not take devices */
-	const char *refuses_type;	/* none does while their group has this type ("DMA\n") */
+	const char *refuses;	/* this driver refuses devices */
+	const char *refuses_type;	/* no driver takes it while the group has this type ("DMA\n") */
 	bool deaf_config;	/* writes to the command register have no effect */
 	bool gone;		/* configuration space does not answer */
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */
-	int caps_missing;	/* capability that isn't there; -1: none is missing */
+	int caps_missing;	/* the missing capability; -1: none */
 	uint64_t memlock;
 	long page_size;
 	uint64_t bar_size;
 	uint32_t bar_flags;
-	uint64_t pa_run;	/* what GET_PA says is contiguous; 0 is possible */
+	uint64_t pa_run;	/* what GET_PA reports as contiguous; 0 is possible */
 	uint64_t pa_xor;	/* changes GET_PA's address; UINT64_MAX: address 0 */
-	uint64_t iova;		/* where iommufd maps next; 0: somewhere sound */
+	uint64_t iova;		/* where iommufd maps next; 0: anywhere sensible */
 	uint64_t iova_alignment;	/* smallest page of the IOMMU */
 	bool no_ranges;		/* the IOMMU can map nothing */
 	uint32_t many_ranges;	/* number of ranges; 0: the usual three */
@@ -53,9 +54,9 @@ struct fake {
 	bool no_type1;		/* ... which has no such driver */
 	bool not_viable;	/* the group has devices that aren't VFIO's */
 	bool no_capabilities;	/* type1 of before Linux 5.4 */
-	bool info_cut;		/* type1 says that there are more ranges than it sends */
+	bool info_cut;		/* type1 reports more ranges than it sends */
 	int type_errno;		/* writes of a group's type fail with this */
-	const char *type_gives;	/* the type that they give, whatever was written */
+	const char *type_gives;	/* the type that results, whatever was written */
 	const char *auto_gives;	/* the type that "auto" gives */
 	uint32_t msix, msi;	/* interrupt vectors that the device has */
 	uint32_t vectors_given;	/* of them the kernel has no more to give; 0: all */
@@ -64,7 +65,7 @@ struct fake {
 	int fail_errno;
 	const char *fail_open;	/* opening a path that ends like this fails with open_errno */
 	int open_errno;
-	int open_before;	/* so many times it does not yet */
+	int open_before;	/* it succeeds so many times before */
 	const char *fail_scandir;	/* so does listing a directory that ends like this */
 	int until_pause;	/* at this pause ... */
 	const char *at_pause;	/* ... this goes out of the tree */
@@ -102,7 +103,7 @@ extern struct fake fake;
 int fake_setup(void **state);
 int fake_teardown(void **state);
 
-/* Change the tree; paths as the kernel has them. Directories appear as needed. */
+/* Change the tree; paths are those of the kernel. Directories are created as needed. */
 void fake_file(const char *text, const char *path_fmt, ...) __attribute__((format(printf, 2, 3)));
 void fake_link(const char *target, const char *path_fmt, ...) __attribute__((format(printf, 2, 3)));
 void fake_remove(const char *path_fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -110,13 +111,13 @@ void fake_remove(const char *path_fmt, ...) __attribute__((format(printf, 1, 2))
 /* Begin again with the same kernel: a fresh tree, nothing counted. */
 void fake_rebuild(void);
 
-/* A PCI device, its driver with it ("": none); one in the group of FAKE_IOMMU. */
+/* A PCI device with its driver ("": none); or one in the group of FAKE_IOMMU. */
 void fake_pci_device(const char *bdf, const char *class, const char *driver);
 void fake_group_add(const char *bdf);
 
 /*
- * A node of a device: a file whose text is "b 259:0" or "c 250:1". A link in /proc/PID/fd or map_files
- * leads to its target in this tree, or to a file of no interest.
+ * A node of a device: a file whose text is "b 259:0" or "c 250:1". A link in /proc/PID/fd or
+ * map_files leads to its target in this tree, or to a file of no interest.
  */
 void fake_node(const char *type, const char *number, const char *path_fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -138,7 +139,7 @@ void fake_groups(void);
 /* Nothing is open, mapped, bound, attached or allocated. */
 void fake_assert_clean(void);
 
-/* @rc failed with @code; the text has @words in it (NULL: any), and is one line. */
+/* @rc is failure @code; the text contains @words (NULL: any), and is one line. */
 void fake_assert_err(int rc, int code, const struct nnvme_err *err, const char *words);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The machine that every test begins with, and what can be put into it. */
+/* The machine that every test begins with, and what can be added to it. */
 #include <stdio.h>
 
 #include "kernel_fake.h"

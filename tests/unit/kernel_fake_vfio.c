@@ -18,10 +18,12 @@
 static struct {
 	uint64_t iova, len, va;
 } mapping[8];
-static int bound_fd = -1;	/* -1 too when a test says that somebody has it */
+static int bound_fd = -1;	/* -1 also when a test says that somebody has it */
 static uint32_t compat_ioas;
 
-/* What the IOMMU maps: less than iommufd begins with, with a hole and a scrap at the end. */
+/*
+ * What the IOMMU can map: less than iommufd begins with, with a hole and a tiny range at the end.
+ */
 static const struct nnvme_uapi_iova_range ranges[RANGES] = {
 	{ 0, 0xfedfffff }, { 0xfef00000, 0x7fffffffff }, { 0xfffffffff000, 0xffffffffffff },
 };

@@ -2,7 +2,7 @@
 #ifndef NNVME_TESTS_KERNEL_FAKE_VFIO_H
 #define NNVME_TESTS_KERNEL_FAKE_VFIO_H
 
-/* The fake kernel's VFIO and iommufd: what kernel_fake.c hands on. @path is the descriptor's node. */
+/* The fake kernel's VFIO and iommufd: called by kernel_fake.c. @path is the descriptor's node. */
 
 #include <sys/types.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The default domain of an IOMMU group: what it is, and giving it another. */
+/* The default domain of an IOMMU group: showing and changing it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -148,7 +148,7 @@ static void every_switch(void **state)
 		}
 }
 
-/* Mounted or not, and whoever asks. */
+/* Whether mounted or not, and whoever asks. */
 static void set_already(void **state)
 {
 	fake_file(MOUNTED("259:1", "nvme1n1"), "/proc/self/mountinfo");
@@ -158,7 +158,7 @@ static void set_already(void **state)
 	assert_state("DMA-FQ");
 }
 
-/* What auto gave last time is what it gives: then it is set already. */
+/* If it has what auto gave last time, nothing needs to change. */
 static void auto_set_already(void **state)
 {
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_AUTO, NULL), 0);
@@ -180,7 +180,7 @@ static void live(void **state)
 	fake.refuses = "nvme";
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, NULL), 0);
 	assert_state("DMA-FQ");
-	/* The other way it is not. */
+	/* In the other direction not. */
 	refuses(NNVME_DOMAIN_DMA, -EBUSY, "mounted");
 }
 
@@ -195,7 +195,7 @@ static void live_refused(void **state)
 	assert_state("DMA");
 }
 
-/* VFIO's drivers leave the group's default domain alone while nobody has the device open. */
+/* VFIO's drivers don't use the group's default domain while nobody has the device open. */
 static void bound_to_vfio(void **state)
 {
 	struct nnvme_err err;
@@ -222,7 +222,7 @@ static void keeps_the_override(void **state)
 	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU), "nvme");
 }
 
-/* Who asks can use the disks when it is done. */
+/* The disks are back before the call returns. */
 static void waits_for_disks(void **state)
 {
 	fake.slow_disks = 7;
@@ -285,7 +285,7 @@ static void no_default_domain(void **state)
 	assert_int_equal(fake.type_writes, 0);
 }
 
-/* Each errno of the kernel's, in words; afterwards all is as before. */
+/* Each errno of the kernel, in words; afterwards all is as before. */
 static void kernel_refuses(void **state)
 {
 	static const struct {
@@ -334,7 +334,9 @@ static void reads_back(void **state)
 	fake.type_gives = "DMA";
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &err), -EOPNOTSUPP,
 			&err, "got the type DMA instead of DMA-FQ");
-	/* It can't be given back what it had, either: that is said, and restored when it can. */
+	/*
+	 * The former type can't be restored either: that is reported, and restored when possible.
+	 */
 	assert_non_null(strstr(err.text, "noiommu-nvme domain " FAKE_IOMMU " --restore"));
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
 	fake.type_gives = NULL;
@@ -342,7 +344,7 @@ static void reads_back(void **state)
 	assert_state("identity");
 }
 
-/* The driver doesn't work with the new type: with the old one it does. */
+/* The driver fails with the new type: it gets the old one back. */
 static void driver_refuses_the_type(void **state)
 {
 	fake.refuses_type = "identity\n";
@@ -377,10 +379,10 @@ static void several_controllers(void **state)
 	assert_state("identity");
 	assert_string_equal(fake_driver(SECOND), "nvme");
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA_FQ, &err), 0);
-	/* Whoever's disk is in use. */
+	/* Whichever member's disk is in use. */
 	fake_file(MOUNTED("259:2", "nvme2n1"), "/proc/self/mountinfo");
 	refuses(NNVME_DOMAIN_DMA, -EBUSY, "/dev/nvme2n1 is mounted");
-	/* Only one of them can be taken: the other has its driver back. */
+	/* Only one of them can be unbound: the other gets its driver back. */
 	fake_file("", "/proc/self/mountinfo");
 	fake.fail_open = SECOND "/driver_override";
 	fake.open_errno = ENOSPC;
@@ -429,7 +431,7 @@ static void hold_and_release(void **state)
 	assert_int_equal(g.holder, getpid());
 	assert_false(g.unfinished);
 	nnvme_iommu_group_free(&g);
-	/* Nobody else can change it meanwhile, not even to what it is. */
+	/* Meanwhile nobody else can change it, not even to the type it had. */
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
 			"held by another program");
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBUSY, &err, "held");
@@ -450,7 +452,7 @@ static void hold_what_it_is(void **state)
 	assert_state("DMA-FQ");
 }
 
-/* What ran under it left the disk mounted. */
+/* The command left the disk mounted. */
 static void release_when_in_use(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
@@ -482,7 +484,7 @@ static void hold_refused(void **state)
 	assert_int_equal(nnvme_iommu_group_release(&hold, &err), 0);
 }
 
-/* The next change undoes what was left before it does its own. */
+/* The next change first undoes what was left. */
 static void left_by_another(void **state)
 {
 	struct nnvme_err err;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Changing an IOMMU group's type while each system call in turn fails, or is the last before kill -9. */
+/*
+ * Changing an IOMMU group's type while each system call in turn fails, or is the last one before
+ * kill -9.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,7 +15,7 @@
 #define STATE "/run/noiommu-nvme/group-5"
 #define SECOND "0000:00:10.1"
 
-/* Processes and trees take their time: of the calls to die before, every one of so many. */
+/* Processes and trees take time, so die before every n-th call only. */
 #define STRIDE 6
 
 /* Two controllers, so that one can be done and the other not. */
@@ -56,7 +59,7 @@ static void each_call_fails(void **state)
 	assert_true(failed > 60);
 }
 
-/* The same for bringing back what was before: what could not be done can be done again. */
+/* The same for restoring: what failed can be done again. */
 static void each_call_of_release_fails(void **state)
 {
 	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
@@ -84,7 +87,9 @@ static void each_call_of_release_fails(void **state)
 	assert_true(failed > 60);
 }
 
-/* Run it in a child that ends before its @n-th system call. True when it came to its end before. */
+/*
+ * Run it in a child that dies before its @n-th system call. True if it came to its end before that.
+ */
 static bool dies(void (*what)(void), long n)
 {
 	int status;
@@ -145,7 +150,7 @@ static void killed_then_restored(void **state)
 	}
 }
 
-/* Or changes it once more. */
+/* Or changes it again. */
 static void killed_then_set(void **state)
 {
 	struct nnvme_err err;
@@ -177,7 +182,7 @@ static void unbind_vfio(void)
 	nnvme_pci_unbind(FAKE_IOMMU, NULL);
 }
 
-/* A bind or an unbind that was killed is finished or undone by the next one. */
+/* A bind or unbind that was killed is completed or undone by the next one. */
 static void killed_bind(void **state)
 {
 	static void (*const what[])(void) = { bind_vfio, unbind_vfio };

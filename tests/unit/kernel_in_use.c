@@ -104,14 +104,14 @@ static void holder_mounted(void **state)
 	assert_used("/dev/dm-0, on top of /dev/md0, is mounted on /srv", "umount /srv");
 }
 
-/* Stacked in a circle can't be, but must not take us with it. */
+/* Circular stacking is impossible, but must not hang us. */
 static void holders_in_circle(void **state)
 {
 	fake_file("", "/sys/class/block/nvme0n1/holders/nvme0n1");
 	assert_used("/dev/nvme0n1 is held by /dev/nvme0n1", "");
 }
 
-/* Mounted in another mount namespace: nothing names it, but it can't be claimed. */
+/* Mounted in another mount namespace: no mount is visible, but the disk can't be claimed. */
 static void claimed_elsewhere(void **state)
 {
 	fake.fail_open = "/dev/nvme0n1";
@@ -148,7 +148,7 @@ static void claims_are_held(void **state)
 	assert_int_equal(fake.fds, 0);
 }
 
-/* A call that fails is never taken for "nobody"; somebody must be there. */
+/* A failed call never means "nobody"; somebody must be there. */
 static void fail_each_call(long least)
 {
 	struct nnvme_err err;
@@ -276,7 +276,10 @@ static void open_in_this_program(void **state)
 	assert_unused();
 }
 
-/* The descriptor is closed, and the file registered. What the kernel says of that: io_uring/fdinfo.c. */
+/*
+ * The descriptor is closed, and the file is registered. What the kernel shows of that:
+ * io_uring/fdinfo.c.
+ */
 static void ring_says(const char *text)
 {
 	fake_link("anon_inode:[io_uring]", "/proc/77/fd/4");
@@ -295,7 +298,7 @@ static void open_in_a_ring(void **state)
 	assert_used("process 77 (uring) has /dev/ng0n1 open in an io_uring", "end that");
 }
 
-/* Before Linux 6.14 without the directory, and with a line for an empty place. */
+/* Before Linux 6.14: without the directory, and with a line for an empty slot. */
 static void open_in_an_older_ring(void **state)
 {
 	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n10\nUserBufs:\t1\n    0: 0x7f00/4096\n");
@@ -304,7 +307,10 @@ static void open_in_an_older_ring(void **state)
 	assert_used("process 77 (uring) has /dev/nvme0n1 open in an io_uring", "end that");
 }
 
-/* The kernel leaves the files out while the ring is locked; from Linux 6.17 on all of it. */
+/*
+ * While the ring is locked, the kernel leaves the files out; from Linux 6.17 on it leaves out
+ * everything.
+ */
 static void ring_is_busy(void **state)
 {
 	ring_says("pos:\t0\nUserFiles:\t0\nUserBufs:\t0\n");
@@ -342,7 +348,7 @@ static void count_fds(unsigned ms)
 	fake.pauses++;
 }
 
-/* Looking takes its time, and whoever only asks keeps nobody from a mount by that. */
+/* Checking takes time, and a mere question must not prevent a mount. */
 static void asking_claims_for_a_moment(void **state)
 {
 	struct nnvme_pci_claim claim;
@@ -356,7 +362,7 @@ static void asking_claims_for_a_moment(void **state)
 	assert_int_equal(fds_meanwhile, 1);
 }
 
-/* While one is waited for, all the others are not asked again. */
+/* While waiting for one process, the others are not examined again. */
 static void waiting_is_cheap(void **state)
 {
 	for (int pid = 10; pid < 30; pid++)
@@ -409,7 +415,7 @@ static void loop_over_it(void **state)
 	assert_used("/dev/loop0, on top of /dev/nvme0n1, is mounted on /mnt", "umount /mnt");
 }
 
-/* No node to ask it by: then the path tells, by number or by name. */
+/* Without a node, the path tells, by number or by name. */
 static void loop_without_a_node(void **state)
 {
 	fake_partition("nvme0n1", "nvme0n1p2", "259:5\n");
@@ -456,7 +462,7 @@ static void scsi_target_has_it(void **state)
 	assert_used("backstore iblock_1/disk has /dev/nvme0n1", "targetcli");
 }
 
-/* Its virtual functions are others' controllers. */
+/* Its virtual functions are controllers of others. */
 static void has_virtual_functions(void **state)
 {
 	fake_file("0\n", "/sys/bus/pci/devices/%s/sriov_numvfs", FAKE_NOIOMMU);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Interrupts of a device behind VFIO: MSI-X or MSI, as many as there are, by either way to the device. */
+/* Interrupts of a device behind VFIO: MSI-X or MSI, as many as there are, with either backend. */
 #include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static void on_and_off(const char *name, uint32_t index, unsigned has)
 	dev->ops->interrupts_off(dev);	/* harmless, and no call */
 	assert_int_equal(fake.irqs_off, 1);
 	assert_int_equal(dev->ops->interrupts_on(dev, fds, &count, &err), 0);
-	dev->ops->close(dev);		/* whoever forgets: by a call, as a child may have the descriptor */
+	dev->ops->close(dev);		/* closing does it by a call: a child may have the descriptor */
 	assert_int_equal(fake.irqs_off, 2);
 	fake_assert_clean();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Choosing IOVAs: against a map of pages that is looked through one by one. */
+/* Choosing IOVAs, compared with a map of pages that is searched one by one. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

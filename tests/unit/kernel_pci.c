@@ -54,7 +54,7 @@ static void bdf_cut_at_colons(void **state)
 	}
 }
 
-/* What is not an address, but has one. */
+/* Names that are not addresses, but lead to one. */
 static void bdf_of_a_node(void **state)
 {
 	static const char *const nodes[] = {
@@ -79,7 +79,7 @@ static void bdf_of_a_node(void **state)
 	assert_int_equal(fake.fds, 0);
 }
 
-/* The name of a driver may be as long as a file's. */
+/* A driver's name may be as long as a file name. */
 static void long_driver(void **state)
 {
 	char name[256] = "", target[300];
@@ -189,7 +189,9 @@ static void list_controllers(void **state)
 	assert_null(list);
 }
 
-/* Whatever call fails: no descriptor is left, and info never turns "can't tell" into "no IOMMU". */
+/*
+ * Whichever call fails: no descriptor is left, and info never turns "can't tell" into "no IOMMU".
+ */
 static void info_each_call_fails(void **state)
 {
 	struct nnvme_pci_info info = { .size = sizeof(info) };
@@ -213,7 +215,7 @@ static void info_each_call_fails(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 
-/* Two programs: one whose structure is smaller than the library's, one whose structure is larger. */
+/* Two programs, whose structures are smaller and larger than the library's. */
 static void info_of_other_sizes(void **state)
 {
 	struct {

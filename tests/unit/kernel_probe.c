@@ -52,7 +52,7 @@ static void without_the_series(void **state)
 	assert_int_equal(p.noiommu_cdev, NNVME_HAVE_NOT);
 }
 
-/* Every answer to a call that asks for nothing; the last but one is of a kernel without the mode. */
+/* Every answer to the empty request; the last but one is that of a kernel without the mode. */
 static void get_pa_by_errno(void **state)
 {
 	static const struct { int error; enum nnvme_have have; } cases[] = {
@@ -149,7 +149,7 @@ static void not_allowed(void **state)
 	assert_int_equal(p.memlock, 65536);
 }
 
-/* A node that is there is proof, whatever else can be found out. */
+/* A node is proof, whatever else can be found out. */
 static void node_is_proof(void **state)
 {
 	struct nnvme_probe p = { .size = sizeof(p) };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What earlier runs left in /run/noiommu-nvme: it is undone only where it is still so, and is never
- * lost before that. And the locks between runs.
+ * What earlier runs left in /run/noiommu-nvme: undone only where it is still so, and never lost
+ * before that. And the locks between runs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static void left_without_a_driver(void **state)
 	assert_string_equal(fake_text(BDF_STATE), "");
 }
 
-/* It still has VFIO's driver: that goes, the newer override stays. */
+/* It still has VFIO's driver: that is undone, the newer override stays. */
 static void newer_override(void **state)
 {
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
@@ -99,7 +99,7 @@ static void domain_leaves_it_alone(void **state)
 	assert_is("", "mine\n");
 }
 
-/* While it has no driver for the time of a change, nothing that looks for one finds it. */
+/* While it is without a driver during a change, no driver that is loaded takes it. */
 static const char *override_meanwhile;
 
 static void look_at_override(void)
@@ -226,7 +226,7 @@ static void damaged_group(void **state)
 	struct nnvme_err err;
 
 	fake_file("gibberish\n", GROUP_STATE);
-	/* What can be said of the group is said all the same. */
+	/* What is known of the group is reported all the same. */
 	assert_int_equal(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), 0);
 	assert_true(g.unfinished);
 	nnvme_iommu_group_free(&g);
@@ -238,7 +238,7 @@ static void damaged_group(void **state)
 
 /* --- locks --- */
 
-/* Anybody can open sysfs's file, and so lock it. */
+/* Anybody can open sysfs's file, and so could lock it. */
 static void type_locked_by_anybody(void **state)
 {
 	char path[200];
@@ -275,7 +275,7 @@ static void names_who_has_the_lock(void **state)
 	assert_int_equal(nnvme_lock_file("group-5", 0, &fd, &holder), 0);
 	snprintf(who, sizeof(who), "(process %d)", getpid());
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err, who);
-	fake_file("", NNVME_LOCKS "/group-5");	/* he had no time to write it */
+	fake_file("", NNVME_LOCKS "/group-5");	/* it had no time to write it */
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
 			"another program; wait");
 	assert_null(strstr(err.text, "process"));
@@ -283,7 +283,7 @@ static void names_who_has_the_lock(void **state)
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), 0);
 }
 
-/* One at a time: bind, unbind and a change of the type of the device's group. */
+/* One at a time: bind, unbind and a type change of the device's group. */
 static void binds_exclude_each_other(void **state)
 {
 	struct nnvme_err err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Opening a controller through VFIO, and everything that can be in the way. */
+/* Opening a controller through VFIO, and all that can prevent it. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/vfio.h>
@@ -22,7 +22,7 @@ static void refuses(const char *name, enum nnvme_mode mode, int code, const char
 	assert_int_equal(nnvme_device_open(name, mode, &dev, NULL), code);
 }
 
-/* Like refuses(), while it is open already. */
+/* Like refuses(), while it is already open. */
 static void refuses_as_open(const char *words)
 {
 	struct nnvme_device *dev = NULL;
@@ -159,7 +159,7 @@ static void open_elsewhere(void **state)
 	refuses_as_open("process 78 (spdk)");
 }
 
-/* EINVAL has other reasons than a second opener: "open" is said only of whom we have seen. */
+/* EINVAL has reasons other than a second opener: "open" is reported only if we have seen one. */
 static void bind_invalid(void **state)
 {
 	fake.fail_ioctl = NNVME_VFIO_DEVICE_BIND_IOMMUFD;
@@ -168,7 +168,7 @@ static void bind_invalid(void **state)
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EINVAL, "dmesg");
 }
 
-/* Another userspace driver's: it isn't for the kernel's driver to take. */
+/* It belongs to another userspace driver, and bind must not take it away. */
 static void bound_to_uio(void **state)
 {
 	fake_remove("/sys/bus/pci/devices/%s/vfio-dev", FAKE_NOIOMMU);
@@ -187,7 +187,7 @@ static void open_twice(void **state)
 	int fds = fake.fds;
 
 	refuses_as_open("already open in this program");
-	/* The first is none the worse. */
+	/* The first is not affected. */
 	assert_int_equal(fake.fds, fds);
 	assert_true(fake.bound && fake.attached);
 	dev->ops->close(dev);
@@ -217,7 +217,7 @@ static void attach_fails(void **state)
 	refuses(FAKE_NOIOMMU, NNVME_MODE_AUTO, -EINVAL, "address space");
 }
 
-/* No address is a device's there: nothing is opened. */
+/* Physical addresses are not bus addresses there: nothing is opened. */
 static void physical_addresses_that_do_not_fit(void **state)
 {
 	fake_file("processor\t: 0\nflags\t\t: fpu sme\n", "/proc/cpuinfo");
@@ -355,13 +355,13 @@ static void bus_addr(void **state)
 	size_t len;
 
 	assert_int_equal(dev->ops->map(dev, memory, 8192, &iova, &err), 0);
-	/* A kernel that ignores what was wanted says more: cut. */
+	/* A kernel that ignores the length reports more: cut it. */
 	len = 8192;
 	assert_int_equal(dev->ops->bus_addr(dev, iova, &len, &bus, &err), 0);
 	assert_int_equal(bus.v, 0x100000000ull + iova);
 	assert_int_equal(len, 8192);
 	assert_int_equal(fake.get_pa_wanted, 8192);
-	/* Less than wanted is passed on, the offset in the page kept. */
+	/* Less than wanted is passed on, and the offset in the page kept. */
 	fake.pa_run = 4091;
 	len = 8187;
 	assert_int_equal(dev->ops->bus_addr(dev, iova + 5, &len, &bus, &err), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Behind an IOMMU, through iommufd or a container: where memory is mapped, what is said of it. */
+/* Behind an IOMMU, through iommufd or a container: where memory is mapped, and what is reported. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/vfio.h>
@@ -13,7 +13,7 @@
 
 static char memory[6 << 20] __attribute__((aligned(2 << 20)));
 
-/* A kernel without iommufd: no node of it, and none of devices. */
+/* A kernel without iommufd, and so without device nodes. */
 static int setup_container(void **state)
 {
 	if (device_setup(state))
@@ -63,7 +63,7 @@ static void reason_container(void **state)
 	refuses(NNVME_MODE_NOIOMMU, -EOPNOTSUPP, "behind an IOMMU (group 5)");
 }
 
-/* Device nodes without /dev/iommu are as good as none; with it the container isn't asked. */
+/* Without /dev/iommu, device nodes are useless; with it the container isn't tried. */
 static void container_or_not(void **state)
 {
 	struct nnvme_device *dev;
@@ -82,7 +82,7 @@ static void container_or_not(void **state)
 	refuses(NNVME_MODE_AUTO, -EOPNOTSUPP, "CONFIG_VFIO_CONTAINER");
 }
 
-/* Never: whatever is missing, a device behind an IOMMU is not opened without. */
+/* Whatever is missing, a device behind an IOMMU is never opened as noiommu. */
 static void never_noiommu(void **state)
 {
 	struct nnvme_device *dev = NULL;
@@ -280,7 +280,7 @@ static void container_map_fails(void **state)
 	fake.fail_errno = EIO;
 	assert_int_equal(dev->ops->unmap(dev, iova, 4096), -EIO);
 	assert_int_equal(dev->ops->map(dev, memory, 4096, &iova, &err), 0);
-	assert_int_equal(iova, 8192);	/* what may be mapped yet isn't given out */
+	assert_int_equal(iova, 8192);	/* IOVAs that may still be mapped are not reused */
 	fake_assert_err(dev->ops->map(dev, memory, (size_t)1 << 50, &iova, &err), -ENOSPC, &err,
 			"IOVA range");
 	dev->ops->close(dev);
@@ -307,7 +307,7 @@ static void container_refused(void **state)
 	fake.fail_errno = EPERM;
 	fake.unset = 0;
 	refuses(NNVME_MODE_AUTO, -EPERM, "vfio_iommu_type1.allow_unsafe_interrupts=1");
-	assert_int_equal(fake.unset, 1);	/* not left to closing: a forked child may keep it */
+	assert_int_equal(fake.unset, 1);	/* an explicit call: a child may have it */
 	fake.fail_errno = ENODEV;
 	refuses(NNVME_MODE_AUTO, -ENODEV, "into a VFIO container");
 	fake.fail_ioctl = VFIO_GROUP_GET_DEVICE_FD;
@@ -369,7 +369,7 @@ static void says(enum nnvme_mode mode, const char *bdf, int code, const char *wo
 	fake_assert_clean();
 }
 
-/* Asked without opening, it says what opening would. */
+/* Without opening, the reason is the one that opening gives. */
 static void can_open(void **state)
 {
 	struct nnvme_device *dev;

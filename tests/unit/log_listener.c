@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A listener of the log that uses the library itself, whatever that was doing when it spoke. */
+/* A log function that calls the library, whatever the library was doing when it logged. */
 #include <unistd.h>
 
 #include "driver_rig.h"
@@ -11,7 +11,9 @@ struct listener {
 	char text[8192];
 };
 
-/* What takes the library's locks. Errors are none here: the controller may be given up already. */
+/*
+ * Calls that take the library's locks. Errors don't count: the controller may be given up already.
+ */
 static void use_all(struct rig *r)
 {
 	static uint8_t own[4096] __attribute__((aligned(4096)));
@@ -54,7 +56,7 @@ static void up(struct rig *r, struct listener *l)
 	rig_queue(r, 4);
 	l->text[0] = 0;
 	l->lines = 0;
-	alarm(60);	/* a listener that waits for a lock waits for ever */
+	alarm(60);	/* if it has to wait for a lock, it waits for ever */
 }
 
 static void down(struct rig *r)
@@ -77,7 +79,7 @@ static void fail_admin(struct rig *r, uint8_t opcode)
 	model_inject(r->m, &rule);
 }
 
-/* @first is said before @then. */
+/* @first is logged before @then. */
 static void expect_order(const struct listener *l, const char *first, const char *then)
 {
 	const char *a = strstr(l->text, first), *b = strstr(l->text, then);
@@ -137,7 +139,7 @@ static void it_may_when_a_completion_is_nobodys(void **state)
 	down(&r);
 }
 
-/* Nothing of what is kept while a lock is held gets lost, however much it is. */
+/* No line kept back under a lock gets lost, however many there are. */
 static void every_line_comes(void **state)
 {
 	struct nnvme_qpair *qp;

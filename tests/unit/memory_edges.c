@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is not wholly in registered memory, or makes no sense, is refused before anything reaches the
- * controller: holes, the ends of regions, gaps between them, hostile segments. Plain and vectored requests.
+ * What is not entirely in registered memory, or makes no sense, is refused before anything reaches
+ * the controller: holes, the ends of regions, gaps between them, hostile iovecs. Plain and vectored
+ * requests.
  */
 #include <limits.h>
 #include <sys/mman.h>
@@ -39,7 +40,7 @@ static void add(struct edges *e, size_t at, size_t len)
 		fail_msg("%s", e->r.err.text);
 }
 
-/* A vectored read in every slot: the next ones find their lists there, and take the short way. */
+/* A vectored read in every slot, so that later ones find lists there and take the short path. */
 static void warm_up(struct edges *e)
 {
 	struct iovec iov[3];
@@ -52,7 +53,7 @@ static void warm_up(struct edges *e)
 	}
 }
 
-/* Plain, as the middle of three segments, and as the last of two that don't join. */
+/* Plain, as the middle of three iovecs, and as the last of two that don't join. */
 static void expect(struct edges *e, size_t at, size_t len, int want)
 {
 	struct rig *r = &e->r;
@@ -184,8 +185,8 @@ static void counts_are_checked(void **state)
 	down(&e);
 }
 
-/* In each place of a request of four pages. */
-static void each_segment_is_checked(void **state)
+/* As each page of a request of four pages. */
+static void each_iovec_is_checked(void **state)
 {
 	static const struct {
 		size_t at, len;
@@ -215,7 +216,7 @@ static void each_segment_is_checked(void **state)
 				iov[k].iov_base = (void *)((uintptr_t)e.mem + bad[i].at);
 				iov[k].iov_len = bad[i].len;
 				ret = try(&e, iov, 4, 0);
-				/* lengths that wrap round are no length at all */
+				/* sums of lengths that wrap around */
 				if (ret != bad[i].want && (bad[i].len <= SIZE_MAX / 2 || ret != -EINVAL))
 					fail_msg("case %u at place %u: %d", i, k, ret);
 			}
@@ -281,7 +282,7 @@ int main(void)
 		cmocka_unit_test(a_region_ends_inside_a_huge_page),
 		cmocka_unit_test(two_regions_with_a_gap),
 		cmocka_unit_test(counts_are_checked),
-		cmocka_unit_test(each_segment_is_checked),
+		cmocka_unit_test(each_iovec_is_checked),
 		cmocka_unit_test(sums_that_wrap_are_no_lengths),
 		cmocka_unit_test(the_range_is_checked),
 	};

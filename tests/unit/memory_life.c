@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Memory comes and goes: what stays registered, pinned or known when the device does not let go of it. */
+/*
+ * Memory comes and goes: what stays registered, pinned or known if the device does not let go of
+ * it.
+ */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,7 +10,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-/* A chunk that could not be unmapped is no memory to hand out, and not forgotten. */
+/* A chunk that could not be unmapped is not handed out, and not forgotten. */
 static void a_failed_unmap_hands_out_no_unregistered_memory(void **state)
 {
 	struct rig r;
@@ -48,7 +51,7 @@ static void a_failed_unregister_can_be_repeated(void **state)
 	free(own);
 }
 
-/* Ordinary pages far apart: no queue so deep lies in one piece, however often it is asked for. */
+/* Ordinary pages far apart: no deep queue is contiguous, however often it is tried. */
 static void a_failed_queue_pair_pins_nothing(void **state)
 {
 	struct nnvme_qpair *qp;
@@ -62,14 +65,14 @@ static void a_failed_queue_pair_pins_nothing(void **state)
 		assert_non_null(strstr(r.err.text, "one physical piece"));
 	}
 	assert_int_equal(rig_mapped(&r), mapped);
-	/* kept where it can't be given back, and used */
+	/* kept if it can't be given back, and used */
 	model_fail_call(r.m, MODEL_UNMAP, 0, 1, -EIO);
 	assert_int_equal(nnvme_qpair_create(r.ctrl, 500, &qp, &r.err), -ENOMEM);
 	assert_int_equal(nnvme_qpair_create(r.ctrl, 63, &qp, &r.err), 0);
 	rig_down(&r);
 }
 
-/* What a child process makes of our memory: a system call says without a crash. */
+/* Whether a child process has our memory: a system call tells without a crash. */
 static bool child_has(const void *va)
 {
 	int fd[2], status;
@@ -87,7 +90,7 @@ static bool child_has(const void *va)
 	return WEXITSTATUS(status);
 }
 
-/* Of ordinary pages; the guest's test memory.sh looks at huge ones. */
+/* With ordinary pages; the guest's test memory.sh tests huge ones. */
 static void a_child_inherits_none_of_it(void **state)
 {
 	struct rig r;

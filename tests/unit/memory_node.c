@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory of a chosen NUMA node: on this machine's own node, and on a machine of three nodes, where
- * the system calls are the test's (the linker's --wrap=syscall) and say where memory came from.
+ * Memory of a chosen NUMA node: on this machine's node, and on a fake machine of three nodes, where
+ * the test supplies the system calls (the linker's --wrap=syscall) and decides where memory comes
+ * from.
  */
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
@@ -34,10 +35,10 @@ static struct {
 	int mode;			/* the thread's policy */
 	unsigned long nodes;
 	unsigned sets;
-	int full;		/* that node has one page less than is asked for; -1: none */
+	int full;		/* that node has one page less than wanted; -1: none */
 	long fail;			/* this system call fails, with this errno */
 	int error;
-	bool hugetlb;		/* memory is wherever the thread's policy was when it was taken */
+	bool hugetlb;		/* memory comes from where the thread's policy said at that time */
 	int huge_node;
 } fake;
 
@@ -167,7 +168,7 @@ static void machine_off(void)
 
 /* ---- a machine of three nodes ---- */
 
-/* The memory comes from where it is asked for, each node from its own chunks, and can be used. */
+/* Memory comes from where it is asked for, each node from its own chunks, and can be used. */
 static void each_node_has_its_own_chunks(void **state)
 {
 	char *any, *again, *on[NODES], *more[NODES];
@@ -273,7 +274,7 @@ static void huge_pages_by_the_threads_policy(void **state)
 	assert_int_equal(fake.nodes, 6);
 	assert_true(!ret || ret == -ENOMEM);	/* the machine under the test may have none */
 	nnvme_memory_put(&mem);
-	/* eight pages of 1 GiB: nobody has them, and trying takes no pages from others */
+	/* eight pages of 1 GiB: no machine here has them, so trying takes none from others */
 	assert_int_equal(nnvme_memory_get(8 * GIB, GIB, 2, &mem, &err), -ENOMEM);
 	assert_int_equal(fake.mode, MPOL_INTERLEAVE);
 	assert_non_null(strstr(err.text, "8 huge pages of 1048576 kB are needed and 3 are free on "
@@ -285,7 +286,7 @@ static void huge_pages_by_the_threads_policy(void **state)
 	machine_off();
 }
 
-/* There are as many as are needed, and yet none for us: no nonsense is advised. */
+/* There are enough pages, but not for us: no nonsense is advised. */
 static void free_huge_pages_that_are_not_ours(void **state)
 {
 	struct nnvme_memory mem = { 0 };

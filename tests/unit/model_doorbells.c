@@ -2,7 +2,7 @@
 /* The software controller's shadow doorbells: Base 2.x, Doorbell Buffer Config command. */
 #include "model_host.h"
 
-static uint32_t *shadow, *event;
+static uint32_t *shadow, *eventidx;
 
 static uint32_t *at(uint32_t *page, unsigned qid, bool cq)
 {
@@ -19,8 +19,8 @@ static void up(struct host *h, const char *settings)
 {
 	host_up(h, settings);
 	shadow = host_pages(h, 1);
-	event = host_pages(h, 1);
-	assert_int_equal(configure(h, host_bus(h, shadow), host_bus(h, event)), 0);
+	eventidx = host_pages(h, 1);
+	assert_int_equal(configure(h, host_bus(h, shadow), host_bus(h, eventidx)), 0);
 }
 
 /* Store to the shadow alone. */
@@ -74,7 +74,7 @@ static void who_sleeps_needs_the_doorbell(void **state)
 	host_ring(&h, 1);
 	assert_int_equal(model_drain(h.m), 1);
 	assert_true(host_reap(&h, 1));
-	assert_int_equal(*at(event, 1, false), 1);
+	assert_int_equal(*at(eventidx, 1, false), 1);
 	flush(&h);
 	tell(&h);
 	assert_int_equal(model_drain(h.m), 0);
@@ -97,13 +97,13 @@ static void who_is_busy_sees_the_shadow(void **state)
 		flush(&h);
 	tell(&h);
 	assert_int_equal(model_step(h.m, 4), 4);
-	assert_true(*at(event, 1, false) < 4);
+	assert_true(*at(eventidx, 1, false) < 4);
 	assert_int_equal(model_drain(h.m), 2);
-	assert_int_equal(*at(event, 1, false), 7);
+	assert_int_equal(*at(eventidx, 1, false), 7);
 	host_close(&h);
 }
 
-/* A doorbell wakes, the shadow counts: it may be newer. */
+/* The doorbell wakes, the shadow counts: it may be newer. */
 static void the_shadow_counts(void **state)
 {
 	struct host h;
@@ -121,7 +121,7 @@ static void the_shadow_counts(void **state)
 	host_close(&h);
 }
 
-/* The same value again is a store all the same, as after a whole turn of the ring. */
+/* Storing the same value again is a store all the same, as after a whole round of the ring. */
 static void every_store_is_seen(void **state)
 {
 	struct model_counts counts;
@@ -145,8 +145,8 @@ static void a_full_completion_queue_looks_once_and_then_waits(void **state)
 	host_open(&h, "dbbuf=1");
 	host_enable(&h);
 	shadow = host_pages(&h, 1);
-	event = host_pages(&h, 1);
-	assert_int_equal(configure(&h, host_bus(&h, shadow), host_bus(&h, event)), 0);
+	eventidx = host_pages(&h, 1);
+	assert_int_equal(configure(&h, host_bus(&h, shadow), host_bus(&h, eventidx)), 0);
 	host_queue_memory(&h, 1, 64);
 	h.q[1].entries = 4;
 	assert_int_equal(host_admin(&h, nvme_admin_create_cq, 3 << 16 | 1, 1,
@@ -162,8 +162,8 @@ static void a_full_completion_queue_looks_once_and_then_waits(void **state)
 		n++;
 	assert_int_equal(n, 3);
 	*at(shadow, 1, true) = h.q[1].head;
-	assert_int_equal(model_drain(h.m), 0);	/* it said that it wants to be told */
-	assert_int_equal(*at(event, 1, true), 0);
+	assert_int_equal(model_drain(h.m), 0);	/* it asked to be rung */
+	assert_int_equal(*at(eventidx, 1, true), 0);
 	host_ack(&h, 1);
 	assert_int_equal(model_drain(h.m), 3);
 	host_close(&h);
@@ -175,7 +175,7 @@ static void admin_doorbells_stay(void **state)
 
 	up(&h, "dbbuf=1");
 	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_NUM_QUEUES, 0, 0), 0);
-	assert_int_equal(*at(event, 0, false), 0);
+	assert_int_equal(*at(eventidx, 0, false), 0);
 	host_close(&h);
 }
 

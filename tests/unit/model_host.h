@@ -3,9 +3,9 @@
 #define NNVME_TESTS_MODEL_HOST_H
 
 /*
- * The plainest host that the software controller can have: it stores to registers and queue
- * memory as the specification says, or as a test wants it to. None of the driver is in it.
- * Everything is stepped: nothing happens that the test did not ask for.
+ * The simplest possible host for the software controller: it stores to registers and queue memory
+ * as the specification says, or as a test wants. Nothing of the driver is in it. Everything is
+ * stepped: nothing happens unless the test asks for it.
  */
 
 #include <setjmp.h>
@@ -140,7 +140,7 @@ static inline void host_disable(struct host *h)
 	assert_int_equal(host_get(h, NVME_REG_CSTS), 0);
 }
 
-/* Write an entry without telling; the CID is chosen unless @sqe has one. */
+/* Write an entry without ringing; the CID is chosen unless @sqe has one. */
 static inline uint16_t host_write(struct host *h, unsigned qid, const struct nnvme_sqe *sqe)
 {
 	struct host_queue *q = &h->q[qid];
@@ -158,7 +158,7 @@ static inline void host_ring(struct host *h, unsigned qid)
 	host_set(h, host_doorbell(h, qid, false), h->q[qid].tail);
 }
 
-/* The next completion, without giving the entry back. */
+/* The next completion, without returning its entry. */
 static inline bool host_reap(struct host *h, unsigned qid)
 {
 	struct host_queue *q = &h->q[qid];
@@ -237,7 +237,7 @@ static inline struct nnvme_sqe host_rw(uint8_t opcode, uint64_t lba, uint32_t bl
 	};
 }
 
-/* Violations must say @word; then they are forgotten. */
+/* The violations must contain @word; then they are forgotten. */
 static inline void host_expect_violation(struct host *h, const char *word)
 {
 	if (model_violations(h->m) != 1 || !strstr(model_violation_text(h->m, 0), word))
@@ -262,7 +262,7 @@ static inline void host_clean(struct host *h)
 			 model_violation_text(h->m, 0));
 }
 
-/* Nothing may have been written down that the test did not expect. */
+/* Fail if anything unexpected was recorded. */
 static inline void host_close(struct host *h)
 {
 	host_clean(h);

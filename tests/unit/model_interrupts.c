@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The model's interrupts, as a plain host sees them: how often, for which queues, in which order of death. */
+/*
+ * The model's interrupts, as a simple host sees them: how many, for which queues, in which order of
+ * death.
+ */
 #include "model_host.h"
 
 #include <errno.h>
@@ -51,7 +54,7 @@ static void down(struct listener *l)
 	host_close(&l->h);
 }
 
-/* Post @n completions, none acknowledged; @ack: those that were there before, just now. */
+/* Post @n completions without acknowledging them; @ack: acknowledge the former ones just before. */
 static void complete(struct listener *l, unsigned n, bool ack)
 {
 	struct nnvme_sqe read = host_rw(nvme_cmd_read, 0, 1, host_bus(&l->h, l->buf), 0);

@@ -26,7 +26,7 @@ static void bus_addresses_are_scrambled(void **state)
 	host_close(&h);
 }
 
-/* What is contiguous is said to be, up to what was asked for and never past the mapping. */
+/* Contiguous memory is reported as such, up to what was asked for and never beyond the mapping. */
 static void lengths_are_those_of_the_runs(void **state)
 {
 	struct host h;
@@ -122,7 +122,7 @@ static void unmapping_queues_of_a_live_controller_is_a_violation(void **state)
 	model_forgive(h.m);
 	host_close(&h);
 
-	/* after CC.EN=0 but before RDY=0 it is one still; the queues are known no more, RDY is */
+	/* after CC.EN=0 but before RDY=0 it may still write there, though the queues are gone */
 	host_open(&h, NULL);
 	host_enable(&h);
 	h.dev->ops->bus_master(h.dev, false, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The software controller's NVM command set, and how it completes. */
+/* The software controller's NVM command set, and how it completes commands. */
 #include <unistd.h>
 
 #include "model_host.h"
@@ -99,7 +99,7 @@ static void zeroes_and_deallocation_read_as_zero(void **state)
 	host_close(&h);
 }
 
-/* A range above DMRSL is skipped with success, the rest is refused: as limits are kept in the field. */
+/* A range above DMRSL is skipped with success, anything else refused, as real controllers do. */
 static void sizes_above_the_limits_are_not_done(void **state)
 {
 	struct nvme_dsm_range *range;

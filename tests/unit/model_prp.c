@@ -4,7 +4,7 @@
 
 #define BLOCKS(bytes) ((bytes) / 512)
 
-/* Fill the namespace so that every dword tells where it is. */
+/* Fill the namespace so that every dword contains its position. */
 static void pattern(struct host *h)
 {
 	uint32_t *data = model_data(h->m, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The software controller's registers: what enables it, what it shows, what it writes down. */
+/* The software controller's registers: what enables it, what they show, what is recorded. */
 #include "model_host.h"
 
 static void capabilities_are_as_configured(void **state)
@@ -60,7 +60,7 @@ static void never_ready_means_never(void **state)
 	host_close(&h);
 }
 
-/* Enable with one thing wrong: fatal status, never ready, and written down. */
+/* Enable with one thing wrong: fatal status, never ready, and a violation recorded. */
 static void enable_wrongly(uint32_t cc, uint32_t aqa, uint64_t asq, const char *word, bool fault)
 {
 	struct host h;

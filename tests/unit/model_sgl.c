@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The software controller reads SGLs as Base 2.x, Scatter Gather List, has them, and refuses wrong ones. */
+/*
+ * The software controller reads SGLs as Base 2.x, Scatter Gather List, has them, and refuses wrong
+ * ones.
+ */
 #include "model_host.h"
 
 #define BLOCK 512u

@@ -2,7 +2,7 @@
 #ifndef NNVME_TESTS_UNIT_PATH_RIG_H
 #define NNVME_TESTS_UNIT_PATH_RIG_H
 
-/* What a test does with a path of the benchmark that it has opened: a load, or one I/O. */
+/* What a test does with an open path of the benchmark: a load, or a single I/O. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,13 +18,15 @@
 static struct bench_measured measured;	/* of the last load */
 static struct nnvme_err err;
 
-/* @ios I/Os; what is random has a seed, so that it repeats. */
+/* @ios I/Os; random ones have a seed, so they repeat. */
 static inline int run(struct bench_path *path, struct bench_workload work, uint64_t ios)
 {
 	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
 }
 
-/* Of as many @ios by @depth at a time, @good are I/Os, and the rest failed, the first with @error. */
+/*
+ * Of as many @ios by @depth at a time, @good are I/Os, and the rest failed, the first with @error.
+ */
 static inline void loads(struct bench_path *path, struct bench_workload work, uint64_t ios, uint64_t good,
 			 int error)
 {
@@ -57,8 +59,8 @@ static inline void transfer(struct bench_path *path, uint64_t offset, uint32_t b
 }
 
 /*
- * Every slot has its buffer, every offset its blocks: what four slots of @to write, those of @from, which may
- * be the same path, read in the other order.
+ * Every slot has its buffer, every offset its blocks: four slots of @to write them; those of @from,
+ * which may be the same path, read them in another order.
  */
 static inline void data_goes_through(struct bench_path *to, struct bench_path *from, uint32_t bytes, char first)
 {

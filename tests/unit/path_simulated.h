@@ -3,8 +3,9 @@
 #define NNVME_BENCH_PATH_SIMULATED_H
 
 /*
- * A device whose service times are known, on a clock that moves only when it has to: what the harness says
- * about it can be held against what is true. It refuses (-EPROTO) a load that breaks the rules of path.h.
+ * A device with known service times, on a clock that moves only when it has to, so that the
+ * harness's results can be compared with the truth. It refuses (-EPROTO) a load that breaks the
+ * rules of path.h.
  */
 
 #include "bench/path.h"
@@ -13,7 +14,7 @@ struct bench_simulated {
 	uint64_t service_ns;	/* mean, of one I/O on one unit */
 	unsigned units;		/* I/Os that are served at the same time; 0: one */
 	double noise;		/* standard deviation of a service time's logarithm */
-	uint64_t submit_ns;	/* that handing one I/O over takes */
+	uint64_t submit_ns;	/* that submitting one I/O takes */
 	unsigned fail_every;	/* that many-th I/O fails with EIO; 0: none */
 	bool spins;
 	uint64_t seed;

@@ -10,7 +10,7 @@ static void *tag_of(unsigned i)
 	return (void *)(uintptr_t)(i + 1);
 }
 
-/* Fill up, find it full, let one go, fill again; over the ends of all rings many times. */
+/* Fill the queue, see it full, complete one, fill again; over the ends of all rings many times. */
 static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 {
 	struct nnvme_completion done[64];
@@ -47,9 +47,7 @@ static void try_depths(const char *settings, const unsigned *depths, unsigned n)
 	void *buf;
 
 	for (unsigned i = 0; i < n; i++) {
-		rig_up(&r, settings, depths[i]);
-		buf = rig_alloc(&r, 4096);
-		rig_step_by_hand(&r);
+		buf = rig_up_by_hand(&r, settings, depths[i]);
 		fill_and_drain(&r, depths[i], buf);
 		rig_down(&r);
 	}
@@ -63,7 +61,7 @@ static void every_depth_can_be_filled_and_drained(void **state)
 	try_depths("mqes=1023,run=512", depths, sizeof(depths) / sizeof(depths[0]));
 }
 
-/* Where the controller allows no entry more than the depth needs. */
+/* When the controller allows no more entries than the depth needs. */
 static void depths_at_the_limit_work(void **state)
 {
 	static const unsigned one[] = { 1 }, two[] = { 1, 2 }, seven[] = { 3, 4, 6, 7 };
@@ -132,9 +130,7 @@ static void a_batch_is_one_doorbell(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 32);
 	nnvme_ring(r.qp);
 	model_step(r.m, 1);
 	model_counts(r.m, &a);
@@ -161,16 +157,14 @@ static void a_batch_is_one_doorbell(void **state)
 	rig_down(&r);
 }
 
-/* Poll takes no more than it is given room for, and finds the rest later. */
+/* Poll returns no more than asked for, and finds the rest later. */
 static void poll_stops_at_max(void **state)
 {
 	struct nnvme_completion done[8];
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 1, tag_of(i)), 0);
 	nnvme_ring(r.qp);
@@ -190,9 +184,7 @@ static void completions_in_any_order_find_their_tags(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 50);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 50);
 	model_inject(r.m, &hold);
 	for (unsigned round = 0; round < 60; round++) {
 		unsigned n = 1 + round * 7 % 50;
@@ -211,7 +203,7 @@ static void completions_in_any_order_find_their_tags(void **state)
 	rig_down(&r);
 }
 
-/* One slow command holds its slot while the others go round and round. */
+/* One slow command keeps its slot while the others go round and round. */
 static void a_straggler_does_not_stop_the_rest(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -220,9 +212,7 @@ static void a_straggler_does_not_stop_the_rest(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	hold.skip = 2;
 	hold.times = 3;
 	model_inject(r.m, &hold);
@@ -301,7 +291,7 @@ static void a_thread_has_a_queue_of_its_own(void **state)
 	rig_down(&r);
 }
 
-/* Physical pages nowhere near each other: a shallow queue needs no two of them together. */
+/* Physical pages that are never contiguous: a shallow queue needs no two contiguous pages. */
 static void scattered_memory_gives_shallow_queues(void **state)
 {
 	static const unsigned depths[] = { 1, 31, 32, 63 };
@@ -311,7 +301,7 @@ static void scattered_memory_gives_shallow_queues(void **state)
 
 	try_depths("run=1", depths, 4);
 	rig_up(&r, "run=1,size=16m,mdts=0", 63);
-	assert_string_equal(r.err.text, "");	/* that more was tried first is no failure */
+	assert_string_equal(r.err.text, "");	/* having tried more first is no failure */
 	assert_int_equal(nnvme_qpair_create(r.ctrl, 64, &qp, &r.err), -ENOMEM);
 	assert_non_null(strstr(r.err.text, "huge pages"));
 	buf = rig_alloc(&r, 5 << 20);

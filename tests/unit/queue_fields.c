@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Commands with fields that the inline path neither writes nor looks at: they arrive whole, and
- * nothing of them is in the entry of a later command.
+ * Commands with fields that the inline path neither writes nor checks: they arrive unchanged, and
+ * later commands don't inherit them.
  */
 #include <sys/mman.h>
 
@@ -31,13 +31,11 @@ static void up(struct rig *r, const char *settings, unsigned depth)
 {
 	rig_model(r, settings);
 	r->config.any_fields = true;
-	assert_int_equal(rig_open(r), 0);
-	r->ns = nnvme_ns_get(r->ctrl, 1, NULL);
-	rig_queue(r, depth);
+	rig_start(r, depth);
 	rig_step_by_hand(r);
 }
 
-/* All but the CID, which is the driver's. */
+/* All fields but the CID, which the driver sets. */
 static void assert_arrived(struct rig *r, unsigned back, struct nnvme_sqe sqe)
 {
 	struct model_log log;
@@ -61,14 +59,14 @@ static void each_field_arrives(void **state)
 		sqe = full(bus_of(&r, buf), 0);
 		if (dw < 2 || (dw >= 6 && dw <= 12))
 			continue;
-		/* one alone of those that the inline path does not write */
+		/* each of the fields that the inline path does not write, alone */
 		for (unsigned i = 2; i < 16; i++)
 			word[i] = (i < 6 || i > 12) && i != dw ? 0 : word[i];
 		word[dw] |= 1;
-		nnvme_submit(r.qp, &sqe, &sqe, 0, 0, false);
+		nnvme_submit(r.qp, &sqe, &sqe, 0, 0, true);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_arrived(&r, 0, sqe);
-		/* once round the ring, over the entry that had it */
+		/* once round the ring, to reuse its entry */
 		for (uint32_t i = 0; i < r.qp->end / 8; i++) {
 			struct model_log log;
 
@@ -80,7 +78,7 @@ static void each_field_arrives(void **state)
 	rig_down(&r);
 }
 
-/* Both of them come back, in any order, and what is submitted then has none of their fields. */
+/* Both complete, in either order, and later commands have none of their fields. */
 static void take(struct rig *r, unsigned count)
 {
 	struct nnvme_completion done;
@@ -115,7 +113,7 @@ static void displace(struct rig *r, void *buf, bool first_full, bool second_full
 	model_inject_clear(r->m);
 	model_inject(r->m, &hold);
 	if (first_full)
-		nnvme_submit(r->qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r->qp, &sqe, NULL, 0, 0, true);
 	else
 		assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, NULL), 0);
 	nnvme_ring(r->qp);
@@ -124,7 +122,7 @@ static void displace(struct rig *r, void *buf, bool first_full, bool second_full
 	for (uint32_t i = 1; i < r->qp->end / 8; i++)
 		assert_int_equal(rig_read(r, buf, 0, 1), 0);
 	if (second_full)
-		nnvme_submit(r->qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r->qp, &sqe, NULL, 0, 0, true);
 	else
 		assert_int_equal(nnvme_read(r->qp, r->ns, buf, 0, 1, NULL), 0);
 	nnvme_ring(r->qp);
@@ -177,7 +175,7 @@ static void its_slot_is_free(void **state)
 	rig_down(&r);
 }
 
-/* Failed ones, and those that are aborted: their entries are no different. */
+/* Failed and aborted ones: their entries are treated alike. */
 static void a_failed_command_leaves_nothing(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);
@@ -191,7 +189,7 @@ static void a_failed_command_leaves_nothing(void **state)
 	fail.times = 1;
 	fail.status = RIG_DNR(NVME_SC_INVALID_FIELD);
 	model_inject(r.m, &fail);
-	nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+	nnvme_submit(r.qp, &sqe, NULL, 0, 0, true);
 	assert_int_equal(rig_wait(&r).status, RIG_DNR(NVME_SC_INVALID_FIELD));
 	read_round(&r, buf);
 	rig_down(&r);
@@ -215,12 +213,12 @@ static void a_stop_ends_none_that_has_ended(void **state)
 	buf = rig_alloc(&r, 4096);
 	sqe = full(bus_of(&r, buf), PATTERN);
 	for (unsigned i = 0; i < 3; i++) {
-		nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+		nnvme_submit(r.qp, &sqe, NULL, 0, 0, true);
 		assert_int_equal(rig_wait(&r).status, 0);
 		assert_int_equal(nnvme_slot_at(r.qp, 8 * i)->key, NNVME_KEY_DIRTY);
 	}
 	model_inject(r.m, &hold);
-	nnvme_submit(r.qp, &sqe, buf, 0, 0, false);
+	nnvme_submit(r.qp, &sqe, buf, 0, 0, true);
 	nnvme_ring(r.qp);
 	model_drain(r.m);
 	fail.qid = 0;
@@ -241,7 +239,7 @@ static void a_stop_ends_none_that_has_ended(void **state)
 	rig_down(&r);
 }
 
-/* DW0 and DW1 go to whoever asked for them by the slot, and to nobody once it is free. */
+/* DW0 and DW1 go to the slot's result pointer, and nowhere once the slot is free. */
 static void a_result_goes_where_it_was_asked_for(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* When the controller is told how far the completion queue was read: seldom, and never too late. */
+/* When the CQ head doorbell is written: rarely, and never too late. */
 #include "driver_rig.h"
 #include "nvme/private.h"
 #include "noiommu_nvme/wait.h"
@@ -15,9 +15,7 @@ static uint64_t doorbells(const char *settings, unsigned depth, bool each_poll)
 
 	rig_model(&r, settings);
 	r.options.quirks = each_poll ? NNVME_QUIRK_CQ_DOORBELL_EACH_POLL : 0;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, depth);
+	rig_start(&r, depth);
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
 	for (int i = 0; i < RUNS; i++)
@@ -30,7 +28,10 @@ static uint64_t doorbells(const char *settings, unsigned depth, bool each_poll)
 	return counts.cq_doorbells;
 }
 
-/* A queue of 128 entries at least, and of four times the depth; half of it is taken first. */
+/*
+ * A queue has at least 128 entries, and four times the depth; the doorbell is written after half of
+ * it.
+ */
 static void the_head_is_told_seldom(void **state)
 {
 	assert_int_equal(doorbells(NULL, 1, false), RUNS / 64);
@@ -44,7 +45,7 @@ static void and_with_each_poll_where_that_is_wanted(void **state)
 	assert_int_equal(doorbells(NULL, 32, true), RUNS);
 }
 
-/* No entry more than the depth needs: then each has to be given back at once. */
+/* A queue with no more entries than the depth needs: each must be returned at once. */
 static void a_short_queue_leaves_no_choice(void **state)
 {
 	assert_int_equal(doorbells("mqes=7", 7, false), RUNS);
@@ -53,8 +54,8 @@ static void a_short_queue_leaves_no_choice(void **state)
 }
 
 /*
- * Whatever was taken and not told, there is room for all that is in flight: with the controller at rest,
- * polls find everything that was submitted.
+ * However many entries the doorbell lags behind, there is space for all that is in flight: with an
+ * idle controller, polls find everything that was submitted.
  */
 static void there_is_always_room(const char *settings, unsigned depth)
 {
@@ -64,9 +65,7 @@ static void there_is_always_room(const char *settings, unsigned depth)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, settings, depth);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, settings, depth);
 	for (int round = 0; round < 400; round++) {
 		for (unsigned more = rig_random(&seed) % 4 ? depth : depth / 2; more; more--)
 			flying += !nnvme_read(r.qp, r.ns, buf, 0, 1, buf);
@@ -76,7 +75,7 @@ static void there_is_always_room(const char *settings, unsigned depth)
 			n = nnvme_poll(r.qp, done, 1 + rig_random(&seed) % 64);
 			assert_true(n > 0);
 		}
-		/* and leave some for later, so that rounds begin everywhere */
+		/* and leave some, so that rounds begin everywhere */
 		flying = 0;
 		for (unsigned i = rig_random(&seed) % depth; i; i--)
 			flying += !nnvme_read(r.qp, r.ns, buf, 0, 1, buf);
@@ -99,7 +98,7 @@ static void a_full_queue_never_stops_the_controller(void **state)
 	there_is_always_room("mqes=100,run=512", 100);
 }
 
-/* Before a sleep the doorbell says it all; and it is never written twice with the same value. */
+/* Before a sleep the doorbell is up to date; and the same value is never written twice. */
 static void arming_tells(const char *settings)
 {
 	struct rig r;
@@ -107,9 +106,7 @@ static void arming_tells(const char *settings)
 
 	rig_model(&r, settings);
 	r.options.interrupts = true;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 4);
+	rig_start(&r, 4);
 	buf = rig_alloc(&r, 4096);
 	rig_step_by_hand(&r);
 	assert_int_equal(nnvme_arm(r.qp), 0);

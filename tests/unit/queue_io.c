@@ -92,7 +92,7 @@ static void unaligned_buffers_are_refused(void **state)
 	rig_down(&r);
 }
 
-/* Tells for every byte of the namespace where it is. */
+/* Says of every byte of the namespace where it is. */
 static uint8_t at(uint64_t byte)
 {
 	return (uint8_t)(byte * 131 + (byte >> 9) * 17 + (byte >> 17));
@@ -105,7 +105,7 @@ static void compare(const uint8_t *buf, uint64_t byte, size_t len)
 			fail_msg("byte %zu of %zu from %llu is wrong", i, len, (unsigned long long)byte);
 }
 
-/* Random places and lengths to random dword-aligned buffers; what lies around them stays. */
+/* Random LBAs and lengths, to random dword-aligned buffers; memory around them stays as it is. */
 static void random_io(const char *settings, unsigned rounds, uint32_t most)
 {
 	const size_t space = 6 << 20, size = 8 << 20;
@@ -331,7 +331,7 @@ static void many_deallocations_at_once_all_end(void **state)
 	rig_down(&r);
 }
 
-/* The page that a command had for its ranges is its own, and not of whoever has the slot next. */
+/* A command's page for ranges is its own, and not the next command's in that slot. */
 static void a_failure_frees_no_list_of_another(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -340,9 +340,7 @@ static void a_failure_frees_no_list_of_another(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "bad_lba=7", 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "bad_lba=7", 32);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(nnvme_deallocate(r.qp, r.ns, 0, 1, &r), 0);
 		assert_int_equal(rig_wait(&r).status, 0);
@@ -368,7 +366,9 @@ static void a_failure_frees_no_list_of_another(void **state)
 	rig_down(&r);
 }
 
-/* Take @n, @at_once at a time, into memory that holds something else: each is @want whole. */
+/*
+ * Poll @n completions, @at_once at a time, into memory with other contents: each is exactly @want.
+ */
 static void expect_whole(struct rig *r, unsigned n, unsigned at_once, struct nnvme_completion want)
 {
 	struct nnvme_completion done[8];
@@ -386,7 +386,10 @@ static void expect_whole(struct rig *r, unsigned n, unsigned at_once, struct nnv
 	}
 }
 
-/* Whatever way it took, and whatever the controller left in DW0 of a command that returns nothing there. */
+/*
+ * Whatever path it took, and whatever the controller left in DW0 of a command that returns nothing
+ * there.
+ */
 static void completions_are_defined_whole(void **state)
 {
 	struct model_rule odd = model_rule(MODEL_FAIL);
@@ -394,9 +397,7 @@ static void completions_are_defined_whole(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 8);
 	for (unsigned failed = 0; failed < 2; failed++) {
 		memset(&want, 0, sizeof(want));
 		want.tag = buf;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Write Zeroes and deallocation of any length, within what the controller takes at once (NVM Command
- * Set, I/O Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips ranges above
- * DMRSL and says success, so what counts is what the blocks hold then.
+ * Write Zeroes and deallocation of any length, within the controller's limits (NVM Command Set, I/O
+ * Command Set Specific Identify Controller: WZSL, DMRL, DMRSL, DMSL). It skips ranges above DMRSL
+ * with success, so the contents of the blocks are what counts.
  */
 #include "driver_rig.h"
 
@@ -31,7 +31,7 @@ static void expect(const uint8_t *data, uint64_t lba, uint64_t blocks, uint8_t w
 typedef int clear_fn(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag);
 
-/* Once, whole, and not a block more. */
+/* Once, completely, and not a block more. */
 static void clears(clear_fn *clear, const char *settings, unsigned depth, uint64_t blocks,
 		   uint64_t commands)
 {
@@ -153,7 +153,10 @@ static void more_blocks_than_32_bits_count_are_deallocated(void **state)
 	}
 }
 
-/* What was deallocated stays so, what was not begun is not: the caller is told of the first failure. */
+/*
+ * What was deallocated stays so, what was not begun stays as it was: the caller learns of the first
+ * failure.
+ */
 static void a_failed_part_fails_the_whole(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);
@@ -210,7 +213,7 @@ static void limits_are_told(void **state)
 	assert_limits("oncs=8,dmrl=2", 65536, 0, 0, 0);
 }
 
-/* A program that was compiled with less, or with more than this library knows. */
+/* A program compiled with a smaller structure, or a larger one than this library knows. */
 static void an_info_of_another_size(void **state)
 {
 	struct {
@@ -230,7 +233,7 @@ static void an_info_of_another_size(void **state)
 	rig_down(&r);
 }
 
-/* A block is more than WZSL allows. */
+/* A block exceeds WZSL. */
 static void zeroes_that_no_command_can_write_are_not_offered(void **state)
 {
 	struct rig r;
@@ -241,7 +244,7 @@ static void zeroes_that_no_command_can_write_are_not_offered(void **state)
 	rig_down(&r);
 }
 
-/* Controllers older than the page of limits have none; nobody fails to open for that. */
+/* Older controllers don't have the data structure with limits; they can be opened all the same. */
 static void no_page_of_limits_is_no_limit(void **state)
 {
 	struct model_rule refuse = model_rule(MODEL_FAIL);

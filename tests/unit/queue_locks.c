@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * No request waits for anything: each kind is submitted and completed while another thread, here
- * this one, has all locks of the library, as it has for seconds while it registers memory. And
- * none allocates.
+ * No request waits: each kind is submitted and completed while another thread, here this one, holds
+ * all locks of the library, as it does for seconds while it registers memory. And none allocates.
  */
 #include <malloc.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@
 #define MIB ((size_t)1 << 20)
 #define PAGE 4096u
 
-/* What waits here waits for ever: the alarm ends the program. */
+/* A call that waits here waits for ever: the alarm ends the program. */
 static void lock_all(struct rig *r)
 {
 	pthread_mutex_lock(&r->ctrl->lock);
@@ -30,7 +29,7 @@ static void unlock_all(struct rig *r)
 	pthread_mutex_unlock(&r->ctrl->lock);
 }
 
-/* @n segments of @len bytes, the first bytes of pages far apart. */
+/* @n iovecs of @len bytes, at the starts of pages far apart. */
 static void spread(struct iovec *iov, uint8_t *buf, unsigned n, size_t len)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -60,7 +59,7 @@ static int submit(struct rig *r, uint8_t *buf, unsigned kind)
 	case 7:	/* longer than a slot's list */
 		spread(iov, buf, 200, PAGE);
 		return nnvme_writev(r->qp, r->ns, iov, 200, 0, r);
-	case 8:	/* a command a segment, or a scatter gather list */
+	case 8:	/* a command per iovec, or a scatter gather list */
 		spread(iov, buf, 100, 512);
 		return nnvme_readv(r->qp, r->ns, iov, 100, 0, r);
 	}
@@ -113,7 +112,10 @@ static void aligned_lists_take_no_lock(void **state)
 	each_kind_under_all_locks("size=64m,mdts=9,run=1", NNVME_QUIRK_ALIGNED_LISTS);
 }
 
-/* A list for each command in flight; only copies of segments may run out: then "poll first" is the answer. */
+/*
+ * There is a list for each command in flight. Only copies of iovecs may run out: then the answer is
+ * "poll first".
+ */
 static void each_command_in_flight_has_its_list(void **state)
 {
 	struct iovec iov[200];
@@ -132,7 +134,7 @@ static void each_command_in_flight_has_its_list(void **state)
 	assert_int_equal(n, 64);
 	while (n--)
 		assert_int_equal(rig_wait(&r).status, 0);
-	spread(iov, buf, 2, 512);	/* a command a segment */
+	spread(iov, buf, 2, 512);	/* a command per iovec */
 	for (n = 0; !(ret = nnvme_readv(r.qp, r.ns, iov, 2, 0, &r)); n++)
 		;
 	assert_int_equal(ret, -EAGAIN);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Submission one by one and in batches, completion in any order at any time: every command once,
- * the count of free slots always right, the rings never overrun (the software controller says so,
- * as it does of a CID that is in use twice).
+ * the count of free slots always right, the rings never overrun (the software controller reports
+ * that, and CIDs in use twice).
  */
 #include "driver_rig.h"
 #include "nvme/private.h"
@@ -109,18 +109,18 @@ static void reap(struct storm *s)
 	}
 }
 
-/* What can't be counted from here are the pieces of transfers; without them it is exact. */
-static void check_room(struct storm *s, unsigned depth, bool pieces)
+/* Pieces of split transfers can't be counted from here; without them the number is exact. */
+static void check_space(struct storm *s, unsigned depth, bool pieces)
 {
-	unsigned room = nnvme_sq_space_left(s->r.qp);
+	unsigned left = nnvme_sq_space_left(s->r.qp);
 
-	assert_true(room <= depth);
+	assert_true(left <= depth);
 	if (!pieces)
-		assert_int_equal(depth - room, s->in_flight);
-	assert_int_equal(nnvme_in_flight(s->r.qp), depth - room);
+		assert_int_equal(depth - left, s->in_flight);
+	assert_int_equal(nnvme_in_flight(s->r.qp), depth - left);
 }
 
-static void turn(struct storm *s, bool batches)
+static void one_step(struct storm *s, bool batches)
 {
 	switch (dice(s, 6)) {
 	case 0:
@@ -145,7 +145,7 @@ static void turn(struct storm *s, bool batches)
 }
 
 /* Half of all completions are held back and released in random order. */
-static void storm(const char *settings, unsigned depth, unsigned turns, bool batches)
+static void storm(const char *settings, unsigned depth, unsigned steps, bool batches)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
 	static struct storm s;
@@ -155,11 +155,11 @@ static void storm(const char *settings, unsigned depth, unsigned turns, bool bat
 	rig_up(&s.r, settings, depth);
 	s.buf = rig_alloc(&s.r, 256 << 10);
 	rig_step_by_hand(&s.r);
-	for (hold.times = turns / 20; hold.skip < turns; hold.skip += turns / 10)
+	for (hold.times = steps / 20; hold.skip < steps; hold.skip += steps / 10)
 		model_inject(s.r.m, &hold);
-	for (unsigned i = 0; i < turns; i++) {
-		turn(&s, batches);
-		check_room(&s, depth, !batches);
+	for (unsigned i = 0; i < steps; i++) {
+		one_step(&s, batches);
+		check_space(&s, depth, !batches);
 	}
 	model_inject_clear(s.r.m);
 	while (s.in_flight) {
@@ -182,7 +182,7 @@ static void any_order_at_any_depth(void **state)
 		storm("mdts=2,run=512", depths[i], 20000, false);
 }
 
-/* Rings as short as the depth allows: no slot is spare by luck. */
+/* Rings as short as the depth allows: there are no slots to spare. */
 static void any_order_in_the_shortest_rings(void **state)
 {
 	storm("mdts=2,mqes=1,run=512", 1, 20000, false);
@@ -202,7 +202,7 @@ static void batches_at_any_depth(void **state)
 	storm("mdts=5,mqes=33,run=512", 33, 40000, true);
 }
 
-/* The controller sleeps whenever it has nothing to do, and hears no store to a shadow then. */
+/* The controller sleeps whenever it has nothing to do, and then does not see shadow stores. */
 static void any_order_with_shadow_doorbells(void **state)
 {
 	static const unsigned depths[] = { 1, 2, 3, 8, 31, 32, 100, 500 };
@@ -216,7 +216,7 @@ static void any_order_with_shadow_doorbells(void **state)
 	storm("mdts=5,dbbuf=1,mqes=7,run=512", 7, 40000, true);
 }
 
-/* What a batch refuses is refused as elsewhere, and the batch goes on. */
+/* A batch refuses what single calls refuse, and goes on. */
 static void a_batch_refuses_and_goes_on(void **state)
 {
 	struct nnvme_completion done[8];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Shadow doorbells: fewer doorbells, none too few, and none where they are refused or unwanted. */
+/*
+ * Shadow doorbells: fewer doorbell writes, none missing, and no shadows where refused or unwanted.
+ */
 #include "driver_rig.h"
 
 static bool in_use(struct rig *r)
@@ -51,7 +53,7 @@ static void a_refusal_is_lived_with(void **state)
 	rig_down(&r);
 }
 
-/* A controller kept busy is not rung again. */
+/* A busy controller is not rung again. */
 static void a_busy_controller_is_left_alone(void **state)
 {
 	struct nnvme_completion done[32];
@@ -60,9 +62,7 @@ static void a_busy_controller_is_left_alone(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 32);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 32);
 	while (back < 10000) {
 		while (submitted < 10000 && !nnvme_read(r.qp, r.ns, buf, 0, 1, buf))
 			submitted++;
@@ -85,9 +85,7 @@ static void a_sleeping_controller_is_always_woken(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 5);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 5);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	model_counts(r.m, &counts);
@@ -95,7 +93,7 @@ static void a_sleeping_controller_is_always_woken(void **state)
 	rig_down(&r);
 }
 
-/* Queue pair 1's part of the page of shadow doorbells, as Doorbell Buffer Config named it. */
+/* Queue pair 1's part of the shadow page that Doorbell Buffer Config named. */
 static volatile uint32_t *shadow(struct rig *r)
 {
 	struct model_log log;
@@ -108,16 +106,17 @@ static volatile uint32_t *shadow(struct rig *r)
 	return page + 2;
 }
 
-/* Doorbells of 1000 reads, one after the other; with @forge the controller writes to the shadows itself. */
+/*
+ * Doorbell writes of 1000 reads, one after the other; with @forge the controller also writes to the
+ * shadows.
+ */
 static void count_doorbells(bool forge, struct model_counts *counts)
 {
 	struct nnvme_completion done;
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, "dbbuf=1", 5);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, "dbbuf=1", 5);
 	for (unsigned i = 1; i <= 1000; i++) {
 		volatile uint32_t *own = shadow(&r);
 
@@ -135,7 +134,7 @@ static void count_doorbells(bool forge, struct model_counts *counts)
 	rig_down(&r);
 }
 
-/* The memory is the device's to write as well: what was said last is not looked up there. */
+/* The device can write to that memory, too: the driver does not read back its own values there. */
 static void what_the_controller_writes_hides_no_doorbell(void **state)
 {
 	struct model_counts plain, forged;
@@ -163,9 +162,7 @@ static void queues_come_and_go(void **state)
 		rig_queue(&r, depth);
 	}
 	rig_close(&r);
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 3);
+	rig_start(&r, 3);
 	buf = rig_alloc(&r, 4096);
 	assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	rig_down(&r);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What nnvme_qpair_stats() counts, against the controller's own counts; and callers of other layouts. */
+/*
+ * What nnvme_qpair_stats() counts, compared with the controller's counts; and callers with other
+ * layouts.
+ */
 #include <pthread.h>
 
 #include "driver_rig.h"
@@ -23,9 +26,7 @@ static void doorbells_and_wraps_are_counted(void **state)
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 4);
 	entries = r.qp->end / 8;
 	stats = stats_of(&r);
 	assert_int_equal(stats.sq_doorbells + stats.cq_doorbells + stats.sq_wraps, 0);
@@ -52,16 +53,14 @@ static void take(struct rig *r)
 		assert_int_equal(done[i].status, 0);
 }
 
-/* One command that does not end stays in its slot, and the ring comes round to it. */
+/* One command does not complete and keeps its slot while the ring comes round to it. */
 static void spare_slots_are_counted(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_SILENT);
 	struct rig r;
 	void *buf;
 
-	rig_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = rig_up_by_hand(&r, NULL, 4);
 	hold.opcode = NNVME_OP_READ;
 	hold.times = 1;
 	model_inject(r.m, &hold);
@@ -95,7 +94,7 @@ static void split_transfers_are_counted(void **state)
 	rig_down(&r);
 }
 
-/* Programs that were compiled with other layouts: as many bytes as they have, zero for what is unknown. */
+/* Programs compiled with other layouts: as many bytes as they have, zero for what is unknown. */
 static void callers_of_other_layouts(void **state)
 {
 	struct {
@@ -144,7 +143,7 @@ static void *read_along(void *arg)
 	return NULL;
 }
 
-/* For the thread sanitizer, above all. */
+/* Mainly for the thread sanitizer. */
 static void another_thread_reads_along(void **state)
 {
 	struct reader reader = { 0 };

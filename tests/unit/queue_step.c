@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory asked back while the owner of a queue pair goes on, one stepped against the other: a command
- * that is in flight all the time is always seen, and memory that none uses is never refused.
+ * Unregistering memory while the owner of a queue pair goes on, stepped against each other: a
+ * command in flight all the time is always found, and unused memory is never refused.
  */
 #include <sys/mman.h>
 
@@ -21,7 +21,10 @@ struct moment {
 	bool locked;			/* the subject holds ctrl->lock at this point */
 };
 
-/* The shortest rings, so that they go round at once, and lists in sets: their commands have slow keys. */
+/*
+ * The shortest rings, so that they go round at once, and lists in sets: their commands have slow
+ * keys.
+ */
 static void up(struct moment *m, const char *settings, unsigned depth)
 {
 	rig_model(&m->r, settings);
@@ -31,7 +34,9 @@ static void up(struct moment *m, const char *settings, unsigned depth)
 	rig_queue(&m->r, depth);
 	m->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(m->mem != MAP_FAILED);
-	/* What is asked about joins no memory before it: the search is short, and so is this test. */
+	/*
+	 * The memory asked about joins nothing before it, so the search, and this test, is short.
+	 */
 	for (unsigned i = 0; i < PAGES; i++)
 		if (i != 7 && i != 14)
 			assert_int_equal(nnvme_mem_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
@@ -62,7 +67,7 @@ static void read_one(void *arg)
 	read_pages(arg, 16, 1);
 }
 
-/* One stays in flight while the ring goes round: the next to be submitted takes its place there. */
+/* One stays in flight while the ring goes round, until the next command displaces it. */
 static void hold_one(struct moment *m, unsigned pages)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -91,7 +96,7 @@ static void take_all(struct moment *m)
 			assert_int_equal(done.status, 0);
 }
 
-/* Its entry in the submission queue becomes another's under the eyes of the search. */
+/* Its entry in the submission queue is overwritten while the search looks at it. */
 static void an_entry_that_is_written_over(void **state)
 {
 	struct moment m = { .page = 8, .pages = 1 };
@@ -121,7 +126,7 @@ static void read_scattered(struct moment *m)
 	assert_int_equal(nnvme_readv(m->r.qp, m->r.ns, iov, 3, 0, m), 0);
 }
 
-/* The scattered one has ended, and its list serves another. */
+/* The scattered one has ended, and its list now serves another command. */
 static void read_next(void *arg)
 {
 	struct moment *m = arg;
@@ -158,7 +163,9 @@ static void poll_one(void *arg)
 	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 0);	/* not yet the last of its commands */
 }
 
-/* A transfer has no command in flight for a moment: the one before has ended, the next is not there yet. */
+/*
+ * For a moment a transfer has no command in flight: one has ended, the next is not submitted yet.
+ */
 static void a_transfer_between_its_commands(void **state)
 {
 	struct moment m = { .page = 20, .pages = 1 };
@@ -179,7 +186,7 @@ static void a_transfer_between_its_commands(void **state)
 	down(&m);
 }
 
-/* Another thread's stop, which holds the lock, comes to its end without proof. */
+/* Another thread's attempt to stop the controller, under the lock, ends without proof. */
 static void fail_to_stop(void *arg)
 {
 	struct moment *m = arg;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * One thread's queue can't be deleted, which stops the controller for all: what the owners of the
- * other queue pairs see of it.
+ * other queue pairs see.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -34,7 +34,7 @@ static void hold_everything(struct stop *s)
 	model_inject(s->r.m, &hold);
 }
 
-/* The deletion fails, and the controller is stopped, as a rule. */
+/* The deletion fails, which usually stops the controller. */
 static void stop(struct stop *s)
 {
 	struct model_rule rule = model_rule(MODEL_FAIL);
@@ -58,7 +58,7 @@ static void take_all(struct stop *s, unsigned max)
 	struct nnvme_completion done[8];
 	unsigned n;
 
-	/* the first look may find nothing but the news */
+	/* the first poll may find only the notice */
 	for (int empty = 0; empty < 2; empty += !n) {
 		n = nnvme_poll(s->r.qp, done, max);
 		for (unsigned i = 0; i < n; i++) {
@@ -137,7 +137,7 @@ static void commands_in_flight_come_back_aborted(void **state)
 	commands_come_back_aborted("mqes=1", 1, 1, 1);
 }
 
-/* Half of them are completed and not yet taken: those are told apart. */
+/* Half of them are completed and not yet polled: they are told apart. */
 static void what_was_completed_was_completed(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -158,7 +158,7 @@ static void what_was_completed_was_completed(void **state)
 	all_is_over(&s);
 }
 
-/* Where earlier commands had one; these have none. */
+/* In slots where earlier commands had lists; these commands have none. */
 static void there_is_no_result(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL);
@@ -186,7 +186,7 @@ static void there_is_no_result(void **state)
 	all_is_over(&s);
 }
 
-/* Transfers of several commands, lists of their own, a spare slot; and what was written but not rung. */
+/* Split transfers, own lists, a spare slot; and entries written but not announced. */
 static void all_kinds_come_back(void **state)
 {
 	struct iovec iov[8];
@@ -221,7 +221,7 @@ static void all_kinds_come_back(void **state)
 	all_is_over(&s);
 }
 
-/* Full, so that it could not submit anyway: it has to learn why. */
+/* The queue is full: submission must report the reason, not -EAGAIN. */
 static void a_full_queue_says_so_too(void **state)
 {
 	struct stop s;
@@ -305,7 +305,9 @@ static void a_polling_thread_comes_to_its_end(void **state)
 	}
 }
 
-/* It may still execute them: nothing is handed back, but nothing new is taken either. */
+/*
+ * The controller may still execute them: nothing is returned, but nothing new is accepted either.
+ */
 static void a_controller_that_goes_on_keeps_its_commands(void **state)
 {
 	struct stop s;

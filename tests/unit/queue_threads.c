@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What may be called from any thread at any time is called from several at once while I/O goes on:
+ * All that may be called from any thread at any time, called from several at once during I/O:
  * registration next to the buffers in use, allocation, creation and destruction of queue pairs.
  */
 #include <pthread.h>
@@ -63,7 +63,7 @@ static void *do_io(void *arg)
 	return NULL;
 }
 
-/* Register and unregister what lies right beside the buffers. */
+/* Register and unregister memory right beside the buffers. */
 static void *churn(void *arg)
 {
 	struct worker *w = arg;
@@ -154,7 +154,7 @@ static void everything_at_once_with_shadow_doorbells(void **state)
 	all_at_once("queues=4,size=32m,mdts=4,dbbuf=1");
 }
 
-/* Several controllers in one process, each with its own idea of the same memory. */
+/* Several controllers in one process, each with its own addresses for the same memory. */
 static void controllers_share_memory(void **state)
 {
 	struct model_config config;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that a command in flight reads or writes is not given back: by no kind of request,
- * wherever in its data pointer the memory stands, however long the command has been under way.
- * Other memory is.
+ * Memory that a command in flight reads or writes can't be unregistered: for all kinds of requests,
+ * wherever in the data pointer the memory is, however long the command has been in flight. Other
+ * memory can.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -82,7 +82,7 @@ static void mark(struct unregister *u, bool *used, const struct iovec *iov, unsi
 	}
 }
 
-/* One request; while it is submitted, and on its way, its memory stays; then it goes. */
+/* One request: from submission to completion its memory can't be unregistered; then it can. */
 static void one(struct unregister *u, const struct iovec *iov, unsigned n, bool write)
 {
 	struct rig *r = &u->r;
@@ -143,7 +143,7 @@ static void scattered(const char *settings)
 	down(&u);
 }
 
-/* Most of them is not in any command yet when the first of them is looked for. */
+/* Most of the transfer has not been submitted when its first command is looked for. */
 static void transfers_of_many_commands(void **state)
 {
 	struct unregister u;
@@ -179,7 +179,10 @@ static void scatter_gather_lists(void **state)
 	scattered("size=64m,mdts=9,run=16,sgls=1");
 }
 
-/* The queue's entry is another's by then: the ring has gone round several times, out of order. */
+/*
+ * The command's entry belongs to another by then: the ring has gone round several times, out of
+ * order.
+ */
 static void a_command_older_than_the_ring(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -284,7 +287,7 @@ static void allocated_memory_too(void **state)
 	rig_down(&r);
 }
 
-/* Read to what was freed already: nobody else gets the memory meanwhile, not the kernel either. */
+/* Read into memory already freed: nobody else gets it meanwhile, not even the kernel. */
 static void memory_that_is_used_after_it_was_freed(void **state)
 {
 	struct rig r;
@@ -305,7 +308,7 @@ static void memory_that_is_used_after_it_was_freed(void **state)
 	rig_down(&r);
 }
 
-/* I/O by one thread, registration of other memory by another: never refused, never in the way. */
+/* I/O in one thread, registration of other memory in another: never refused, never in the way. */
 struct busy_thread {
 	struct unregister *u;
 	bool stop;		/* atomic */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Requests for memory that is not registered, while another thread registers and unregisters
- * beside it, at every instruction of nnvme_read() and its kin: refused, and the controller gets
- * nothing.
+ * Requests for unregistered memory, while another thread registers and unregisters beside it at
+ * every instruction of nnvme_read() and the like: refused, and the controller gets nothing.
  */
 #include <sys/mman.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sleeping until the controller interrupts. The moments at which an interrupt could get lost are gone
- * through one by one: the driver clears its eventfd and goes to sleep through nnvme_sys, so a test may let
- * the controller act right before either.
+ * Sleeping until the controller interrupts. Each moment at which an interrupt could get lost is
+ * tested: the driver clears its eventfd and goes to sleep through nnvme_sys, so a test can let the
+ * controller act right before either.
  */
 #include <dirent.h>
 #include <sys/epoll.h>
@@ -10,7 +10,7 @@
 #include "wait_rig.h"
 #include "nvme/private.h"
 
-/* One command from here to its completion, and once. */
+/* One command from submission to completion, exactly once. */
 static void complete_one(struct rig *r)
 {
 	moment.before_clear = moment.after_clear = moment.before_sleep = NULL;
@@ -25,15 +25,13 @@ static uint64_t interrupts(struct rig *r)
 	return counts.interrupts;
 }
 
-/* At which moment, and whether the driver gets to sleep at all. */
+/* At which moment the controller acts, and whether the driver gets to sleep at all. */
 static void comes_at(void (**when)(struct rig *r), const char *settings, unsigned sleeps)
 {
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, settings, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, settings, 4);
 	for (int i = 0; i < 300; i++) {	/* over the rings' ends */
 		moment.sleeps = moment.woken = 0;
 		submit(&r, buf);
@@ -76,8 +74,8 @@ static void step_one(struct rig *r)
 }
 
 /*
- * Eight in flight, one completed a sleep, on a controller that interrupts for the first that follows an
- * acknowledged one alone.
+ * Eight in flight, one completion per sleep, on a controller that interrupts only for the first
+ * entry after all were acknowledged.
  */
 static void one_at_a_time(const char *settings)
 {
@@ -86,9 +84,7 @@ static void one_at_a_time(const char *settings)
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, settings, 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, settings, 8);
 	moment.before_sleep = step_one;
 	while (back < 1000) {
 		while (submitted < 1000 && !nnvme_read(r.qp, r.ns, buf, 0, 1, buf))
@@ -113,30 +109,31 @@ static void the_rarest_interrupts_are_enough(void **state)
 }
 
 /*
- * The doorbell says 10, the queue is read once round to the same place by a busy controller's
- * shadow alone, and then the host sleeps: it has to acknowledge by the doorbell, or the next
+ * The doorbell's value is 10; the queue is read once round to the same index, with a busy
+ * controller's shadow alone; then the host sleeps. It must write the doorbell, or the next
  * completion does not interrupt.
  */
-static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
+static void a_round_since_the_last_doorbell_is_acknowledged(void **state)
 {
 	struct model_counts before, after;
 	struct pollfd pfd = { .events = POLLIN };
 	struct rig r;
-	uint32_t lap;
+	uint32_t entries;
 	void *buf;
 
-	wait_up(&r, "interrupts=1,dbbuf=1", 8);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
-	lap = (uint32_t)(r.qp->cq_end - r.qp->cq);
+	buf = wait_up_by_hand(&r, "interrupts=1,dbbuf=1", 8);
+	entries = (uint32_t)(r.qp->cq_end - r.qp->cq);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	assert_int_equal(nnvme_arm(r.qp), 0);
 	model_drain(r.m);
 	model_counts(r.m, &before);
-	for (uint32_t i = 11; i <= 10 + lap; i++) {
-		/* it has seen the head that the host is about to write: nothing to ring for */
-		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % lap;
+	for (uint32_t i = 11; i <= 10 + entries; i++) {
+		/*
+		 * the controller has already passed the head that the host is about to write: no
+		 * need to ring
+		 */
+		*nnvme_qp(r.qp)->shadow.cq_eventidx = i % entries;
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	}
 	model_counts(r.m, &after);
@@ -158,15 +155,13 @@ static void a_lap_since_the_last_doorbell_is_acknowledged(void **state)
 	wait_down(&r);
 }
 
-/* What was raised while the queue was polled ends one sleep early; that is all. */
+/* An interrupt raised during polling ends one sleep early, no more. */
 static void old_interrupts_are_harmless(void **state)
 {
 	struct rig r;
 	void *buf;
 
-	wait_up(&r, NULL, 4);
-	buf = rig_alloc(&r, 4096);
-	rig_step_by_hand(&r);
+	buf = wait_up_by_hand(&r, NULL, 4);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rig_read(&r, buf, 0, 1), 0);
 	assert_true(interrupts(&r) >= 10);
@@ -187,7 +182,7 @@ static void nothing_comes(void **state)
 	assert_int_equal(nnvme_wait(r.qp, 0, 0), 0);
 	assert_int_equal(moment.sleeps, 0);
 	assert_int_equal(nnvme_wait(r.qp, 0, BEFORE_OVER), 0);
-	assert_in_range(moment.sleeps, 1, 3);	/* asleep all the time, not looking around */
+	assert_in_range(moment.sleeps, 1, 3);	/* asleep all the time, without looking around */
 	assert_int_equal(nnvme_wait(r.qp, 1000, 20), 0);
 	assert_int_equal(nnvme_wait(r.qp, UINT64_MAX, 20), 0);
 	assert_int_equal(moment.woken, 0);
@@ -223,7 +218,7 @@ static void a_signal_ends_a_sleep(void **state)
 	wait_down(&r);
 }
 
-/* Whatever is asked, nothing but spinning is possible; and the controller raises nothing. */
+/* Without interrupts, only spinning is possible; and the controller raises none. */
 static void without_interrupts(void **state)
 {
 	struct rig r;
@@ -318,7 +313,7 @@ static void no_interrupts_to_be_had(void **state)
 	assert_int_equal(open_files(), files);
 }
 
-/* A queue's last interrupts are still counted when the next takes its place. */
+/* A queue's last interrupts are still counted when the next queue gets its vector. */
 static void queues_come_and_go(void **state)
 {
 	int files = open_files();
@@ -434,7 +429,7 @@ int main(void)
 		TEST(it_comes_before_old_ones_are_forgotten),
 		TEST(it_comes_before_the_last_look), TEST(it_comes_after_the_last_look),
 		TEST(the_rarest_interrupts_are_enough),
-		TEST(a_lap_since_the_last_doorbell_is_acknowledged), TEST(old_interrupts_are_harmless),
+		TEST(a_round_since_the_last_doorbell_is_acknowledged), TEST(old_interrupts_are_harmless),
 		TEST(nothing_comes), TEST(a_spin_that_succeeds_does_not_sleep),
 		TEST(a_signal_ends_a_sleep), TEST(without_interrupts),
 		TEST(each_queue_pair_has_its_vector), TEST(fewer_vectors_than_the_device_has),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sleeping until any of several queue pairs has something. As in queue_wait.c the controller
- * acts at each moment in turn: at each of the driver's system calls, for each of the queue pairs.
+ * Sleeping until any of several queue pairs has something. As in queue_wait.c, the controller acts
+ * at each moment in turn: at each of the driver's system calls, for each queue pair.
  */
 #include "wait_rig.h"
 #include "nvme/private.h"
@@ -62,7 +62,7 @@ static uint64_t missed(struct many *m)
 
 static unsigned calls_left;
 
-/* The command ends at the last of so many calls. */
+/* The command ends at the last of so many system calls. */
 static void complete_at_call(struct rig *r)
 {
 	if (calls_left-- != 1)
@@ -71,7 +71,7 @@ static void complete_at_call(struct rig *r)
 	model_drain(r->m);
 }
 
-/* At the call of that number, over the rings' ends; @sleeps: does the driver sleep before? */
+/* At the call with that number, over the rings' ends; @sleeps: does the driver sleep before? */
 static void comes_at(void (**when)(struct rig *r), unsigned call, const char *setting,
 		     unsigned sleeps)
 {
@@ -178,7 +178,7 @@ static void nothing_comes(void **state)
 	assert_int_equal(nnvme_wait_many(m.qp, QUEUES, 0, 0), 0);
 	assert_int_equal(moment.sleeps, 0);
 	assert_int_equal(nnvme_wait_many(m.qp, QUEUES, 0, BEFORE_OVER), 0);
-	assert_in_range(moment.sleeps, 1, 3);	/* asleep all the time, not looking around */
+	assert_in_range(moment.sleeps, 1, 3);	/* asleep all the time, without looking around */
 	assert_int_equal(nnvme_wait_many(m.qp, QUEUES, 1000, 20), 0);
 	moment.sleeps = 0;
 	assert_int_equal(nnvme_wait_many(m.qp, QUEUES, UINT64_MAX, 20), 0);
@@ -203,7 +203,7 @@ static void numbers_that_make_no_sense(void **state)
 	wait_down(&m.r);
 }
 
-/* A queue pair more, of a controller of its own. */
+/* One more queue pair, of its own controller. */
 struct other {
 	struct model_config config;
 	struct model *m;
@@ -260,7 +260,7 @@ static void several_controllers(void **state)
 	wait_down(&m.r);
 }
 
-/* One that can only be polled is looked at as the others are, and none is slept on. */
+/* One that can only be polled: all are polled, and none is slept on. */
 static void some_without_interrupts(void **state)
 {
 	struct nnvme_completion done;
@@ -292,7 +292,7 @@ static void some_without_interrupts(void **state)
 	wait_down(&m.r);
 }
 
-/* It is said before a sleep, also by the last of them; what is there already comes first. */
+/* A dead controller is reported before a sleep, even if it is the last; completions come first. */
 static void a_controller_is_gone(void **state)
 {
 	struct nnvme_qpair *qp[QUEUES];
@@ -357,7 +357,9 @@ static void a_controller_is_gone_in_a_short_wait(void **state)
 	}
 }
 
-/* A controller that does not interrupt is found out, and which of its queues waited in vain. */
+/*
+ * A controller that does not interrupt is found out, with those of its queues that waited in vain.
+ */
 static void a_missed_interrupt_is_counted_where_it_was_missed(void **state)
 {
 	struct many m;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Programs that were compiled with other layouts of the structures that carry their size. */
+/* Programs compiled with other layouts of structures that carry their size. */
 #include "driver_rig.h"
 #include "noiommu_nvme/isolation.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Transfers that one command can't carry, or whose pages one list can't hold: cut into pieces by
- * MDTS, completed as one, with lists of their own where needed.
+ * Transfers that one command can't carry, or whose pages one list can't hold: split by MDTS,
+ * completed as one, with own lists where needed.
  */
 #include "driver_rig.h"
 
@@ -72,7 +72,7 @@ static void any_length_fits_any_depth(void **state)
 	}
 }
 
-/* Five reads of many pieces each; those that find no room are asked for again. */
+/* Five reads of many pieces each; those refused for lack of space are retried. */
 static void read_five(struct rig *r, uint8_t *buf, unsigned at_first)
 {
 	unsigned submitted = 0, back = 0, rounds = 0;
@@ -107,12 +107,12 @@ static void several_at_once_come_back_once_each(void **state)
 	struct rig r;
 	uint8_t *buf;
 
-	/* the first takes all there is, and again whenever one of its pieces ends */
+	/* the first takes all slots, and again whenever one of its pieces ends */
 	up(&r, "mdts=2,size=16m", 7, &buf);
 	read_five(&r, buf, 1);
 	rig_down(&r);
 
-	/* with room for all their pieces they run side by side */
+	/* with space for all pieces they run side by side */
 	up(&r, "mdts=2,size=16m,run=512", 700, &buf);
 	read_five(&r, buf, 5);
 	rig_down(&r);
@@ -228,7 +228,7 @@ static void lists_end_where_they_should(void **state)
 }
 
 /* A controller that wants its list pointers aligned gets lists that start a page. */
-static void own_lists_are_aligned(void **state)
+static void list_pages_are_aligned(void **state)
 {
 	uint32_t seed = 5;
 	struct rig r;
@@ -236,9 +236,7 @@ static void own_lists_are_aligned(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=16");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 6 * MIB);
 	rig_step_by_hand(&r);
 	fill(model_data(r.m, 1), 0, 16 * MIB);
@@ -252,7 +250,7 @@ static void own_lists_are_aligned(void **state)
 	rig_down(&r);
 }
 
-/* There are as many lists as slots: they are never what a transfer waits for. */
+/* There are as many lists as slots, so a transfer never waits for one. */
 static void there_is_a_list_for_every_slot(void **state)
 {
 	struct nnvme_completion done[32];
@@ -278,7 +276,7 @@ static void there_is_a_list_for_every_slot(void **state)
 	rig_down(&r);
 }
 
-/* A buffer over the edge of two registrations that happen to touch. */
+/* A buffer across two registrations that happen to be adjacent. */
 static void buffers_may_span_registrations(void **state)
 {
 	struct rig r;
@@ -329,7 +327,7 @@ int main(void)
 		cmocka_unit_test(other_commands_are_not_starved),
 		cmocka_unit_test(chained_lists_carry_4_mib),
 		cmocka_unit_test(lists_end_where_they_should),
-		cmocka_unit_test(own_lists_are_aligned),
+		cmocka_unit_test(list_pages_are_aligned),
 		cmocka_unit_test(there_is_a_list_for_every_slot),
 		cmocka_unit_test(buffers_may_span_registrations),
 		cmocka_unit_test(long_zeroes_are_split),

@@ -3,9 +3,9 @@
 #define NNVME_TESTS_STEP_H
 
 /*
- * Two threads, one instruction at a time: runs a function that takes no lock, and between two of its
- * instructions runs other functions whole, as threads that had the processor for that long. What is only
- * wrong at one point in millions of free runs is found at once, and every time.
+ * Two threads, one instruction at a time: runs a function that takes no lock, and between two of
+ * its instructions runs other functions whole, as threads that had the processor for that long.
+ * What is only wrong at one point in millions of free runs is found at once, and every time.
  *
  *	struct step s = { .subject = look_up, .between = { add, NULL }, .at = { 17 } };
  *
@@ -16,8 +16,9 @@
  * them on x86-64 is in order too, but for stores that are seen late: nothing here shows that. On
  * other machines use threads.
  *
- * How: the processor's trap flag; each instruction ends in SIGTRAP, whose handler is the other thread. Not
- * for functions that block or are not to be interrupted by a signal. One at a time in a process.
+ * How: the processor's trap flag; each instruction ends in SIGTRAP, whose handler is the other
+ * thread. Not for functions that block or are not to be interrupted by a signal. One at a time in a
+ * process.
  */
 
 #include <malloc.h>
@@ -35,7 +36,10 @@
 #define STEP_MISSING ((const char *)NULL)
 #endif
 
-/* From one point to the next worth trying: the sanitizers' instructions are many, and each is a trap. */
+/*
+ * From one point to the next worth trying: the sanitizers' instructions are many, and each is a
+ * trap.
+ */
 #if defined(__SANITIZE_ADDRESS__)
 #define STEP_STRIDE 29u
 #else
@@ -57,7 +61,7 @@ static struct {
 	unsigned instruction;
 } step_now;
 
-/* True when there is nothing left to run in between. */
+/* True when nothing is left to run in between. */
 static inline bool step_over(const struct step *s)
 {
 	return s->ran == STEP_MOST || !s->between[s->ran];
@@ -76,14 +80,14 @@ static inline void step_trap(int signal, siginfo_t *info, void *context)
 #endif
 }
 
-/* True when all of between[] were run; false: the subject came to its end before. */
+/* True if all of between[] were run; false: the subject ended before. */
 static inline bool step_run(struct step *s)
 {
 	struct sigaction action = { .sa_sigaction = step_trap, .sa_flags = SA_SIGINFO }, old;
 	__attribute__((unused)) void (*subject)(void *) = s->subject;
 	__attribute__((unused)) void *arg = s->arg;
 
-	/* Memory that malloc() fills when it gives and takes it would be stepped byte by byte. */
+	/* malloc() filling memory would be stepped byte by byte, so turn that off. */
 	mallopt(M_PERTURB, 0);
 	s->ran = 0;
 	step_now.run = s;

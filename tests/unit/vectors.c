@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * nnvme_readv() and nnvme_writev(): which commands a request becomes, and that the data is right whichever
- * way it took: PRPs in the slot's list or in list pages, scatter gather lists, several commands.
+ * nnvme_readv() and nnvme_writev(): which commands a request becomes, and that the data is right in
+ * each form: PRPs in the slot's list or in list pages, scatter gather lists, several commands.
  */
 #include "driver_rig.h"
 
 #define MIB (1u << 20)
 #define PAGE 4096u
-#define MAX_SEGMENTS NNVME_IOV_MAX
+#define MAX_IOVECS NNVME_IOV_MAX
 
 struct vector {
-	struct iovec iov[MAX_SEGMENTS];
+	struct iovec iov[MAX_IOVECS];
 	unsigned n;
 	size_t len;
 };
@@ -34,12 +34,15 @@ static void up(struct rig *r, const char *settings, unsigned depth, uint8_t **bu
 
 static void add(struct vector *v, void *va, size_t len)
 {
-	assert_true(v->n < MAX_SEGMENTS);
+	assert_true(v->n < MAX_IOVECS);
 	v->iov[v->n++] = (struct iovec){ va, len };
 	v->len += len;
 }
 
-/* Segments are pages in no order, from @first bytes into the first to @last bytes before the last's end. */
+/*
+ * The iovecs are pages in random order, from @first bytes into the first to @last bytes before the
+ * end of the last.
+ */
 static void add_pages(struct vector *v, uint8_t *buf, unsigned n, size_t first, size_t last)
 {
 	*v = (struct vector){ 0 };
@@ -55,13 +58,16 @@ static void check_data(const struct vector *v, uint64_t byte)
 	for (unsigned i = 0; i < v->n; i++)
 		for (size_t k = 0; k < v->iov[i].iov_len; k += 4, byte += 4)
 			if (memcmp((char *)v->iov[i].iov_base + k, &(uint32_t){ word(byte) }, 4))
-				fail_msg("segment %u of %u, byte %zu is wrong", i, v->n, k);
+				fail_msg("iovec %u of %u, byte %zu is wrong", i, v->n, k);
 }
 
-/* Read at @lba; the array is gone before the controller has seen anything. How many commands it took. */
+/*
+ * Read at @lba; the array of iovecs is gone before the controller has seen anything. Returns the
+ * number of commands.
+ */
 static unsigned read_vector(struct rig *r, const struct vector *v, uint64_t lba)
 {
-	struct iovec iov[MAX_SEGMENTS];
+	struct iovec iov[MAX_IOVECS];
 	uint64_t before = rig_commands(r);
 	struct nnvme_completion done;
 
@@ -133,8 +139,8 @@ static void the_ends_may_be_anywhere_in_their_pages(void **state)
 	}
 }
 
-/* Segments of several pages, over the borders of granules and huge pages. */
-static void long_segments_join_too(void **state)
+/* Iovecs of several pages, across granules and huge pages. */
+static void long_iovecs_join_too(void **state)
 {
 	static struct vector v;
 	struct rig r;
@@ -156,7 +162,7 @@ static void long_segments_join_too(void **state)
 		add(&v, edge + 2 * MIB, MIB + PAGE);
 		assert_int_equal(read_vector(&r, &v, 0), 1);
 		v = (struct vector){ 0 };
-		add(&v, edge - MIB + 512, 2 * MIB);	/* one segment is a plain read */
+		add(&v, edge - MIB + 512, 2 * MIB);	/* one iovec is a plain read */
 		assert_int_equal(read_vector(&r, &v, 0), 1);
 		rig_down(&r);
 	}
@@ -185,7 +191,7 @@ static void others_are_one_command_by_sgl(void **state)
 		assert_int_equal(read_vector(&r, &v, n), 1 + (2 * n > 256));
 		assert_int_equal(last_log(&r).flags, 0x40);
 	}
-	/* what PRPs can describe stays with them */
+	/* PRPs are used for what they can describe */
 	add_pages(&v, buf, 9, 512, 512);
 	assert_int_equal(read_vector(&r, &v, 1), 1);
 	assert_int_equal(last_log(&r).flags, 0);
@@ -233,7 +239,7 @@ static void without_sgls_others_are_split(void **state)
 	add(&v, buf + 12 * PAGE, 1024);
 	add(&v, buf + 20 * PAGE + 512, 5 * PAGE - 512);
 	assert_int_equal(read_vector(&r, &v, 5), 2);
-	/* a block in two pieces that no PRPs describe: nothing is begun */
+	/* no PRPs describe a block in two such pieces: nothing is begun */
 	v = (struct vector){ 0 };
 	add(&v, buf, 4 * PAGE);
 	add(&v, buf + 8 * PAGE, 100);
@@ -259,7 +265,7 @@ static void longer_than_mdts_is_split(void **state)
 			assert_int_equal(last_log(&r).blocks, 8);
 			add_pages(&v, buf, 1001, 1536, 2560);
 			assert_int_equal(read_vector(&r, &v, 3), 500);
-			/* segments that don't join */
+			/* iovecs that don't join */
 			v = (struct vector){ 0 };
 			for (unsigned i = 0; i < 24; i++)
 				add(&v, buf + i * 4 * PAGE + 512, 1024);
@@ -268,7 +274,7 @@ static void longer_than_mdts_is_split(void **state)
 		}
 }
 
-/* A short one is in no other's way, and many are in flight at once, each with its list. */
+/* Short ones don't disturb each other: many are in flight at once, each with its list. */
 static void many_at_once_keep_their_lists(void **state)
 {
 	static struct vector v[200];
@@ -299,7 +305,7 @@ static void many_at_once_keep_their_lists(void **state)
 	rig_down(&r);
 }
 
-/* While a slot is in use, the next command there takes a spare one: the slot's list is not its. */
+/* While a slot is in use, the next command at that index takes a spare slot, with another list. */
 static void a_held_command_keeps_its_list(void **state)
 {
 	struct model_rule hold = model_rule(MODEL_HOLD);
@@ -330,7 +336,7 @@ static void a_held_command_keeps_its_list(void **state)
 	rig_down(&r);
 }
 
-/* Entries of a queue are written in part: what a vectored command wrote, a later one must not show. */
+/* Queue entries are only partly written: nothing of a vectored command may show in a later one. */
 static void nothing_is_left_in_the_queue(void **state)
 {
 	static struct vector v;
@@ -370,9 +376,7 @@ static void lists_may_have_to_begin_a_page(void **state)
 
 	rig_model(&r, "list512=1,mdts=0,size=16m,run=1");
 	r.options.quirks = NNVME_QUIRK_ALIGNED_LISTS;
-	assert_int_equal(rig_open(&r), 0);
-	r.ns = nnvme_ns_get(r.ctrl, 1, NULL);
-	rig_queue(&r, 16);
+	rig_start(&r, 16);
 	buf = rig_alloc(&r, 8 * MIB);
 	rig_step_by_hand(&r);
 	for (uint32_t i = 0; i < 4 * MIB; i++)
@@ -386,8 +390,8 @@ static void lists_may_have_to_begin_a_page(void **state)
 	rig_down(&r);
 }
 
-/* Whatever the segments: what is written by one way is read back by another. */
-static void any_segments_carry_any_data(void **state)
+/* Whatever the iovecs: what one form writes, another reads back. */
+static void any_iovecs_carry_any_data(void **state)
 {
 	static const char *const settings[] = {
 		"mdts=0,size=16m,run=1,sgls=1", "mdts=2,size=16m,run=5,sgls=2", "mdts=3,size=16m,mode=iommu,sgls=1",
@@ -426,7 +430,10 @@ static void any_segments_carry_any_data(void **state)
 	}
 }
 
-/* A part of a split request fails: the whole does, once. And one that is given up leaves nothing. */
+/*
+ * One part of a split request fails: then the whole request fails, once. And one that is given up
+ * leaves nothing behind.
+ */
 static void a_failed_part_fails_the_whole(void **state)
 {
 	struct model_rule fail = model_rule(MODEL_FAIL), drop = model_rule(MODEL_DROP);
@@ -456,7 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_in_any_order_are_one_command),
 		cmocka_unit_test(the_ends_may_be_anywhere_in_their_pages),
-		cmocka_unit_test(long_segments_join_too),
+		cmocka_unit_test(long_iovecs_join_too),
 		cmocka_unit_test(others_are_one_command_by_sgl),
 		cmocka_unit_test(neighbours_on_the_bus_share_a_descriptor),
 		cmocka_unit_test(without_sgls_others_are_split),
@@ -465,7 +472,7 @@ int main(void)
 		cmocka_unit_test(a_held_command_keeps_its_list),
 		cmocka_unit_test(nothing_is_left_in_the_queue),
 		cmocka_unit_test(lists_may_have_to_begin_a_page),
-		cmocka_unit_test(any_segments_carry_any_data),
+		cmocka_unit_test(any_iovecs_carry_any_data),
 		cmocka_unit_test(a_failed_part_fails_the_whole),
 	};
 

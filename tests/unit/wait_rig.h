@@ -3,15 +3,15 @@
 #define NNVME_TESTS_WAIT_RIG_H
 
 /*
- * The rig with interrupts. The driver clears its eventfd and goes to sleep through nnvme_sys, so a test
- * may let the controller act right before either: setup wait_hook(), teardown wait_unhook().
+ * The rig with interrupts. The driver clears its eventfd and goes to sleep through nnvme_sys, so a
+ * test can let the controller act right before either: setup wait_hook(), teardown wait_unhook().
  */
 #include "driver_rig.h"
 #include "kernel/sys.h"
 #include "noiommu_nvme/wait.h"
 
 #define FOR_EVER (-1)
-/* ms, of a wait that ends by time and is to come to a sleep before, on a busy machine too */
+/* ms: a wait that times out, long enough to sleep before that on a busy machine, too */
 #define BEFORE_OVER 900
 
 /* What happens at the driver's system calls. */
@@ -23,7 +23,7 @@ static struct moments {
 	bool hasty;		/* a sleep ends at once, interrupted or not */
 	int fail_sleep;		/* with this errno */
 	unsigned sleeps, woken;
-	int events_left;	/* eventfds that can be had; -1: any number */
+	int events_left;	/* eventfds available; -1: any number */
 } moment;
 static struct nnvme_sys real;
 
@@ -87,11 +87,14 @@ static inline void wait_up(struct rig *r, const char *settings, unsigned depth)
 {
 	rig_model(r, settings);
 	r->options.interrupts = true;
-	if (rig_open(r))
-		fail_msg("%s", r->err.text);
-	r->ns = nnvme_ns_get(r->ctrl, 1, &r->err);
-	rig_queue(r, depth);
+	rig_start(r, depth);
 	moment.rig = r;
+}
+
+static inline void *wait_up_by_hand(struct rig *r, const char *settings, unsigned depth)
+{
+	wait_up(r, settings, depth);
+	return rig_page_by_hand(r);
 }
 
 /* A read whose tag is its buffer, and its good end. */
@@ -109,7 +112,7 @@ static inline void take(struct rig *r, void *buf)
 	assert_int_equal(done.status, 0);
 }
 
-/* The end: nothing of the driver's moments reaches the closing. */
+/* The end; the hooks must not act on closing. */
 static inline void wait_down(struct rig *r)
 {
 	moment.before_clear = moment.after_clear = moment.before_sleep = NULL;

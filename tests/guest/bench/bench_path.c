@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * bench_path run|write|verify KIND DEVICE [NAME=NUMBER]...: one path of the benchmark. KIND is plain,
- * registered, polled or passthrough on a device node; driver, hybrid or interrupt on a controller's address.
+ * bench_path run|write|verify KIND DEVICE [NAME=NUMBER]...: one path of the benchmark. KIND is
+ * plain, registered, polled or passthrough on a device node; driver, hybrid or interrupt on a
+ * controller's address.
  *
- *	run	a load of reads; says how many there were and how many failed
- *	write	fills `ios` I/Os from `offset` on with what follows from their place
- *	verify	reads them, and says where something else is
+ *	run	a load of reads; prints how many there were and how many failed
+ *	write	fills `ios` I/Os from `offset` on with data that follows from their position
+ *	verify	reads them, and reports where something else is
  */
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +56,7 @@ static int open_path(const char *kind, const char *device, bool writes, struct b
 	return nnvme_fail(err, -EINVAL, "no kind %s", kind);
 }
 
-/* With beyond=1 a namespace twice as large as it is: every second I/O must fail. */
+/* With beyond=1 the namespace seems twice as large: every second I/O must fail. */
 static int run(struct bench_path *path)
 {
 	struct bench_workload work = {

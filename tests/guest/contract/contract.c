@@ -16,7 +16,7 @@ const char *contract_noiommu[2];
 const char *contract_iommu[2];
 unsigned contract_kills = 20;
 
-/* cmocka leaves the line of its message open: what the parent says next is a line of its own. */
+/* cmocka does not end the line of its message: begin a new one for the parent. */
 static void end_line(int sig)
 {
 	if (write(STDERR_FILENO, "\n", 1) != 1)
@@ -79,7 +79,7 @@ static const char *device_of(const char *variable)
 	return bdf;
 }
 
-/* Every device to @driver, or back to its own. All are tried, whatever becomes of one. */
+/* Bind every device to @driver, or back to its own. All are tried, whatever happens to one. */
 static int bind_all(const char *driver)
 {
 	const char *all[] = { contract_noiommu[0], contract_noiommu[1], contract_iommu[0],

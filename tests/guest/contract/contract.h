@@ -3,11 +3,11 @@
 #define CONTRACT_H
 
 /*
- * Tests of what this project asks of a kernel with a noiommu cdev, by raw ioctls: a failure here is
- * the kernel's, not the library's. The devices are named by the guest's environment; two have no
- * IOMMU, two are behind one. All four belong to vfio-pci while the tests run.
+ * Tests of what this project needs of a kernel with a noiommu cdev, by raw ioctls: a failure here
+ * is the kernel's, not the library's. The guest's environment names the devices; two have no IOMMU,
+ * two are behind one. All four are bound to vfio-pci while the tests run.
  *
- * Calls return 0 or -errno, so that a test can ask for the very errno. A test's child process
+ * Calls return 0 or -errno, so that a test can ask for the exact errno. A test's child process
  * reports by its exit status: assertions belong to the parent.
  */
 
@@ -26,7 +26,7 @@
 #define PAGE 4096ul
 #define HUGE (2ul << 20)
 
-/* The devices: [0] is a file-backed NVMe controller, [1] one with nothing behind it. */
+/* The devices: [0] is a file-backed NVMe controller, [1] one without storage. */
 extern const char *contract_noiommu[2];
 extern const char *contract_iommu[2];
 extern unsigned contract_kills;
@@ -40,7 +40,7 @@ int contract_test_reset(void);
 int contract_test_life(void);
 int contract_test_stress(void);
 
-/* fork(); an assertion that fails in the child ends it: it would go on with the next test there. */
+/* fork(); a failed assertion ends the child, which would otherwise go on with the next test. */
 pid_t contract_fork(void);
 /* Runs @fn(@arg) in a child process; its exit status, or 128 and the signal. */
 int contract_in_child(int (*fn)(void *), void *arg);
@@ -49,7 +49,7 @@ int contract_in_child(int (*fn)(void *), void *arg);
 int contract_tidy(void **state);
 #define CONTRACT_TEST(f) cmocka_unit_test_teardown(f, contract_tidy)
 
-/* Gives up capability @cap for good. */
+/* Drops capability @cap for good. */
 int contract_drop_capability(int cap);
 
 /* ---- pcidev.c: devices as sysfs shows them ---- */
@@ -57,7 +57,7 @@ int contract_drop_capability(int cap);
 /* Binds to @driver (NULL: to the driver that the kernel chooses). -ENXIO when none took it. */
 int pcidev_bind(const char *bdf, const char *driver);
 int pcidev_unbind(const char *bdf);
-/* The device itself leaves the bus, and comes back with the next rescan. */
+/* Removes the device from the bus until the next rescan. */
 int pcidev_remove(const char *bdf);
 int pcidev_rescan(void);
 bool pcidev_is_bound(const char *bdf, const char *driver);
@@ -68,7 +68,7 @@ bool pcidev_has_group(const char *bdf);
 int pcidev_group_path(const char *bdf, char path[64]);	/* of its node in /dev/vfio */
 
 uint32_t pcidev_config(const char *bdf, unsigned offset, unsigned bytes);
-/* A register of BAR 0, read past VFIO, of a device that nobody has open. */
+/* A register of BAR 0, read without VFIO, of a device that nobody has open. */
 uint32_t pcidev_register(const char *bdf, unsigned offset);
 
 void pcidev_noiommu_mode(bool on);
@@ -86,9 +86,9 @@ struct session {
 int session_open_cdev(const char *bdf);
 int session_bind(int cdev, int iommufd, uint32_t *devid);
 
-/* Opens, binds, allocates an IOAS. Fails the test when that does not work. */
+/* Opens, binds, allocates an IOAS. Fails the test if that fails. */
 void session_open(struct session *s, const char *bdf);
-/* The same for one more device of @with's iommufd and IOAS. */
+/* The same for another device on @with's iommufd and IOAS. */
 void session_join(struct session *s, const char *bdf, const struct session *with);
 void session_close(struct session *s);
 int session_try_open(struct session *s, const char *bdf);	/* what a child uses: 0 or -errno */
@@ -100,19 +100,19 @@ int iommufd_ioas(int iommufd, uint32_t *ioas);
 int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uint32_t *hwpt);
 int iommufd_destroy(int iommufd, uint32_t id);
 int iommufd_hw_info(int iommufd, uint32_t devid);
-/* @iova: where to, or 0 for the kernel to choose; then where. */
+/* @iova: in, where to, or 0 for the kernel to choose; out, where. */
 int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
 /* The same for memory that the device may only read. */
 int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
-/* Maps in @to what is mapped in @from at @from_iova; where is as with iommufd_map(). */
+/* Maps in @to what is mapped in @from at @from_iova; @iova as in iommufd_map(). */
 int iommufd_copy(int iommufd, uint32_t to, uint32_t from, uint64_t from_iova, uint64_t length,
 		 uint64_t *iova);
 int iommufd_unmap(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length);
-/* The same by VFIO's compatible call, which may cut mappings where large pages are off. */
+/* The same by VFIO's compatible call, which may cut mappings if large pages are off. */
 int iommufd_unmap_by_vfio(int iommufd, uint32_t ioas, uint64_t iova, uint64_t length);
 int iommufd_set_huge_pages(int iommufd, uint32_t ioas, bool on);
 int iommufd_get_huge_pages(int iommufd, uint32_t ioas);	/* 0, 1 or -errno */
-/* @length: in the limit, out the answer. */
+/* @length: in, the limit; out, the answer. */
 int iommufd_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *length, uint64_t *phys);
 
 /* ---- memory.c: memory, where it really is, and what the kernel counts ---- */
@@ -130,8 +130,8 @@ uint64_t memory_free(void);			/* KiB that nobody uses; huge pages count as free 
 uint64_t memory_slab(void);			/* KiB of the kernel's small objects */
 
 /*
- * Allocations of the calling task that fail from the time on when it has made @bytes of them, until
- * memory_fails_never(). Takes a kernel with CONFIG_FAILSLAB (--debug-kernel).
+ * Makes allocations of the calling task fail once it has made @bytes of them, until
+ * memory_fails_never(). Needs a kernel with CONFIG_FAILSLAB (--debug-kernel).
  */
 bool memory_can_fail(void);
 void memory_fails_after(uint64_t bytes);
@@ -140,9 +140,9 @@ void memory_fails_never(void);
 /* ---- nvme_min.c: just enough NVMe to keep a controller busy ---- */
 
 /*
- * Enables the controller with an admin queue in @memory (16 KiB mapped at @iova) and has it
- * identify itself into that memory without end. Calls @done after each completion. Returns only on
- * an error.
+ * Enables the controller with an admin queue in @memory (16 KiB mapped at @iova) and has it execute
+ * Identify into that memory without end. Calls @done after each completion. Returns only on an
+ * error.
  */
 int nvme_min_run(const struct session *s, void *memory, uint64_t iova, void (*done)(void *),
 		 void *arg);

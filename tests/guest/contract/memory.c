@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Memory, the truth about where it is, and the kernel's counters. See contract.h. */
+/* Memory, where it really is, and the kernel's counters. See contract.h. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ void *memory_get_huge(size_t length)
 	char pages[32];
 	void *va;
 
-	/* As many as are wanted free, beside those in use */
+	/* As many free ones as are wanted, beside those in use */
 	snprintf(pages, sizeof(pages), "%zu", (size_t)(used + length / HUGE));
 	write_file("/proc/sys/vm/nr_hugepages", pages);
 	va = get(length, MAP_HUGETLB | MAP_POPULATE);
@@ -102,7 +102,7 @@ static uint64_t number_in(const char *path, const char *key)
 
 int64_t memory_pinned(void)
 {
-	/* The counters are kept per CPU and summed up from time to time, or now */
+	/* The counters are per CPU and summed up from time to time, or now */
 	write_file("/proc/sys/vm/stat_refresh", "1");
 	return number_in("/proc/vmstat", "nr_foll_pin_acquired") -
 	       number_in("/proc/vmstat", "nr_foll_pin_released");
@@ -117,10 +117,10 @@ uint64_t memory_free(void)
 	write_file("/proc/sys/vm/drop_caches", "3");
 	write_file("/proc/sys/vm/stat_refresh", "1");
 	/*
-	 * A free page is in its zone's lists or at hand on a CPU, up to an eighth of all are; MemFree leaves
-	 * the latter out. Once a second up to 8 MiB move from each CPU to the zone (decay_pcp_high() in
-	 * mm/page_alloc.c): counted here and there at two times, they would count twice. zoneinfo tells both of
-	 * a zone under the zone's lock, which that move takes.
+	 * A free page is in its zone's lists or cached on a CPU (up to an eighth of all); MemFree
+	 * does not include the latter. Once a second up to 8 MiB move from each CPU to the zone
+	 * (decay_pcp_high() in mm/page_alloc.c), and would count twice if the two were read at
+	 * different times. zoneinfo shows both for a zone under its lock, which that move takes.
 	 */
 	f = fopen("/proc/zoneinfo", "re");
 	assert_non_null(f);
@@ -146,7 +146,7 @@ bool memory_can_fail(void)
 	return !access(FAILSLAB, F_OK);
 }
 
-/* Open while they fail: to open it takes memory. */
+/* Open it before they fail: opening takes memory. */
 static int make_it_fail = -1;
 
 void memory_fails_after(uint64_t bytes)

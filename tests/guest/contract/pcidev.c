@@ -77,7 +77,7 @@ int pcidev_bind(const char *bdf, const char *driver)
 {
 	int ret;
 
-	/* An empty line takes an override away */
+	/* An empty line removes an override */
 	ret = write_device(bdf, "driver_override", driver ? driver : "\n");
 	if (ret)
 		return ret;

@@ -66,28 +66,32 @@ static int open_without_rawio(void *bdf)
 static void opening_takes_rawio(void **state)
 {
 	assert_int_equal(contract_in_child(open_without_rawio, (void *)contract_noiommu[0]), EPERM);
-	/* With an IOMMU the mode of the node is all that counts */
+	/* With an IOMMU only the node's permissions count */
 	assert_int_equal(contract_in_child(open_without_rawio, (void *)contract_iommu[0]), 0);
+}
+
+/* Each step of the way to a physical address; the caller closes the session. */
+static int use(struct session *s, const char *bdf)
+{
+	uint64_t iova = 0, length = PAGE, phys;
+	int ret = session_try_open(s, bdf);
+	uint32_t pt = s->ioas;
+
+	if (!ret)
+		ret = session_attach(s, &pt);
+	if (!ret)
+		ret = iommufd_map(s->iommufd, s->ioas, memory_get(PAGE), PAGE, &iova);
+	if (!ret)
+		ret = iommufd_get_pa(s->iommufd, s->ioas, iova, &length, &phys);
+	return ret;
 }
 
 static int use_without_admin(void *bdf)
 {
-	uint64_t iova = 0, length = PAGE, phys;
+	int ret = contract_drop_capability(CAP_SYS_ADMIN);
 	struct session s = { 0 };
-	uint32_t pt;
-	int ret;
 
-	ret = contract_drop_capability(CAP_SYS_ADMIN);
-	if (!ret)
-		ret = session_try_open(&s, bdf);
-	pt = s.ioas;
-	if (!ret)
-		ret = session_attach(&s, &pt);
-	if (!ret)
-		ret = iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova);
-	if (!ret)
-		ret = iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys);
-	return -ret;
+	return ret ? -ret : -use(&s, bdf);
 }
 
 static void rawio_is_enough(void **state)
@@ -104,7 +108,7 @@ static void second_bind_is_refused(void **state)
 	session_open(&s, contract_noiommu[0]);
 	assert_int_equal(session_bind(s.cdev, s.iommufd, &devid), -EINVAL);
 
-	/* Another opener may hold the node, but not bind it, to whichever iommufd */
+	/* Another opener may hold the node, but not bind it, to whatever iommufd */
 	cdev = session_open_cdev(contract_noiommu[0]);
 	assert_true(cdev >= 0);
 	assert_int_equal(session_bind(cdev, s.iommufd, &devid), -EINVAL);
@@ -140,7 +144,7 @@ static void mode_off_gives_no_node(void **state)
 	pcidev_noiommu_mode(false);
 	off = pcidev_bind(bdf, "vfio-pci");
 	has_entry = !pcidev_vfio_name(bdf, name);
-	/* A device with an IOMMU does not care */
+	/* A device with an IOMMU is not affected */
 	assert_int_equal(pcidev_bind(contract_iommu[1], "vfio-pci"), 0);
 	pcidev_noiommu_mode(true);
 	assert_int_equal(pcidev_bind(bdf, "vfio-pci"), 0);
@@ -153,20 +157,11 @@ static void mode_off_gives_no_node(void **state)
 /* The mode counts when a device is bound to its driver; later it may change. */
 static void mode_off_later_changes_nothing(void **state)
 {
-	uint64_t iova = 0, length = PAGE, phys;
 	struct session s;
-	uint32_t pt;
 	int ret;
 
 	pcidev_noiommu_mode(false);
-	ret = session_try_open(&s, contract_noiommu[1]);
-	pt = s.ioas;
-	if (!ret)
-		ret = session_attach(&s, &pt);
-	if (!ret)
-		ret = iommufd_map(s.iommufd, s.ioas, memory_get(PAGE), PAGE, &iova);
-	if (!ret)
-		ret = iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys);
+	ret = use(&s, contract_noiommu[1]);
 	session_close(&s);
 	if (!ret)
 		ret = pcidev_bind(contract_noiommu[1], NULL);

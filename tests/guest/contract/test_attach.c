@@ -62,7 +62,7 @@ static void hwpt_can_be_made_and_attached(void **state)
 	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), -EBUSY);
 	assert_int_equal(session_detach(&s), 0);
 	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), 0);
-	/* Nesting, dirty tracking and the like take hardware */
+	/* Nesting, dirty tracking and the like need hardware */
 	for (unsigned bit = 0; bit < 4; bit++)
 		assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 1u << bit, &hwpt),
 				 -EOPNOTSUPP);
@@ -88,13 +88,13 @@ static void replace_moves_the_device(void **state)
 	assert_int_equal(ask(&s, s.ioas, iova), -EOPNOTSUPP);
 	assert_int_equal(ask(&s, other, other_iova), 0);
 	assert_int_equal(ask(&s, other, iova), -ENOENT);
-	/* And to a HWPT by hand, on the first again */
+	/* And to a HWPT made by hand, on the first again */
 	assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 0, &hwpt), 0);
 	attach(&s, hwpt);
 	assert_int_equal(memory_pinned() - before, 8);
 	assert_int_equal(ask(&s, s.ioas, iova), 0);
 	assert_int_equal(ask(&s, other, other_iova), -EOPNOTSUPP);
-	/* To nowhere: it stays */
+	/* To something that does not exist: it stays */
 	assert_int_equal(try_attach(&s, 0x7fffffff), -ENOENT);
 	assert_int_equal(ask(&s, s.ioas, iova), 0);
 	session_close(&s);
@@ -126,7 +126,7 @@ static void two_devices_share_an_ioas(void **state)
 		assert_int_equal(phys[0], phys[1]);
 		assert_int_equal(left[0], left[1]);
 	}
-	/* One goes: the other's memory stays where it is. Both gone: it is let go. */
+	/* If one detaches, the other's memory stays where it is. When both have, it is unpinned. */
 	session_close(&s[0]);
 	assert_int_equal(memory_pinned() - before, pinned);
 	assert_int_equal(ask(&s[1], s[1].ioas, iova), 0);
@@ -149,7 +149,7 @@ static void kinds_do_not_share_a_page_table(void **state)
 	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
 	assert_int_equal(try_attach(&hw, sw_hwpt), -EINVAL);
 
-	/* The same when they are attached already, and they stay where they are */
+	/* The same when they are already attached, and stay where they are */
 	assert_int_equal(iommufd_ioas(sw.iommufd, &other), 0);
 	attach(&sw, other);
 	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
@@ -164,7 +164,7 @@ static void kinds_do_not_share_a_page_table(void **state)
 	assert_int_equal(iommufd_destroy(sw.iommufd, hw_hwpt), 0);
 }
 
-/* Each kind gets a table of its own. Who is first keeps the addresses. */
+/* Each kind gets a table of its own. The first keeps its addresses. */
 static void kinds_can_share_an_ioas(void **state)
 {
 	int64_t before = memory_pinned();

@@ -77,7 +77,7 @@ static void joins_pages_and_nets_the_offset(void **state)
 	memory_put(va, length);
 }
 
-/* A 4 KiB page at a time from one huge page: the caller sees where each mapping ends. */
+/* Map a huge page in pieces of 4 KiB: the caller sees where each mapping ends. */
 static void never_looks_past_the_area(void **state)
 {
 	char *va = memory_get_huge(HUGE);
@@ -89,7 +89,7 @@ static void never_looks_past_the_area(void **state)
 	check_answer(va, iova, UINT64_MAX, HUGE / 2);
 	check_answer(va + HUGE / 2 - 1, next - 1, UINT64_MAX, 1);
 	assert_int_equal(ask(s.ioas, next), -ENOENT);
-	/* The very next memory behind it, as a mapping of its own */
+	/* The adjacent memory, as a mapping of its own */
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + HUGE / 2, HUGE / 2, &next), 0);
 	check_answer(va, iova, UINT64_MAX, HUGE / 2);
 	check_answer(va + 5, iova + 5, UINT64_MAX, HUGE / 2 - 5);
@@ -188,7 +188,7 @@ static int call_without_rawio(void *get)
 	return ret ? 1 : -call(get);
 }
 
-/* Everything is wrong, and mended one by one: each errno hides the later ones. */
+/* Everything is wrong, and corrected one by one: each errno hides the later ones. */
 static void errors_come_in_order(void **state)
 {
 	struct nnvme_uapi_ioas_noiommu_get_pa get = {
@@ -214,7 +214,9 @@ static void errors_come_in_order(void **state)
 	assert_int_equal(call(&get), 0);
 }
 
-/* How a program tells this kernel from one that has the call, but not the mode: nothing mapped. */
+/*
+ * How a program tells this kernel from one that has the call but not the mode: nothing is mapped.
+ */
 static void probe_without_a_device(void **state)
 {
 	struct nnvme_uapi_ioas_noiommu_get_pa get = { .size = sizeof(get) };
@@ -242,7 +244,7 @@ static void takes_rawio(void **state)
 	assert_int_equal(ask(s.ioas, iova), 0);
 }
 
-/* Addresses of memory that an IOMMU translates are nobody's business. */
+/* There is no answer for memory that an IOMMU translates. */
 static void is_not_for_devices_with_an_iommu(void **state)
 {
 	uint64_t iova = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The group and container interfaces beside the cdev; or, where VFIO has no groups, none at all. */
+/* The group and container interfaces beside the cdev; or none at all where VFIO has no groups. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static void group_excludes_cdev_and_back(void **state)
 	group_and_cdev_exclude_each_other(contract_iommu[0]);
 }
 
-/* Opens the device by its group, and shows that its registers can be reached. */
+/* Opens the device by its group, and shows that its registers can be read. */
 static void check_group_device(int group, const char *bdf)
 {
 	struct vfio_region_info config = { .argsz = sizeof(config),
@@ -83,14 +83,21 @@ static void check_group_device(int group, const char *bdf)
 	close(device);
 }
 
+/* *group: that of @bdf, in the container that is returned. */
+static int open_container(const char *bdf, int *group)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+
+	*group = open_group(bdf);
+	assert_true(container >= 0 && *group >= 0);
+	assert_int_equal(ioctl(*group, VFIO_GROUP_SET_CONTAINER, &container), 0);
+	return container;
+}
+
 static void legacy_noiommu_container_works(void **state)
 {
-	int container, group;
+	int group, container = open_container(contract_noiommu[0], &group);
 
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	group = open_group(contract_noiommu[0]);
-	assert_true(container >= 0 && group >= 0);
-	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
 	assert_int_not_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU), 0);
 	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU), 0);
 	check_group_device(group, contract_noiommu[0]);
@@ -102,19 +109,15 @@ static void type1_container_works(void **state)
 		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
 		.iova = 1 << 20, .size = PAGE,
 	};
-	int container, group;
+	int group, container = open_container(contract_iommu[0], &group);
 
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	group = open_group(contract_iommu[0]);
-	assert_true(container >= 0 && group >= 0);
-	assert_int_equal(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), 0);
 	assert_int_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), 0);
 	map.vaddr = (uintptr_t)memory_get(PAGE);
 	assert_int_equal(ioctl(container, VFIO_IOMMU_MAP_DMA, &map), 0);
 	check_group_device(group, contract_iommu[0]);
 }
 
-/* An iommufd in the container's place */
+/* An iommufd instead of the container */
 static void check_iommufd_as_container(const char *bdf, int type)
 {
 	int iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
@@ -142,7 +145,7 @@ static void noiommu_device_has_a_group(void **state)
 		assert_true(pcidev_has_group(contract_noiommu[i]));
 }
 
-/* An IOMMU has groups for itself, but VFIO has nodes for none. */
+/* The IOMMU has groups, but VFIO has nodes for none. */
 static void no_device_has_a_group_of_vfio(void **state)
 {
 	char path[64];

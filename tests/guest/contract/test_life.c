@@ -27,7 +27,7 @@ static pid_t in_background(int (*take_away)(const char *), const char *bdf)
 	return child;
 }
 
-/* The device is taken away from a user that has memory mapped, and comes back later. */
+/* The device is taken away from a user who has memory mapped, and comes back later. */
 static void user_loses(const char *bdf, int (*take_away)(const char *))
 {
 	uint64_t iova = 0, length = PAGE, phys;
@@ -43,12 +43,12 @@ static void user_loses(const char *bdf, int (*take_away)(const char *))
 	assert_int_equal(session_attach(&s, &pt), 0);
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, PAGE, &iova), 0);
 	child = in_background(take_away, bdf);
-	/* The node goes first: from then on it waits */
+	/* The node disappears first; then it waits */
 	while (!pcidev_vfio_name(bdf, name))
 		assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	assert_int_equal(session_open_cdev(bdf), -ENOENT);
 
-	/* The device is its user's all the while */
+	/* Meanwhile its user still has the device */
 	assert_int_equal(iommufd_get_pa(s.iommufd, s.ioas, iova, &length, &phys), 0);
 	assert_int_equal(phys, memory_phys(va));
 	assert_int_equal(session_detach(&s), 0);
@@ -79,7 +79,7 @@ static void unbind_waits_for_the_user(void **state)
 	comes_back(contract_noiommu[1]);
 }
 
-/* As when the slot is switched off: the device itself is gone afterwards. */
+/* As when the slot is switched off: the device is gone afterwards. */
 static void removal_waits_for_the_user(void **state)
 {
 	user_loses(contract_noiommu[1], pcidev_remove);
@@ -87,7 +87,7 @@ static void removal_waits_for_the_user(void **state)
 	comes_back(contract_noiommu[1]);
 }
 
-/* How far the victim is when it is killed. */
+/* How far the victim has got when it is killed. */
 enum stage { BOUND, ATTACHED, MAPPED, KNOWN, RUNNING, STAGES };
 
 struct victim {
@@ -112,7 +112,7 @@ static int gives_up(const char *what, int ret)
 	return 1;
 }
 
-/* Never ends by itself, but on an error. */
+/* Ends only on an error. */
 static int be_victim(struct victim *v)
 {
 	const size_t length = 32 << 20;
@@ -151,7 +151,7 @@ static int be_victim(struct victim *v)
 	return gives_up("use the controller", nvme_min_run(&s, va, queues, report, v));
 }
 
-/* Starts a victim, waits until it is as far as @stage, and a little farther; kills it. */
+/* Starts a victim, waits until it has reached @stage, and a little longer; kills it. */
 static void kill_one(enum stage stage, unsigned further, bool huge)
 {
 	static const char *const names[STAGES] = { "bound", "attached", "mapped", "known", "running" };
@@ -180,7 +180,9 @@ static void kill_one(enum stage stage, unsigned further, bool huge)
 			 reports, (unsigned)status);
 }
 
-/* wait() returns after the unpinning; a second look tells what comes late from what never comes. */
+/*
+ * wait() returns after the unpinning; the second look tells what is late from what never happens.
+ */
 static void check_nothing_is_pinned(int64_t before)
 {
 	int64_t pinned = memory_pinned();
@@ -192,7 +194,7 @@ static void check_nothing_is_pinned(int64_t before)
 		 last_victim, pinned, memory_pinned(), before);
 }
 
-/* Bus mastering is off; and a controller that was enabled no longer is: it has been reset. */
+/* Bus mastering is off, and a controller that was enabled no longer is: it has been reset. */
 static void check_device_is_quiet(const char *bdf)
 {
 	uint32_t command = pcidev_config(bdf, COMMAND, 2), cc = pcidev_register(bdf, CC);
@@ -202,8 +204,8 @@ static void check_device_is_quiet(const char *bdf)
 }
 
 /*
- * What memory may differ by that nobody leaked, in KiB. 200 kills were seen to stay within 100. KASAN
- * keeps freed objects back, up to a 32nd of all memory; there kmemleak looks after the rest.
+ * How much memory may differ without a leak, in KiB. 200 kills stayed within 100. KASAN keeps freed
+ * objects, up to a 32nd of all memory; there kmemleak checks the rest.
  */
 static uint64_t tolerance(void)
 {
@@ -214,7 +216,7 @@ static uint64_t tolerance(void)
 	return 2048;
 }
 
-/* What memory is used for: what is missing and in none of these has been leaked as pages. */
+/* All uses of memory: pages that are missing in total have been leaked. */
 static const char *const uses[] = { "HugePages_Total", "AnonPages", "Cached", "SReclaimable", "SUnreclaim",
 				    "PageTables", "KernelStack", "VmallocUsed" };
 enum { USES = sizeof(uses) / sizeof(uses[0]) };
@@ -232,7 +234,7 @@ static struct memory look_at_memory(void)
 	return m;
 }
 
-/* The kernel frees some of it later than a process is waited for; a leak never comes back. */
+/* The kernel frees some of it after wait() has returned; a leak never comes back. */
 static void check_memory_comes_back(const struct memory *before)
 {
 	struct memory now;
@@ -249,7 +251,7 @@ static void check_memory_comes_back(const struct memory *before)
 		 now.free, before->free, before->free - now.free);
 }
 
-/* After each death the device is quiet and nothing is pinned; after all the memory is back. */
+/* After each death the device is quiet and nothing is pinned; in the end all memory is back. */
 static void death_leaves_nothing_behind(void **state)
 {
 	int64_t pinned = memory_pinned();

@@ -23,7 +23,7 @@ static int ask(uint32_t ioas, uint64_t iova)
 	return iommufd_get_pa(s.iommufd, ioas, iova, &length, &phys);
 }
 
-/* Every piece of what is mapped at @iova is told right, from wherever in it one asks. */
+/* The right answer for every piece mapped at @iova, from wherever within it one asks. */
 static void check_all(uint32_t ioas, const char *va, uint64_t iova, uint64_t length)
 {
 	uint64_t phys, left, middle;
@@ -61,7 +61,7 @@ static void large_pages_take_little_memory(void **state)
 	memory_put(va, length);
 }
 
-/* IOVA, memory and length agree in no large page, or in some of it only. */
+/* IOVA, memory and length don't allow large pages, or only in some parts. */
 static void any_alignment_is_right(void **state)
 {
 	static const struct { uint64_t va, iova, length; } cases[] = {
@@ -106,7 +106,7 @@ static void a_part_is_not_unmapped(void **state)
 	memory_put(va, HUGE);
 }
 
-/* Without large pages VFIO's call can poke a hole, as type 1 of old allowed. */
+/* Without large pages VFIO's call can punch a hole, as the old type 1 allowed. */
 static void without_large_pages_a_part_is(void **state)
 {
 	const uint64_t from = 100 * PAGE, length = 8 * PAGE, to = from + length;
@@ -132,7 +132,7 @@ static void without_large_pages_a_part_is(void **state)
 	memory_put(va, 2 * HUGE);
 }
 
-/* The same pages by other names, each of which holds them. */
+/* The same pages mapped elsewhere, where each mapping pins them. */
 static void copies_stand_for_themselves(void **state)
 {
 	const uint64_t length = 4 * HUGE, part = HUGE + 8 * PAGE, offset = HUGE / 2 + PAGE;
@@ -152,7 +152,7 @@ static void copies_stand_for_themselves(void **state)
 	assert_int_equal(iommufd_unmap(s.iommufd, s.ioas, iova, length), 0);
 	assert_int_equal(ask(s.ioas, iova), -ENOENT);
 	check_all(s.ioas, va + offset, same, part);
-	/* The device moves: what it leaves is let go, what it comes to is pinned */
+	/* The device moves: what it leaves is unpinned, what it comes to is pinned */
 	assert_int_equal(session_attach(&s, &(uint32_t){ other }), 0);
 	assert_int_equal(ask(s.ioas, same), -EOPNOTSUPP);
 	check_all(other, va + offset, copy, part);
@@ -181,7 +181,7 @@ static void read_only_memory_is_mapped_for_reading(void **state)
 	assert_int_equal(memory_pinned(), before);
 }
 
-/* Memory ends in the middle of what is to be mapped. */
+/* The memory ends in the middle of what is to be mapped. */
 static void map_that_fails_leaves_nothing(void **state)
 {
 	const uint64_t length = 32 * HUGE;
@@ -195,21 +195,21 @@ static void map_that_fails_leaves_nothing(void **state)
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, length, &iova), -EFAULT);
 	assert_int_equal(memory_pinned(), before);
 	assert_int_equal(ask(s.ioas, iova), -ENOENT);
-	/* The same when it is the attach that pins */
+	/* The same when the attach pins */
 	assert_int_equal(iommufd_ioas(s.iommufd, &other), 0);
 	assert_int_equal(iommufd_map(s.iommufd, other, va, length, &iova), 0);
 	assert_int_equal(session_attach(&s, &(uint32_t){ other }), -EFAULT);
 	assert_int_equal(memory_pinned(), before);
 	assert_int_equal(ask(other, iova), -EOPNOTSUPP);
-	/* The place is free, and the device where it was */
+	/* The IOVAs are free, and the device is still attached */
 	assert_int_equal(iommufd_map(s.iommufd, s.ioas, va, length - PAGE, &iova), 0);
 	check_all(s.ioas, va, iova, length - PAGE);
 	memory_put(va, length - PAGE);
 }
 
 /*
- * The kernel's memory ends: at the first allocation, a little later, and so on until all goes well. Each
- * failure leaves nothing pinned, and @iova with the answer that it had before.
+ * The kernel runs out of memory: at the first allocation, a little later, and so on until all goes
+ * well. A failure leaves nothing pinned, and @iova with its former answer.
  */
 static void until_memory_lasts(int (*attempt)(void *arg), void *arg, uint64_t iova, int answer)
 {
@@ -249,7 +249,7 @@ static int attempt_attach(void *arg)
 	return session_attach(&s, &(uint32_t){ s.ioas });
 }
 
-/* Memory of 4 KiB pages whose IOVA agrees with no larger block takes the most of the kernel's. */
+/* 4 KiB pages at an IOVA that allows no larger block take the most kernel memory. */
 static void map_without_memory_leaves_nothing(void **state)
 {
 	struct mapping m = {
@@ -265,7 +265,7 @@ static void map_without_memory_leaves_nothing(void **state)
 	assert_int_equal(memory_pinned(), before);
 	until_memory_lasts(attempt_attach, NULL, m.iova, -EOPNOTSUPP);
 	check_all(s.ioas, m.va, m.iova, m.length);
-	/* Nor does unmapping take any */
+	/* Nor does unmapping */
 	memory_fails_after(0);
 	ret = iommufd_unmap(s.iommufd, s.ioas, m.iova, m.length);
 	memory_fails_never();

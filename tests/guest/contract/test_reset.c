@@ -8,7 +8,7 @@
 
 #include "contract.h"
 
-/* Since 6.6: a device bound by its cdev is told of by ID, and is known to be ours. */
+/* Since 6.6: a device bound by its cdev is reported by ID, with whether it is the caller's. */
 #define FLAG_DEV_ID (1u << 0)
 #define FLAG_DEV_ID_OWNED (1u << 1)
 
@@ -50,7 +50,7 @@ static void bus_mastering_is_the_users_choice(void **state)
 	assert_false(command() & 4);
 }
 
-/* The whole slot is the user's, known by the ID that the bind gave, so it may reset it. */
+/* All of the slot is the user's, known by the ID from the bind, so it may reset it. */
 static void hot_reset_knows_the_device(void **state)
 {
 	struct {

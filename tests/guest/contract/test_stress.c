@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Everything at once: threads that map, look up, unmap, attach, detach and move two devices between
- * two address spaces. What each call returns depends on the others; that nothing is left behind and
- * that an answer is never a wrong one does not. Most of its worth is under a debug kernel.
+ * two address spaces. Results of calls depend on the others; but nothing may be left behind, and no
+ * answer may be wrong. Most useful under a debug kernel.
  */
 
 #include <errno.h>
@@ -26,7 +26,7 @@ struct worker {
 	const char *wrong;	/* what should not have happened */
 };
 
-/* A look-up in memory that no one but the caller maps: the right address, or a reason why not. */
+/* A look-up in memory that only the caller maps: the right address, or a reason. */
 static void look(struct worker *w, uint32_t ioas, uint64_t iova, uint64_t offset)
 {
 	uint64_t length = PAGES * PAGE, phys;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * device VERB BDF [MODE]: what kernel/device.h gives on a real kernel. MODE is auto, noiommu or iommu.
- * A failure to open or map is one line on stderr and exit status 1, as the library worded it.
+ * device VERB BDF [MODE]: what kernel/device.h gives on a real kernel. MODE is auto, noiommu or
+ * iommu. A failure to open or map is one line on stderr, in the library's words, and exit status 1.
  *
  *	open	open and close
- *	why	open and say which mode it is, and why
- *	hold	open, say so, stay until killed
+ *	why	open and print the mode, and why
+ *	hold	open, print that, stay until killed
  *	pin	open and map 16 MiB
  *	check	everything that a device can do, as TAP
  *
- * device map FILE: map a page of a file of any kind, close it, say so, stay until killed.
+ * device map FILE: map a page of a file of any kind, close it, print that, stay until killed.
  * device ring FILE: register it with an io_uring, and the same.
  */
 #include <fcntl.h>
@@ -91,7 +91,7 @@ static bool within_reach(struct nnvme_device *d, uint64_t iova, size_t len)
 	return d->mode == NNVME_MODE_NOIOMMU && !r.nr_iova_ranges;
 }
 
-/* As many as fill what lies below the interrupts' window: they go on above it. */
+/* As many as fill the range below the interrupts' window: they continue above it. */
 static void check_many(struct nnvme_device *d)
 {
 	static uint64_t iova[5000];
@@ -141,7 +141,7 @@ static void check_memory(struct nnvme_device *d)
 	munmap(va, len);
 }
 
-/* Bus Master Enable as the kernel's other source has it; -1: can't tell. */
+/* Bus Master Enable, from the kernel's other source; -1: can't tell. */
 static int bus_master(const struct nnvme_device *d)
 {
 	char path[128];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does between marks what is known in instructions and doorbell writes, and holds the counter's lines against
- * it. Runs in a guest booted with --count: marks BLOCK-DEVICE
+ * Executes known numbers of instructions and doorbell writes between marks, and compares the
+ * counter's lines. Runs in a guest booted with --count: marks BLOCK-DEVICE
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,16 +45,16 @@ static void expect(int good, const char *name)
 	printf("%s %s\n", good ? "ok" : "not ok", name);
 }
 
-/* Two instructions a turn, and the one that loads the count. */
-static void turns(unsigned long count)
+/* Two instructions an iteration, and the one that loads the count. */
+static void iterate(unsigned long count)
 {
 	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(count) : : "cc");
 }
 
-static unsigned long long count_turns(unsigned number, unsigned long count)
+static unsigned long long count_iterations(unsigned number, unsigned long count)
 {
 	bench_mark_begin(number);
-	turns(count);
+	iterate(count);
 	bench_mark_end();
 	return counted(number).user;
 }
@@ -63,10 +63,10 @@ static void loops(void)
 {
 	unsigned long long few, many, again;
 
-	count_turns(1, 10); /* its page is there from here on */
-	few = count_turns(1, 1000);
-	many = count_turns(2, 5000000);
-	again = count_turns(0xa5a5, 5000000);
+	count_iterations(1, 10); /* its page is there from here on */
+	few = count_iterations(1, 1000);
+	many = count_iterations(2, 5000000);
+	again = count_iterations(0xa5a5, 5000000);
 	expect(few >= 2000 && few <= 2003, "a loop of 2000 instructions, exactly");
 	expect(many - few == 2 * (5000000 - 1000), "a loop of 10 million, exactly");
 	expect(many == again, "the same again");
@@ -116,7 +116,7 @@ static void idle(void)
 	bench_mark_begin(7);
 	sleep(2);
 	bench_mark_end();
-	/* A processor that spins executes hundreds of millions. */
+	/* A CPU that spins executes hundreds of millions. */
 	expect(counted(7).kernel < 20 * 1000 * 1000, "waiting executes nothing");
 }
 
@@ -140,7 +140,7 @@ static void left_open(void)
 {
 	bench_mark_begin(9);
 	bench_mark_begin(10);
-	turns(1000);
+	iterate(1000);
 	bench_mark_end();
 	expect(counted(10).user < 2010, "a pair that was not ended is forgotten");
 	bench_mark_end();
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 		printf("# %s: %s\nnot ok its device\n", argc == 2 ? argv[1] : "?", strerror(errno));
 		return 1;
 	}
-	/* Nothing is printed before the end: what carries it out of the guest would be counted too. */
+	/* Nothing is printed before the end: the guest's output would be counted, too. */
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	loops();
 	string_instructions();

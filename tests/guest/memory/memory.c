@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and says how often the kernel was asked for
- * addresses, then reads a pattern that the caller wrote to the first block into several places of it.
+ * memory BDF 2m|1g: registers 1 GiB of huge pages of that size and prints how often the kernel was
+ * asked for addresses, then reads a pattern, which the caller wrote to the first block, into
+ * several places of it.
  */
 #include <errno.h>
 #include <linux/memfd.h>
@@ -44,7 +45,7 @@ static int read_to(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 	return done.status;
 }
 
-/* The same data wherever it is read to, also across the border of two pages. */
+/* The same data wherever it is read to, also across two pages. */
 static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
 {
 	static const size_t at[] = { 512, (2 << 20) - 4096, (2 << 20) - 512, GIB / 2 - 1024, GIB - (1 << 20) };
@@ -60,7 +61,7 @@ static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char 
 	return 0;
 }
 
-/* A child must not have the library's memory: a system call tells it without a crash. */
+/* A child must not have the library's memory: a system call tells without a crash. */
 static int check_child(struct nnvme_ctrl *ctrl)
 {
 	void *buf = nnvme_mem_alloc(ctrl, 4096, NULL);
@@ -73,6 +74,42 @@ static int check_child(struct nnvme_ctrl *ctrl)
 	if (!child)
 		_exit(write(fd[1], buf, 1) >= 0 || errno != EFAULT);
 	return child < 0 || waitpid(child, &status, 0) != child || status;
+}
+
+/* One raw command of each kind, of which is known what they have to say; and a write that is durable. */
+static int check_raw(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
+{
+	struct nnvme_ctrl_info info = { .size = sizeof(info) };
+	char id[4096];
+	uint64_t result = 1;
+	struct nnvme_command identify = {
+		.size = sizeof(identify), .opcode = 0x06, .cdw10 = 1, .data = id, .data_len = sizeof(id),
+	};
+	struct nnvme_command read = {
+		.size = sizeof(read), .opcode = NNVME_OP_READ, .nsid = ns->nsid, .data = va + 4,
+		.data_len = 1u << ns->block_shift, .result = &result,
+	};
+	struct nnvme_completion done;
+	struct nnvme_err err = { 0 };
+
+	nnvme_ctrl_info(ctrl, &info);
+	if (nnvme_admin_command(ctrl, &identify, &err) || strncmp(id + 4, info.serial, strlen(info.serial))) {
+		printf("# Identify: %s\n", err.text);
+		return 1;
+	}
+	if (nnvme_io_command(qp, &read, va))
+		return 1;
+	nnvme_ring(qp);
+	while (!nnvme_poll(qp, &done, 1))
+		;
+	if (done.tag != va || done.status || result || memcmp(va + 4, va + (64 << 20), read.data_len))
+		return 1;
+	if (nnvme_write_flags(qp, ns, va + (64 << 20), 0, 1, NNVME_FUA, NULL))
+		return 1;
+	nnvme_ring(qp);
+	while (!nnvme_poll(qp, &done, 1))
+		;
+	return done.status;
 }
 
 int main(int argc, char **argv)
@@ -102,6 +139,9 @@ int main(int argc, char **argv)
 	bad |= calls > 512;
 	bad |= check_places(qp, nnvme_ns_next(ctrl, 0), va);
 	printf("%sok what is read there is what is stored\n", bad ? "not " : "");
+	wrong = check_raw(ctrl, qp, nnvme_ns_next(ctrl, 0), va);
+	printf("%sok raw commands and a write with FUA\n", wrong ? "not " : "");
+	bad |= wrong;
 	wrong = check_child(ctrl);
 	printf("%sok a child process has none of the library's memory\n", wrong ? "not " : "");
 	bad |= wrong;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * vectors BDF: vectored reads and writes through the public interface, on a real controller that has scatter
- * gather lists. It writes over the first 16 MiB of the first namespace.
+ * vectors BDF: vectored reads and writes through the public interface, on a real controller with
+ * scatter gather lists. It overwrites the first 16 MiB of the first namespace.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static void begin(struct test *t)
 	t->len = 0;
 }
 
-/* Read at @byte what is there, then write something else there and read it back in one piece. */
+/* Read what is at @byte, then write something else there and read it back in one piece. */
 static bool both_ways(struct test *t, size_t byte)
 {
 	uint64_t lba = byte >> t->ns->block_shift;
@@ -71,7 +71,7 @@ static bool both_ways(struct test *t, size_t byte)
 		return false;
 	for (unsigned i = 0; i < t->n; at += t->iov[i++].iov_len)
 		if (memcmp(t->iov[i].iov_base, at, t->iov[i].iov_len)) {
-			printf("# segment %u of %u is wrong\n", i, t->n);
+			printf("# iovec %u of %u is wrong\n", i, t->n);
 			return false;
 		}
 	at = t->disk + byte;
@@ -97,7 +97,7 @@ static bool pages(struct test *t)
 			add(t, k * 389 % 1999 * PAGE, PAGE);
 		good = both_ways(t, i * MIB);
 	}
-	/* the first begins and the last ends inside a page; one goes over the border of two huge pages */
+	/* the first begins and the last ends inside a page; one crosses two huge pages */
 	begin(t);
 	add(t, 9 * PAGE - 1024, 1024);
 	add(t, 2 * MIB - 3 * PAGE, 6 * PAGE);
@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < DISK; i++)
 		t.buf[i] = t.disk[i] = (char)pick(&t, 256);
 	good = !finish(&t, nnvme_write(t.qp, t.ns, t.buf, 0, (uint32_t)(DISK >> t.ns->block_shift), NULL));
-	good = tap(good && pages(&t), "segments that join at page borders carry their data");
+	good = tap(good && pages(&t), "iovecs that join at page borders carry their data");
 	good &= tap(pieces(&t), "others do so too, in one command each");
 	good &= tap(long_ones(&t), "and those that take several commands");
 	nnvme_ctrl_close(ctrl);

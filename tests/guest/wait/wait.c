@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * wait BDF: reads with one and with 32 commands in flight, waited for in each of the three ways, none lost; a
- * second in which nothing comes, and what it costs; a loop of one's own over two queue pairs.
+ * wait BDF: reads with 1 and with 32 commands in flight, waiting in each of the three ways, none
+ * lost; a second in which nothing completes, and what it costs; an epoll loop over two queue pairs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #define DEPTH 32
 #define COUNT 20000
-#define TIMEOUT_MS 20000	/* for a guest that gets no CPU: a lost interrupt shows in another way */
+#define TIMEOUT_MS 20000	/* for a guest that gets no CPU; a lost interrupt shows otherwise */
 
 static int failures;
 
@@ -24,7 +24,7 @@ static void tap(bool good, const char *name)
 	printf("%s %s\n", good ? "ok" : "not ok", name);
 }
 
-/* What this thread has had of the CPU, and how often it went to sleep. */
+/* How much CPU time this thread has used, and how often it slept. */
 struct effort {
 	uint64_t ns;
 	unsigned long sleeps;
@@ -46,7 +46,7 @@ static struct effort effort(void)
 	return e;
 }
 
-/* Interrupts that VFIO has had, all vectors and CPUs. */
+/* VFIO's interrupts so far, all vectors and CPUs. */
 static unsigned long interrupts(void)
 {
 	FILE *f = fopen("/proc/interrupts", "re");
@@ -71,7 +71,7 @@ struct bench {
 	char *buf;
 };
 
-/* @count reads, @depth in flight; true when each came back once and no wait was in vain. */
+/* @count reads, @depth in flight; true if each completed once and no wait was in vain. */
 static uint64_t missed(const struct nnvme_qpair *qp)
 {
 	struct nnvme_qpair_stats stats = { .size = sizeof(stats) };
