@@ -86,8 +86,7 @@ static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result,
 
 static bool is_transfer_error(uint16_t status)
 {
-	/* type and code, not "do not retry" */
-	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;
+	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;	/* without DNR */
 }
 
 static void describe(char text[120], const struct nnvme_attempt *a)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the inline functions compile into programs, checked: a number that differs here needs a new
- * NNVME_LAYOUT and a line in CHANGELOG.md (docs/abi.md). abidiff compares what the exported functions
- * take and return; it knows nothing of macros, of anonymous enums and of what only inline functions use.
+ * NNVME_LAYOUT and a line in CHANGELOG.md (docs/abi.md). abidiff compares what the exported
+ * functions take and return; it knows nothing of macros, of anonymous enums and of what only inline
+ * functions use.
  */
 #include "noiommu_nvme/layout.h"
 

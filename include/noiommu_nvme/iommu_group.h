@@ -4,7 +4,8 @@
 
 /**
  * @file
- * The default domain of a device's IOMMU group: how the kernel's own drivers access memory through the IOMMU.
+ * The default domain of a device's IOMMU group: how the kernel's own drivers access memory through
+ * the IOMMU.
  *
  * It can be changed at run time, while no device of the group is bound to a driver.
  * Programs that open a device through VFIO get a domain of their own, whatever this one is.
@@ -101,10 +102,10 @@ void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
 /**
  * Set the default domain type of a device's group.
  *
- * NVMe controllers of the group that are not in use are unbound from their driver and returned to it
- * afterwards; from DMA to DMA-FQ they stay bound. Setting the type that the group has already
- * succeeds whatever is mounted. Waits until the disks are back, about a second. On failure the group
- * keeps its type and its devices their drivers.
+ * NVMe controllers of the group that are not in use are unbound from their driver and returned to
+ * it afterwards; from DMA to DMA-FQ they stay bound. Setting the type that the group has already
+ * succeeds whatever is mounted. Waits until the disks are back, about a second. On failure the
+ * group keeps its type and its devices their drivers.
  *
  * @param bdf   its address, as for nnvme_bdf_parse()
  * @param type  what to set

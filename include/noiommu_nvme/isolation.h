@@ -98,6 +98,8 @@ struct nnvme_isolation {
  * @retval -ENODEV     no namespace
  * @retval -EIO, -ETIMEDOUT
  *                     the controller failed, or memory that is mapped does not work
+ * @retval -EAGAIN     no physical address could be told from a mapped one: try again
+ * @retval -EBUSY      the controller could not be stopped after a queue was not deleted
  * @retval -ENOSPC, -ENOMEM
  *                     as for nnvme_qpair_create() and nnvme_mem_register()
  * @threads any thread, while the controller is open.
