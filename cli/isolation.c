@@ -62,7 +62,8 @@ static int report(struct nnvme_ctrl *ctrl)
 	printf("%-11s %s\n", "mode", r.mode_reason);
 	print_dma_limits(&r);
 	print_attempts(&r);
-	printf("%-11s %s\n%-11s %s\n", "because", r.reason, "verdict", nnvme_verdict_text(r.verdict));
+	printf("%-11s %s\n%-11s %s\n", "because", r.reason, "verdict",
+	       nnvme_verdict_text(r.verdict));
 	return status_of(r.verdict);
 }
 

@@ -101,7 +101,8 @@ static int look_at_subsystem(const struct nnvme_nodes *nodes, const char *subsys
 		return rc;
 	n = nnvme_sys_list(&names, NVMET "/%s/namespaces", subsystem);
 	for (int i = 0; i < n && !rc; i++) {
-		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s", subsystem, names[i]->d_name);
+		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s",
+			 subsystem, names[i]->d_name);
 		rc = look_at_nvmet(nodes, dir, use);
 	}
 	nnvme_sys_list_free(names, n);
@@ -151,8 +152,8 @@ static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, c
 	if (!node)
 		return 0;
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "the SCSI target's backstore %.40s/%.100s has %s open; "
-		 "delete that first (targetcli)", hba, name, node->name);
+	snprintf(use->what, sizeof(use->what), "the SCSI target's backstore %.40s/%.100s has %s "
+		 "open; delete that first (targetcli)", hba, name, node->name);
 	return 1;
 }
 

@@ -49,8 +49,9 @@ static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was
 	rc = nnvme_state_file_write(name, text);
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " for "
-			  "IOMMU group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " "
+			  "for IOMMU group %s of %s: %s%s",
+			  group->number, group->bdf, strerror(-rc),
 			  rc == -EACCES ? "; run as root" : "");
 }
 
@@ -137,13 +138,13 @@ static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *e
 	for (int i = 0; i < 2; i++)
 		if (nnvme_sys.has_cap(caps[i].number) != 1)
 			return nnvme_fail(err, -EPERM, "cannot set the domain type of IOMMU group %s of "
-					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and this "
-					  "process has no %s; run as root", group->number, group->bdf,
-					  caps[i].name);
+					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and "
+					  "this process has no %s; run as root",
+					  group->number, group->bdf, caps[i].name);
 	if (group->type == NNVME_DOMAIN_OTHER)
-		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain that "
-				  "could be changed: the kernel calls its type \"%s\"", group->number,
-				  group->bdf, group->type_text);
+		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain "
+				  "that could be changed: the kernel calls its type \"%s\"",
+				  group->number, group->bdf, group->type_text);
 	return 0;
 }
 
@@ -227,8 +228,9 @@ static void undo(struct change *c, enum nnvme_domain was)
 	if (!c->stuck || !first)
 		return;
 	strcpy(text, first->text);
-	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored (%.120s); "
-		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
+	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored "
+		   "(%.120s); try: noiommu-nvme domain %s --restore",
+		   text, second.text, c->group->bdf);
 }
 
 /* Keeps other programs from binding or unbinding a member meanwhile. */
@@ -320,8 +322,8 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 				  rc == -EACCES ? "; run as root" : "");
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
-	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
-			  "wait until that ends", group->number, group->bdf, by);
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another "
+			  "program%s; wait until that ends", group->number, group->bdf, by);
 }
 
 /* Read, lock, read again: it may have changed before it was locked. */

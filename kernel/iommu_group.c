@@ -145,8 +145,8 @@ int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, str
 	strcpy(group->bdf, info.bdf);
 	strcpy(group->number, info.group);
 	if (!info.iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no domain "
-				  "type: it can access all of memory, whatever drives it",
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no "
+				  "domain type: it can access all of memory, whatever drives it",
 				  info.bdf);
 	rc = nnvme_iommu_read_type(group);
 	if (rc == -ENOENT)
