@@ -69,7 +69,8 @@ static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_use
 }
 
 /* An nvmet namespace, or a controller that nvmet passes through: device_path and enable. */
-static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_use *use)
+static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir,
+			 struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
 	char path[512], enabled[8];
@@ -157,7 +158,8 @@ static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, c
 	return 1;
 }
 
-static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba, struct nnvme_block_use *use)
+static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba,
+		       struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, LIO "/%s", hba), rc = 0;

@@ -54,7 +54,8 @@ struct nnvme_device_ops {
 			nnvme_bus_t *bus, struct nnvme_err *err);
 
 	/* What can be mapped for it, and what restricts it to that. */
-	int (*dma_limits)(struct nnvme_device *dev, struct nnvme_dma_limits *limits, struct nnvme_err *err);
+	int (*dma_limits)(struct nnvme_device *dev, struct nnvme_dma_limits *limits,
+			  struct nnvme_err *err);
 
 	/*
 	 * Bus Master Enable in the PCI command register. Off means no more DMA. -ENODEV:

@@ -191,7 +191,8 @@ static int rebind_members(struct change *c)
 	return rc;
 }
 
-static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
+static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type,
+		      struct nnvme_err *err)
 {
 	int rc = nnvme_sys_write(nnvme_domain_name(type), NNVME_IOMMU_GROUPS "/%s/type",
 				 group->number);

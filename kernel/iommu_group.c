@@ -54,7 +54,8 @@ int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
 	return rc < 0 ? rc : 0;
 }
 
-void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME])
+void nnvme_iommu_state_name(const struct nnvme_iommu_group *group,
+			    char name[NNVME_GROUP_STATE_NAME])
 {
 	snprintf(name, NNVME_GROUP_STATE_NAME, "group-%s", group->number);
 }

@@ -267,7 +267,8 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 			  first.text, had->driver, second.text, info->bdf);
 }
 
-static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
+static int check_driver(const struct nnvme_pci_info *info, const char *driver,
+			struct nnvme_err *err)
 {
 	int rc;
 
@@ -421,7 +422,8 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 }
 
 /* There is no record: let the kernel choose the driver. */
-static int give_to_any(const struct nnvme_pci_info *info, const char *override, struct nnvme_err *err)
+static int give_to_any(const struct nnvme_pci_info *info, const char *override,
+		       struct nnvme_err *err)
 {
 	struct move off = {
 		.bdf = info->bdf, .verb = "unbind", .driver = "",

@@ -216,7 +216,8 @@ static int check_sight(const char *bdf, struct nnvme_err *err)
 }
 
 /* Processes that have opened disks without O_EXCL. */
-static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
+static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim,
+			 struct nnvme_err *err)
 {
 	int rc = check_sight(bdf, err);
 
@@ -341,7 +342,8 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 }
 
 /* @hold: the disks stay claimed on return. Otherwise not even while processes are examined. */
-static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
+static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim,
+			struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc = nnvme_pci_read(bdf, &info, err);
