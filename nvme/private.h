@@ -29,6 +29,7 @@ struct nnvme_namespace {
 	uint32_t max_blocks;	/* that one read or write command may carry */
 	uint16_t metadata;	/* bytes a block (raw commands alone can have it), */
 	bool extended;		/* behind the block's data, not by MPTR */
+	bool protection;	/* protection information is enabled (DPS) */
 	_Atomic bool stale;	/* may have another format by now: check_blocks() */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
 	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
@@ -98,18 +99,18 @@ struct nnvme_slot {
 	 */
 	uint64_t head, prp1, prp2;
 	uint32_t cdw12;
+	uint16_t list;			/* its list pages: set number + 1, or 0 */
+	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
+	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
+	/* Of a raw command, whose opcode and CDW12 say nothing of its memory. */
+	uint64_t metadata;		/* MPTR */
+	uint32_t data_len, metadata_len;
+	bool raw;
 	/*
 	 * Of the entry with this index, whichever command it belongs to: it may have more than
 	 * the fields that the inline path writes. Never set for a spare slot.
 	 */
 	bool others;
-	uint16_t list;			/* its list pages: set number + 1, or 0 */
-	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
-	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
-	/* Of a raw command, whose opcode and CDW12 say nothing of its memory. */
-	bool raw;
-	uint32_t data_len, metadata_len;
-	uint64_t metadata;		/* MPTR */
 };
 
 /*

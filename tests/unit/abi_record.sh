@@ -51,7 +51,7 @@ grows() {
 same() { fresh && edit "$@" && silent; }
 
 check "what is recorded of this tree fits its headers" "$top/tests/abi" check
-check "a comment is no change" same qpair.h 's|^/\* Commands that can be submitted now|&, or so|'
+check "a comment is no change" same qpair.h 's|^ \* Count the commands that can be submitted now|&, or so|'
 check "nor is a parameter's name" same wait.h 's/int nnvme_arm(struct nnvme_qpair \*qp)/int nnvme_arm(struct nnvme_qpair *q)/'
 
 check "a queue pair's field of another width breaks" breaks qpair.h 's/^\tuint32_t rung;/\tuint64_t rung;/'

@@ -38,6 +38,8 @@ for run in example 'batch 32' 'threads 2 8' 'epoll 8'; do
 done
 installed() { diff <(cd "$top/docs" && basename -a ./*.c examples/*.c | sort) <(ls "$work/root/usr/share/doc/noiommu-nvme/examples"); }
 check "the examples are installed" installed
+pages() { diff <(ls "$build/docs/man3/man3") <(ls "$work/root/usr/share/man/man3"); }
+if [ -d "$build/docs/man3/man3" ]; then check "the man pages of section 3 are installed" pages; fi
 
 mkdir "$work/bench"
 cp "$top"/bench/*.h "$top/bench/path_driver.c" "$work/bench/"
