@@ -28,11 +28,11 @@ extern "C" {
 /**
  * A raw command: the fields of struct nvme_passthru_cmd64 (linux/nvme_ioctl.h).
  *
- * All that is not given is 0.
+ * Fields that are not given are 0.
  *
  * Bits 1:0 of the opcode say which way data goes (Base 2.x, Opcode Value): 0 no data, 1 to the
- * controller, 2 from it, 3 both. The library believes data_len instead, so that a vendor's opcode
- * may do as it likes.
+ * controller, 2 from it, 3 both. The library uses data_len instead, so vendor opcodes need not
+ * follow this.
  */
 struct nnvme_command {
 	uint32_t size;		/* sizeof(struct nnvme_command) */
@@ -60,10 +60,11 @@ struct nnvme_command {
  * Refused are creating and deleting I/O queues, Doorbell Buffer Config, Asynchronous Event Request
  * (it ends when there is an event), Abort (it names a CID, and CIDs are the library's), Keep Alive,
  * and Set Features of Number of Queues, Interrupt Coalescing, Interrupt Vector Configuration, Host
- * Memory Buffer (memory that nobody registered) and Keep Alive Timer (nobody would send any).
+ * Memory Buffer (memory that nobody registered) and Keep Alive Timer (the library sends no Keep
+ * Alive).
  *
  * Admin commands run one at a time: another thread's, and its queue pair creation, registration and
- * freeing of memory, wait for this one. Give a Format NVM the time it takes.
+ * freeing of memory, wait for this one. Give Format NVM a timeout that is long enough.
  *
  * What changes namespaces: the library sees sizes and formats when the controller is opened, so
  * open it again after Format NVM, Namespace Management and Namespace Attachment. With blocks longer
@@ -113,8 +114,8 @@ int nnvme_admin_command(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd
  * Data and metadata lie in registered memory, dword-aligned, data a multiple of 4 bytes; never
  * split. The metadata is contiguous for the device: within one page it always is. Of Read, Write,
  * Compare and Dataset Management the length is known, and too little data is refused: what is
- * missing would be taken from, or written to, memory that is not the caller's. Of all others the
- * caller answers for it.
+ * missing would be taken from, or written to, memory that is not the caller's. For all other
+ * commands that is the caller's responsibility.
  *
  * @param qp   the queue pair
  * @param cmd  the command; its size is set by the caller, its data_len at most

@@ -140,10 +140,10 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
  * Slot indices are counted in steps of 8: so they stand in a CID, and the processor's scaled
  * addressing leads from them to the entry (times 8 is 64 bytes) and to the slot (times 2 is 16).
  *
- * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and a
- * quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
- * library, behind them. No line is shared with another queue pair, nor, to keep the CPU from fetching a
- * neighbour along, is a pair of lines.
+ * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and
+ * a quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
+ * library, behind them. No line is shared with another queue pair, nor is a pair of lines, because
+ * CPUs also fetch a line's neighbour.
  */
 struct nnvme_qpair {
 	/* submission */
@@ -183,7 +183,7 @@ static inline unsigned nnvme_sq_space_left(const struct nnvme_qpair *qp)
 }
 
 /**
- * Count the commands that were submitted and not yet handed back.
+ * Count the commands that were submitted and not yet returned.
  *
  * @param qp  the queue pair
  * @return How many.
@@ -661,7 +661,7 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 void nnvme_ring_slow(struct nnvme_qpair *qp);
 
 /**
- * Tell the controller about all commands submitted since the last ring.
+ * Announce all commands submitted since the last ring.
  *
  * One doorbell write, none when there is nothing new.
  *
