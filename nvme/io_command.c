@@ -38,8 +38,13 @@ static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_com
 	}
 	if (!ns || !ns->ns.block_shift || ns->stale)
 		return !ns;		/* the controller refuses it; or nobody knows how long */
-	/* Metadata that is all protection information stays in the controller with PRACT. */
-	metadata = cmd->cdw12 & PRACT && ns->metadata == 8 ? 0 : blocks * ns->metadata;
+	/*
+	 * Metadata that is all protection information stays in the controller with PRACT, which
+	 * means nothing where that is not enabled.
+	 */
+	metadata = blocks * ns->metadata;
+	if (cmd->cdw12 & PRACT && ns->protection && ns->metadata == 8)
+		metadata = 0;
 	if (ns->extended)
 		return cmd->data_len >= (blocks << ns->ns.block_shift) + metadata;
 	return cmd->data_len >= blocks << ns->ns.block_shift && cmd->metadata_len >= metadata;

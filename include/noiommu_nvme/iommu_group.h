@@ -119,26 +119,23 @@ void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err);
 
 /** A group whose type is held. */
-struct nnvme_iommu_hold {
-	uint32_t size;		/* set by the caller: sizeof(struct nnvme_iommu_hold) */
-	int lock;		/* -1: nothing is held */
-	char bdf[NNVME_BDF_SIZE];
-};
+struct nnvme_iommu_hold;
 
 /**
  * Set the default domain type of a device's group for a time.
  *
  * As nnvme_iommu_group_set(); until it is released, nobody else can change the group.
  *
- * @param bdf            its address, as for nnvme_bdf_parse()
- * @param type           what to set
- * @param[in,out] hold   its size is set by the caller
+ * @param bdf        its address, as for nnvme_bdf_parse()
+ * @param type       what to set
+ * @param[out] hold  for nnvme_iommu_group_release(); NULL on failure
  * @retval 0            held
+ * @retval -ENOMEM      no memory
  * @retval -EBUSY, -EPERM, -EINVAL, -EOPNOTSUPP, -EIO
  *                      as for nnvme_iommu_group_set()
  * @see nnvme_iommu_group_release()
  */
-int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
+int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold **hold,
 			   struct nnvme_err *err);
 
 /**
@@ -146,12 +143,12 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
  *
  * On failure nnvme_iommu_group_restore() remains.
  *
- * @param[in,out] hold  what nnvme_iommu_group_hold() filled
+ * @param[in,out] hold  from nnvme_iommu_group_hold(); NULL afterwards, on failure too
  * @retval 0       released, or nothing was held
  * @retval -EBUSY, -EPERM, -EINVAL, -EOPNOTSUPP, -EIO
  *                 as for nnvme_iommu_group_set()
  */
-int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err);
+int nnvme_iommu_group_release(struct nnvme_iommu_hold **hold, struct nnvme_err *err);
 
 /**
  * Undo a change or a hold whose process was killed.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
-# tests/abi on copies of the public headers that differ from what is recorded: what may grow, what must not change.
+# tests/abi on copies of the public headers that differ from what is recorded: what may grow, what
+# must not change.
 # shellcheck source=tests/unit/check.sh
 . "$(dirname "$0")/check.sh"
 if ! command -v abidiff >/dev/null; then
