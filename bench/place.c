@@ -41,7 +41,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	struct bench_places before;
 	int rc;
 
-	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	*p = (struct bench_places){ .state = -1 };
 	if (geteuid())
 		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root only: run as root");
 	rc = bench_state_open(&p->state, err);
@@ -248,8 +248,6 @@ static int release(struct bench_places *p, struct nnvme_err *err)
 {
 	for (size_t i = 0; i < p->nr_devices; i++)
 		wait_until_closed(&p->device[i]);
-	if (p->hold.lock < 0)
-		return 0;
 	return nnvme_iommu_group_release(&p->hold, err);
 }
 

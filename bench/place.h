@@ -38,7 +38,7 @@ struct bench_places {
 	char boot[40];		/* when that was: the kernel's boot_id */
 	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" when it has */
 	int state;		/* its file, open and locked; -1 before the beginning */
-	struct nnvme_iommu_hold hold;	/* lock is -1 when nothing is held */
+	struct nnvme_iommu_hold *hold;	/* NULL: nothing is held */
 };
 
 /*

@@ -135,7 +135,7 @@ static int parse_line(const char *line, struct bench_places *p)
 
 int bench_state_parse(const char *text, struct bench_places *p)
 {
-	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	*p = (struct bench_places){ .state = -1 };
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 		char line[80];

@@ -413,7 +413,7 @@ static int end_run(struct run *run)
 
 int bench_run(const struct bench_options *options, int argc, char **argv)
 {
-	struct run run = { .options = options, .places = { .state = -1, .hold.lock = -1 } };
+	struct run run = { .options = options, .places = { .state = -1 } };
 	struct nnvme_err err;
 	int status, rc;
 

@@ -137,7 +137,7 @@ static int mind_child(pid_t child)
 
 static int hold(const struct arguments *args, enum nnvme_domain type, const sigset_t *mask)
 {
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold *hold;
 	struct nnvme_err err;
 	int status = 1;
 	pid_t child;
@@ -157,7 +157,7 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 	if (!nnvme_iommu_group_release(&hold, &err))
 		return status;
 	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain %s --restore",
-		  hold.bdf, err.text, hold.bdf);
+		  args->bdf, err.text, args->bdf);
 	return status ? status : 1;
 }
 

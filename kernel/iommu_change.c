@@ -17,7 +17,6 @@
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
-#include "kernel/sized.h"
 #include "kernel/state_file.h"
 #include "kernel/sys.h"
 
@@ -410,20 +409,20 @@ static int check_type(enum nnvme_domain type, struct nnvme_err *err)
 	return nnvme_fail(err, -EINVAL, "%d is not a domain type", (int)type);
 }
 
-int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
-			   struct nnvme_err *err)
+struct nnvme_iommu_hold {
+	int lock;
+	char bdf[NNVME_BDF_SIZE];
+};
+
+/* Set the type and keep the lock. */
+static int take(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
+		struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int rc = nnvme_sized_check("struct nnvme_iommu_hold", hold->size,
-				   NNVME_SIZE_UP_TO(struct nnvme_iommu_hold, bdf), err);
+	int rc = check_type(type, err);
 
-	if (rc)
-		return rc;
-	hold->lock = -1;
-	rc = check_type(type, err);
-	if (rc)
-		return rc;
-	rc = open_group(bdf, &group, &hold->lock, err);
+	if (!rc)
+		rc = open_group(bdf, &group, &hold->lock, err);
 	if (rc)
 		return rc;
 	strcpy(hold->bdf, group.bdf);
@@ -440,26 +439,45 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	return rc;
 }
 
-int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err)
+int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold **hold,
+			   struct nnvme_err *err)
 {
-	struct nnvme_iommu_group group;
-	int rc = 0;
+	int rc;
 
-	if (hold->lock < 0)
+	*hold = malloc(sizeof(**hold));
+	if (!*hold)
+		return nnvme_fail(err, -ENOMEM, "no memory to hold the IOMMU group of %s", bdf);
+	rc = take(bdf, type, *hold, err);
+	if (rc) {
+		free(*hold);
+		*hold = NULL;
+	}
+	return rc;
+}
+
+int nnvme_iommu_group_release(struct nnvme_iommu_hold **hold, struct nnvme_err *err)
+{
+	struct nnvme_iommu_hold *held = *hold;
+	struct nnvme_iommu_group group;
+	int rc;
+
+	if (!held)
 		return 0;
-	rc = nnvme_iommu_group_load(hold->bdf, &group, err);
+	rc = nnvme_iommu_group_load(held->bdf, &group, err);
 	if (!rc) {
 		rc = undo_recorded(&group, err);
 		nnvme_iommu_group_free(&group);
 	}
-	nnvme_sys_close(&hold->lock);
+	nnvme_sys_close(&held->lock);
+	free(held);
+	*hold = NULL;
 	return rc < 0 ? rc : 0;
 }
 
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold hold;
 	bool done;
 	int rc = check_type(type, err);
 
@@ -469,7 +487,7 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);
 	if (!done) {
-		rc = nnvme_iommu_group_hold(bdf, type, &hold, err);
+		rc = take(bdf, type, &hold, err);
 		if (!rc) {	/* for good */
 			forget(&group);
 			nnvme_sys_close(&hold.lock);

@@ -54,8 +54,8 @@ static uint32_t phase_of(const struct nnvme_cqe *cqe)
 }
 
 /*
- * Write to the entry that the controller would have written next: all entries before it have
- * the phase of the first.
+ * Write to the entry that the controller would have written next: all entries before it have the
+ * phase of the first.
  */
 static void post_notice(struct nnvme_qpair *qp)
 {

@@ -67,7 +67,7 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		int (*step)(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 	} steps[] = {
 		{ "capabilities read", nnvme_read_cap },
-		{ "disabled", nnvme_take_over },	/* whoever had it before may have left it running */
+		{ "disabled", nnvme_take_over },	/* a former user may have left it running */
 		{ "memory reserved", create_space },
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },
@@ -95,7 +95,7 @@ static struct nnvme_ctrl *kept;
 
 static void keep(struct nnvme_ctrl *ctrl)
 {
-	ctrl->opts.log = NULL;		/* whoever listened may be gone */
+	ctrl->opts.log = NULL;		/* the log's listener may be gone */
 	nnvme_lock(&kept_lock);
 	ctrl->next = kept;
 	kept = ctrl;
@@ -198,7 +198,7 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
  */
 static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
-	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */
+	ctrl->unstoppable = false;	/* may work now, or the device is gone */
 	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs && !ctrl->dead; i++)
 		if (ctrl->qpairs[i])
 			nnvme_qpair_destroy_locked(ctrl->qpairs[i]);

@@ -18,7 +18,7 @@
 
 #define BROADCAST_NSID 0xffffffffu
 #define LIST_ENTRIES 1024
-#define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* what NNVME_LIST_PAGES describe, unaligned too */
+#define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* by NNVME_LIST_PAGES, unaligned too */
 #define MAX_SHUTDOWN_MS 60000u
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
@@ -40,7 +40,7 @@ static int identify(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_b
 	return nnvme_admin(ctrl, &cmd, what, NULL, err);
 }
 
-/* The same where the controller may refuse: returns the status, above 0. */
+/* The same for commands that the controller may refuse: returns the status, above 0. */
 static int identify_if(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
 		       struct nnvme_err *err)
 {
@@ -62,7 +62,7 @@ static void copy_text(char *to, const char *from, size_t len)
 
 static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, struct nnvme_err *err)
 {
-	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS counts pages of CAP.MPSMIN, which is 4 KiB */
+	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS is in units of CAP.MPSMIN, 4 KiB */
 	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
 	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it is not reported */
 	uint64_t shutdown = ((uint64_t)le32toh(id->rtd3e) + 999) / 1000;
@@ -128,7 +128,7 @@ static int read_limits(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus, str
 	return 0;
 }
 
-/* Fill n->ns, or say in n->refusal why it can't be used. */
+/* Fill n->ns, or set n->refusal to the reason why it can't be used. */
 static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const struct nvme_id_ns *id)
 {
 	unsigned format = (id->flbas & 15) | (id->flbas >> 5 & 3) << 4;

@@ -149,9 +149,9 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 }
 
 /*
- * Whether the controller no longer uses the queue pair. Deleting the submission queue ends its
- * commands (Base 2.x, Delete I/O Submission Queue command). If the controller does not delete
- * it, only stopping the controller frees the buffers.
+ * Does the controller no longer use the queue pair? Deleting the submission queue ends its commands
+ * (Base 2.x, Delete I/O Submission Queue command). If the controller does not delete it, only
+ * stopping the controller frees the buffers.
  */
 static bool take_back(struct nnvme_qpair *qp)
 {

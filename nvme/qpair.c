@@ -13,7 +13,7 @@
 #include "nvme/split.h"
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
-#define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
+#define MAX_ENTRIES 4096u	/* with as many spare slots, these are all that a CID can name */
 #define MIN_ENTRIES 64u
 
 static size_t round_page(size_t n)

@@ -208,7 +208,7 @@ int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struc
 	uint32_t css = NVME_CAP_CSS(ctrl->cap) & NVME_CAP_CSS_NVM ? NVME_CC_CSS_NVM : NVME_CC_CSS_CSI;
 	uint32_t cc = css << NVME_CC_CSS_SHIFT |
 		      6u << NVME_CC_IOSQES_SHIFT |	/* 2^6 bytes an SQ entry, */
-		      4u << NVME_CC_IOCQES_SHIFT |	/* 2^4 bytes a CQ entry, 4 KiB pages, round robin */
+		      4u << NVME_CC_IOCQES_SHIFT |	/* 2^4 a CQ entry; 4 KiB, round robin */
 		      1u << NVME_CC_EN_SHIFT;
 
 	nnvme_reg32_set(ctrl, NVME_REG_AQA, last << 16 | last);

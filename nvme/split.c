@@ -16,7 +16,7 @@
 #include "nvme/prp_pool.h"
 #include "nvme/sq.h"
 
-#define MAX_COPIES 32		/* of iovecs: vectored requests of several commands at once */
+#define MAX_COPIES 32		/* of iovecs: vectored requests in several commands */
 
 /*
  * All memory of a transfer, constant while it is in flight, for other threads to read. What is
@@ -245,7 +245,7 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	if (out->status && !s->status) {
 		s->status = out->status;
 		s->result = out->result;
-		s->blocks = 0;		/* what wasn't sent won't be */
+		s->blocks = 0;		/* the rest won't be sent */
 	}
 	if (s->blocks) {
 		int ret = submit_some(qp, s, n);

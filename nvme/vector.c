@@ -203,7 +203,7 @@ static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct 
 	qp->tail += 8;
 }
 
-/* What is too long for the slot list: a page of a set. */
+/* Requests too long for the slot list: a page of a set. */
 static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
 			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
 {

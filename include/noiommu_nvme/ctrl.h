@@ -92,15 +92,16 @@ struct nnvme_ctrl;
  * Open a controller and bring it up.
  *
  * The controller must be bound to vfio-pci. It is enabled and identified, its namespaces are known,
- * and it has no I/O queue yet. That takes as long as the controller takes to be ready, at most CAP.TO
- * or, where CAP.CRMS has it, CRTO.CRWMT; one that was left enabled and not ready is waited for as
- * long before, and then reset. On failure the device is as it was.
+ * and it has no I/O queue yet. That takes as long as the controller takes to be ready, at most
+ * CAP.TO or, where CAP.CRMS has it, CRTO.CRWMT; one that was left enabled and not ready is waited
+ * for as long before, and then reset. On failure the device is as it was.
  *
  * @param bdf        its address: "0000:41:00.0", "41:00.0" or "0000.41.00.0"
  * @param opts       its size is set by the caller; NULL: the default of everything
  * @param[out] ctrl  the controller; untouched on failure
  * @retval 0            it is open
- * @retval -EINVAL      `bdf` is not an address, or the size of `opts` is below that of the first layout
+ * @retval -EINVAL      `bdf` is not an address, or the size of `opts` is below that of the first
+ *                      layout
  * @retval -E2BIG       `opts` has something set that this library is too old for
  * @retval -ENODEV      no such device, or not NVMe
  * @retval -EBUSY       another driver or program has it
@@ -126,9 +127,9 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
  *
  * @param ctrl  the controller; NULL is allowed
  * @retval 0       it is closed
- * @retval -EBUSY  the controller could not be stopped. Nothing was given back: keep `ctrl`, its queue
- *                 pairs and all memory that was ever registered with it. Call again later, when it
- *                 may have recovered or been removed
+ * @retval -EBUSY  the controller could not be stopped. Nothing was given back: keep `ctrl`, its
+ *                 queue pairs and all memory that was ever registered with it. Call again later,
+ *                 when it may have recovered or been removed
  * @threads the thread that opened it, while no other uses the controller.
  * @spec Base 2.x, Memory-Based Controller Shutdown.
  * @example
@@ -241,6 +242,8 @@ int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
  * @retval 0        registered
  * @retval -EINVAL  not aligned, or above the addresses that come without a hint
  * @retval -EEXIST  overlaps memory registered before
+ * @retval -EOPNOTSUPP
+ *                  the device would have to use addresses above 52 bits
  * @retval -ENOMEM  the memlock limit, or no memory
  * @retval -EFAULT  or another errno of the kernel's: not all of it can be pinned
  * @example
@@ -262,8 +265,8 @@ int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnv
  *                  without an IOMMU, other memory with the same pages), or because the controller
  *                  could not be stopped: keep it
  * @retval -ENOMEM  it is registered as before, for want of memory to look for such commands
- * @retval -EIO     or another errno of the kernel's: no I/O can use the memory any more, but it stays
- *                  pinned, until this is repeated with success or the controller is closed
+ * @retval -EIO     or another errno of the kernel's: no I/O can use the memory any more, but it
+ *                  stays pinned, until this is repeated with success or the controller is closed
  */
 int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
@@ -279,10 +282,10 @@ int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct n
  * @retval -EINVAL  no bytes, or too many
  * @example
  * @code
- * char *buf = nnvme_mem_alloc(ctrl, 32 * 4096, &err);
+ *	char *buf = nnvme_mem_alloc(ctrl, 32 * 4096, &err);
  *
- * if (!buf)
- * 	fprintf(stderr, "%s\n", err.text);
+ *	if (!buf)
+ *		fprintf(stderr, "%s\n", err.text);
  * @endcode
  */
 void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);

@@ -16,11 +16,13 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bus.h"
 #include "err.h"
 #include "dma_limits.h"
+#include "probe.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,10 +57,20 @@ struct nnvme_isolation {
 	enum nnvme_verdict verdict;
 	char reason[240];	/* why that verdict, a sentence */
 	enum nnvme_mode mode;
-	const char *mode_reason;	/* lives as long as the controller, as do the ranges in limits */
-	struct nnvme_dma_limits limits;
+	const char *mode_reason;	/* lives as long as the controller */
 	unsigned attempts;	/* made */
 	struct nnvme_attempt attempt[NNVME_ATTEMPTS];
+	/* where memory can be mapped, ascending, as long as the controller lives; none: no IOMMU */
+	const struct nnvme_iova_range *iova_ranges;
+	size_t nr_iova_ranges;
+	uint64_t alignment;	/* of what can be mapped, in bytes */
+	/* The device can't bypass the CPU's caches, even for accesses that it marks no-snoop. */
+	enum nnvme_have coherency_enforced;
+	/*
+	 * It can't raise other devices' interrupts by writing to memory. Unknown where the
+	 * administrator has switched the kernel's check off (allow_unsafe_interrupts).
+	 */
+	enum nnvme_have interrupts_isolated;
 };
 
 /*
@@ -86,6 +98,8 @@ struct nnvme_isolation {
  * @retval -ENODEV     no namespace
  * @retval -EIO, -ETIMEDOUT
  *                     the controller failed, or memory that is mapped does not work
+ * @retval -EAGAIN     no physical address could be told from a mapped one: try again
+ * @retval -EBUSY      the controller could not be stopped after a queue was not deleted
  * @retval -ENOSPC, -ENOMEM
  *                     as for nnvme_qpair_create() and nnvme_mem_register()
  * @threads any thread, while the controller is open.

@@ -4,7 +4,8 @@
 
 /**
  * @file
- * What this library needs of the running kernel and of the calling process, and whether it is there.
+ * What this library needs of the running kernel and of the calling process, and whether it is
+ * there.
  *
  * Changes nothing and needs no device.
  *

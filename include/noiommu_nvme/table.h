@@ -31,14 +31,14 @@
  * therefore says at once where a buffer is, that all of it is registered, and that its granule's
  * list page describes it; no other load has to agree with it.
  *
- * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages exist.
- * What has no leaf has one of zeroes that all share. It costs the same few instructions for one region
- * or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves' addresses (2 on arm64).
- * What a MiB of address space needs once is kept until close, so that no reader ever finds it used for
- * something else.
+ * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages
+ * exist. What has no leaf has one of zeroes that all share. It costs the same few instructions for
+ * one region or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves'
+ * addresses (2 on arm64). What a MiB of address space needs once is kept until close, so that no
+ * reader ever finds it used for something else.
  *
- * Of a page that is no longer registered, entry and lists name a page that nobody uses: what should never
- * be asked for doesn't end up at bus address 0.
+ * Of a page that is no longer registered, entry and lists name a page that nobody uses: what should
+ * never be asked for doesn't end up at bus address 0.
  *
  * Thread rule: look-ups may run in any thread at any time, also while another thread registers or
  * unregisters. A look-up says yes only to memory that was registered, all of it at one time, while
