@@ -146,6 +146,7 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	n->ns.block_shift = lbaf->ds;
 	n->metadata = (uint16_t)metadata;
 	n->extended = id->flbas & 16;
+	n->protected = id->dps & NVME_NS_DPS_PI_MASK;
 	if (metadata) {
 		snprintf(n->refusal, sizeof(n->refusal), "it has %u bytes of %s metadata per block, which is "
 			 "not supported; use a format without", metadata,

@@ -29,6 +29,7 @@ struct nnvme_namespace {
 	uint32_t max_blocks;	/* that one read or write command may carry */
 	uint16_t metadata;	/* bytes a block (raw commands alone can have it), */
 	bool extended;		/* behind the block's data, not by MPTR */
+	bool protected;		/* formatted with protection information (DPS) */
 	_Atomic bool stale;	/* may have another format by now: check_blocks() */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
 	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
