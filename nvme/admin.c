@@ -53,16 +53,23 @@ static int wait_one(struct nnvme_ctrl *ctrl, const char *what, uint32_t timeout_
 	}
 }
 
+int nnvme_admin_check(struct nnvme_ctrl *ctrl, const char *what, struct nnvme_err *err)
+{
+	if (!ctrl->dead)
+		return 0;
+	return nnvme_fail(err, -EIO, "%s: %s not sent: the controller was given up after an "
+			  "earlier failure", ctrl->dev->name, what);
+}
+
 int nnvme_admin_wait(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const char *what,
 		     uint32_t timeout_ms, uint64_t *result, struct nnvme_err *err)
 {
 	struct nnvme_completion done;
 	uint32_t slot;
-	int ret;
+	int ret = nnvme_admin_check(ctrl, what, err);
 
-	if (ctrl->dead)
-		return nnvme_fail(err, -EIO, "%s: %s not sent: the controller was given up after "
-				  "an earlier failure", ctrl->dev->name, what);
+	if (ret)
+		return ret;
 	slot = nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* DW0 of its completion */
 	nnvme_qp(ctrl->admin)->slot[slot].result = result;
 	nnvme_ring(ctrl->admin);

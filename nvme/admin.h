@@ -11,6 +11,9 @@
 int nnvme_admin_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 void nnvme_admin_destroy(struct nnvme_ctrl *ctrl);
 
+/* 0, or -EIO: the controller is dead, so no admin command is sent. */
+int nnvme_admin_check(struct nnvme_ctrl *ctrl, const char *what, struct nnvme_err *err);
+
 /*
  * Run one admin command. 0 and *result (may be NULL); above 0: the status, which the caller can
  * handle; -EIO or -ETIMEDOUT, after which the controller is dead.

@@ -2,7 +2,8 @@
 /*
  * Raw admin commands. The controller gets pages of the library's, never the caller's memory: so any
  * memory will do, nobody has to keep it when the command is never answered, and a controller that
- * moves less or more than the caller thought does it in pages that are nobody else's.
+ * moves less than the caller thought, or more up to the end of the last page, does it in pages that
+ * are nobody else's. Beyond them it would take 0, or data, for an address: see asked().
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #define ENTRIES NNVME_LIST_ENTRIES
 #define BITS_TO_CONTROLLER 1	/* bits 1:0 of an opcode (Base 2.x, Opcode Value) */
 #define BITS_FROM_CONTROLLER 2
+#define CONTROLLER_DATA_QUEUE 0x45	/* Base 2.1 */
 
 struct bounce {
 	struct nnvme_ctrl *ctrl;
@@ -64,6 +66,8 @@ static const char *refusal(const struct nnvme_command *cmd)
 		return "it ends with an event, and other admin commands would have to wait for that";
 	case nvme_admin_abort_cmd:
 		return "it names a command by its CID, and CIDs are the library's";
+	case CONTROLLER_DATA_QUEUE:
+		return "the controller would go on to write to memory that is given back";
 	case nvme_admin_keep_alive:
 		return "the Keep Alive Timer is off";
 	case nvme_admin_set_features:
@@ -74,8 +78,9 @@ static const char *refusal(const struct nnvme_command *cmd)
 }
 
 /*
- * The bytes of data that the command's own fields ask for, where they do; others are a page at
- * most.
+ * The bytes of data that the command's own fields ask for. Others of the NVMe specifications are a
+ * page at most, which each command has, but for those of NVMe-MI and of live migration: there, and
+ * for vendors' opcodes, the caller answers for data_len.
  */
 static uint64_t asked(const struct nnvme_command *cmd)
 {
@@ -83,9 +88,13 @@ static uint64_t asked(const struct nnvme_command *cmd)
 	case nvme_admin_get_log_page:
 		return 4 * ((cmd->cdw10 >> 16 | (uint64_t)(cmd->cdw11 & 0xffff) << 16) + 1);
 	case nvme_admin_fw_download:
+		return 4 * ((uint64_t)cmd->cdw10 + 1);
 	case nvme_admin_directive_send:
 	case nvme_admin_directive_recv:
-		return 4 * ((uint64_t)cmd->cdw10 + 1);
+		/* 0 is also what operations without data have (Base 2.x, Directives) */
+		return cmd->cdw10 ? 4 * ((uint64_t)cmd->cdw10 + 1) : 0;
+	case nvme_admin_get_lba_status:
+		return 4 * ((uint64_t)cmd->cdw12 + 1);
 	case nvme_admin_security_send:
 	case nvme_admin_security_recv:
 		return cmd->cdw11;
@@ -232,18 +241,22 @@ static int run(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd, struct 
 {
 	uint32_t timeout = cmd->timeout_ms ? cmd->timeout_ms : NNVME_ADMIN_TIMEOUT_MS;
 	struct nnvme_sqe sqe = nnvme_command_sqe(cmd);
-	struct bounce *b = bounce_create(ctrl, cmd, &sqe, err);
 	unsigned way = cmd->opcode & 3;
+	struct bounce *b;
 	uint64_t result = 0;
 	char what[32];
 	int ret;
 
+	snprintf(what, sizeof(what), "admin command %#x", cmd->opcode);
+	ret = nnvme_admin_check(ctrl, what, err);
+	if (ret)	/* before it has memory that nobody gives back */
+		return ret;
+	b = bounce_create(ctrl, cmd, &sqe, err);
 	if (!b)
 		return -ENOMEM;
 	if (way != BITS_FROM_CONTROLLER)
 		copy(b, cmd, true);
 	outdate(ctrl, cmd);
-	snprintf(what, sizeof(what), "admin command %#x", cmd->opcode);
 	ret = nnvme_admin_wait(ctrl, &sqe, what, timeout, &result, err);
 	if (ret >= 0 && way != BITS_TO_CONTROLLER)
 		copy(b, cmd, false);

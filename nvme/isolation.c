@@ -162,9 +162,19 @@ static int read_limits(struct nnvme_device *dev, struct nnvme_isolation *r, stru
 	return 0;
 }
 
-static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct nnvme_err *err)
+/* Not one whose blocks may have another length by now: the reads below would be too long. */
+static const struct nnvme_ns *choose(struct nnvme_ctrl *ctrl)
 {
 	const struct nnvme_ns *ns = nnvme_ns_next(ctrl, 0);
+
+	while (ns && nnvme_namespace(ns)->stale)
+		ns = nnvme_ns_next(ctrl, ns->nsid);
+	return ns;
+}
+
+static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct nnvme_err *err)
+{
+	const struct nnvme_ns *ns = choose(ctrl);
 	struct nnvme_qpair *qp;
 	int ret = read_limits(ctrl->dev, r, err);
 
@@ -176,7 +186,8 @@ static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct n
 	}
 	if (!ns)
 		return nnvme_fail(err, -ENODEV, "%s has no namespace to read from; without a read "
-				  "isolation can't be proven", ctrl->dev->name);
+				  "isolation can't be proven%s", ctrl->dev->name, nnvme_ns_next(ctrl, 0) ?
+				  ". After Format NVM open it again" : "");
 	ret = nnvme_qpair_create(ctrl, 1, &qp, err);
 	if (ret)
 		return ret;

@@ -95,7 +95,7 @@ struct nnvme_ctrl {
 struct nnvme_slot {
 	/*
 	 * The data pointer of a command whose entry was overwritten, or that has a spare slot;
-	 * head 0: not set.
+	 * head 0: not set. Its CID is not that of the command.
 	 */
 	uint64_t head, prp1, prp2;
 	uint32_t cdw12;

@@ -20,7 +20,12 @@ bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 	return qp->tail != qp->stop;
 }
 
-/* Keep what in_flight.c cannot read in the queue until the slot is free: a slow key leads there. */
+#define KEPT (1ull << 16)	/* of nnvme_slot.head: a bit of the CID, which in_flight.c does not read */
+
+/*
+ * Keep what in_flight.c cannot read in the queue, until the slot is free: a slow key leads
+ * there.
+ */
 static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe *sqe)
 {
 	struct nnvme_slot *d = &nnvme_qp(qp)->slot[index / 8];
@@ -28,7 +33,7 @@ static void keep(struct nnvme_qpair *qp, uint32_t index, const struct nnvme_sqe 
 	__atomic_store_n(&d->prp1, sqe->prp1, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->prp2, sqe->prp2, __ATOMIC_RELAXED);
 	__atomic_store_n(&d->cdw12, sqe->cdw12, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->head, sqe->cdw0_nsid, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->head, sqe->cdw0_nsid | KEPT, __ATOMIC_RELEASE);
 }
 
 /* Release: in_flight.c, which acquires it, sees entry, lists and what was kept of this command. */

@@ -55,13 +55,15 @@ struct nnvme_command {
  *
  * Data and metadata are any memory of the caller's, with any alignment and length: they are copied,
  * so the controller never gets to them. They are copied back whenever the controller answered, with
- * an error too, unless bits 1:0 of the opcode are 1.
+ * an error too, unless bits 1:0 of the opcode are 1. Where the command's own dwords say how much the
+ * controller moves, less data is refused; of the others, a vendor's above all, the caller answers
+ * for it, because what is missing would be taken from, or written to, other memory.
  *
  * Refused are creating and deleting I/O queues, Doorbell Buffer Config, Asynchronous Event Request
- * (it ends when there is an event), Abort (it names a CID, and CIDs are the library's), Keep Alive,
- * and Set Features of Number of Queues, Interrupt Coalescing, Interrupt Vector Configuration, Host
- * Memory Buffer (memory that nobody registered) and Keep Alive Timer (the library sends no Keep
- * Alive).
+ * (it ends when there is an event), Abort (it names a CID, and CIDs are the library's), Controller
+ * Data Queue (the controller would write to memory long after the command), Keep Alive, and Set
+ * Features of Number of Queues, Interrupt Coalescing, Interrupt Vector Configuration, Host Memory
+ * Buffer (memory that nobody registered) and Keep Alive Timer (the library sends no Keep Alive).
  *
  * Admin commands run one at a time: another thread's, and its queue pair creation, registration and
  * freeing of memory, wait for this one. Give Format NVM a timeout that is long enough.

@@ -39,6 +39,7 @@ struct model_namespace {
 	uint32_t block;		/* bytes of data in a block: 512, 4096, ... */
 	uint16_t metadata;	/* bytes of metadata per block */
 	bool extended;		/* metadata follows the data in the buffer, else MPTR */
+	uint8_t dps;		/* of Identify alone: the type of protection information */
 };
 
 /* model_defaults() fills it; the keys of model_configure() have the same names. */

@@ -55,6 +55,7 @@ static void namespace(const struct model *m, uint32_t nsid, struct nvme_id_ns *i
 	id->nsze = id->ncap = id->nuse = ns->blocks;
 	id->flbas = ns->extended ? NVME_NS_FLBAS_META_EXT : 0;
 	id->mc = ns->metadata ? NVME_NS_MC_EXTENDED | NVME_NS_MC_SEPARATE : 0;
+	id->dps = ns->dps;
 	id->dlfeat = 1;		/* deallocated blocks read as zeroes */
 	id->lbaf[0].ds = shift;
 	id->lbaf[0].ms = ns->metadata;

@@ -34,6 +34,15 @@ says 0 'noiommu-nvme 0.' --version
 says 2 'bind needs an address' bind
 says 2 'bind has no option --frob' bind --frob 41:00.0
 says 2 'bind has no option -x' bind -x 41:00.0
+says 2 'bind has no option -x' bind a -xy
+says 2 'bind has no option -x' bind --unsafe-noiommu -xy
+says 2 'bind has no option -x' bind '' -xy
+says 2 'write --unsafe-noiommu in full' bind --unsafe zz
+says 2 'write --unsafe-noiommu in full' bind zz --u
+says 2 'write --driver in full' bind --dri vfio-pci zz
+says 2 'write --driver in full' bind --d=vfio-pci zz
+says 1 '"zz" is not a PCI address' bind --driver=vfio-pci --unsafe-noiommu zz
+says 1 '"zz" is not a PCI address' bind --driver vfio-pci zz --unsafe-noiommu
 says 2 '--driver needs a value' bind 41:00.0 --driver
 says 2 'bind needs an address' bind --driver vfio-pci
 says 2 'bind takes one address; unexpected: b' bind a b
@@ -44,6 +53,7 @@ says 1 '"--help" is not a PCI address' bind -- --help
 says 2 'list takes no arguments; unexpected: all' list all
 says 2 'doctor has no option --frob' doctor --frob
 says 2 'doctor has no option --json=yes' doctor --json=yes
+says 2 'doctor has no option --json=' doctor --json=
 says 2 'doctor takes one address; unexpected: b' doctor a b
 says 2 'domain needs an address' domain
 says 2 'domain takes one address and one type; unexpected: c' domain a b c

@@ -7,6 +7,7 @@
 #include "driver_rig.h"
 
 #include "kernel/sys.h"
+#include "noiommu_nvme/command.h"
 #include "noiommu_nvme/isolation.h"
 #include "nvme/private.h"
 
@@ -430,6 +431,28 @@ static void odd_controllers(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Namespaces that may have another format by now are not read: their blocks may be longer. */
+static void after_a_format(void **state)
+{
+	struct nnvme_command cmd = { .size = sizeof(cmd), .opcode = nvme_admin_ns_mgmt, .nsid = 1 };
+	struct model_log log;
+	struct rig r;
+
+	up(&r, "mode=iommu,ns=2,size=8k");
+	open_it(&r);
+	memset(model_data(r.m, 2), 0x5b, 512);
+	assert_true(nnvme_admin_command(r.ctrl, &cmd, &r.err) > 0);
+	assert_int_equal(find_out(&r).verdict, NNVME_ISOLATED);
+	for (unsigned n = 0; model_log(r.m, n, &log); n++)
+		assert_true(!log.qid || log.nsid == 2);
+	cmd.opcode = nvme_admin_format_nvm;
+	assert_true(nnvme_admin_command(r.ctrl, &cmd, &r.err) > 0);
+	assert_int_equal(try(&r), -ENODEV);
+	assert_non_null(strstr(r.err.text, "Format NVM"));
+	model_forgive(r.m);
+	rig_down(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -437,7 +460,7 @@ int main(void)
 		TEST(another_status), TEST(no_iommu), TEST(no_physical_addresses),
 		TEST(pagemap_fails), TEST(controller_dies), TEST(mapping_fails),
 		TEST(odd_controllers),
-		TEST(clash), TEST(blind), TEST(mode_is_said),
+		TEST(clash), TEST(blind), TEST(mode_is_said), TEST(after_a_format),
 	};
 
 	return cmocka_run_group_tests_name("isolation", tests, NULL, NULL);

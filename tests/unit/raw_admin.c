@@ -239,6 +239,7 @@ static void what_the_library_manages_is_refused(void **state)
 		{ nvme_admin_abort_cmd, 1, "CID" },
 		{ nvme_admin_async_event, 0, "event" },
 		{ nvme_admin_keep_alive, 0, "Keep Alive" },
+		{ 0x45, 0, "given back" },	/* Controller Data Queue */
 		{ nvme_admin_dbbuf, 0, "shadow_doorbells" },
 		{ nvme_admin_set_features, NVME_FEAT_FID_NUM_QUEUES, "qpairs" },
 		{ nvme_admin_set_features, NVME_FEAT_FID_IRQ_COALESCE, "nnvme_wait()" },
@@ -298,6 +299,15 @@ static void what_makes_no_sense_is_refused(void **state)
 	expect_refusal(&r, &bad, -EINVAL, "12 bytes");
 	bad = command(nvme_admin_security_recv), bad.data = data, bad.data_len = 8, bad.cdw11 = 9;
 	expect_refusal(&r, &bad, -EINVAL, "9 bytes");
+	bad = command(nvme_admin_get_lba_status), bad.data = data, bad.data_len = 8, bad.cdw12 = 2;
+	expect_refusal(&r, &bad, -EINVAL, "12 bytes");
+	bad = command(nvme_admin_directive_recv), bad.data = data, bad.data_len = 8, bad.cdw10 = 2;
+	expect_refusal(&r, &bad, -EINVAL, "12 bytes");
+	/* to enable directives and to allocate streams takes no data, and NUMD can't say that */
+	bad.opcode = nvme_admin_directive_send, bad.data_len = bad.cdw10 = 0, bad.cdw11 = 1;
+	assert_int_equal(run(&r, &bad), RIG_DNR(NVME_SC_INVALID_OPCODE));
+	bad.opcode = nvme_admin_directive_recv, bad.cdw11 = 0x103;
+	assert_int_equal(run(&r, &bad), RIG_DNR(NVME_SC_INVALID_OPCODE));
 	rig_down(&r);
 }
 
@@ -361,6 +371,32 @@ static void a_command_that_is_not_answered(void **state)
 		assert_non_null(nnvme_space_get(r.ctrl->space, PAGE, &bus, &r.err));
 		assert_int_not_equal(bus.v, log.prp1);
 	}
+	rig_down(&r);
+}
+
+/* What was never sent keeps no memory, however often somebody tries. */
+static void a_controller_that_was_given_up_costs_nothing(void **state)
+{
+	struct nnvme_ctrl_info before = { .size = sizeof(before) }, after = before;
+	struct model_rule silent = model_rule(MODEL_SILENT);
+	struct nnvme_command cmd = command(NONE);
+	static uint8_t data[32 * PAGE];
+	struct rig r;
+
+	rig_up(&r, "vendor=1", 4);
+	silent.qid = 0;
+	silent.times = 1;
+	model_inject(r.m, &silent);
+	cmd.timeout_ms = 20;
+	assert_int_equal(run(&r, &cmd), -ETIMEDOUT);
+	cmd.data = cmd.metadata = data;
+	cmd.data_len = sizeof(data);
+	cmd.metadata_len = 8;
+	for (unsigned i = 0; i < 200; i++) {
+		expect_refusal(&r, &cmd, -EIO, "not sent");
+		assert_int_equal(nnvme_ctrl_info(r.ctrl, i ? &after : &before), 0);
+	}
+	assert_int_equal(after.registered, before.registered);
 	rig_down(&r);
 }
 
@@ -500,6 +536,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test(a_controller_that_moves_more_than_it_was_told),
 		cmocka_unit_test(a_command_that_is_not_answered),
+		cmocka_unit_test(a_controller_that_was_given_up_costs_nothing),
 		cmocka_unit_test(from_several_threads),
 		cmocka_unit_test(namespaces_that_may_have_changed_are_not_read),
 		cmocka_unit_test(a_queue_pair_that_shares_the_vector_wakes_up),

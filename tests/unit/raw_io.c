@@ -5,6 +5,7 @@
 #define COMPARE 0x05
 #define VERIFY 0x0c
 #define COMPARE_FAILURE 0x285
+#define PRACT (1u << 29)
 
 static void commands_that_have_no_call_of_their_own(void **state)
 {
@@ -231,8 +232,16 @@ static void namespaces_with_metadata(void **state)
 	cmd.data_len = 2 * 520;
 	assert_int_equal(raw_run(&r, &cmd).status, 0);
 	assert_int_equal(((uint8_t *)model_data(r.m, 1))[2 * 520 - 1], 0x31);
+	cmd.cdw12 |= PRACT;		/* means nothing here: there is no protection information */
+	cmd.data_len = 2 * 512;
+	assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), -EINVAL);
 	rig_down(&r);
-	raw_up(&r, "size=1m,meta=8", 4);
+	rig_model(&r, "size=1m,meta=8");
+	r.config.any_fields = true;
+	r.config.ns[0].dps = 1;
+	assert_int_equal(rig_open(&r), 0);
+	rig_queue(&r, 4);
+	rig_step_by_hand(&r);
 	buf = rig_alloc(&r, PAGE);
 	cmd = raw_blocks(NNVME_OP_WRITE, buf, 0, 2);
 	assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), -EINVAL);
@@ -240,6 +249,10 @@ static void namespaces_with_metadata(void **state)
 	cmd.metadata_len = 16;
 	assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), 0);
 	(void)rig_wait(&r);		/* the model has no such metadata */
+	cmd.metadata_len = 0;
+	cmd.cdw12 |= PRACT;
+	assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), 0);
+	(void)rig_wait(&r);
 	rig_down(&r);
 }
 

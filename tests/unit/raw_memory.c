@@ -143,6 +143,42 @@ static void a_command_older_than_the_ring(void **state)
 	}
 }
 
+/* Even where opcode, NSID and CID are 0: nothing else tells such a command from none. */
+static void a_command_of_zeroes_older_than_the_ring(void **state)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+	struct nnvme_command cmd;
+	uint8_t *a, *b;
+	struct rig r;
+
+	raw_up(&r, "vendor=1,mqes=2", 2);
+	a = rig_alloc(&r, 3 * PAGE);
+	b = rig_alloc(&r, PAGE);
+	cmd = raw_data(NNVME_OP_FLUSH, a + 512, 2 * PAGE);
+	cmd.nsid = 0;
+	hold.times = 1;
+	for (unsigned n = 0; n < 30; n++) {	/* so that each slot and generation is met */
+		model_inject_clear(r.m);
+		model_inject(r.m, &hold);
+		assert_int_equal(nnvme_io_command(r.qp, &cmd, &cmd), 0);
+		nnvme_ring(r.qp);
+		model_drain(r.m);
+		for (unsigned i = 0; i < 8; i++) {
+			assert_int_equal(nnvme_mem_free(r.ctrl, a), -EBUSY);
+			assert_int_equal(rig_read(&r, b, 0, 1), 0);
+			assert_int_equal(nnvme_mem_free(r.ctrl, a), -EBUSY);
+		}
+		assert_int_equal(nnvme_io_command(r.qp, &cmd, b), 0);
+		model_release(r.m, MODEL_FIFO);	/* that one stays, in a spare slot at times */
+		assert_ptr_equal(rig_wait(&r).tag, &cmd);
+		assert_int_equal(nnvme_mem_free(r.ctrl, a), -EBUSY);
+		assert_ptr_equal(rig_wait(&r).tag, b);
+		assert_int_equal(rig_read(&r, b, 0, 1), 0);
+	}
+	assert_int_equal(nnvme_mem_free(r.ctrl, a), 0);
+	rig_down(&r);
+}
+
 /*
  * Raw commands by one thread, registration of other memory by another: never refused, never in the
  * way.
@@ -218,6 +254,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_in_flight_is_not_unregistered),
 		cmocka_unit_test(a_command_older_than_the_ring),
+		cmocka_unit_test(a_command_of_zeroes_older_than_the_ring),
 		cmocka_unit_test(other_memory_comes_and_goes),
 	};
 
