@@ -21,10 +21,7 @@ struct bench_fio_job {
 	double seconds, warm_up;
 };
 
-/*
- * The words of the command, NULL last; each is allocated, and the array too: bench_fio_free(). NULL without
- * memory.
- */
+/* The words of the command, NULL last: for bench_fio_free(). NULL without memory. */
 char **bench_fio_words(const struct bench_fio_job *job);
 void bench_fio_free(char **words);
 
@@ -38,7 +35,7 @@ int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round,
 
 /*
  * Runs the job and waits for its end; it is killed when its parent dies. -EIO and fio's last words when it
- * failed; -EINTR when a signal ended the waiting.
+ * failed.
  */
 int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, struct nnvme_err *err);
 
