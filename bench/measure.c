@@ -18,7 +18,7 @@
 #include "generator.h"
 #include "mark.h"
 
-#define PATIENCE 10		/* seconds for the load to end when it was asked to */
+#define PATIENCE_NS 10000000000	/* for the load to end when it was asked to */
 
 /* What the two processes share. */
 struct shared {
@@ -47,12 +47,6 @@ struct passes {
 static int run_pass(struct passes *p, const struct bench_until *until, struct bench_measured *measured)
 {
 	return bench_load_continue(p->path, &p->work, &p->generator, until, p->stop, measured);
-}
-
-static void fail(struct shared *s, int rc)
-{
-	s->outcome = BENCH_FAILED;
-	nnvme_fail(&s->err, rc, "the load failed: %s", strerror(-rc));
 }
 
 static int find_node(const struct bench_task *task, char node[64], struct nnvme_err *err)
@@ -85,9 +79,9 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	return rc ? rc : bench_path_uring(node, task->row->uring, &shape, path, err);
 }
 
-static double seconds_of(const struct timeval *from, const struct timeval *to)
+static double seconds_of(struct timeval t)
 {
-	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_usec - from->tv_usec) / 1e6;
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
 /* The timed pass, with what is counted beside it without disturbing it. */
@@ -112,8 +106,8 @@ static int timed_pass(struct passes *p)
 	getrusage(RUSAGE_SELF, &after);
 	p->run_delay = bench_disturbance_end(&disturbance);
 	p->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
-	p->user = seconds_of(&before.ru_utime, &after.ru_utime);
-	p->system = seconds_of(&before.ru_stime, &after.ru_stime);
+	p->user = seconds_of(after.ru_utime) - seconds_of(before.ru_utime);
+	p->system = seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
 	return rc;
 }
 
@@ -222,9 +216,9 @@ static void load(const struct bench_task *task, struct shared *s)
 			   "blocks of %u", work->bytes, (unsigned long long)path->bytes, path->block);
 	} else {
 		rc = bench_measure_on(task, path, &s->stop, &s->round);
-		s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_MEASURED;
-		if (s->outcome == BENCH_MEASURED && rc)
-			fail(s, rc);
+		s->outcome = s->stop ? BENCH_INTERRUPTED : rc ? BENCH_FAILED : BENCH_MEASURED;
+		if (rc)
+			nnvme_fail(&s->err, rc, "the load failed: %s", strerror(-rc));
 	}
 	path->ops->close(path);
 }
@@ -307,7 +301,7 @@ bool bench_interrupted(void)
 /* Wait for the load's end; its status for waitpid(). */
 static int mind(pid_t child, bool fio, struct shared *s)
 {
-	struct timespec now, asked = { 0 };
+	uint64_t asked = 0;
 	int status = 0;
 
 	for (;;) {
@@ -317,11 +311,10 @@ static int mind(pid_t child, bool fio, struct shared *s)
 			return status;
 		if (!look_for_signals(1))
 			continue;
-		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (!s->stop)
-			asked = now;
+			asked = bench_now();
 		s->stop = 1;
-		if (fio || now.tv_sec - asked.tv_sec > PATIENCE)	/* fio does not look at it */
+		if (fio || bench_now() - asked > PATIENCE_NS)	/* fio does not look at it */
 			kill(child, SIGKILL);
 	}
 }
@@ -339,6 +332,7 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 		return BENCH_FAILED;
 	}
 	s->outcome = BENCH_FAILED;
+	s->round = *round;	/* its domain and mark */
 	fflush(NULL);
 	child = fork();
 	if (!child)
@@ -354,12 +348,8 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 		}
 	}
 	outcome = s->outcome;
-	if (outcome == BENCH_MEASURED) {
-		memcpy(round->value, s->round.value, sizeof(round->value));
-		round->ios = s->round.ios;
-		round->errors = s->round.errors;
-		round->seconds = s->round.seconds;
-	}
+	if (outcome == BENCH_MEASURED)
+		*round = s->round;
 	if (err)
 		*err = s->err;
 	munmap(s, sizeof(*s));

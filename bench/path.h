@@ -81,6 +81,8 @@ enum bench_uring {
 };
 
 /*
+ * Both set @err (not NULL) when they fail.
+ *
  * @node is the block device, or the generic device (/dev/ng0n1) for passthrough. -EOPNOTSUPP names what
  * this kernel, device or configuration lacks.
  */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/histogram.h"
-#include "bench/random.h"
+#include "random_normal.h"
 
 static struct bench_histogram h;
 
@@ -110,7 +110,7 @@ static void percentiles_are_those_of_the_sorted_values(void **state)
 	double said, is;
 
 	for (size_t i = 0; i < 20000; i++) {
-		values[i] = (uint64_t)(10000 * exp(bench_random_normal(&random)));
+		values[i] = (uint64_t)(10000 * exp(random_normal(&random)));
 		bench_histogram_add(&h, values[i]);
 	}
 	qsort(values, 20000, sizeof(values[0]), ascending);
