@@ -23,11 +23,12 @@ uint64_t bench_interrupts_in(FILE *file, const char *controller, const char *bdf
 enum bench_trace { BENCH_TRACE_MAP, BENCH_TRACE_UNMAP, BENCH_TRACE_INVALIDATION, BENCH_TRACES };
 
 struct bench_tracer {
-	int *fd[BENCH_TRACES];	/* one a processor; NULL: not to be had */
+	int *fd;		/* of each trace one a processor; -1: not to be had */
 	size_t nr_cpus;
+	bool counts[BENCH_TRACES];
 };
 
-/* Those that there are; true when there is any. */
+/* Those that there are; false: there is none, and nothing to close. */
 bool bench_tracer_open(struct bench_tracer *tracer);
 void bench_tracer_start(struct bench_tracer *tracer);
 

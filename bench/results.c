@@ -146,46 +146,41 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m, double *values)
+static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m)
 {
+	struct bench_figure figure = { NAN, NAN, NAN };
+	double *values = calloc(cell->nr_rounds + 1, sizeof(*values));
 	size_t n = 0;
 
-	for (size_t i = 0; i < cell->nr_rounds; i++)
+	for (size_t i = 0; values && i < cell->nr_rounds; i++)
 		if (!isnan(cell->rounds[i].value[m]))
 			values[n++] = cell->rounds[i].value[m];
-	if (!n)
-		return (struct bench_figure){ NAN, NAN, NAN };
-	qsort(values, n, sizeof(*values), ascending);
-	return (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0], values[n - 1] };
+	if (n) {
+		qsort(values, n, sizeof(*values), ascending);
+		figure = (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0],
+						values[n - 1] };
+	}
+	free(values);
+	return figure;
 }
 
-static void sum_up_cell(struct bench_cell *cell, double *values)
+static void sum_up_cell(struct bench_cell *cell)
 {
-	cell->errors = 0;
-	cell->domain_read_back[0] = '\0';
-	for (size_t i = 0; i < cell->nr_rounds; i++) {
-		const char *read_back = cell->rounds[i].domain_read_back;
+	const char *domain = cell->nr_rounds ? cell->rounds[0].domain_read_back : "";
 
+	strcpy(cell->domain_read_back, domain);
+	cell->errors = 0;
+	for (size_t i = 0; i < cell->nr_rounds; i++) {
 		cell->errors += cell->rounds[i].errors;
-		if (!i)
-			memcpy(cell->domain_read_back, read_back, sizeof(cell->domain_read_back));
-		else if (strcmp(cell->domain_read_back, read_back))
+		if (strcmp(cell->rounds[i].domain_read_back, domain) != 0)
 			strcpy(cell->domain_read_back, "mixed");
 	}
 	for (int m = 0; m < BENCH_METRICS; m++)
-		cell->figure[m] = figure_of(cell, m, values);
+		cell->figure[m] = figure_of(cell, m);
 }
 
 void bench_results_sum_up(struct bench_results *r)
 {
-	size_t most = 1;
-	double *values;
-
 	for (size_t i = 0; i < r->nr_cells; i++)
-		if (r->cells[i].nr_rounds > most)
-			most = r->cells[i].nr_rounds;
-	values = calloc(most, sizeof(*values));
-	for (size_t i = 0; values && i < r->nr_cells; i++)
-		sum_up_cell(&r->cells[i], values);
-	free(values);
+		sum_up_cell(&r->cells[i]);
 }
