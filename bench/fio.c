@@ -142,7 +142,8 @@ static int parse_output(int out, uint32_t bytes, struct bench_round *round, stru
 	return ret;
 }
 
-static int run(char **words, const int files[2], uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
+static int run(char **words, const int files[2], uint32_t bytes, struct bench_round *round,
+	       struct nnvme_err *err)
 {
 	struct bench_disturbance disturbance;
 	pid_t child = fork(), ended;

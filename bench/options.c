@@ -125,7 +125,8 @@ static int take(const struct option *options, char ***word, char **end, struct n
 	return 0;
 }
 
-static int take_devices(struct bench_options *o, const char *device, const char *second, struct nnvme_err *err)
+static int take_devices(struct bench_options *o, const char *device, const char *second,
+			struct nnvme_err *err)
 {
 	int rc;
 

@@ -98,8 +98,8 @@ struct bench_results {
 	bool complete;			/* false: interrupted */
 	unsigned rounds;		/* asked for */
 	double seconds;			/* of a round of a cell */
-	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, poll_queues, command, ... */
-	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; second.bdf, second.model, ... */
+	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, ... */
+	struct bench_facts device;	/* bdf, model, firmware, lba, iommu; second.bdf, ... */
 	size_t nr_cells;
 	struct bench_cell *cells;
 	size_t nr_skipped;

@@ -34,7 +34,7 @@ static void holds_near(uint64_t ns)
 
 	setup(NULL);
 	bench_histogram_add(&h, ns);
-	bench_histogram_add(&h, UINT64_MAX >> 1);	/* so that the greatest value does not cut the bucket's end */
+	bench_histogram_add(&h, UINT64_MAX >> 1);	/* the greatest value would cut the bucket's end */
 	said = bench_histogram_percentile(&h, 50);
 	if (said < (double)ns || said > (double)ns * (1 + 1.0 / 64))
 		fail_msg("%llu became %f", (unsigned long long)ns, said);
