@@ -17,7 +17,7 @@ const char *const bench_metrics[BENCH_METRICS] = {
 
 void bench_results_init(struct bench_results *r)
 {
-	*r = (struct bench_results){ .version = BENCH_SCHEMA };
+	*r = (struct bench_results){ 0 };
 }
 
 void bench_results_free(struct bench_results *r)

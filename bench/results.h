@@ -90,7 +90,6 @@ struct bench_facts {
 };
 
 struct bench_results {
-	unsigned version;		/* of the schema: BENCH_SCHEMA */
 	char started[32];		/* ISO 8601, UTC */
 	char harness[12];		/* "bench", or "fio" when fio was the generator */
 	char backend[32];		/* of emulated storage: "null-co", "file"; "" on hardware */
@@ -106,7 +105,7 @@ struct bench_results {
 	struct bench_skipped *skipped;
 };
 
-#define BENCH_SCHEMA 2
+#define BENCH_SCHEMA 2		/* what docs/bench-results.md describes */
 
 /* Zero, of this schema. */
 void bench_results_init(struct bench_results *r);
