@@ -18,7 +18,7 @@ uint64_t bench_interrupts_in(FILE *file, const char *controller, const char *bdf
 
 /*
  * The IOMMU layer's tracepoints. They count for the whole machine: what an I/O gives back is unmapped
- * where its interrupt arrives, or later by a timer.
+ * where its interrupt arrives, or later by a timer. In the order of their metrics, from BENCH_MAPS on.
  */
 enum bench_trace { BENCH_TRACE_MAP, BENCH_TRACE_UNMAP, BENCH_TRACE_INVALIDATION, BENCH_TRACES };
 

@@ -38,10 +38,7 @@ struct passes {
 	struct bench_workload work;
 	struct bench_generator generator;
 	struct bench_measured measured;
-	double user, system;	/* seconds of CPU */
-	uint64_t interrupts;
-	double run_delay;
-	double traced[BENCH_TRACES];	/* per I/O */
+	struct bench_round *round;
 };
 
 static int run_pass(struct passes *p, const struct bench_until *until, struct bench_measured *measured)
@@ -84,10 +81,35 @@ static double seconds_of(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
+/* What the load itself measured. */
+static void fill_round(const struct passes *p)
+{
+	const struct bench_measured *m = &p->measured;
+	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios, *v = p->round->value;
+
+	p->round->ios = m->ios;
+	p->round->errors = m->errors;
+	p->round->seconds = seconds;
+	if (!m->ios || !m->ns)
+		return;
+	v[BENCH_IOPS] = in_time / seconds;
+	v[BENCH_BYTES_PER_SECOND] = in_time * p->work.bytes / seconds;
+	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
+	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
+	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
+	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
+	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
+	if (p->path->counts_doorbells) {
+		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
+		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
+	}
+}
+
 /* The timed pass, with what is counted beside it without disturbing it. */
 static int timed_pass(struct passes *p)
 {
 	const struct bench_task *task = p->task;
+	double *v = p->round->value, all;
 	struct bench_disturbance disturbance;
 	struct rusage before, after;
 	char controller[32] = "";
@@ -104,10 +126,15 @@ static int timed_pass(struct passes *p)
 	if (task->mark)
 		bench_mark_end();
 	getrusage(RUSAGE_SELF, &after);
-	p->run_delay = bench_disturbance_end(&disturbance);
-	p->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
-	p->user = seconds_of(after.ru_utime) - seconds_of(before.ru_utime);
-	p->system = seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
+	v[BENCH_RUN_DELAY] = bench_disturbance_end(&disturbance);
+	interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
+	fill_round(p);
+	if (!p->round->ios)
+		return rc;
+	all = (double)p->measured.latency.count;	/* those of the draining, too */
+	v[BENCH_CPU_USER] = (seconds_of(after.ru_utime) - seconds_of(before.ru_utime)) / all * 1e6;
+	v[BENCH_CPU_SYSTEM] = (seconds_of(after.ru_stime) - seconds_of(before.ru_stime)) / all * 1e6;
+	v[BENCH_INTERRUPTS] = (double)interrupts / all;
 	return rc;
 }
 
@@ -119,11 +146,10 @@ static int counting_pass(struct passes *p)
 {
 	static struct bench_measured measured;	/* too large for a stack */
 	struct bench_until until = { .ios = p->measured.ios / 10 };
+	double hits[BENCH_TRACES];
 	struct bench_tracer tracer;
 	int rc;
 
-	for (int i = 0; i < BENCH_TRACES; i++)
-		p->traced[i] = NAN;
 	if (until.ios < 4 * p->work.depth)
 		until.ios = 4 * p->work.depth;
 	if (until.ios > 50000)
@@ -132,71 +158,29 @@ static int counting_pass(struct passes *p)
 		return 0;
 	bench_tracer_start(&tracer);
 	rc = run_pass(p, &until, &measured);
-	bench_tracer_stop(&tracer, p->traced);
+	bench_tracer_stop(&tracer, hits);
 	bench_tracer_close(&tracer);
-	for (int i = 0; i < BENCH_TRACES; i++)
-		p->traced[i] = measured.ios ? p->traced[i] / (double)measured.ios : NAN;
+	for (int i = 0; p->round->ios && measured.ios && i < BENCH_TRACES; i++)
+		p->round->value[BENCH_MAPS + i] = hits[i] / (double)measured.ios;
 	return rc;
-}
-
-static int all_passes(struct passes *p)
-{
-	struct bench_until warmup = { .ns = p->task->warmup_ns };
-	int rc = 0;
-
-	if (warmup.ns)
-		rc = run_pass(p, &warmup, &p->measured);
-	if (!rc && !*p->stop)
-		rc = timed_pass(p);
-	if (!rc && !*p->stop)
-		rc = counting_pass(p);
-	return rc;
-}
-
-static void fill_round(const struct passes *p, struct bench_round *round)
-{
-	const struct bench_measured *m = &p->measured;
-	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios;
-	double all = (double)m->latency.count;	/* those of the draining, too */
-	double *v = round->value;
-
-	round->ios = m->ios;
-	round->errors = m->errors;
-	round->seconds = seconds;
-	v[BENCH_RUN_DELAY] = p->run_delay;
-	if (!m->ios || !m->ns)
-		return;
-	v[BENCH_IOPS] = in_time / seconds;
-	v[BENCH_BYTES_PER_SECOND] = in_time * p->work.bytes / seconds;
-	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
-	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
-	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
-	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
-	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
-	v[BENCH_CPU_USER] = p->user / all * 1e6;
-	v[BENCH_CPU_SYSTEM] = p->system / all * 1e6;
-	v[BENCH_INTERRUPTS] = (double)p->interrupts / all;
-	if (p->path->counts_doorbells) {
-		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
-		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
-	}
-	v[BENCH_MAPS] = p->traced[BENCH_TRACE_MAP];
-	v[BENCH_UNMAPS] = p->traced[BENCH_TRACE_UNMAP];
-	v[BENCH_INVALIDATIONS] = p->traced[BENCH_TRACE_INVALIDATION];
 }
 
 int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
 		     struct bench_round *round)
 {
 	static struct passes p;		/* too large for a stack */
-	int rc;
+	struct bench_until warmup = { .ns = task->warmup_ns };
+	int rc = 0;
 
-	p = (struct passes){ .task = task, .path = path, .stop = stop, .work = task->column->work };
+	p = (struct passes){ .task = task, .path = path, .stop = stop, .work = task->column->work, .round = round };
 	p.work.seed = task->seed;
 	bench_generator_init(&p.generator, &p.work, path->bytes);
-	rc = all_passes(&p);
-	if (!rc)
-		fill_round(&p, round);
+	if (warmup.ns)
+		rc = run_pass(&p, &warmup, &p.measured);
+	if (!rc && !*stop)
+		rc = timed_pass(&p);
+	if (!rc && !*stop)
+		rc = counting_pass(&p);
 	return rc;
 }
 
