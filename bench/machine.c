@@ -44,23 +44,14 @@ bool bench_machine_is_emulated(void)
 	return !strcmp(name, "TCGTCGTCGTCG");
 }
 
-/* The value of the first line of /proc/cpuinfo that begins with @key; "" when there is none. */
-static void cpuinfo(const char *key, char *value, size_t size)
+/* Of the first processor; "" where the kernel does not name it. */
+static void cpu_model(char *model, size_t size)
 {
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[300];
+	char text[4096], *line;
 
-	*value = '\0';
-	while (file && !*value && fgets(line, sizeof(line), file)) {
-		char *colon = strchr(line, ':');
-
-		if (strncmp(line, key, strlen(key)) != 0 || !colon)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(value, size, "%s", colon + 1 + (colon[1] == ' '));
-	}
-	if (file)
-		fclose(file);
+	bench_sysfs_read(text, sizeof(text), "/proc/cpuinfo");
+	line = strstr(text, "model name\t: ");
+	snprintf(model, size, "%.*s", line ? (int)strcspn(line + 13, "\n") : 0, line ? line + 13 : "");
 }
 
 /* One that is not empty; of a controller its name begins with @prefix. */
@@ -121,7 +112,7 @@ int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
 	if (!uname(&uts))
 		rc |= bench_facts_add(facts, "kernel", "%s %s", uts.release, uts.machine);
 	rc |= add_file(facts, "", "cmdline", "/proc", "cmdline");
-	cpuinfo("model name", text, sizeof(text));
+	cpu_model(text, sizeof(text));
 	rc |= add(facts, "", "cpu", text);
 	rc |= bench_facts_add(facts, "cpus", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	bench_sysfs_read(text, sizeof(text), "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");

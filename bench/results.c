@@ -120,23 +120,21 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size)
 {
 	double iops = round->value[BENCH_IOPS], within = round->value[BENCH_LATENCY_P99];
 	unsigned long long errors = round->errors;
-	size_t length;
+	FILE *f = fmemopen(memset(text, 0, size), size, "w");
 
-	if (!round->ios && errors) {
-		snprintf(text, size, "all %llu I/Os failed", errors);
+	if (!f)
 		return;
-	}
-	if (isnan(iops))
-		length = (size_t)snprintf(text, size, "no I/O ended in time");
+	if (!round->ios && errors)
+		fprintf(f, "all %llu I/Os failed", errors);
 	else
-		length = (size_t)snprintf(text, size, "%.0f IOPS", iops);
-	if (!isnan(within) && length < size)
-		length += (size_t)snprintf(text + length, size - length, ", 99 %% within %.1f us", within / 1e3);
-	if (errors && length < size)
-		length += (size_t)snprintf(text + length, size - length, ", %llu I/Os failed", errors);
-	if (bench_round_is_disturbed(round) && length < size)
-		snprintf(text + length, size - length, ", disturbed (run delay %.0f %%)",
-			 100 * round->value[BENCH_RUN_DELAY]);
+		fprintf(f, isnan(iops) ? "no I/O ended in time" : "%.0f IOPS", iops);
+	if (!isnan(within))
+		fprintf(f, ", 99 %% within %.1f us", within / 1e3);
+	if (round->ios && errors)
+		fprintf(f, ", %llu I/Os failed", errors);
+	if (bench_round_is_disturbed(round))
+		fprintf(f, ", disturbed (run delay %.0f %%)", 100 * round->value[BENCH_RUN_DELAY]);
+	fclose(f);
 }
 
 static int ascending(const void *a, const void *b)
