@@ -116,6 +116,7 @@ static int open_event(unsigned long id, int cpu)
 bool bench_tracer_open(struct bench_tracer *t)
 {
 	size_t nr_cpus = (size_t)sysconf(_SC_NPROCESSORS_CONF);
+	unsigned long id = 0;
 	struct rlimit limit;
 
 	*t = (struct bench_tracer){ .nr_cpus = nr_cpus, .fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd)) };
@@ -125,8 +126,9 @@ bool bench_tracer_open(struct bench_tracer *t)
 	}
 	for (size_t i = 0; t->fd && i < BENCH_TRACES * nr_cpus; i++) {
 		size_t trace = i / nr_cpus;
-		unsigned long id = trace == BENCH_TRACE_INVALIDATION && other_iommu() ? 0 : event_id(events[trace]);
 
+		if (i % nr_cpus == 0)
+			id = trace == BENCH_TRACE_INVALIDATION && other_iommu() ? 0 : event_id(events[trace]);
 		t->fd[i] = id ? open_event(id, (int)(i % nr_cpus)) : -1;
 		t->counts[trace] = t->counts[trace] || t->fd[i] >= 0;
 	}

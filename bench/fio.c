@@ -85,7 +85,7 @@ char **bench_fio_words(const struct bench_fio_job *job)
 	/* Reads and writes as one, errors counted and not the end, latencies from submission on. */
 	fputs(" --unified_rw_reporting=mixed --continue_on_error=io --ignore_error=" IO_ERRORS "," IO_ERRORS
 	      " --lat_percentiles=1 --clat_percentiles=0 --percentile_list=50:99:99.9 --output-format=json", f);
-	if (fclose(f)) {
+	if (fclose(f) || !text) {
 		free(text);
 		free(words);
 		return NULL;

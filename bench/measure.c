@@ -172,7 +172,8 @@ int bench_measure_on(const struct bench_task *task, struct bench_path *path, con
 	struct bench_until warmup = { .ns = task->warmup_ns };
 	int rc = 0;
 
-	p = (struct passes){ .task = task, .path = path, .stop = stop, .work = task->column->work, .round = round };
+	p = (struct passes){ .task = task, .path = path, .stop = stop, .round = round };
+	p.work = task->column->work;
 	p.work.seed = task->seed;
 	bench_generator_init(&p.generator, &p.work, path->bytes);
 	if (warmup.ns)

@@ -208,9 +208,9 @@ static int to_kernel(const char *bdf, struct nnvme_err *err)
 	int rc, tries = 0;
 
 	/* A program that was killed may still be exiting. */
-	do
+	do {
 		rc = nnvme_pci_unbind(bdf, err);
-	while (rc == -EBUSY && again(&tries));
+	} while (rc == -EBUSY && again(&tries));
 	return rc;
 }
 
@@ -219,10 +219,10 @@ static int wait_for_disk(const struct bench_device *device, struct nnvme_err *er
 	char node[64];
 	int tries = 0;
 
-	do
+	do {
 		if (!bench_place_node(device, false, node))
 			return 0;
-	while (again(&tries));
+	} while (again(&tries));
 	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s, 10 s after it got it; "
 			  "the kernel's log may say why (dmesg)", device->bdf);
 }

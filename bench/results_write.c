@@ -120,10 +120,10 @@ static void put_metrics(struct json *j, const double *values, const struct bench
 				begin(j, group, "{");
 		}
 		name = dot ? dot + 1 : name;
+		if (values)
+			put_number(j, name, values[m]);
 		if (figures)
 			put_figure(j, name, &figures[m]);
-		else
-			put_number(j, name, values[m]);
 	}
 	if (*group)
 		end(j, '}');
