@@ -12,4 +12,9 @@ struct bench_clock {
 
 extern struct bench_clock bench_clock_machine;
 
+static inline uint64_t bench_now(void)
+{
+	return bench_clock_machine.now(&bench_clock_machine);
+}
+
 #endif

@@ -118,71 +118,55 @@ static int open_event(unsigned long id, int cpu)
 	return (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-/* One for each CPU present. NULL: not available. */
-static int *open_events(unsigned long id, size_t nr_cpus)
-{
-	int *fd = id ? malloc(nr_cpus * sizeof(*fd)) : NULL;
-	bool any = false;
-
-	for (size_t cpu = 0; fd && cpu < nr_cpus; cpu++) {
-		fd[cpu] = open_event(id, (int)cpu);
-		any = any || fd[cpu] >= 0;
-	}
-	if (any)
-		return fd;
-	free(fd);
-	return NULL;
-}
-
 bool bench_tracer_open(struct bench_tracer *t)
 {
+	size_t nr_cpus = (size_t)sysconf(_SC_NPROCESSORS_CONF);
+	unsigned long id = 0;
 	struct rlimit limit;
-	bool any = false;
 
-	*t = (struct bench_tracer){ .nr_cpus = (size_t)sysconf(_SC_NPROCESSORS_CONF) };
+	*t = (struct bench_tracer){ .nr_cpus = nr_cpus, .fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd)) };
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	for (int i = 0; i < BENCH_TRACES; i++) {
-		if (i == BENCH_TRACE_INVALIDATION && other_iommu())
-			continue;
-		t->fd[i] = open_events(event_id(events[i]), t->nr_cpus);
-		any = any || t->fd[i];
+	for (size_t i = 0; t->fd && i < BENCH_TRACES * nr_cpus; i++) {
+		size_t trace = i / nr_cpus;
+
+		if (i % nr_cpus == 0)
+			id = trace == BENCH_TRACE_INVALIDATION && other_iommu() ? 0 : event_id(events[trace]);
+		t->fd[i] = id ? open_event(id, (int)(i % nr_cpus)) : -1;
+		t->counts[trace] = t->counts[trace] || t->fd[i] >= 0;
 	}
-	return any;
+	if (t->counts[BENCH_TRACE_MAP] || t->counts[BENCH_TRACE_UNMAP] || t->counts[BENCH_TRACE_INVALIDATION])
+		return true;
+	bench_tracer_close(t);
+	return false;
 }
 
 void bench_tracer_start(struct bench_tracer *t)
 {
-	for (int i = 0; i < BENCH_TRACES; i++)
-		for (size_t cpu = 0; t->fd[i] && cpu < t->nr_cpus; cpu++)
-			ioctl(t->fd[i][cpu], PERF_EVENT_IOC_ENABLE, 0);
+	for (size_t i = 0; i < BENCH_TRACES * t->nr_cpus; i++)
+		ioctl(t->fd[i], PERF_EVENT_IOC_ENABLE, 0);
 }
 
 void bench_tracer_stop(struct bench_tracer *t, double counts[BENCH_TRACES])
 {
-	for (int i = 0; i < BENCH_TRACES; i++)
-		for (size_t cpu = 0; t->fd[i] && cpu < t->nr_cpus; cpu++)
-			ioctl(t->fd[i][cpu], PERF_EVENT_IOC_DISABLE, 0);
-	for (int i = 0; i < BENCH_TRACES; i++) {
-		counts[i] = t->fd[i] ? 0 : NAN;
-		for (size_t cpu = 0; t->fd[i] && cpu < t->nr_cpus; cpu++) {
-			uint64_t count;
+	uint64_t count;
 
-			if (read(t->fd[i][cpu], &count, sizeof(count)) == sizeof(count))
-				counts[i] += (double)count;
-		}
-	}
+	for (size_t i = 0; i < BENCH_TRACES * t->nr_cpus; i++)
+		ioctl(t->fd[i], PERF_EVENT_IOC_DISABLE, 0);
+	for (int i = 0; i < BENCH_TRACES; i++)
+		counts[i] = t->counts[i] ? 0 : NAN;
+	for (size_t i = 0; i < BENCH_TRACES * t->nr_cpus; i++)
+		if (read(t->fd[i], &count, sizeof(count)) == sizeof(count))
+			counts[i / t->nr_cpus] += (double)count;
 }
 
 void bench_tracer_close(struct bench_tracer *t)
 {
-	for (int i = 0; i < BENCH_TRACES; i++) {
-		for (size_t cpu = 0; t->fd[i] && cpu < t->nr_cpus; cpu++)
-			if (t->fd[i][cpu] >= 0)
-				close(t->fd[i][cpu]);
-		free(t->fd[i]);
-		t->fd[i] = NULL;
-	}
+	for (size_t i = 0; t->fd && i < BENCH_TRACES * t->nr_cpus; i++)
+		if (t->fd[i] >= 0)
+			close(t->fd[i]);
+	free(t->fd);
+	t->fd = NULL;
 }

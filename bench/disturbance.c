@@ -10,21 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sysfs.h"
 
 #define PATIENCE_MS 10000	/* for an answer */
 #define LINE 4096
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* --- the threads of a process --- */
 
@@ -37,9 +29,9 @@ static void keep(struct bench_run_delays *delays, unsigned thread, uint64_t ns)
 		i++;
 	if (i == BENCH_MOST_THREADS)
 		return;
-	delays->count += i == delays->count;
 	delays->of[i].thread = thread;
 	delays->of[i].ns = ns;
+	delays->count += i == delays->count;
 }
 
 static bool look_at_process(pid_t process, struct bench_run_delays *delays)
@@ -53,7 +45,7 @@ static bool look_at_process(pid_t process, struct bench_run_delays *delays)
 	dir = opendir(path);
 	if (!dir)
 		return false;
-	delays->us = monotonic_ns() / 1000;
+	delays->us = bench_now() / 1000;
 	while ((entry = readdir(dir))) {
 		unsigned thread = (unsigned)strtoul(entry->d_name, NULL, 10);
 
@@ -86,14 +78,13 @@ static bool read_line(int fd, char line[LINE])
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 
-	for (size_t n = 0; n < LINE - 1; ) {
+	for (size_t n = 0; n < LINE; n++) {
 		if (poll(&ready, 1, PATIENCE_MS) <= 0 || read(fd, &line[n], 1) != 1)
 			return false;
 		if (line[n] == '\n') {
 			line[n] = '\0';
 			return true;
 		}
-		n++;
 	}
 	return false;
 }
@@ -101,7 +92,7 @@ static bool read_line(int fd, char line[LINE])
 /* First come answers that an earlier client did not wait for. */
 static bool ask_host(const char *port, struct bench_run_delays *delays)
 {
-	uint64_t number = monotonic_ns();
+	uint64_t number = bench_now();
 	int fd = open(port, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	bool answered = false;
 	char line[LINE];
@@ -136,14 +127,14 @@ double bench_run_delay(const struct bench_run_delays *before, const struct bench
 
 void bench_disturbance_begin(struct bench_disturbance *d, const char *port, pid_t process)
 {
-	*d = (struct bench_disturbance){ .port = port, .process = process };
+	*d = (struct bench_disturbance){ .process = process };
 	if (access(port, F_OK) == 0) {
+		d->port = port;
 		ask_host(port, &d->before);
-		return;
+	} else {
+		look_at_process(process, &d->before);
+		d->last = d->before;
 	}
-	d->port = NULL;
-	look_at_process(process, &d->before);
-	d->last = d->before;
 }
 
 void bench_disturbance_look(struct bench_disturbance *d)

@@ -2,22 +2,21 @@
 #include "fio.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "disturbance.h"
 
 #define MOST_WORDS 40
-#define LOOK_MS 100		/* between two looks at fio's threads */
-#define MOST_BYTES (1 << 20)	/* of fio's output, which is about 6 KiB */
+#define LOOK_US 100000		/* between two looks at fio's threads */
+#define MOST_BYTES (1 << 20)	/* of what fio prints; it is some 6 KiB */
 
 /*
  * The errnos of a failed I/O (blk_errors[] in the kernel's block/blk-core.c): EIO, ETIMEDOUT,
@@ -26,118 +25,80 @@
  */
 #define IO_ERRORS "5:110:67:121:61:84"
 
-struct words {
-	char **word;
-	size_t count;
-	bool failed;
-};
-
-__attribute__((format(printf, 2, 3)))
-static void say(struct words *words, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (words->failed || words->count + 1 >= MOST_WORDS || vasprintf(&words->word[words->count], fmt, ap) < 0)
-		words->failed = true;
-	else
-		words->word[++words->count] = NULL;
-	va_end(ap);
-}
-
 /* By enum bench_wait. */
 static const char *const waits[] = { "poll", "hybrid", "interrupt" };
 
-static void say_engine(struct words *words, const struct bench_fio_job *job)
+static void put_nnvme(FILE *f, const struct bench_fio_job *job)
 {
-	const struct bench_row *row = job->row;
-
-	if (row->nnvme) {
-		size_t i = words->count + 1;
-
-		say(words, "--ioengine=libnoiommu_nvme");
-		if (job->nsid)
-			say(words, "--filename=%sn%u", job->target, job->nsid);
-		else
-			say(words, "--filename=%s", job->target);
-		/* fio separates names at colons; the engine accepts a BDF with dots. */
-		for (char *c = words->failed ? "" : words->word[i]; *c; c++)
-			if (*c == ':')
-				*c = '.';
-		say(words, "--mode=%s", row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
-		say(words, "--wait=%s", waits[row->wait]);
-		return;
-	}
-	if (row->uring == BENCH_URING_PASSTHROUGH) {
-		say(words, "--ioengine=io_uring_cmd");
-		say(words, "--cmd_type=nvme");
-	} else {
-		say(words, "--ioengine=io_uring");
-		say(words, "--direct=1");
-	}
-	say(words, "--filename=%s", job->target);
-	if (row->uring != BENCH_URING_PLAIN) {
-		say(words, "--fixedbufs");
-		say(words, "--registerfiles");
-	}
-	if (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH)
-		say(words, "--hipri");
+	fputs(" --ioengine=libnoiommu_nvme --filename=", f);
+	/* A colon separates names for fio; the engine takes a BDF with points. */
+	for (const char *c = job->target; *c; c++)
+		fputc(*c == ':' ? '.' : *c, f);
+	if (job->nsid)
+		fprintf(f, "n%u", job->nsid);
+	fprintf(f, " --mode=%s --wait=%s", job->row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu",
+		waits[job->row->wait]);
 }
 
-static void say_work(struct words *words, const struct bench_workload *work)
+static void put_uring(FILE *f, const char *node, enum bench_uring kind)
+{
+	fprintf(f, " --ioengine=%s --filename=%s", kind == BENCH_URING_PASSTHROUGH ?
+		"io_uring_cmd --cmd_type=nvme" : "io_uring --direct=1", node);
+	if (kind != BENCH_URING_PLAIN)
+		fputs(" --fixedbufs --registerfiles", f);
+	if (kind >= BENCH_URING_POLLED)
+		fputs(" --hipri", f);
+}
+
+static void put_work(FILE *f, const struct bench_workload *work)
 {
 	const char *random = work->random ? "rand" : "";
 
-	if (!work->percent_write || work->percent_write == 100) {
-		say(words, "--rw=%s%s", random, work->percent_write ? "write" : "read");
-	} else {
-		say(words, "--rw=%s", work->random ? "randrw" : "rw");
-		say(words, "--rwmixwrite=%u", work->percent_write);
-	}
 	if (!work->percent_write)
-		say(words, "--readonly");
-	say(words, "--bs=%u", work->bytes);
-	say(words, "--iodepth=%u", work->depth);
-	say(words, "--norandommap");
-	say(words, "--randseed=%llu", (unsigned long long)work->seed);
+		fprintf(f, " --rw=%sread --readonly", random);
+	else if (work->percent_write == 100)
+		fprintf(f, " --rw=%swrite", random);
+	else
+		fprintf(f, " --rw=%srw --rwmixwrite=%u", random, work->percent_write);
+	fprintf(f, " --bs=%u --iodepth=%u --norandommap --randseed=%llu", work->bytes, work->depth,
+		(unsigned long long)work->seed);
 }
 
 char **bench_fio_words(const struct bench_fio_job *job)
 {
-	struct words words = { .word = calloc(MOST_WORDS, sizeof(*words.word)) };
+	char **words = calloc(MOST_WORDS, sizeof(*words)), *text = NULL;
+	size_t size;
+	FILE *f = words ? open_memstream(&text, &size) : NULL;
 
-	if (!words.word)
+	if (!f) {
+		free(words);
 		return NULL;
-	say(&words, "fio");
-	say(&words, "--name=bench");
-	say(&words, "--thread");
-	say_engine(&words, job);
-	say_work(&words, job->work);
-	say(&words, "--time_based");
-	say(&words, "--runtime=%lums", (unsigned long)(job->seconds * 1000));
+	}
+	fputs("fio --name=bench --thread", f);
+	if (job->row->nnvme)
+		put_nnvme(f, job);
+	else
+		put_uring(f, job->target, job->row->uring);
+	put_work(f, job->work);
+	fprintf(f, " --time_based --runtime=%lums", (unsigned long)(job->seconds * 1000));
 	if (job->warm_up > 0)
-		say(&words, "--ramp_time=%lums", (unsigned long)(job->warm_up * 1000));
-	/*
-	 * Reads and writes together, errors counted without ending the job, latencies from
-	 * submission on.
-	 */
-	say(&words, "--unified_rw_reporting=mixed");
-	say(&words, "--continue_on_error=io");
-	say(&words, "--ignore_error=" IO_ERRORS "," IO_ERRORS);
-	say(&words, "--lat_percentiles=1");
-	say(&words, "--clat_percentiles=0");
-	say(&words, "--percentile_list=50:99:99.9");
-	say(&words, "--output-format=json");
-	if (!words.failed)
-		return words.word;
-	bench_fio_free(words.word);
-	return NULL;
+		fprintf(f, " --ramp_time=%lums", (unsigned long)(job->warm_up * 1000));
+	/* Reads and writes as one, errors counted and not the end, latencies from submission on. */
+	fputs(" --unified_rw_reporting=mixed --continue_on_error=io --ignore_error=" IO_ERRORS "," IO_ERRORS
+	      " --lat_percentiles=1 --clat_percentiles=0 --percentile_list=50:99:99.9 --output-format=json", f);
+	if (fclose(f) || !text) {
+		free(text);
+		free(words);
+		return NULL;
+	}
+	for (size_t i = 0; text && i < MOST_WORDS - 1; i++)
+		words[i] = strsep(&text, " ");
+	return words;
 }
 
 void bench_fio_free(char **words)
 {
-	for (char **word = words; word && *word; word++)
-		free(*word);
+	free(words[0]);		/* the others are in the same text */
 	free(words);
 }
 
@@ -152,116 +113,73 @@ static void become_fio(char **words, int out, int log)
 	_exit(127);
 }
 
-/*
- * All of the output as a string to be freed; NULL if that fails or is too much. Checks @d
- * meanwhile.
- */
-static char *read_all(int fd, struct bench_disturbance *d)
-{
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	char *text = malloc(MOST_BYTES + 1);
-	size_t length = 0;
-	ssize_t n = text ? 1 : -1;
-
-	while (n > 0 && length < MOST_BYTES) {
-		/* fio's threads end before fio does. */
-		while (poll(&ready, 1, LOOK_MS) == 0)
-			bench_disturbance_look(d);
-		n = read(fd, text + length, MOST_BYTES - length);
-		if (n > 0)
-			length += (size_t)n;
-	}
-	if (n != 0) {
-		free(text);
-		return NULL;
-	}
-	text[length] = '\0';
-	return text;
-}
-
 /* The last line that fio wrote to @log. */
 static int last_words(int log, int status, struct nnvme_err *err)
 {
-	char text[301];
+	char text[301], *line;
 	off_t size = lseek(log, 0, SEEK_END);
 	ssize_t n = pread(log, text, sizeof(text) - 1, size > 300 ? size - 300 : 0);
-	char *line = text;
 
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
 	text[n > 0 ? n : 0] = '\0';
-	for (char *c = text; *c; c++) {
-		if (*c != '\n')
-			continue;
-		*c = '\0';
-		if (c[1])
-			line = c + 1;
-	}
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
 	return nnvme_fail(err, -EIO, "fio ended with status %#x: %s", (unsigned)status,
 			  *line ? line : "it said nothing");
 }
 
-/* Start fio; its JSON comes from *@from. */
-static pid_t start(char **words, int log, int *from)
+/* What is in @out, as a round. */
+static int parse_output(int out, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
-	int pipes[2];
-	pid_t child;
+	size_t size = (size_t)lseek(out, 0, SEEK_END) + 1;	/* beyond its end a page is zero: a string */
+	char *text = ftruncate(out, (off_t)size) ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, out, 0);
+	int ret;
 
-	if (pipe2(pipes, O_CLOEXEC))
-		return -1;
-	child = fork();
-	if (child == 0)
-		become_fio(words, pipes[1], log);
-	close(pipes[1]);
-	if (child < 0)
-		close(pipes[0]);
-	*from = pipes[0];
-	return child;
+	if (text == MAP_FAILED)
+		return nnvme_fail(err, -errno, "no memory for what fio printed: %s", strerror(errno));
+	ret = bench_fio_parse(text, bytes, round, err);
+	munmap(text, size);
+	return ret;
 }
 
-static int wait_for(char **words, uint32_t bytes, int log, struct bench_round *round, struct nnvme_err *err)
+static int run(char **words, const int files[2], uint32_t bytes, struct bench_round *round,
+	       struct nnvme_err *err)
 {
-	int from, status = 0, ret;
-	pid_t child = start(words, log, &from);
 	struct bench_disturbance disturbance;
-	double run_delay;
-	char *text;
+	pid_t child = fork(), ended;
+	int status = 0, ret;
+	struct stat st;
 
+	if (child == 0)
+		become_fio(words, files[0], files[1]);
 	if (child < 0)
 		return nnvme_fail(err, -errno, "fio cannot be started: %s", strerror(errno));
 	bench_disturbance_begin(&disturbance, BENCH_HOST_PORT, child);
-	errno = 0;
-	text = read_all(from, &disturbance);
-	ret = text ? 0 : errno == EINTR ? -EINTR : -EIO;
-	run_delay = bench_disturbance_end(&disturbance);
-	if (ret)
-		kill(child, SIGKILL);
-	close(from);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (ret == -EINTR)
-		nnvme_fail(err, ret, "fio was interrupted");
-	else if (ret || status)
-		ret = last_words(log, status, err);
-	else
-		ret = bench_fio_parse(text, bytes, round, err);
-	round->value[BENCH_RUN_DELAY] = run_delay;
-	free(text);
+	/* fio's threads end before it does. */
+	while ((ended = waitpid(child, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+		bench_disturbance_look(&disturbance);
+		usleep(LOOK_US);
+		if (fstat(files[0], &st) || st.st_size > MOST_BYTES)
+			kill(child, SIGKILL);
+	}
+	ret = status ? last_words(files[1], status, err) : parse_output(files[0], bytes, round, err);
+	round->value[BENCH_RUN_DELAY] = bench_disturbance_end(&disturbance);
 	return ret;
 }
 
 int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, struct nnvme_err *err)
 {
+	int files[2] = { memfd_create("out", MFD_CLOEXEC), memfd_create("log", MFD_CLOEXEC) }, ret;
 	char **words = bench_fio_words(job);
-	int ret, log;
 
-	if (!words)
-		return nnvme_fail(err, -ENOMEM, "no memory for fio's command line");
-	log = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (log < 0)
-		ret = nnvme_fail(err, -errno, "no temporary file in /tmp for what fio says: %s", strerror(errno));
+	if (words && files[0] >= 0 && files[1] >= 0)
+		ret = run(words, files, job->work->bytes, round, err);
 	else
-		ret = wait_for(words, job->work->bytes, log, round, err);
-	if (log >= 0)
-		close(log);
-	bench_fio_free(words);
+		ret = nnvme_fail(err, -ENOMEM, "no memory for fio's command line and what it prints");
+	close(files[0]);
+	close(files[1]);
+	if (words)
+		bench_fio_free(words);
 	return ret;
 }

@@ -21,10 +21,7 @@ struct bench_fio_job {
 	double seconds, warm_up;
 };
 
-/*
- * The arguments of the command, ended by NULL; each is allocated, and the array too:
- * bench_fio_free(). NULL: no memory.
- */
+/* The words of the command, NULL last: for bench_fio_free(). NULL without memory. */
 char **bench_fio_words(const struct bench_fio_job *job);
 void bench_fio_free(char **words);
 
@@ -38,8 +35,8 @@ void bench_fio_free(char **words);
 int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err);
 
 /*
- * Run the job and wait for its end; it is killed when its parent dies. -EIO with fio's last line if
- * it failed; -EINTR if a signal ended the wait.
+ * Runs the job and waits for its end; it is killed when its parent dies. -EIO and fio's last words when it
+ * failed.
  */
 int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, struct nnvme_err *err);
 

@@ -4,37 +4,27 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <json-c/json_pointer.h>
 #include <math.h>
 #include <string.h>
 
-/* The member at @path, names separated by slashes, 0 or above; NAN if it is missing. */
+/* What is at @path, a JSON pointer (RFC 6901): a number from 0 up; NAN when it is not there. */
 static double number(struct json_object *object, const char *path)
 {
-	char name[40];
+	struct json_object *found;
 	double value;
 
-	while (object && *path) {
-		size_t length = strcspn(path, "/");
-
-		if (length >= sizeof(name))
-			return NAN;
-		memcpy(name, path, length);
-		name[length] = '\0';
-		path += length + (path[length] == '/');
-		if (!json_object_is_type(object, json_type_object) ||
-		    !json_object_object_get_ex(object, name, &object))
-			return NAN;
-	}
-	if (!json_object_is_type(object, json_type_int) && !json_object_is_type(object, json_type_double))
+	if (json_pointer_get(object, path, &found) || (!json_object_is_type(found, json_type_int) &&
+						       !json_object_is_type(found, json_type_double)))
 		return NAN;
-	value = json_object_get_double(object);
+	value = json_object_get_double(found);
 	return isfinite(value) && value >= 0 ? value : NAN;
 }
 
 /* fio gives CPU time in percent of the job's time; we want seconds per million I/Os. */
 static double cpu(struct json_object *job, const char *name, double ios)
 {
-	return number(job, name) / 100 * number(job, "job_runtime") / 1000 / ios * 1e6;
+	return number(job, name) / 100 * number(job, "/job_runtime") / 1000 / ios * 1e6;
 }
 
 static int parse_figures(struct json_object *job, double ios, double seconds, struct bench_round *round,
@@ -44,24 +34,24 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
 		enum bench_metric metric;
 		const char *path;
 	} from[] = {
-		{ BENCH_BYTES_PER_SECOND, "mixed/bw_bytes" },
-		{ BENCH_LATENCY_MEAN, "mixed/lat_ns/mean" },
-		{ BENCH_LATENCY_P50, "mixed/lat_ns/percentile/50.000000" },
-		{ BENCH_LATENCY_P99, "mixed/lat_ns/percentile/99.000000" },
-		{ BENCH_LATENCY_P999, "mixed/lat_ns/percentile/99.900000" },
-		{ BENCH_LATENCY_MAX, "mixed/lat_ns/max" },
+		{ BENCH_BYTES_PER_SECOND, "/mixed/bw_bytes" },
+		{ BENCH_LATENCY_MEAN, "/mixed/lat_ns/mean" },
+		{ BENCH_LATENCY_P50, "/mixed/lat_ns/percentile/50.000000" },
+		{ BENCH_LATENCY_P99, "/mixed/lat_ns/percentile/99.000000" },
+		{ BENCH_LATENCY_P999, "/mixed/lat_ns/percentile/99.900000" },
+		{ BENCH_LATENCY_MAX, "/mixed/lat_ns/max" },
 	};
 	double value;
 
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		value = number(job, from[i].path);
 		if (isnan(value))
-			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no number %s", from[i].path);
+			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no number %s", from[i].path + 1);
 		round->value[from[i].metric] = value;
 	}
 	round->value[BENCH_IOPS] = ios / seconds;
-	round->value[BENCH_CPU_USER] = cpu(job, "usr_cpu", ios);
-	round->value[BENCH_CPU_SYSTEM] = cpu(job, "sys_cpu", ios);
+	round->value[BENCH_CPU_USER] = cpu(job, "/usr_cpu", ios);
+	round->value[BENCH_CPU_SYSTEM] = cpu(job, "/sys_cpu", ios);
 	return 0;
 }
 
@@ -72,8 +62,8 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
 static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round,
 		     struct nnvme_err *err)
 {
-	double ios = floor(number(job, "mixed/io_bytes") / bytes), errors = number(job, "total_err");
-	double runtime = number(job, ios > 0 ? "mixed/runtime" : "job_runtime");
+	double ios = floor(number(job, "/mixed/io_bytes") / bytes), errors = number(job, "/total_err");
+	double runtime = number(job, ios > 0 ? "/mixed/runtime" : "/job_runtime");
 
 	if (isnan(ios) || isnan(errors) || !(runtime > 0))
 		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/io_bytes, no total_err or no "
@@ -88,15 +78,11 @@ static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round
 
 int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
-	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* messages may come before it */
-	struct json_object *all = json ? json_tokener_parse(json) : NULL, *jobs = NULL, *job = NULL;
+	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* remarks may come before it */
+	struct json_object *all = json ? json_tokener_parse(json) : NULL, *job = NULL;
 	int ret;
 
-	if (json_object_is_type(all, json_type_object))
-		json_object_object_get_ex(all, "jobs", &jobs);
-	if (json_object_is_type(jobs, json_type_array))
-		job = json_object_array_get_idx(jobs, 0);
-	if (json_object_is_type(job, json_type_object))
+	if (!json_pointer_get(all, "/jobs/0", &job) && json_object_is_type(job, json_type_object))
 		ret = parse_job(job, bytes, round, err);
 	else
 		ret = nnvme_fail(err, -EINVAL, "what fio printed is no JSON with \"jobs\"");

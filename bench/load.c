@@ -20,7 +20,7 @@
 
 #define IDLE UINT64_MAX			/* since[] of a slot that is not in flight */
 #define LOOKS 4096			/* empty reaps between two looks at the clock */
-#define PATIENCE_NS 60000000000		/* longer than the kernel's driver waits for one */
+#define PATIENCE_NS 60000000000		/* longer than the kernel's driver waits for a command */
 
 struct load {
 	struct bench_path *path;

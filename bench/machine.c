@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "machine.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include <cpuid.h>
 #endif
 
-#include "place_state.h"
+#include "parameter.h"
 #include "sysfs.h"
 
 /* --- the machine --- */
@@ -44,116 +44,18 @@ bool bench_machine_is_emulated(void)
 	return !strcmp(name, "TCGTCGTCGTCG");
 }
 
-/* The value of the first line of /proc/cpuinfo that begins with @key; "" when there is none. */
-static void cpuinfo(const char *key, char *value, size_t size)
+/* Of the first processor; "" where the kernel does not name it. */
+static void cpu_model(char *model, size_t size)
 {
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[300];
+	char text[4096], *line;
 
-	*value = '\0';
-	while (file && !*value && fgets(line, sizeof(line), file)) {
-		char *colon = strchr(line, ':');
-
-		if (strncmp(line, key, strlen(key)) != 0 || !colon)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(value, size, "%s", colon + 1 + (colon[1] == ' '));
-	}
-	if (file)
-		fclose(file);
+	bench_sysfs_read(text, sizeof(text), "/proc/cpuinfo");
+	line = strstr(text, "model name\t: ");
+	snprintf(model, size, "%.*s", line ? (int)strcspn(line + 13, "\n") : 0, line ? line + 13 : "");
 }
 
-/* A fact that is a file's text; none if there is no file. */
-static int file_fact(struct bench_facts *facts, const char *name, const char *path)
-{
-	char text[512];
-
-	if (bench_sysfs_read(text, sizeof(text), "%s", path) <= 0)
-		return 0;
-	return bench_facts_add(facts, name, "%s", text);
-}
-
-static bool is_name(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-/* "a, b, c": the names in a directory. */
-static void list_directory(const char *path, char *text, size_t size)
-{
-	struct dirent **entries;
-	int n = scandir(path, &entries, NULL, alphasort);
-	size_t length = 0;
-
-	*text = '\0';
-	for (int i = 0; i < n; i++) {
-		if (is_name(entries[i]) && length < size)
-			length += (size_t)snprintf(text + length, size - length, "%s%s", length ? ", " : "",
-						   entries[i]->d_name);
-		free(entries[i]);
-	}
-	if (n >= 0)
-		free(entries);
-}
-
-static int huge_pages(struct bench_facts *facts)
-{
-	static const char sizes[] = "/sys/kernel/mm/hugepages";
-	char names[400], text[24], all[300] = "", *rest = names, *name;
-	size_t length = 0;
-
-	list_directory(sizes, names, sizeof(names));
-	while ((name = strsep(&rest, ", "))) {
-		if (!*name || bench_sysfs_read(text, sizeof(text), "%s/%s/nr_hugepages", sizes, name) <= 0)
-			continue;
-		if (length < sizeof(all))
-			length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s of %s",
-						   length ? ", " : "", text, name + strlen("hugepages-"));
-	}
-	return *all ? bench_facts_add(facts, "hugepages", "%s", all) : 0;
-}
-
-static int command(struct bench_facts *facts, int argc, char **argv)
-{
-	char text[512] = "";
-	size_t length = 0;
-
-	for (int i = 0; i < argc && length < sizeof(text); i++)
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i ? " " : "", argv[i]);
-	return bench_facts_add(facts, "command", "%s", text);
-}
-
-int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
-{
-	char text[300], name[13];
-	struct utsname uts;
-	int rc = 0;
-
-	if (!uname(&uts))
-		rc |= bench_facts_add(facts, "kernel", "%s %s", uts.release, uts.machine);
-	rc |= file_fact(facts, "cmdline", "/proc/cmdline");
-	cpuinfo("model name", text, sizeof(text));
-	if (*text)
-		rc |= bench_facts_add(facts, "cpu", "%s", text);
-	rc |= bench_facts_add(facts, "cpus", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-	if (bench_sysfs_read(text, sizeof(text), "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") <= 0)
-		strcpy(text, "none");
-	rc |= bench_facts_add(facts, "governor", "%s", text);
-	hypervisor(name);
-	rc |= bench_facts_add(facts, "hypervisor", "%s", *name ? name : "none");
-	list_directory("/sys/class/iommu", text, sizeof(text));
-	rc |= bench_facts_add(facts, "iommu", "%s", *text ? text : "none");
-	rc |= huge_pages(facts);
-	rc |= file_fact(facts, "poll_queues", BENCH_POLL_QUEUES);
-	rc |= file_fact(facts, "noiommu_mode", BENCH_NOIOMMU_SWITCH);
-	rc |= bench_facts_add(facts, "version", "%s", NNVME_VERSION);
-	rc |= command(facts, argc, argv);
-	return rc ? -ENOMEM : 0;
-}
-
-/* --- a controller --- */
-
-static int device_fact(struct bench_facts *facts, const char *prefix, const char *name, const char *value)
+/* One that is not empty; of a controller its name begins with @prefix. */
+static int add(struct bench_facts *facts, const char *prefix, const char *name, const char *value)
 {
 	char full[48];
 
@@ -161,51 +63,111 @@ static int device_fact(struct bench_facts *facts, const char *prefix, const char
 	return *value ? bench_facts_add(facts, full, "%s", value) : 0;
 }
 
+/* One that is a file's text; without the file there is none. */
+static int add_file(struct bench_facts *facts, const char *prefix, const char *name, const char *folder,
+		    const char *file)
+{
+	char text[512];
+
+	bench_sysfs_read(text, sizeof(text), "%s/%s", folder, file);
+	return add(facts, prefix, name, text);
+}
+
+/* What is in a folder, "a, b, c"; with @count what the file of that name has in each: "8 of 2048kB". */
+static void list(const char *pattern, const char *count, char *text, size_t size)
+{
+	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w");
+	char number[24];
+	glob_t found;
+
+	if (!glob(pattern, 0, NULL, &found))
+		for (size_t i = 0; to && i < found.gl_pathc; i++) {
+			const char *path = found.gl_pathv[i];
+
+			fputs(i ? ", " : "", to);
+			if (count && bench_sysfs_read(number, sizeof(number), "%s/%s", path, count) > 0)
+				fprintf(to, "%s of ", number);
+			fputs(strrchr(path, count ? '-' : '/') + 1, to);
+		}
+	globfree(&found);
+	if (to)
+		fclose(to);
+}
+
+static void join(int argc, char **argv, char *text, size_t size)
+{
+	size_t length = 0;
+
+	*text = '\0';
+	for (int i = 0; i < argc && length < size; i++)
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", argv[i]);
+}
+
+int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
+{
+	char text[512], name[13];
+	struct utsname uts;
+	int rc = 0;
+
+	if (!uname(&uts))
+		rc |= bench_facts_add(facts, "kernel", "%s %s", uts.release, uts.machine);
+	rc |= add_file(facts, "", "cmdline", "/proc", "cmdline");
+	cpu_model(text, sizeof(text));
+	rc |= add(facts, "", "cpu", text);
+	rc |= bench_facts_add(facts, "cpus", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	bench_sysfs_read(text, sizeof(text), "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+	rc |= add(facts, "", "governor", *text ? text : "none");
+	hypervisor(name);
+	rc |= add(facts, "", "hypervisor", *name ? name : "none");
+	list("/sys/class/iommu/*", NULL, text, sizeof(text));
+	rc |= add(facts, "", "iommu", *text ? text : "none");
+	list("/sys/kernel/mm/hugepages/hugepages-*", "nr_hugepages", text, sizeof(text));
+	rc |= add(facts, "", "hugepages", text);
+	rc |= add_file(facts, "", "poll_queues", "", bench_parameter_paths[BENCH_POLL_QUEUES]);
+	rc |= add_file(facts, "", "noiommu_mode", "", bench_parameter_paths[BENCH_NOIOMMU]);
+	rc |= add(facts, "", "version", NNVME_VERSION);
+	join(argc, argv, text, sizeof(text));
+	return rc || add(facts, "", "command", text) ? -ENOMEM : 0;
+}
+
+/* --- a controller --- */
+
 /* What the kernel's driver shows while it has the controller. */
 static int kernel_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)
 {
-	char controller[32], node[64], text[300];
+	char controller[32], node[64], folder[96], text[32];
 	struct bench_namespace ns;
-	int rc = 0;
+	int rc;
 
 	if (bench_place_controller(device, controller))
 		return 0;
-	bench_sysfs_read(text, sizeof(text), "/sys/class/nvme/%s/model", controller);
-	rc |= device_fact(facts, prefix, "model", text);
-	bench_sysfs_read(text, sizeof(text), "/sys/class/nvme/%s/firmware_rev", controller);
-	rc |= device_fact(facts, prefix, "firmware", text);
-	if (bench_place_node(device, false, node))
+	snprintf(folder, sizeof(folder), "/sys/class/nvme/%s", controller);
+	rc = add_file(facts, prefix, "model", folder, "model");
+	rc |= add_file(facts, prefix, "firmware", folder, "firmware_rev");
+	if (bench_place_node(device, false, node) || !bench_place_namespace(device, &ns))
 		return rc;
-	bench_sysfs_read(text, sizeof(text), "/sys/class/block/%s/queue/logical_block_size", node + 5);
-	rc |= device_fact(facts, prefix, "lba", text);
-	if (bench_sysfs_read(text, sizeof(text), "/sys/class/block/%s/size", node + 5) > 0)
-		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* in sysfs's units */
-	rc |= device_fact(facts, prefix, "size", text);
-	if (!bench_place_namespace(device, &ns))
-		return rc;
+	snprintf(folder, sizeof(folder), "/sys/class/block/%s", node + 5);
+	rc |= add_file(facts, prefix, "lba", folder, "queue/logical_block_size");
+	if (bench_sysfs_read(text, sizeof(text), "%s/size", folder) > 0)
+		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* sysfs counts so */
+	rc |= add(facts, prefix, "size", text);
 	snprintf(text, sizeof(text), "%u", ns.nsid);
-	rc |= device_fact(facts, prefix, "nsid", text);
+	rc |= add(facts, prefix, "nsid", text);
 	snprintf(text, sizeof(text), "%llu blocks", (unsigned long long)ns.used);
-	return rc | device_fact(facts, prefix, "used", ns.used == UINT64_MAX ? "" : text);
+	return rc | add(facts, prefix, "used", ns.used == UINT64_MAX ? "" : text);
 }
 
 int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)
 {
-	static const char path[] = "/sys/bus/pci/devices";
-	char text[300], type[16];
-	int rc = device_fact(facts, prefix, "bdf", device->bdf);
+	char folder[64], type[16];
+	int rc = add(facts, prefix, "bdf", device->bdf) | kernel_facts(facts, prefix, device);
 
-	rc |= kernel_facts(facts, prefix, device);
-	bench_sysfs_read(text, sizeof(text), "%s/%s/vendor", path, device->bdf);
-	rc |= device_fact(facts, prefix, "vendor", text);
-	bench_sysfs_read(text, sizeof(text), "%s/%s/device", path, device->bdf);
-	rc |= device_fact(facts, prefix, "device", text);
-	bench_sysfs_read(text, sizeof(text), "%s/%s/current_link_speed", path, device->bdf);
-	rc |= device_fact(facts, prefix, "link_speed", text);
-	bench_sysfs_read(text, sizeof(text), "%s/%s/current_link_width", path, device->bdf);
-	rc |= device_fact(facts, prefix, "link_width", text);
-	rc |= device_fact(facts, prefix, "driver", device->driver);
+	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s", device->bdf);
+	rc |= add_file(facts, prefix, "vendor", folder, "vendor");
+	rc |= add_file(facts, prefix, "device", folder, "device");
+	rc |= add_file(facts, prefix, "link_speed", folder, "current_link_speed");
+	rc |= add_file(facts, prefix, "link_width", folder, "current_link_width");
+	rc |= add(facts, prefix, "driver", device->driver);
 	bench_place_read_back(device, type);
-	rc |= device_fact(facts, prefix, "iommu", device->iommu ? type : "none");
-	return rc ? -ENOMEM : 0;
+	return rc || add(facts, prefix, "iommu", device->iommu ? type : "none") ? -ENOMEM : 0;
 }

@@ -7,38 +7,30 @@
 #include "report.h"
 #include "run.h"
 
-static void usage(FILE *to)
-{
-	fputs("usage: noiommu-nvme-bench --device BDF [OPTION]...\n"
-	      "       noiommu-nvme-bench rows | --help | --version\n"
-	      "       noiommu-nvme-bench report RESULTS [OTHER] [--out DIR]\n"
-	      "       noiommu-nvme-bench merge TIMED COUNTED MARKS\n"
-	      "\n"
-	      "Measures the same loads through the kernel's driver, under each domain type of the IOMMU, and\n"
-	      "through noiommu-nvme, and leaves results.json, results.csv and report.html. All is put back as\n"
-	      "it was.\n"
-	      "\n"
-	      "  --device BDF       the controller; nothing may use it or its disks\n"
-	      "  --second-device BDF  another of the same kind: one has an IOMMU in front, the other none\n"
-	      "  --rows PATTERN,... which rows; all by default\n"
-	      "  --columns PATTERN,...  which columns; three by default; all: all that read\n"
-	      "  --destroy-data     columns that write may run: what is on the devices is lost\n"
-	      "  --unsafe-noiommu   turn noiommu mode on for the run: the device can then reach all of memory\n"
-	      "  --rounds N         5 by default\n"
-	      "  --time SECONDS     of a round of a row and column: 3 by default\n"
-	      "  --ios N            at most so many I/Os instead, or as well\n"
-	      "  --warmup SECONDS   before each: 0.5 by default\n"
-	      "  --fio              fio makes the load\n"
-	      "  --out DIR          bench-results by default\n"
-	      "  --backend NAME     recorded: what is behind an emulated controller\n"
-	      "  --marks            set marks for a counter of instructions outside the machine\n", to);
-}
-
-static int usage_error(const char *text)
-{
-	fprintf(stderr, "noiommu-nvme-bench: %s; see noiommu-nvme-bench --help\n", text);
-	return 2;
-}
+static const char usage[] =
+	"usage: noiommu-nvme-bench --device BDF [OPTION]...\n"
+	"       noiommu-nvme-bench rows | --help | --version\n"
+	"       noiommu-nvme-bench report RESULTS [OTHER] [--out DIR]\n"
+	"       noiommu-nvme-bench merge TIMED COUNTED MARKS\n"
+	"\n"
+	"Measures the same loads through the kernel's driver, under each domain type of the IOMMU, and\n"
+	"through noiommu-nvme, and leaves results.json, results.csv and report.html. All is put back as\n"
+	"it was.\n"
+	"\n"
+	"  --device BDF       the controller; nothing may use it or its disks\n"
+	"  --second-device BDF  another of the same kind: one has an IOMMU in front, the other none\n"
+	"  --rows PATTERN,... which rows; all by default\n"
+	"  --columns PATTERN,...  which columns; three by default; all: all that read\n"
+	"  --destroy-data     columns that write may run: what is on the devices is lost\n"
+	"  --unsafe-noiommu   turn noiommu mode on for the run: the device can then reach all of memory\n"
+	"  --rounds N         5 by default\n"
+	"  --time SECONDS     of a round of a row and column: 3 by default\n"
+	"  --ios N            at most so many I/Os instead, or as well\n"
+	"  --warmup SECONDS   before each: 0.5 by default\n"
+	"  --fio              fio makes the load\n"
+	"  --out DIR          bench-results by default\n"
+	"  --backend NAME     recorded: what is behind an emulated controller\n"
+	"  --marks            set marks for a counter of instructions outside the machine\n";
 
 static int list_rows(FILE *to)
 {
@@ -68,21 +60,19 @@ static int run(int argc, char **argv)
 {
 	struct bench_options options;
 	struct nnvme_err err;
-
 	int rc = bench_options_parse(argc - 1, argv + 1, &options, &err);
 
-	if (rc)
-		usage_error(err.text);
+	if (!rc)
+		return bench_run(&options, argc, argv);
+	fprintf(stderr, "noiommu-nvme-bench: %s; see noiommu-nvme-bench --help\n", err.text);
 	if (rc == -ENOENT)
 		list_names();
-	if (rc)
-		return 2;
-	return bench_run(&options, argc, argv);
+	return 2;
 }
 
 static int help(FILE *to)
 {
-	usage(to);
+	fputs(usage, to);
 	return 0;
 }
 
@@ -105,7 +95,7 @@ int main(int argc, char **argv)
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (argc < 2) {
-		usage(stderr);
+		fputs(usage, stderr);
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {

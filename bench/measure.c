@@ -18,7 +18,7 @@
 #include "generator.h"
 #include "mark.h"
 
-#define PATIENCE 10		/* seconds for the load to end when asked to */
+#define PATIENCE_NS 10000000000	/* for the load to end when it was asked to */
 
 /* What the two processes share. */
 struct shared {
@@ -38,21 +38,12 @@ struct passes {
 	struct bench_workload work;
 	struct bench_generator generator;
 	struct bench_measured measured;
-	double user, system;	/* seconds of CPU */
-	uint64_t interrupts;
-	double run_delay;
-	double traced[BENCH_TRACES];	/* per I/O */
+	struct bench_round *round;
 };
 
 static int run_pass(struct passes *p, const struct bench_until *until, struct bench_measured *measured)
 {
 	return bench_load_continue(p->path, &p->work, &p->generator, until, p->stop, measured);
-}
-
-static void fail(struct shared *s, int rc)
-{
-	s->outcome = BENCH_FAILED;
-	nnvme_fail(&s->err, rc, "the load failed: %s", strerror(-rc));
 }
 
 static int find_node(const struct bench_task *task, char node[64], struct nnvme_err *err)
@@ -85,15 +76,40 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	return rc ? rc : bench_path_uring(node, task->row->uring, &shape, path, err);
 }
 
-static double seconds_of(const struct timeval *from, const struct timeval *to)
+static double seconds_of(struct timeval t)
 {
-	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_usec - from->tv_usec) / 1e6;
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* What the load itself measured. */
+static void fill_round(const struct passes *p)
+{
+	const struct bench_measured *m = &p->measured;
+	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios, *v = p->round->value;
+
+	p->round->ios = m->ios;
+	p->round->errors = m->errors;
+	p->round->seconds = seconds;
+	if (!m->ios || !m->ns)
+		return;
+	v[BENCH_IOPS] = in_time / seconds;
+	v[BENCH_BYTES_PER_SECOND] = in_time * p->work.bytes / seconds;
+	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
+	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
+	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
+	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
+	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
+	if (p->path->counts_doorbells) {
+		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
+		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
+	}
 }
 
 /* The timed pass, with the counts that do not disturb it. */
 static int timed_pass(struct passes *p)
 {
 	const struct bench_task *task = p->task;
+	double *v = p->round->value, all;
 	struct bench_disturbance disturbance;
 	struct rusage before, after;
 	char controller[32] = "";
@@ -110,10 +126,15 @@ static int timed_pass(struct passes *p)
 	if (task->mark)
 		bench_mark_end();
 	getrusage(RUSAGE_SELF, &after);
-	p->run_delay = bench_disturbance_end(&disturbance);
-	p->interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
-	p->user = seconds_of(&before.ru_utime, &after.ru_utime);
-	p->system = seconds_of(&before.ru_stime, &after.ru_stime);
+	v[BENCH_RUN_DELAY] = bench_disturbance_end(&disturbance);
+	interrupts = bench_interrupts(controller, task->device->bdf) - interrupts;
+	fill_round(p);
+	if (!p->round->ios)
+		return rc;
+	all = (double)p->measured.latency.count;	/* those of the draining, too */
+	v[BENCH_CPU_USER] = (seconds_of(after.ru_utime) - seconds_of(before.ru_utime)) / all * 1e6;
+	v[BENCH_CPU_SYSTEM] = (seconds_of(after.ru_stime) - seconds_of(before.ru_stime)) / all * 1e6;
+	v[BENCH_INTERRUPTS] = (double)interrupts / all;
 	return rc;
 }
 
@@ -125,11 +146,10 @@ static int counting_pass(struct passes *p)
 {
 	static struct bench_measured measured;	/* too large for a stack */
 	struct bench_until until = { .ios = p->measured.ios / 10 };
+	double hits[BENCH_TRACES];
 	struct bench_tracer tracer;
 	int rc;
 
-	for (int i = 0; i < BENCH_TRACES; i++)
-		p->traced[i] = NAN;
 	if (until.ios < 4 * p->work.depth)
 		until.ios = 4 * p->work.depth;
 	if (until.ios > 50000)
@@ -138,71 +158,30 @@ static int counting_pass(struct passes *p)
 		return 0;
 	bench_tracer_start(&tracer);
 	rc = run_pass(p, &until, &measured);
-	bench_tracer_stop(&tracer, p->traced);
+	bench_tracer_stop(&tracer, hits);
 	bench_tracer_close(&tracer);
-	for (int i = 0; i < BENCH_TRACES; i++)
-		p->traced[i] = measured.ios ? p->traced[i] / (double)measured.ios : NAN;
+	for (int i = 0; p->round->ios && measured.ios && i < BENCH_TRACES; i++)
+		p->round->value[BENCH_MAPS + i] = hits[i] / (double)measured.ios;
 	return rc;
-}
-
-static int all_passes(struct passes *p)
-{
-	struct bench_until warmup = { .ns = p->task->warmup_ns };
-	int rc = 0;
-
-	if (warmup.ns)
-		rc = run_pass(p, &warmup, &p->measured);
-	if (!rc && !*p->stop)
-		rc = timed_pass(p);
-	if (!rc && !*p->stop)
-		rc = counting_pass(p);
-	return rc;
-}
-
-static void fill_round(const struct passes *p, struct bench_round *round)
-{
-	const struct bench_measured *m = &p->measured;
-	double seconds = (double)m->ns / 1e9, in_time = (double)m->ios;
-	double all = (double)m->latency.count;	/* those of the draining, too */
-	double *v = round->value;
-
-	round->ios = m->ios;
-	round->errors = m->errors;
-	round->seconds = seconds;
-	v[BENCH_RUN_DELAY] = p->run_delay;
-	if (!m->ios || !m->ns)
-		return;
-	v[BENCH_IOPS] = in_time / seconds;
-	v[BENCH_BYTES_PER_SECOND] = in_time * p->work.bytes / seconds;
-	v[BENCH_LATENCY_MEAN] = bench_histogram_mean(&m->latency);
-	v[BENCH_LATENCY_P50] = bench_histogram_percentile(&m->latency, 50);
-	v[BENCH_LATENCY_P99] = bench_histogram_percentile(&m->latency, 99);
-	v[BENCH_LATENCY_P999] = bench_histogram_percentile(&m->latency, 99.9);
-	v[BENCH_LATENCY_MAX] = (double)m->latency.max;
-	v[BENCH_CPU_USER] = p->user / all * 1e6;
-	v[BENCH_CPU_SYSTEM] = p->system / all * 1e6;
-	v[BENCH_INTERRUPTS] = (double)p->interrupts / all;
-	if (p->path->counts_doorbells) {
-		v[BENCH_SQ_DOORBELLS] = (double)m->sq_rings / in_time;
-		v[BENCH_CQ_DOORBELLS] = (double)m->cq_rings / in_time;
-	}
-	v[BENCH_MAPS] = p->traced[BENCH_TRACE_MAP];
-	v[BENCH_UNMAPS] = p->traced[BENCH_TRACE_UNMAP];
-	v[BENCH_INVALIDATIONS] = p->traced[BENCH_TRACE_INVALIDATION];
 }
 
 int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
 		     struct bench_round *round)
 {
 	static struct passes p;		/* too large for a stack */
-	int rc;
+	struct bench_until warmup = { .ns = task->warmup_ns };
+	int rc = 0;
 
-	p = (struct passes){ .task = task, .path = path, .stop = stop, .work = task->column->work };
+	p = (struct passes){ .task = task, .path = path, .stop = stop, .round = round };
+	p.work = task->column->work;
 	p.work.seed = task->seed;
 	bench_generator_init(&p.generator, &p.work, path->bytes);
-	rc = all_passes(&p);
-	if (!rc)
-		fill_round(&p, round);
+	if (warmup.ns)
+		rc = run_pass(&p, &warmup, &p.measured);
+	if (!rc && !*stop)
+		rc = timed_pass(&p);
+	if (!rc && !*stop)
+		rc = counting_pass(&p);
 	return rc;
 }
 
@@ -222,9 +201,9 @@ static void load(const struct bench_task *task, struct shared *s)
 			   "blocks of %u", work->bytes, (unsigned long long)path->bytes, path->block);
 	} else {
 		rc = bench_measure_on(task, path, &s->stop, &s->round);
-		s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_MEASURED;
-		if (s->outcome == BENCH_MEASURED && rc)
-			fail(s, rc);
+		s->outcome = s->stop ? BENCH_INTERRUPTED : rc ? BENCH_FAILED : BENCH_MEASURED;
+		if (rc)
+			nnvme_fail(&s->err, rc, "the load failed: %s", strerror(-rc));
 	}
 	path->ops->close(path);
 }
@@ -307,7 +286,7 @@ bool bench_interrupted(void)
 /* Wait for the load's end; its status for waitpid(). */
 static int mind(pid_t child, bool fio, struct shared *s)
 {
-	struct timespec now, asked = { 0 };
+	uint64_t asked = 0;
 	int status = 0;
 
 	for (;;) {
@@ -317,11 +296,10 @@ static int mind(pid_t child, bool fio, struct shared *s)
 			return status;
 		if (!look_for_signals(1))
 			continue;
-		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (!s->stop)
-			asked = now;
+			asked = bench_now();
 		s->stop = 1;
-		if (fio || now.tv_sec - asked.tv_sec > PATIENCE)	/* fio does not check it */
+		if (fio || bench_now() - asked > PATIENCE_NS)	/* fio does not look at it */
 			kill(child, SIGKILL);
 	}
 }
@@ -339,6 +317,7 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 		return BENCH_FAILED;
 	}
 	s->outcome = BENCH_FAILED;
+	s->round = *round;	/* its domain and mark */
 	fflush(NULL);
 	child = fork();
 	if (!child)
@@ -354,12 +333,8 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 		}
 	}
 	outcome = s->outcome;
-	if (outcome == BENCH_MEASURED) {
-		memcpy(round->value, s->round.value, sizeof(round->value));
-		round->ios = s->round.ios;
-		round->errors = s->round.errors;
-		round->seconds = s->round.seconds;
-	}
+	if (outcome == BENCH_MEASURED)
+		*round = s->round;
 	if (err)
 		*err = s->err;
 	munmap(s, sizeof(*s));

@@ -8,20 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options given as text that mean something only together. */
-struct texts {
-	const char *device, *second, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
-};
-
-/* Take the first of a list of patterns separated by commas. */
-static void next_pattern(const char **list, char pattern[64])
-{
-	size_t length = strcspn(*list, ",");
-
-	snprintf(pattern, 64, "%.*s", (int)length, *list);
-	*list += length + ((*list)[length] == ',');
-}
-
 static const char *row_name(size_t i)
 {
 	return bench_rows[i].name;
@@ -39,12 +25,17 @@ static const char *column_name(size_t i)
 static int choose(const char *what, const char *list, const char *(*name)(size_t i), size_t count,
 		  bool *wanted, struct nnvme_err *err)
 {
-	char pattern[64] = "";
 	bool any;
 
+	if (!strcmp(list, "all"))
+		list = "*";
 	do {
+		size_t length = strcspn(list, ",");
+		char pattern[64];
+
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)length, list);
+		list += length + (list[length] == ',');
 		any = false;
-		next_pattern(&list, pattern);
 		for (size_t i = 0; i < count; i++)
 			if (!fnmatch(pattern, name(i), 0))
 				any = wanted[i] = true;
@@ -57,7 +48,7 @@ static int choose(const char *what, const char *list, const char *(*name)(size_t
 static int choose_rows(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_ROWS] = { false };
-	int rc = choose("row", list && strcmp(list, "all") ? list : "*", row_name, bench_nr_rows, wanted, err);
+	int rc = choose("row", list, row_name, bench_nr_rows, wanted, err);
 
 	for (size_t i = 0; !rc && i < bench_nr_rows; i++)
 		if (wanted[i])
@@ -68,7 +59,7 @@ static int choose_rows(struct bench_options *o, const char *list, struct nnvme_e
 static int choose_columns(struct bench_options *o, const char *list, struct nnvme_err *err)
 {
 	bool wanted[BENCH_MAX_COLUMNS] = { false }, all = list && !strcmp(list, "all");
-	int rc = list ? choose("column", all ? "*" : list, column_name, bench_nr_columns, wanted, err) : 0;
+	int rc = list ? choose("column", list, column_name, bench_nr_columns, wanted, err) : 0;
 
 	for (size_t i = 0; !rc && i < bench_nr_columns; i++) {
 		const struct bench_column *column = &bench_columns[i];
@@ -84,62 +75,69 @@ static int choose_columns(struct bench_options *o, const char *list, struct nnvm
 	return rc;
 }
 
-/* @text as a number from @low to @high; NULL: leave it as it is. */
-static int number(const char *name, const char *text, double low, double high, double *value,
-		  struct nnvme_err *err)
+struct option {
+	const char *name;
+	bool *flag;		/* one of the three */
+	const char **text;
+	double *number;
+	double least, most;
+	bool whole;
+	bool once;		/* a second one would be another device's */
+};
+
+static int take_number(const struct option *o, const char *text, struct nnvme_err *err)
 {
 	char *end;
-	double v;
+	double v = strtod(text, &end);
 
-	if (!text)
-		return 0;
-	v = strtod(text, &end);
-	if (end == text || *end || !(v >= low && v <= high))
-		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a number from %g to %g", name, text, low,
-				  high);
-	*value = v;
+	if (end == text || *end || !(v >= o->least && v <= o->most))
+		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a number from %g to %g", o->name, text,
+				  o->least, o->most);
+	if (o->whole && v != floor(v))
+		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a whole number", o->name, text);
+	*o->number = v;
 	return 0;
 }
 
-static int whole(const char *name, const char *text, double low, double high, double *value,
-		 struct nnvme_err *err)
+/* One of @options at *@word, as "--name=value" or "--name value"; *@word is then its last word. */
+static int take(const struct option *options, char ***word, char **end, struct nnvme_err *err)
 {
-	int rc = number(name, text, low, high, value, err);
+	const char *name = **word, *value = NULL;
+	size_t length = strcspn(name, "=");
+	const struct option *o = options;
 
-	if (rc || *value == floor(*value))
-		return rc;
-	return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a whole number", name, text);
+	while (o->name && (strncmp(o->name, name, length) != 0 || o->name[length]))
+		o++;
+	if (!o->name || (o->flag && name[length]))
+		return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *name == '-' ? "option" : "command", name);
+	if (o->flag) {
+		*o->flag = true;
+		return 0;
+	}
+	if (o->once && *o->text)
+		return nnvme_fail(err, -EINVAL, "%.60s: it is given twice", name);
+	if (name[length])
+		value = name + length + 1;
+	else if (++*word < end)
+		value = **word;
+	if (!value)
+		return nnvme_fail(err, -EINVAL, "%s needs a value", name);
+	if (o->number)
+		return take_number(o, value, err);
+	*o->text = value;
+	return 0;
 }
 
-static int take_numbers(struct bench_options *o, const struct texts *t, struct nnvme_err *err)
-{
-	double rounds = 5, ios = 0;
-	int rc = whole("--rounds", t->rounds, 1, 1000, &rounds, err);
-
-	o->seconds = t->ios ? 0 : 3;
-	o->warmup = 0.5;
-	if (!rc)
-		rc = number("--time", t->time, 0.01, 3600, &o->seconds, err);
-	if (!rc)
-		rc = number("--warmup", t->warmup, 0, 3600, &o->warmup, err);
-	if (!rc)
-		rc = whole("--ios", t->ios, 1, 1e12, &ios, err);
-	if (!rc && o->fio && (t->ios || o->marks))
-		rc = nnvme_fail(err, -EINVAL, "--fio knows neither --ios nor --marks");
-	o->rounds = (unsigned)rounds;
-	o->ios = (uint64_t)ios;
-	return rc;
-}
-
-static int take_devices(struct bench_options *o, const struct texts *t, struct nnvme_err *err)
+static int take_devices(struct bench_options *o, const char *device, const char *second,
+			struct nnvme_err *err)
 {
 	int rc;
 
-	if (!t->device)
+	if (!device)
 		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme list shows them");
-	rc = nnvme_bdf_parse(t->device, o->device, err);
-	if (!rc && t->second)
-		rc = nnvme_bdf_parse(t->second, o->second, err);
+	rc = nnvme_bdf_parse(device, o->device, err);
+	if (!rc && second)
+		rc = nnvme_bdf_parse(second, o->second, err);
 	if (!rc && !strcmp(o->device, o->second))
 		rc = nnvme_fail(err, -EINVAL, "--device and --second-device are both %s: the second is "
 				"another controller of the same kind, one behind an IOMMU and one without",
@@ -147,74 +145,38 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 	return rc;
 }
 
-/* "--name=value" or "--name value": the value of @name, or NULL if this is another option. */
-static const char **value_of(struct texts *t, const char *name, size_t length)
-{
-	const struct { const char *name; const char **value; } known[] = {
-		{ "--device", &t->device }, { "--second-device", &t->second }, { "--rows", &t->rows },
-		{ "--columns", &t->columns }, { "--rounds", &t->rounds }, { "--time", &t->time },
-		{ "--ios", &t->ios }, { "--warmup", &t->warmup }, { "--out", &t->out },
-		{ "--backend", &t->backend },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strlen(known[i].name) == length && !strncmp(known[i].name, name, length))
-			return known[i].value;
-	return NULL;
-}
-
-static bool set_flag(struct bench_options *o, const char *name)
-{
-	const struct { const char *name; bool *flag; } known[] = {
-		{ "--destroy-data", &o->destroy_data }, { "--unsafe-noiommu", &o->unsafe_noiommu },
-		{ "--marks", &o->marks }, { "--fio", &o->fio },
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		if (strcmp(known[i].name, name) != 0)
-			continue;
-		return *known[i].flag = true;
-	}
-	return false;
-}
-
-static int split(int argc, char **argv, struct texts *t, struct bench_options *o, struct nnvme_err *err)
-{
-	for (int i = 0; i < argc; i++) {
-		const char *equals = strchr(argv[i], '='), **value;
-
-		if (set_flag(o, argv[i]))
-			continue;
-		value = value_of(t, argv[i], equals ? (size_t)(equals - argv[i]) : strlen(argv[i]));
-		if (!value)
-			return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *argv[i] == '-' ? "option" :
-					  "command", argv[i]);
-		if (*value && (value == &t->device || value == &t->second))
-			return nnvme_fail(err, -EINVAL, "%.60s: it is given twice", argv[i]);
-		if (!equals && ++i == argc)
-			return nnvme_fail(err, -EINVAL, "%s needs a value", argv[i - 1]);
-		*value = equals ? equals + 1 : argv[i];
-	}
-	return 0;
-}
-
 int bench_options_parse(int argc, char **argv, struct bench_options *o, struct nnvme_err *err)
 {
-	struct texts t = { NULL };
-	int rc;
+	const char *device = NULL, *second = NULL, *rows = "all", *columns = NULL;
+	double rounds = 5, ios = 0, seconds = 0;
+	const struct option options[] = {
+		{ "--device", .text = &device, .once = true },
+		{ "--second-device", .text = &second, .once = true },
+		{ "--rows", .text = &rows }, { "--columns", .text = &columns },
+		{ "--out", .text = &o->out }, { "--backend", .text = &o->backend },
+		{ "--rounds", .number = &rounds, .least = 1, .most = 1000, .whole = true },
+		{ "--ios", .number = &ios, .least = 1, .most = 1e12, .whole = true },
+		{ "--time", .number = &seconds, .least = 0.01, .most = 3600 },
+		{ "--warmup", .number = &o->warmup, .least = 0, .most = 3600 },
+		{ "--destroy-data", &o->destroy_data }, { "--unsafe-noiommu", &o->unsafe_noiommu },
+		{ "--marks", &o->marks }, { "--fio", &o->fio }, { NULL },
+	};
+	int rc = 0;
 
-	*o = (struct bench_options){ 0 };
-	rc = split(argc, argv, &t, o, err);
+	*o = (struct bench_options){ .warmup = 0.5, .out = "bench-results", .backend = "" };
+	for (char **word = argv; !rc && word < argv + argc; word++)
+		rc = take(options, &word, argv + argc, err);
+	o->rounds = (unsigned)rounds;
+	o->ios = (uint64_t)ios;
+	o->seconds = seconds > 0 || o->ios ? seconds : 3;
 	if (!rc)
-		rc = take_devices(o, &t, err);
+		rc = take_devices(o, device, second, err);
 	if (!rc)
-		rc = choose_rows(o, t.rows, err);
+		rc = choose_rows(o, rows, err);
 	if (!rc)
-		rc = choose_columns(o, t.columns, err);
-	if (!rc)
-		rc = take_numbers(o, &t, err);
-	o->out = t.out ? t.out : "bench-results";
-	o->backend = t.backend ? t.backend : "";
+		rc = choose_columns(o, columns, err);
+	if (!rc && o->fio && (o->ios || o->marks))
+		rc = nnvme_fail(err, -EINVAL, "--fio knows neither --ios nor --marks");
 	if (!rc && strlen(o->backend) > 31)
 		rc = nnvme_fail(err, -EINVAL, "--backend %.40s: at most 31 characters", o->backend);
 	return rc;

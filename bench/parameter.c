@@ -6,6 +6,12 @@
 
 #include "sysfs.h"
 
+const char *const bench_parameter_paths[BENCH_PARAMETERS] = {
+	[BENCH_POLL_QUEUES] = "/sys/module/nvme/parameters/poll_queues",
+	[BENCH_NOIOMMU] = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+	[BENCH_HUGEPAGES] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+};
+
 void bench_parameter_read(struct bench_parameter *p, const char *path)
 {
 	*p = (struct bench_parameter){ "" };

@@ -11,6 +11,15 @@ struct bench_parameter {
 	char set[24];	/* what the run sets it to; "": unchanged */
 };
 
+/* In the order in which they are put back, the devices after the first of them. */
+enum {
+	BENCH_POLL_QUEUES,	/* of the nvme driver */
+	BENCH_NOIOMMU,		/* the switch, "Y" or "N" */
+	BENCH_HUGEPAGES,	/* of 2 MiB */
+	BENCH_PARAMETERS
+};
+extern const char *const bench_parameter_paths[BENCH_PARAMETERS];
+
 void bench_parameter_read(struct bench_parameter *p, const char *path);
 
 /*

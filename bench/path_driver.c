@@ -18,8 +18,7 @@ struct driver_path {
 	struct nnvme_ctrl *ctrl;
 	const struct nnvme_ns *ns;
 	struct nnvme_qpair *qp;
-	bool sleeps;
-	uint64_t spin_ns;		/* before it does */
+	uint64_t spin_ns;		/* before it sleeps, unless it spins for ever (path.spins) */
 	unsigned empty;
 	unsigned nr_refused;		/* by the library: they come back as failed */
 	struct bench_done refused[BENCH_MAX_DEPTH];
@@ -62,7 +61,7 @@ static int wait_for_more(struct driver_path *p)
 {
 	int ret;
 
-	if (p->sleeps) {
+	if (!p->path.spins) {
 		ret = nnvme_wait(p->qp, p->spin_ns, SLEEP_MS);
 		return ret == -EINTR ? 0 : ret;
 	}
@@ -158,7 +157,7 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 {
 	struct nnvme_options options = {
 		.size = sizeof(options),
-		.mode = mode, .qpairs = 1, .interrupts = p->sleeps,
+		.mode = mode, .qpairs = 1, .interrupts = !p->path.spins,
 		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
 	};
 	int ret = nnvme_ctrl_open(bdf, &options, &p->ctrl, err);
@@ -183,25 +182,18 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,
 		      const struct bench_shape *shape, struct bench_path **path, struct nnvme_err *err)
 {
-	int ret = bench_shape_check(bdf, shape, err);
-	struct driver_path *p;
+	struct driver_path *p = bench_path_new(sizeof(*p), bdf, &driver_ops, shape, err);
+	int ret;
 
-	if (ret)
-		return ret;
-	p = calloc(1, sizeof(*p));
 	if (!p)
-		return nnvme_fail(err, -ENOMEM, "%s: no memory", bdf);
-	p->path = (struct bench_path){
-		.ops = &driver_ops, .clock = &bench_clock_machine, .shape = *shape,
-		.spins = wait == BENCH_WAIT_POLL, .stride = bench_stride(shape->bytes), .counts_doorbells = true,
-	};
-	p->sleeps = wait != BENCH_WAIT_POLL;
+		return err->code;
+	p->path.spins = wait == BENCH_WAIT_POLL;
+	p->path.counts_doorbells = true;
 	p->spin_ns = wait == BENCH_WAIT_HYBRID ? NNVME_SPIN_NS : 0;
 	ret = open_driver(p, bdf, mode, nsid, err);
-	if (ret) {
+	if (ret)
 		driver_close(&p->path);
-		return ret;
-	}
-	*path = &p->path;
-	return 0;
+	else
+		*path = &p->path;
+	return ret;
 }

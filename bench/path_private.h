@@ -8,13 +8,13 @@
 
 /* Buffers begin at a page, so that an I/O of a page's size takes one page on every path. */
 #define BENCH_PAGE 4096u
-static inline size_t bench_stride(uint32_t bytes)
-{
-	return ((size_t)bytes + BENCH_PAGE - 1) & ~(size_t)(BENCH_PAGE - 1);
-}
 
-/* -EINVAL: no path of @what can have @shape. */
-int bench_shape_check(const char *what, const struct bench_shape *shape, struct nnvme_err *err);
+/*
+ * @size bytes, zero but for the path that they begin with: its operations, clock, shape and stride. NULL: no
+ * memory, or (-EINVAL) @shape is none that a path of @what can have.
+ */
+void *bench_path_new(size_t size, const char *what, const struct bench_path_ops *ops,
+		     const struct bench_shape *shape, struct nnvme_err *err);
 
 /*
  * Fill all buffers with data that no storage can compress, for writing. Done here, so that no

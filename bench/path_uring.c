@@ -250,26 +250,19 @@ static int open_uring(struct uring_path *p, const char *node, enum bench_uring k
 int bench_path_uring(const char *node, enum bench_uring kind, const struct bench_shape *shape,
 		     struct bench_path **path, struct nnvme_err *err)
 {
-	int ret = bench_shape_check(node, shape, err);
-	struct uring_path *p;
+	struct uring_path *p = bench_path_new(sizeof(*p), node, &uring_ops, shape, err);
+	int ret;
 
-	if (ret)
-		return ret;
-	p = calloc(1, sizeof(*p));
 	if (!p)
-		return nnvme_fail(err, -ENOMEM, "%s: no memory", node);
-	p->path = (struct bench_path){
-		.ops = &uring_ops, .clock = &bench_clock_machine, .shape = *shape,
-		.stride = bench_stride(shape->bytes), .spins = kind >= BENCH_URING_POLLED,
-	};
+		return err->code;
+	p->path.spins = kind >= BENCH_URING_POLLED;
 	p->fd = -1;
 	p->prepare = kind == BENCH_URING_PLAIN ? prepare_plain : prepare_registered;
 	p->error_of = error_of_rw;
 	ret = open_uring(p, node, kind, err);
-	if (ret) {
+	if (ret)
 		uring_close(&p->path);
-		return ret;
-	}
-	*path = &p->path;
-	return 0;
+	else
+		*path = &p->path;
+	return ret;
 }

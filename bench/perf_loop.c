@@ -4,7 +4,8 @@
  * the same loop with the calls left out, and measured_empty polls an idle queue. Under
  *
  *	valgrind --tool=callgrind --callgrind-out-file=F --toggle-collect='measured_*' \
- *		--toggle-collect='control_*' --toggle-collect=wait_for_last --toggle-collect=no_wait perf_loop BDF ...
+ *		--toggle-collect='control_*' --toggle-collect=wait_for_last \
+ *		--toggle-collect=no_wait perf_loop BDF ...
  *
  * only the loops are counted, and F.1, F.2 and F.3 have the three of them: waiting for the
  * controller is toggled off, and looks at the last completion queue entry of the round, so that no

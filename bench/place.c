@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "place.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +15,11 @@
 #define DEVICES "/sys/bus/pci/devices"
 #define TRIES 100		/* of 100 ms: for a disk to appear, for a program to end */
 
-static void pause_a_little(void)
+/* Whether there is another try; it waits for it. */
+static bool again(int *tries)
 {
 	usleep(100000);
+	return ++*tries < TRIES;
 }
 
 /* --- before anything changes --- */
@@ -55,9 +57,8 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 		return rc;
 	}
 	bench_state_boot(p->boot);
-	bench_parameter_read(&p->noiommu, BENCH_NOIOMMU_SWITCH);
-	bench_parameter_read(&p->poll_queues, BENCH_POLL_QUEUES);
-	bench_parameter_read(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
+	for (int i = 0; i < BENCH_PARAMETERS; i++)
+		bench_parameter_read(&p->parameter[i], bench_parameter_paths[i]);
 	return 0;
 }
 
@@ -104,23 +105,21 @@ static bool wants_iommu(const struct bench_row *row)
 const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,
 					  char why[300])
 {
-	const char *all = p->nr_devices > 1 ? " and " : "", *second = p->nr_devices > 1 ? p->device[1].bdf : "";
-	const char *have = p->nr_devices > 1 ? "have" : "has";
+	char all[48];
 
 	for (size_t i = 0; i < p->nr_devices; i++)
 		if (p->device[i].iommu == wants_iommu(row))
 			return &p->device[i];
+	snprintf(all, sizeof(all), p->nr_devices > 1 ? "%s and %s have" : "%s has", p->device[0].bdf,
+		 p->device[1].bdf);
 	if (wants_iommu(row))
-		snprintf(why, 300, "%s%s%s %s no IOMMU in front: switch it on in the firmware and, on Intel's, "
-			 "with intel_iommu=on; or name a controller behind one with --second-device",
-			 p->device[0].bdf, all, second, have);
-	else if (row->nnvme)
-		snprintf(why, 300, "%s%s%s %s an IOMMU in front, and noiommu mode is for devices without one: "
-			 "the kernel has none of it behind an IOMMU, not even in an identity domain; name a "
-			 "controller without one with --second-device", p->device[0].bdf, all, second, have);
+		snprintf(why, 300, "%s no IOMMU in front: switch it on in the firmware and, on Intel's, "
+			 "with intel_iommu=on; or name a controller behind one with --second-device", all);
 	else
-		snprintf(why, 300, "%s%s%s %s an IOMMU in front: this row is for one without, beside noiommu; "
-			 "name it with --second-device", p->device[0].bdf, all, second, have);
+		snprintf(why, 300, "%s an IOMMU in front%s with --second-device", all, row->nnvme ?
+			 ", and noiommu mode is for devices without one: the kernel has none of it behind an IOMMU, "
+			 "not even in an identity domain; name a controller without one" :
+			 ": this row is for one without, beside noiommu; name it");
 	return NULL;
 }
 
@@ -128,25 +127,15 @@ const struct bench_device *bench_place_of(const struct bench_places *p, const st
 
 int bench_place_controller(const struct bench_device *device, char name[32])
 {
-	char path[80];
-	struct dirent *entry;
-	DIR *dir;
-	int rc = -ENODEV;
+	char pattern[80];
+	glob_t found;
+	int rc;
 
-	snprintf(path, sizeof(path), DEVICES "/%s/nvme", device->bdf);
-	dir = opendir(path);
-	if (!dir)
-		return -ENODEV;
-	while (rc && (entry = readdir(dir))) {
-		unsigned number;
-		int n = 0;
-
-		if (sscanf(entry->d_name, "nvme%u%n", &number, &n) != 1 || entry->d_name[n])
-			continue;
-		snprintf(name, 32, "nvme%u", number);
-		rc = 0;
-	}
-	closedir(dir);
+	snprintf(pattern, sizeof(pattern), DEVICES "/%s/nvme/nvme[0-9]*", device->bdf);
+	rc = glob(pattern, 0, NULL, &found) ? -ENODEV : 0;
+	if (!rc)
+		snprintf(name, 32, "%s", strrchr(found.gl_pathv[0], '/') + 1);
+	globfree(&found);
 	return rc;
 }
 
@@ -204,43 +193,37 @@ void bench_place_read_back(const struct bench_device *device, char type[16])
 static void wait_until_closed(const struct bench_device *device)
 {
 	char node[64];
-	int fd = -1;
+	int fd, tries = 0;
 
-	for (int tries = 0; fd < 0 && tries < TRIES; tries++) {
-		if (tries)
-			pause_a_little();
+	do {
 		if (bench_place_node(device, false, node))
 			return;		/* the kernel's driver does not have it */
 		fd = open(node, O_RDONLY | O_EXCL | O_CLOEXEC);
-		if (fd < 0 && errno != EBUSY)
-			return;
-	}
+	} while (fd < 0 && errno == EBUSY && again(&tries));
 	if (fd >= 0)
 		close(fd);
 }
 
 static int to_kernel(const char *bdf, struct nnvme_err *err)
 {
-	int rc = -EBUSY;
+	int rc, tries = 0;
 
 	/* A program that was killed may still be exiting. */
-	for (int tries = 0; rc == -EBUSY && tries < TRIES; tries++) {
-		if (tries)
-			pause_a_little();
+	do {
 		rc = nnvme_pci_unbind(bdf, err);
-	}
+	} while (rc == -EBUSY && again(&tries));
 	return rc;
 }
 
 static int wait_for_disk(const struct bench_device *device, struct nnvme_err *err)
 {
 	char node[64];
+	int tries = 0;
 
-	for (int tries = 0; tries < TRIES; tries++) {
+	do {
 		if (!bench_place_node(device, false, node))
 			return 0;
-		pause_a_little();
-	}
+	} while (again(&tries));
 	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s, 10 s after it got it; "
 			  "the kernel's log may say why (dmesg)", device->bdf);
 }
@@ -252,29 +235,19 @@ static int release(struct bench_places *p, struct nnvme_err *err)
 	return nnvme_iommu_group_release(&p->hold, err);
 }
 
-static const struct bench_device *device_of(const struct bench_places *p, const struct bench_row *row,
-					    struct nnvme_err *err)
+int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err)
 {
 	char why[300];
 	const struct bench_device *device = bench_place_of(p, row, why);
-
-	if (!device)
-		nnvme_fail(err, -EOPNOTSUPP, "%s", why);
-	return device;
-}
-
-int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err)
-{
-	const struct bench_device *device = device_of(p, row, err);
 	bool noiommu = row->nnvme && row->mode == NNVME_MODE_NOIOMMU;
 	int rc;
 
 	if (!device)
-		return -EOPNOTSUPP;
+		return nnvme_fail(err, -EOPNOTSUPP, "%s", why);
 	rc = release(p, err);
 	if (rc)
 		return rc;
-	if (noiommu && !strcmp(p->noiommu.was, "N") && !p->unsafe_noiommu)
+	if (noiommu && !strcmp(p->parameter[BENCH_NOIOMMU].was, "N") && !p->unsafe_noiommu)
 		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
 				  "the run, and the controller can then reach all of memory");
 	if (row->nnvme)
@@ -304,10 +277,11 @@ static int probe_again(const struct bench_device *device, bool unsafe_noiommu, s
 static void give_poll_queues(struct bench_places *p)
 {
 	struct nnvme_err err;
-	int rc = bench_parameter_apply(&p->poll_queues, BENCH_POLL_QUEUES);
+	const char *path = bench_parameter_paths[BENCH_POLL_QUEUES];
+	int rc = bench_parameter_apply(&p->parameter[BENCH_POLL_QUEUES], path);
 
 	if (rc)
-		nnvme_fail(&err, rc, "%s cannot be set: %s", BENCH_POLL_QUEUES, strerror(-rc));
+		nnvme_fail(&err, rc, "%s cannot be set: %s", path, strerror(-rc));
 	for (size_t i = 0; !rc && i < p->nr_devices; i++)
 		if (!strcmp(p->device[i].driver, "nvme"))
 			rc = probe_again(&p->device[i], p->unsafe_noiommu, &err);
@@ -319,20 +293,22 @@ static void give_poll_queues(struct bench_places *p)
 /* What the run is about to change. */
 static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 {
-	unsigned long have = strtoul(p->hugepages.was, NULL, 10), available;
+	struct bench_parameter *poll = &p->parameter[BENCH_POLL_QUEUES], *sw = &p->parameter[BENCH_NOIOMMU];
+	struct bench_parameter *huge = &p->parameter[BENCH_HUGEPAGES];
+	unsigned long available;
 	bool noiommu = p->unsafe_noiommu;
 	char text[24];
 
-	if (polled && !strcmp(p->poll_queues.was, "0"))
-		strcpy(p->poll_queues.set, "1");
+	if (polled && !strcmp(poll->was, "0"))
+		strcpy(poll->set, "1");
 	for (size_t i = 0; i < p->nr_devices; i++)
 		noiommu = noiommu || (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
-	if (noiommu && !strcmp(p->noiommu.was, "N"))
-		strcpy(p->noiommu.set, "Y");	/* binding does it */
-	bench_sysfs_read(text, sizeof(text), BENCH_HUGEPAGES "/free_hugepages");
+	if (noiommu && !strcmp(sw->was, "N"))
+		strcpy(sw->set, "Y");	/* binding does it */
+	bench_sysfs_read(text, sizeof(text), "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
 	available = strtoul(text, NULL, 10);
-	if (*p->hugepages.was && available < hugepages)
-		snprintf(p->hugepages.set, sizeof(p->hugepages.set), "%lu", have + hugepages - available);
+	if (*huge->was && available < hugepages)
+		snprintf(huge->set, sizeof(huge->set), "%lu", strtoul(huge->was, NULL, 10) + hugepages - available);
 }
 
 int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err)
@@ -344,10 +320,10 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
-	/* The kernel may find fewer; a row that gets too few then reports it as its error. */
-	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
+	/* The kernel may find fewer; a row that gets too few then names them in its error. */
+	bench_parameter_apply(&p->parameter[BENCH_HUGEPAGES], bench_parameter_paths[BENCH_HUGEPAGES]);
 	rc = bench_state_write(p, err);
-	if (!rc && *p->poll_queues.set)
+	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set)
 		give_poll_queues(p);
 	return rc;
 }
@@ -386,12 +362,9 @@ static int put_device_back(const struct bench_places *p, const struct bench_devi
 	if (!strcmp(device->driver, "vfio-pci"))
 		return nnvme_pci_bind(device->bdf, device->iommu ? 0 : NNVME_BIND_UNSAFE_NOIOMMU, err);
 	rc = to_kernel(device->bdf, err);
-	if (!rc && *p->poll_queues.set) {
-		rc = probe_again(device, *p->noiommu.set, err);
-		/*
-		 * Noiommu mode is off, as it was when the poll queue was to be added: there is
-		 * none.
-		 */
+	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set) {
+		rc = probe_again(device, *p->parameter[BENCH_NOIOMMU].set, err);
+		/* Noiommu mode is off, and was so when it was to get the poll queue: it has none. */
 		rc = rc == -EPERM ? 0 : rc;
 	}
 	return rc ? rc : wait_for_disk(device, err);
@@ -399,18 +372,16 @@ static int put_device_back(const struct bench_places *p, const struct bench_devi
 
 int bench_places_end(struct bench_places *p, struct nnvme_err *err)
 {
-	int rc = release(p, err), rc2;
+	int rc = release(p, err), next;
 
-	rc2 = bench_parameter_restore(&p->poll_queues, BENCH_POLL_QUEUES, rc ? NULL : err);
-	rc = rc ? rc : rc2;
-	for (size_t i = 0; i < p->nr_devices; i++) {
-		rc2 = put_device_back(p, &p->device[i], rc ? NULL : err);
-		rc = rc ? rc : rc2;
+	for (size_t i = 0; i < BENCH_PARAMETERS; i++) {
+		next = bench_parameter_restore(&p->parameter[i], bench_parameter_paths[i], rc ? NULL : err);
+		rc = rc ? rc : next;
+		for (size_t d = 0; i == BENCH_POLL_QUEUES && d < p->nr_devices; d++) {
+			next = put_device_back(p, &p->device[d], rc ? NULL : err);
+			rc = rc ? rc : next;
+		}
 	}
-	rc2 = bench_parameter_restore(&p->noiommu, BENCH_NOIOMMU_SWITCH, rc ? NULL : err);
-	rc = rc ? rc : rc2;
-	rc2 = bench_parameter_restore(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages", rc ? NULL : err);
-	rc = rc ? rc : rc2;
 	if (!rc)
 		bench_state_remove();
 	bench_state_close(&p->state);

@@ -31,10 +31,8 @@ struct bench_device {
 struct bench_places {
 	struct bench_device device[2];
 	size_t nr_devices;
-	bool unsafe_noiommu;	/* turn noiommu mode on if necessary */
-	struct bench_parameter noiommu;		/* the switch, "Y" or "N" */
-	struct bench_parameter poll_queues;	/* of the nvme driver */
-	struct bench_parameter hugepages;	/* of 2 MiB */
+	bool unsafe_noiommu;	/* turn noiommu mode on if need be */
+	struct bench_parameter parameter[BENCH_PARAMETERS];
 	char boot[40];		/* when that was: the kernel's boot_id */
 	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" if it has */
 	int state;		/* the state file, open and locked; -1 before the beginning */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -52,26 +51,15 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 	}
 }
 
-static bool is_number(const char *text)
-{
-	return *text && strlen(text) < 10 && !text[strspn(text, "0123456789")];
-}
-
-static bool is_switch(const char *text)
-{
-	return !strcmp(text, "Y") || !strcmp(text, "N");
-}
-
+/* Their names in the file, and what their values are made of. */
 static const struct {
-	const char *name;
-	bool (*valid)(const char *text);
-	size_t offset;
-} parameters[] = {
-	{ "poll_queues", is_number, offsetof(struct bench_places, poll_queues) },
-	{ "noiommu", is_switch, offsetof(struct bench_places, noiommu) },
-	{ "hugepages", is_number, offsetof(struct bench_places, hugepages) },
+	const char *name, *of;
+	size_t most;
+} parameters[BENCH_PARAMETERS] = {
+	[BENCH_POLL_QUEUES] = { "poll_queues", "0123456789", 9 },
+	[BENCH_NOIOMMU] = { "noiommu", "YN", 1 },
+	[BENCH_HUGEPAGES] = { "hugepages", "0123456789", 9 },
 };
-#define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
 
 void bench_state_format(const struct bench_places *p, char *text, size_t size)
 {
@@ -83,73 +71,63 @@ void bench_state_format(const struct bench_places *p, char *text, size_t size)
 	fprintf(file, "boot %s\n", p->boot);
 	for (size_t i = 0; i < p->nr_devices; i++)
 		fprintf(file, "device %s %s %d\n", p->device[i].bdf, p->device[i].driver, p->device[i].iommu);
-	for (size_t i = 0; i < PARAMETERS; i++) {
-		const struct bench_parameter *parameter = (const void *)((const char *)p + parameters[i].offset);
-
-		if (*parameter->set)
-			fprintf(file, "%s %s %s\n", parameters[i].name, parameter->was, parameter->set);
-	}
+	for (size_t i = 0; i < BENCH_PARAMETERS; i++)
+		if (*p->parameter[i].set)
+			fprintf(file, "%s %s %s\n", parameters[i].name, p->parameter[i].was, p->parameter[i].set);
 	fputs("end\n", file);
 	fclose(file);
 }
 
-static int parse_device(const char *bdf, const char *driver, int iommu, struct bench_places *p)
+/* One at *@text, which is then behind it. */
+static bool parse_device(const char **text, struct bench_device *device)
 {
-	struct bench_device *device = &p->device[p->nr_devices];
+	char bdf[20];
+	int n, iommu;
 
-	if (p->nr_devices == 2 || nnvme_bdf_parse(bdf, device->bdf, NULL) ||
-	    (strcmp(driver, "nvme") != 0 && strcmp(driver, "vfio-pci") != 0) || (iommu != 0 && iommu != 1))
-		return -EINVAL;
-	strcpy(device->driver, driver);
+	if (sscanf(*text, " device %19s %31s %d%n", bdf, device->driver, &iommu, &n) != 3 ||
+	    nnvme_bdf_parse(bdf, device->bdf, NULL) ||
+	    (strcmp(device->driver, "nvme") != 0 && strcmp(device->driver, "vfio-pci") != 0))
+		return false;
 	device->iommu = iommu;
-	p->nr_devices++;
-	return 0;
+	*text += n;
+	return true;
 }
 
-static int parse_line(const char *line, struct bench_places *p)
+static bool is_value(size_t i, const char *text)
 {
-	char name[20], bdf[20], driver[20], was[20], set[20];
-	int n = 0, iommu;
-
-	if (sscanf(line, "device %19s %19s %d%n", bdf, driver, &iommu, &n) == 3 && !line[n])
-		return parse_device(bdf, driver, iommu, p);
-	n = 0;
-	if (!*p->boot && sscanf(line, "boot %39[0-9a-f-]%n", p->boot, &n) == 1 && !line[n])
-		return 0;
-	n = 0;
-	if (sscanf(line, "%19s %19s %19s%n", name, was, set, &n) != 3 || line[n])
-		return -EINVAL;
-	for (size_t i = 0; i < PARAMETERS; i++) {
-		struct bench_parameter *parameter = (void *)((char *)p + parameters[i].offset);
-
-		if (strcmp(name, parameters[i].name) != 0)
-			continue;
-		if (!parameters[i].valid(was) || !parameters[i].valid(set) || *parameter->set)
-			return -EINVAL;
-		strcpy(parameter->was, was);
-		strcpy(parameter->set, set);
-		return 0;
-	}
-	return -EINVAL;
+	return strlen(text) <= parameters[i].most && !text[strspn(text, parameters[i].of)];
 }
 
+static void parse_parameter(const char **text, size_t i, struct bench_parameter *p)
+{
+	struct bench_parameter found;
+	char name[20];
+	int n;
+
+	if (sscanf(*text, " %19s %23s %23s%n", name, found.was, found.set, &n) != 3 ||
+	    strcmp(name, parameters[i].name) != 0 || !is_value(i, found.was) || !is_value(i, found.set))
+		return;
+	*p = found;
+	*text += n;
+}
+
+/* What is not as it would be written was not written by a run. */
 int bench_state_parse(const char *text, struct bench_places *p)
 {
-	*p = (struct bench_places){ .state = -1 };
-	while (*text) {
-		size_t length = strcspn(text, "\n");
-		char line[80];
+	const char *at = text;
+	char again[512];
+	int n;
 
-		if (length >= sizeof(line) || text[length] != '\n')
-			return -EINVAL;
-		snprintf(line, sizeof(line), "%.*s", (int)length, text);
-		text += length + 1;
-		if (!strcmp(line, "end"))
-			return *text || !p->nr_devices || !*p->boot ? -EINVAL : 0;
-		if (parse_line(line, p))
-			return -EINVAL;
-	}
-	return -EINVAL;
+	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	if (sscanf(at, "boot %39[0-9a-f-]%n", p->boot, &n) != 1)
+		return -EINVAL;
+	at += n;
+	while (p->nr_devices < 2 && parse_device(&at, &p->device[p->nr_devices]))
+		p->nr_devices++;
+	for (size_t i = 0; i < BENCH_PARAMETERS; i++)
+		parse_parameter(&at, i, &p->parameter[i]);
+	bench_state_format(p, again, sizeof(again));
+	return p->nr_devices && !strcmp(text, again) ? 0 : -EINVAL;
 }
 
 int bench_state_read(int fd, struct bench_places *before, struct nnvme_err *err)

@@ -11,10 +11,6 @@
 
 #define BENCH_STATE_DIR "/run/noiommu-nvme"
 #define BENCH_STATE BENCH_STATE_DIR "/bench"
-#define BENCH_NOIOMMU_SWITCH "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-#define BENCH_POLL_QUEUES "/sys/module/nvme/parameters/poll_queues"
-
-#define BENCH_HUGEPAGES "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
 /* Open and lock it. -EBUSY another run has it. */
 int bench_state_open(int *fd, struct nnvme_err *err);

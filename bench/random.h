@@ -7,7 +7,6 @@
  * (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
  */
 
-#include <math.h>
 #include <stdint.h>
 
 static inline uint64_t bench_random(uint64_t *state)
@@ -26,15 +25,6 @@ static inline uint64_t bench_random(uint64_t *state)
 static inline uint64_t bench_random_below(uint64_t *state, uint64_t end)
 {
 	return (uint64_t)((unsigned __int128)bench_random(state) * end >> 64);
-}
-
-/* Normally distributed with mean 0 and standard deviation 1 (Box and Muller). */
-static inline double bench_random_normal(uint64_t *state)
-{
-	double u = ((double)(bench_random(state) >> 11) + 1) / 0x1p53;	/* above 0 */
-	double v = (double)(bench_random(state) >> 11) / 0x1p53;
-
-	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
 #endif

@@ -17,7 +17,7 @@ const char *const bench_metrics[BENCH_METRICS] = {
 
 void bench_results_init(struct bench_results *r)
 {
-	*r = (struct bench_results){ .version = BENCH_SCHEMA };
+	*r = (struct bench_results){ 0 };
 }
 
 void bench_results_free(struct bench_results *r)
@@ -120,23 +120,21 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size)
 {
 	double iops = round->value[BENCH_IOPS], within = round->value[BENCH_LATENCY_P99];
 	unsigned long long errors = round->errors;
-	size_t length;
+	FILE *f = fmemopen(memset(text, 0, size), size, "w");
 
-	if (!round->ios && errors) {
-		snprintf(text, size, "all %llu I/Os failed", errors);
+	if (!f)
 		return;
-	}
-	if (isnan(iops))
-		length = (size_t)snprintf(text, size, "no I/O ended in time");
+	if (!round->ios && errors)
+		fprintf(f, "all %llu I/Os failed", errors);
 	else
-		length = (size_t)snprintf(text, size, "%.0f IOPS", iops);
-	if (!isnan(within) && length < size)
-		length += (size_t)snprintf(text + length, size - length, ", 99 %% within %.1f us", within / 1e3);
-	if (errors && length < size)
-		length += (size_t)snprintf(text + length, size - length, ", %llu I/Os failed", errors);
-	if (bench_round_is_disturbed(round) && length < size)
-		snprintf(text + length, size - length, ", disturbed (run delay %.0f %%)",
-			 100 * round->value[BENCH_RUN_DELAY]);
+		fprintf(f, isnan(iops) ? "no I/O ended in time" : "%.0f IOPS", iops);
+	if (!isnan(within))
+		fprintf(f, ", 99 %% within %.1f us", within / 1e3);
+	if (round->ios && errors)
+		fprintf(f, ", %llu I/Os failed", errors);
+	if (bench_round_is_disturbed(round))
+		fprintf(f, ", disturbed (run delay %.0f %%)", 100 * round->value[BENCH_RUN_DELAY]);
+	fclose(f);
 }
 
 static int ascending(const void *a, const void *b)
@@ -146,46 +144,41 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m, double *values)
+static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m)
 {
+	struct bench_figure figure = { NAN, NAN, NAN };
+	double *values = calloc(cell->nr_rounds + 1, sizeof(*values));
 	size_t n = 0;
 
-	for (size_t i = 0; i < cell->nr_rounds; i++)
+	for (size_t i = 0; values && i < cell->nr_rounds; i++)
 		if (!isnan(cell->rounds[i].value[m]))
 			values[n++] = cell->rounds[i].value[m];
-	if (!n)
-		return (struct bench_figure){ NAN, NAN, NAN };
-	qsort(values, n, sizeof(*values), ascending);
-	return (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0], values[n - 1] };
+	if (n) {
+		qsort(values, n, sizeof(*values), ascending);
+		figure = (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0],
+						values[n - 1] };
+	}
+	free(values);
+	return figure;
 }
 
-static void sum_up_cell(struct bench_cell *cell, double *values)
+static void sum_up_cell(struct bench_cell *cell)
 {
-	cell->errors = 0;
-	cell->domain_read_back[0] = '\0';
-	for (size_t i = 0; i < cell->nr_rounds; i++) {
-		const char *read_back = cell->rounds[i].domain_read_back;
+	const char *domain = cell->nr_rounds ? cell->rounds[0].domain_read_back : "";
 
+	strcpy(cell->domain_read_back, domain);
+	cell->errors = 0;
+	for (size_t i = 0; i < cell->nr_rounds; i++) {
 		cell->errors += cell->rounds[i].errors;
-		if (!i)
-			memcpy(cell->domain_read_back, read_back, sizeof(cell->domain_read_back));
-		else if (strcmp(cell->domain_read_back, read_back))
+		if (strcmp(cell->rounds[i].domain_read_back, domain) != 0)
 			strcpy(cell->domain_read_back, "mixed");
 	}
 	for (int m = 0; m < BENCH_METRICS; m++)
-		cell->figure[m] = figure_of(cell, m, values);
+		cell->figure[m] = figure_of(cell, m);
 }
 
 void bench_results_sum_up(struct bench_results *r)
 {
-	size_t most = 1;
-	double *values;
-
 	for (size_t i = 0; i < r->nr_cells; i++)
-		if (r->cells[i].nr_rounds > most)
-			most = r->cells[i].nr_rounds;
-	values = calloc(most, sizeof(*values));
-	for (size_t i = 0; values && i < r->nr_cells; i++)
-		sum_up_cell(&r->cells[i], values);
-	free(values);
+		sum_up_cell(&r->cells[i]);
 }

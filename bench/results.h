@@ -92,7 +92,6 @@ struct bench_facts {
 };
 
 struct bench_results {
-	unsigned version;		/* of the schema: BENCH_SCHEMA */
 	char started[32];		/* ISO 8601, UTC */
 	char harness[12];		/* "bench", or "fio" when fio was the generator */
 	char backend[32];		/* of emulated storage: "null-co", "file"; "" on hardware */
@@ -100,15 +99,15 @@ struct bench_results {
 	bool complete;			/* false: interrupted */
 	unsigned rounds;		/* asked for */
 	double seconds;			/* of a round of a cell */
-	struct bench_facts machine;	/* kernel, cpu, governor, hugepages, command, ... */
-	struct bench_facts device;	/* bdf, model, lba, size, ...; second.bdf, ... */
+	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, ... */
+	struct bench_facts device;	/* bdf, model, firmware, lba, iommu; second.bdf, ... */
 	size_t nr_cells;
 	struct bench_cell *cells;
 	size_t nr_skipped;
 	struct bench_skipped *skipped;
 };
 
-#define BENCH_SCHEMA 2
+#define BENCH_SCHEMA 2		/* what docs/bench-results.md describes */
 
 /* All zero, with this schema. */
 void bench_results_init(struct bench_results *r);

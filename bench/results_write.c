@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Results to JSON and CSV. */
+/* Results to JSON and CSV. What could not be written bench_output_end() finds. */
 #include "results.h"
 
-#include <errno.h>
-#include <json-c/json.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,261 +12,235 @@
 #include "output.h"
 
 /* The shortest decimal that reads back as the same value: 0.2 and not 0.20000000000000001. */
-static void number_text(double value, char text[32])
+static const char *number_text(double value, char text[32])
 {
-	if (value == floor(value) && value < 1e15) {
-		snprintf(text, 32, "%.0f", value);	/* 53739520 and not 5.373952e+07 */
-		return;
-	}
-	for (int digits = 6; digits <= 17; digits++) {
+	snprintf(text, 32, "%.0f", value);	/* 53739520 and not 5.373952e+07 */
+	for (int digits = 6; strtod(text, NULL) != value && digits <= 17; digits++)
 		snprintf(text, 32, "%.*g", digits, value);
-		if (strtod(text, NULL) == value)
-			return;
+	return text;
+}
+
+struct json {
+	FILE *file;
+	int depth;
+	bool more;	/* something stands in this object or array already */
+};
+
+/* The next member's value, or with "" the next element, in printf()'s manner. */
+__attribute__((format(printf, 3, 4)))
+static void put(struct json *j, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (j->depth)
+		fprintf(j->file, "%s\n%*s", j->more ? "," : "", 2 * j->depth, "");
+	if (*name)
+		fprintf(j->file, "\"%s\": ", name);
+	va_start(ap, fmt);
+	vfprintf(j->file, fmt, ap);
+	va_end(ap);
+	j->more = true;
+}
+
+static void begin(struct json *j, const char *name, const char *bracket)
+{
+	put(j, name, "%s", bracket);
+	j->depth++;
+	j->more = false;
+}
+
+static void end(struct json *j, char bracket)
+{
+	j->depth--;
+	if (j->more)
+		fprintf(j->file, "\n%*s", 2 * j->depth, "");
+	fputc(bracket, j->file);
+	j->more = true;
+}
+
+static void put_text(struct json *j, const char *name, const char *text)
+{
+	put(j, name, "\"");
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', j->file);
+		fprintf(j->file, (unsigned char)*text < ' ' ? "\\u%04x" : "%c", *text);
 	}
-}
-
-/*
- * @object takes @value as its member. json-c treats NULL as null, so a failed allocation would look
- * like a value that was not measured: *lost tells the difference.
- */
-static void put(struct json_object *object, const char *name, struct json_object *value, bool *lost)
-{
-	if (!object || !value || json_object_object_add(object, name, value)) {
-		*lost = true;
-		json_object_put(value);
-	}
-}
-
-static void put_null(struct json_object *object, const char *name, bool *lost)
-{
-	if (!object || json_object_object_add(object, name, NULL))
-		*lost = true;
-}
-
-static void put_last(struct json_object *list, struct json_object *value, bool *lost)
-{
-	if (!list || !value || json_object_array_add(list, value)) {
-		*lost = true;
-		json_object_put(value);
-	}
-}
-
-static void put_number(struct json_object *object, const char *name, double value, bool *lost)
-{
-	char text[32];
-
-	if (!isfinite(value)) {
-		put_null(object, name, lost);
-		return;
-	}
-	number_text(value, text);
-	put(object, name, json_object_new_double_s(value, text), lost);
-}
-
-static void put_count(struct json_object *object, const char *name, uint64_t value, bool *lost)
-{
-	put(object, name, json_object_new_uint64(value), lost);
-}
-
-static void put_bool(struct json_object *object, const char *name, bool value, bool *lost)
-{
-	put(object, name, json_object_new_boolean(value), lost);
-}
-
-static void put_text(struct json_object *object, const char *name, const char *text, bool *lost)
-{
-	put(object, name, json_object_new_string(text), lost);
+	fputc('"', j->file);
 }
 
 /* "" is null. */
-static void put_text_or_null(struct json_object *object, const char *name, const char *text, bool *lost)
+static void put_text_or_null(struct json *j, const char *name, const char *text)
 {
 	if (*text)
-		put_text(object, name, text, lost);
+		put_text(j, name, text);
 	else
-		put_null(object, name, lost);
+		put(j, name, "null");
 }
 
-/*
- * Where the metric "group.name" goes: the object "group", created for the first; *name is the rest.
- */
-static struct json_object *nest(struct json_object *object, const char **name, bool *lost)
+static void put_bool(struct json *j, const char *name, bool value)
 {
-	const char *dot = strchr(*name, '.');
-	struct json_object *group;
-	char key[32];
-
-	if (!dot)
-		return object;
-	snprintf(key, sizeof(key), "%.*s", (int)(dot - *name), *name);
-	*name = dot + 1;
-	if (json_object_object_get_ex(object, key, &group))
-		return group;
-	group = json_object_new_object();
-	put(object, key, group, lost);
-	return *lost ? NULL : group;
+	put(j, name, value ? "true" : "false");
 }
 
-static struct json_object *round_json(const struct bench_round *round, bool *lost)
+static void put_number(struct json *j, const char *name, double value)
 {
-	struct json_object *json = json_object_new_object();
+	char text[32];
 
-	put_number(json, "seconds", round->seconds, lost);
-	put_count(json, "ios", round->ios, lost);
-	put_count(json, "errors", round->errors, lost);
-	put_text_or_null(json, "domain_read_back", round->domain_read_back, lost);
+	put(j, name, "%s", isfinite(value) ? number_text(value, text) : "null");
+}
+
+static void put_figure(struct json *j, const char *name, const struct bench_figure *figure)
+{
+	if (isnan(figure->median)) {
+		put(j, name, "null");
+		return;
+	}
+	begin(j, name, "{");
+	put_number(j, "median", figure->median);
+	put_number(j, "low", figure->low);
+	put_number(j, "high", figure->high);
+	end(j, '}');
+}
+
+/* @values of a round, or @figures of a cell. A dot in a name is an object, whose members are neighbours. */
+static void put_metrics(struct json *j, const double *values, const struct bench_figure *figures)
+{
+	char group[32] = "";
+
+	for (int m = 0; m < BENCH_METRICS; m++) {
+		const char *name = bench_metrics[m], *dot = strchr(name, '.');
+		size_t length = dot ? (size_t)(dot - name) : 0;
+
+		if (strlen(group) != length || strncmp(group, name, length) != 0) {
+			if (*group)
+				end(j, '}');
+			snprintf(group, sizeof(group), "%.*s", (int)length, name);
+			if (*group)
+				begin(j, group, "{");
+		}
+		name = dot ? dot + 1 : name;
+		if (values)
+			put_number(j, name, values[m]);
+		if (figures)
+			put_figure(j, name, &figures[m]);
+	}
+	if (*group)
+		end(j, '}');
+}
+
+static void put_round(struct json *j, const struct bench_round *round)
+{
+	begin(j, "", "{");
+	put_number(j, "seconds", round->seconds);
+	put(j, "ios", "%" PRIu64, round->ios);
+	put(j, "errors", "%" PRIu64, round->errors);
+	put_text_or_null(j, "domain_read_back", round->domain_read_back);
 	if (round->mark)
-		put_count(json, "mark", round->mark, lost);
-	for (int m = 0; m < BENCH_METRICS; m++) {
-		const char *name = bench_metrics[m];
-		struct json_object *where = nest(json, &name, lost);
-
-		put_number(where, name, round->value[m], lost);
-	}
-	return json;
+		put(j, "mark", "%" PRIu64, round->mark);
+	put_metrics(j, round->value, NULL);
+	end(j, '}');
 }
 
-static struct json_object *figure_json(const struct bench_figure *figure, bool *lost)
+static void put_cell(struct json *j, const struct bench_cell *cell)
 {
-	struct json_object *json = json_object_new_object();
-
-	put_number(json, "median", figure->median, lost);
-	put_number(json, "low", figure->low, lost);
-	put_number(json, "high", figure->high, lost);
-	return json;
-}
-
-static struct json_object *cell_json(const struct bench_cell *cell, bool *lost)
-{
-	struct json_object *json = json_object_new_object(), *rounds = json_object_new_array();
-
-	put_text(json, "row", cell->row, lost);
-	put_text(json, "column", cell->column, lost);
-	put_text(json, "driver", cell->driver, lost);
-	put_text(json, "variant", cell->variant, lost);
-	put_text_or_null(json, "domain", cell->domain, lost);
-	put_text_or_null(json, "domain_read_back", cell->domain_read_back, lost);
-	put_text_or_null(json, "mode", cell->mode, lost);
-	put_text(json, "device", cell->device, lost);
-	put_bool(json, "spins", cell->spins, lost);
-	put_count(json, "errors", cell->errors, lost);
-	for (int m = 0; m < BENCH_METRICS; m++) {
-		const char *name = bench_metrics[m];
-		struct json_object *where = nest(json, &name, lost);
-
-		if (isnan(cell->figure[m].median))
-			put_null(where, name, lost);
-		else
-			put(where, name, figure_json(&cell->figure[m], lost), lost);
-	}
+	begin(j, "", "{");
+	put_text(j, "row", cell->row);
+	put_text(j, "column", cell->column);
+	put_text(j, "driver", cell->driver);
+	put_text(j, "variant", cell->variant);
+	put_text_or_null(j, "domain", cell->domain);
+	put_text_or_null(j, "domain_read_back", cell->domain_read_back);
+	put_text_or_null(j, "mode", cell->mode);
+	put_text(j, "device", cell->device);
+	put_bool(j, "spins", cell->spins);
+	put(j, "errors", "%" PRIu64, cell->errors);
+	put_metrics(j, NULL, cell->figure);
+	begin(j, "rounds", "[");
 	for (size_t i = 0; i < cell->nr_rounds; i++)
-		put_last(rounds, round_json(&cell->rounds[i], lost), lost);
-	put(json, "rounds", rounds, lost);
-	return json;
+		put_round(j, &cell->rounds[i]);
+	end(j, ']');
+	end(j, '}');
 }
 
-static struct json_object *facts_json(const struct bench_facts *facts, bool *lost)
+static void put_facts(struct json *j, const char *name, const struct bench_facts *facts)
 {
-	struct json_object *json = json_object_new_object();
-
+	begin(j, name, "{");
 	for (size_t i = 0; i < facts->count; i++)
-		put_text(json, facts->fact[i].name, facts->fact[i].value, lost);
-	return json;
+		put_text(j, facts->fact[i].name, facts->fact[i].value);
+	end(j, '}');
 }
 
-static struct json_object *skipped_json(const struct bench_skipped *skipped, bool *lost)
+static void put_skipped(struct json *j, const struct bench_skipped *skipped)
 {
-	struct json_object *json = json_object_new_object();
-
-	put_text(json, "row", skipped->row, lost);
-	put_text_or_null(json, "column", skipped->column, lost);
-	put_text(json, "reason", skipped->reason, lost);
-	return json;
+	begin(j, "", "{");
+	put_text(j, "row", skipped->row);
+	put_text_or_null(j, "column", skipped->column);
+	put_text(j, "reason", skipped->reason);
+	end(j, '}');
 }
 
-static struct json_object *results_json(const struct bench_results *r, bool *lost)
+static void put_results(struct json *j, const struct bench_results *r)
 {
-	struct json_object *json = json_object_new_object();
-	struct json_object *cells = json_object_new_array(), *skipped = json_object_new_array();
-
-	put_count(json, "schema", r->version, lost);
-	put_text(json, "started", r->started, lost);
-	put_text(json, "harness", r->harness, lost);
-	put_text_or_null(json, "backend", r->backend, lost);
-	put_bool(json, "emulated", r->emulated, lost);
-	put_bool(json, "complete", r->complete, lost);
-	put_count(json, "rounds", r->rounds, lost);
-	put_number(json, "seconds", r->seconds, lost);
-	put(json, "machine", facts_json(&r->machine, lost), lost);
-	put(json, "device", facts_json(&r->device, lost), lost);
+	begin(j, "", "{");
+	put(j, "schema", "%d", BENCH_SCHEMA);
+	put_text(j, "started", r->started);
+	put_text(j, "harness", r->harness);
+	put_text_or_null(j, "backend", r->backend);
+	put_bool(j, "emulated", r->emulated);
+	put_bool(j, "complete", r->complete);
+	put(j, "rounds", "%u", r->rounds);
+	put_number(j, "seconds", r->seconds);
+	put_facts(j, "machine", &r->machine);
+	put_facts(j, "device", &r->device);
+	begin(j, "cells", "[");
 	for (size_t i = 0; i < r->nr_cells; i++)
-		put_last(cells, cell_json(&r->cells[i], lost), lost);
-	put(json, "cells", cells, lost);
+		put_cell(j, &r->cells[i]);
+	end(j, ']');
+	begin(j, "skipped", "[");
 	for (size_t i = 0; i < r->nr_skipped; i++)
-		put_last(skipped, skipped_json(&r->skipped[i], lost), lost);
-	put(json, "skipped", skipped, lost);
-	return json;
+		put_skipped(j, &r->skipped[i]);
+	end(j, ']');
+	end(j, '}');
+	fputc('\n', j->file);
 }
 
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err)
 {
-	bool lost = false;
-	struct json_object *json = results_json(r, &lost);
-	const char *text = lost ? NULL : json_object_to_json_string_ext(json,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	struct bench_output out = { 0 };
-	int rc;
+	struct bench_output out;
+	int rc = bench_output_begin(&out, path, err);
 
-	if (!text)
-		rc = nnvme_fail(err, -ENOMEM, "%s: no memory for the results", path);
-	else
-		rc = bench_output_begin(&out, path, err);
-	if (!rc) {
-		fputs(text, out.file);
-		fputc('\n', out.file);
-		rc = bench_output_end(&out, err);
-	}
-	json_object_put(json);
-	return rc;
+	if (rc)
+		return rc;
+	put_results(&(struct json){ .file = out.file }, r);
+	return bench_output_end(&out, err);
 }
 
+/* With a comma behind it. */
 static void csv_text(FILE *file, const char *text)
 {
-	if (!strpbrk(text, "\",\r\n")) {
-		fputs(text, file);
-		return;
-	}
-	fputc('"', file);
+	bool quoted = strpbrk(text, "\",\r\n");
+
+	fputs(quoted ? "\"" : "", file);
 	for (; *text; text++)
 		fprintf(file, *text == '"' ? "\"\"" : "%c", *text);
-	fputc('"', file);
+	fputs(quoted ? "\"," : ",", file);
 }
 
-static void csv_texts(FILE *file, const char *const *texts)
+static void csv_round(FILE *file, const struct bench_cell *cell, const struct bench_round *round)
 {
-	for (; *texts; texts++) {
-		csv_text(file, *texts);
-		fputc(',', file);
-	}
-}
-
-static void csv_round(FILE *file, const struct bench_cell *cell, size_t i)
-{
-	const struct bench_round *round = &cell->rounds[i];
+	const char *const texts[] = {
+		cell->row, cell->column, cell->driver, cell->variant, cell->domain,
+		round->domain_read_back, cell->mode, cell->device,
+	};
 	char text[32];
 
-	csv_texts(file, (const char *const[]){ cell->row, cell->column, cell->driver, cell->variant,
-		  cell->domain, round->domain_read_back, cell->mode, cell->device, NULL });
-	number_text(round->seconds, text);
-	fprintf(file, "%d,%zu,%s,%llu,%llu", cell->spins, i + 1, text, (unsigned long long)round->ios,
-		(unsigned long long)round->errors);
-	for (int m = 0; m < BENCH_METRICS; m++) {
-		if (isfinite(round->value[m]))
-			number_text(round->value[m], text);
-		else
-			text[0] = '\0';
-		fprintf(file, ",%s", text);
-	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		csv_text(file, texts[i]);
+	fprintf(file, "%d,%td,%s,%" PRIu64 ",%" PRIu64, cell->spins, round - cell->rounds + 1,
+		number_text(round->seconds, text), round->ios, round->errors);
+	for (int m = 0; m < BENCH_METRICS; m++)
+		fprintf(file, ",%s", isfinite(round->value[m]) ? number_text(round->value[m], text) : "");
 	fputc('\n', file);
 }
 
@@ -285,6 +259,6 @@ int bench_results_write_csv(const struct bench_results *r, const char *path, str
 	fputc('\n', file);
 	for (size_t c = 0; c < r->nr_cells; c++)
 		for (size_t i = 0; i < r->cells[c].nr_rounds; i++)
-			csv_round(file, &r->cells[c], i);
+			csv_round(file, &r->cells[c], &r->cells[c].rounds[i]);
 	return bench_output_end(&out, err);
 }

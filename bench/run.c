@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "clock.h"
 #include "machine.h"
 #include "mark.h"
 #include "measure.h"
@@ -27,7 +28,7 @@ struct run {
 	size_t done;			/* steps that were measured */
 	size_t repeats;			/* of disturbed rounds, left for this run */
 	size_t disturbed;		/* rounds that stayed so */
-	double began;
+	uint64_t began;			/* ns */
 	uint64_t mark;
 	bool failed, interrupted;
 };
@@ -41,14 +42,6 @@ static void say(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* --- what is not run --- */
@@ -88,22 +81,19 @@ static bool is_polled(const struct bench_row *row)
 	return !row->nnvme && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
 }
 
-/* Rows without a controller on this machine. */
-static void skip_homeless(struct run *run)
+/* Rows without a controller on this machine, or that poll where there is no poll queue. */
+static void skip_impossible(struct run *run)
 {
 	char why[300];
 
-	for (size_t i = 0; i < run->options->nr_rows; i++)
-		if (!bench_place_of(&run->places, run->options->rows[i], why))
-			skip(run, run->options->rows[i]->name, "", why);
-}
-
-static void skip_pollless(struct run *run)
-{
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
 		const struct bench_row *row = run->options->rows[i];
 
-		if (is_polled(row) && !is_skipped(run, row, NULL))
+		if (is_skipped(run, row, NULL))
+			continue;
+		if (!bench_place_of(&run->places, row, why))
+			skip(run, row->name, "", why);
+		else if (is_polled(row) && *run->places.no_poll)
 			skip(run, row->name, "", run->places.no_poll);
 	}
 }
@@ -142,14 +132,13 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 		cell = bench_results_cell(&run->results, row->name, step->column->name);
 	if (!cell || cell->nr_rounds)
 		return cell;
-	snprintf(cell->driver, sizeof(cell->driver), "%s", row->nnvme ? "nnvme" : "kernel");
-	snprintf(cell->variant, sizeof(cell->variant), "%s", row->variant);
+	strcpy(cell->driver, row->nnvme ? "nnvme" : "kernel");
+	strcpy(cell->variant, row->variant);
 	if (row->nnvme)
-		snprintf(cell->mode, sizeof(cell->mode), "%s",
-			 row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
+		strcpy(cell->mode, row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
 	else if (row->domain != NNVME_DOMAIN_OTHER)
-		snprintf(cell->domain, sizeof(cell->domain), "%s", nnvme_domain_name(row->domain));
-	snprintf(cell->device, sizeof(cell->device), "%s", device->bdf);
+		strcpy(cell->domain, nnvme_domain_name(row->domain));
+	strcpy(cell->device, device->bdf);
 	cell->spins = row->spins;
 	return cell;
 }
@@ -157,7 +146,7 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 /* "3 min" or "40 s": the remaining time, judging by the steps so far. */
 static void remaining(const struct run *run, size_t index, char text[32])
 {
-	double each = run->done ? (now() - run->began) / (double)run->done : 0, left = 0;
+	double each = run->done ? (double)(bench_now() - run->began) / 1e9 / (double)run->done : 0, left = 0;
 
 	for (size_t i = index + 1; i < run->plan.count; i++)
 		if (!is_skipped(run, run->plan.steps[i].row, run->plan.steps[i].column))
@@ -216,30 +205,22 @@ static void measure(struct run *run, const struct bench_step *step, const struct
 		.fio = run->options->fio,
 	};
 	struct bench_round round = { { 0 } };
-	enum bench_outcome outcome;
+	enum bench_outcome outcome = BENCH_FAILED;
 	struct nnvme_err err = { 0 };
 	char why[300];
 
 	if (run->options->marks)
 		task.mark = round.mark = ++run->mark;
-	if (check_place(step->row, device, round.domain_read_back, &err))
-		outcome = BENCH_FAILED;
-	else
+	if (!check_place(step->row, device, round.domain_read_back, &err))
 		outcome = bench_measure_quietly(bench_measure, &task, &run->repeats, &round, &err);
-	switch (outcome) {
-	case BENCH_MEASURED:
+	if (outcome == BENCH_MEASURED)
 		keep_round(run, step, device, &round);
-		break;
-	case BENCH_LACKS:
+	if (outcome == BENCH_LACKS)
 		skip(run, step->row->name, step->column->name, err.text);
-		break;
-	case BENCH_FAILED:
+	if (outcome == BENCH_FAILED) {
 		run->failed = true;
 		snprintf(why, sizeof(why), "failed in round %u: %.250s", step->round + 1, err.text);
 		skip(run, step->row->name, step->column->name, why);
-		break;
-	case BENCH_INTERRUPTED:
-		break;
 	}
 }
 
@@ -252,20 +233,17 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 		return 0;
 	if (row->nnvme)
 		say("%s: to vfio-pci", device->bdf);
+	else if (row->domain == NNVME_DOMAIN_OTHER)
+		say("%s: to the kernel's driver", device->bdf);
 	else
-		say("%s: to the kernel's driver%s%s", device->bdf,
-		    row->domain == NNVME_DOMAIN_OTHER ? "" : ", domain type ",
-		    row->domain == NNVME_DOMAIN_OTHER ? "" : nnvme_domain_name(row->domain));
-	run->at = NULL;
+		say("%s: to the kernel's driver, domain type %s", device->bdf, nnvme_domain_name(row->domain));
 	rc = bench_place_enter(&run->places, row, &err);
-	if (rc) {
-		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* this machine can't do it */
-			run->failed = true;
+	run->at = rc ? NULL : row;
+	if (rc)
 		skip_place(run, row, err.text);
-		return rc;
-	}
-	run->at = row;
-	return 0;
+	if (rc && rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: the machine can't do it */
+		run->failed = true;
+	return rc;
 }
 
 static int write_results(struct run *run, struct nnvme_err *err)
@@ -282,8 +260,8 @@ static int write_results(struct run *run, struct nnvme_err *err)
 
 static void step_through(struct run *run)
 {
-	run->began = now();
-	/* On a busy machine repeats must not triple the time. Counting needs none. */
+	run->began = bench_now();
+	/* On a machine that is always busy repeats must not triple the time. Counting needs none. */
 	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
@@ -377,8 +355,7 @@ static int start(struct run *run, struct nnvme_err *err)
 
 static void measure_all(struct run *run, int argc, char **argv)
 {
-	if (*run->places.no_poll)
-		skip_pollless(run);
+	skip_impossible(run);
 	if (describe(run, argc, argv)) {
 		say("no memory for what this machine is");
 		run->failed = true;
@@ -426,7 +403,7 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 				   options->nr_columns, options->rounds))
 		rc = nnvme_fail(&err, -ENOMEM, "no memory");
 	if (!rc) {
-		skip_homeless(&run);
+		skip_impossible(&run);
 		rc = start(&run, &err);
 	}
 	if (!rc) {

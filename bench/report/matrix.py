@@ -221,7 +221,7 @@ SUMMARY_GROUPS = (IDENTITY, DMA_FQ, DMA, NONE, IOMMU, NOIOMMU)
 
 def fastest(m, column):
     """{group: its row with the most IOPS}, and what others are compared with: the kernel's driver
-    in its default type, DMA-FQ, or the next best that there is."""
+    in DMA-FQ, or the next best that there is."""
     chosen = {}
     for row in m.rows:
         figure = figure_in(m.cell(row, column), IOPS)
@@ -229,6 +229,12 @@ def fastest(m, column):
             chosen[row.group] = figure.median, row
     chosen = {group: row for group, (_, row) in chosen.items()}
     return chosen, next((g for g in (DMA_FQ, DMA, IDENTITY, NONE) if g in chosen), None)
+
+
+def default_type(results):
+    """What the kernel gave a controller behind an IOMMU; None where the results don't say."""
+    found = (results["device"].get(name) for name in ("iommu", "second.iommu"))
+    return next((kind for kind in found if kind in SHORT[:3]), None)
 
 
 # A figure; how many times that of the default it is, and what part of the greatest: None where

@@ -83,7 +83,8 @@ def of_run(results):
     m = matrix.Matrix(results)
     return template("run.html").render(
         r=results, m=m, sentences=list(matrix.sentences(m)), summary=list(matrix.summary(m)),
-        subjects=SUMMARY, doubts=list(matrix.doubts(m)), comparisons=list(matrix.comparisons(m)),
+        subjects=SUMMARY, default_type=matrix.default_type(results),
+        doubts=list(matrix.doubts(m)), comparisons=list(matrix.comparisons(m)),
         ratios=plot.ratios(m), pairs=matrix.pairs(m), names=plot.Rows(m).names(),
         plots=list(plots(m)), tables=list(tables(m)),
         unmeasured=[title for metric, title in METRICS.items() if not m.has(metric)],

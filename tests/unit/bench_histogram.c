@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/histogram.h"
-#include "bench/random.h"
+#include "random_normal.h"
 
 static struct bench_histogram h;
 
@@ -34,7 +34,7 @@ static void holds_near(uint64_t ns)
 
 	setup(NULL);
 	bench_histogram_add(&h, ns);
-	bench_histogram_add(&h, UINT64_MAX >> 1);	/* so that the greatest value does not cut the bucket's end */
+	bench_histogram_add(&h, UINT64_MAX >> 1);	/* the greatest value would cut the bucket's end */
 	said = bench_histogram_percentile(&h, 50);
 	if (said < (double)ns || said > (double)ns * (1 + 1.0 / 64))
 		fail_msg("%llu became %f", (unsigned long long)ns, said);
@@ -110,7 +110,7 @@ static void percentiles_are_those_of_the_sorted_values(void **state)
 	double said, is;
 
 	for (size_t i = 0; i < 20000; i++) {
-		values[i] = (uint64_t)(10000 * exp(bench_random_normal(&random)));
+		values[i] = (uint64_t)(10000 * exp(random_normal(&random)));
 		bench_histogram_add(&h, values[i]);
 	}
 	qsort(values, 20000, sizeof(values[0]), ascending);

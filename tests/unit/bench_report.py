@@ -89,6 +89,15 @@ class Report(unittest.TestCase):
         self.assertEqual(table.count('<span class="bar '), 60)
         self.assertEqual(rest.count('<svg class="panel"'), 3)
 
+    def test_the_default_type_is_that_of_the_machine(self):
+        results = made(2)
+        self.assertNotIn("default type", section(self.page(results), "findings"))
+        for of, text in (({"iommu": "DMA-FQ"}, "driver in DMA-FQ, its default type here."),
+                         ({"iommu": "none", "second.iommu": "DMA"},
+                          "driver in DMA-FQ (its default type here is DMA).")):
+            results["device"].update(of)
+            self.assertIn(text, visible(section(self.page(results), "findings")))
+
     def test_findings(self):
         findings = section(self.page(made(5)), "findings")
         self.assertIn(f"DMA-FQ against DMA:</span> io_uring plain {SAME}", findings)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A run's options, its order, its state file, and what it reads from /proc/interrupts. */
+/* What a run is asked for, its order, its state file, and what it reads from /proc/interrupts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,10 +94,9 @@ static void all_that_can_be_said(void **state)
 {
 	struct bench_options o;
 
-	assert_int_equal(parse("--device 41:00.0 --second-device " SECOND
-			       " --rows=nnvme-*,kernel-dma-plain --columns all "
-			       "--rounds 7 --ios=100 --warmup=0 --out /x --backend null-co --unsafe-noiommu --marks", &o,
-			       NULL), 0);
+	assert_int_equal(parse("--device 41:00.0 --second-device " SECOND " --columns all --out /x "
+			       "--rows=nnvme-*,kernel-dma-plain --rounds 7 --ios=100 --warmup=0 "
+			       "--backend null-co --unsafe-noiommu --marks", &o, NULL), 0);
 	assert_string_equal(o.second, SECOND);
 	assert_int_equal(o.nr_rows, 7);
 	assert_string_equal(o.rows[0]->name, "kernel-dma-plain");	/* in the table's order */
@@ -159,7 +158,8 @@ static void a_note_comes_back(void **state)
 {
 	struct bench_places a = {
 		.device = { { BDF, true, "nvme" }, { SECOND, false, "vfio-pci" } }, .nr_devices = 2,
-		.noiommu = { "N", "Y" }, .poll_queues = { "0", "1" }, .hugepages = { "12", "140" },
+		.parameter = { [BENCH_NOIOMMU] = { "N", "Y" }, [BENCH_POLL_QUEUES] = { "0", "1" },
+			       [BENCH_HUGEPAGES] = { "12", "140" } },
 		.boot = "0b5e6f3c-1d2e-4f00-8a9b-123456789abc",
 	}, b;
 	char text[512];
@@ -170,12 +170,12 @@ static void a_note_comes_back(void **state)
 	assert_string_equal(b.device[0].bdf, BDF);
 	assert_string_equal(b.device[1].driver, "vfio-pci");
 	assert_true(b.device[0].iommu && !b.device[1].iommu);
-	assert_string_equal(b.noiommu.was, "N");
-	assert_string_equal(b.noiommu.set, "Y");
-	assert_string_equal(b.poll_queues.was, "0");
-	assert_string_equal(b.poll_queues.set, "1");
-	assert_string_equal(b.hugepages.was, "12");
-	assert_string_equal(b.hugepages.set, "140");
+	assert_string_equal(b.parameter[BENCH_NOIOMMU].was, "N");
+	assert_string_equal(b.parameter[BENCH_NOIOMMU].set, "Y");
+	assert_string_equal(b.parameter[BENCH_POLL_QUEUES].was, "0");
+	assert_string_equal(b.parameter[BENCH_POLL_QUEUES].set, "1");
+	assert_string_equal(b.parameter[BENCH_HUGEPAGES].was, "12");
+	assert_string_equal(b.parameter[BENCH_HUGEPAGES].set, "140");
 	assert_string_equal(b.boot, a.boot);
 	assert_int_equal(b.state, -1);
 	assert_null(b.hold);
@@ -186,16 +186,17 @@ static void a_note_has_what_the_run_changes(void **state)
 {
 	struct bench_places a = {
 		.device = { { BDF, true, "nvme" } }, .nr_devices = 1, .boot = "0b5e",
-		.noiommu = { "N", "" }, .poll_queues = { "0", "" }, .hugepages = { "12", "" },
+		.parameter = { [BENCH_NOIOMMU] = { "N", "" }, [BENCH_POLL_QUEUES] = { "0", "" },
+			       [BENCH_HUGEPAGES] = { "12", "" } },
 	}, b;
 	char text[512];
 
 	bench_state_format(&a, text, sizeof(text));
 	assert_string_equal(text, "boot 0b5e\ndevice " BDF " nvme 1\nend\n");
 	assert_int_equal(bench_state_parse(text, &b), 0);
-	assert_string_equal(b.noiommu.set, "");
-	assert_string_equal(b.poll_queues.set, "");
-	assert_string_equal(b.hugepages.set, "");
+	assert_string_equal(b.parameter[BENCH_NOIOMMU].set, "");
+	assert_string_equal(b.parameter[BENCH_POLL_QUEUES].set, "");
+	assert_string_equal(b.parameter[BENCH_HUGEPAGES].set, "");
 }
 
 #define NOTE "boot 1\ndevice " BDF " nvme 1\n"

@@ -86,12 +86,11 @@ static void beyond_the_end_is_an_error(void **state)
 static void one_for_reading_does_not_write(void **state)
 {
 	struct bench_path *path = open_file(BENCH_URING_PLAIN, 1, false);
+	const struct bench_workload work = { .bytes = 4 * KIB, .depth = 1, .percent_write = 1 };
 	struct bench_io io = { .bytes = 4 * KIB, .write = true };
 	struct bench_done done = { 0 };
 
-	assert_int_equal(run(path, (struct bench_workload){ .bytes = 4 * KIB, .depth = 1,
-							    .percent_write = 1 }, 10),
-			 -EINVAL);
+	assert_int_equal(run(path, work, 10), -EINVAL);
 	/* nor does the file, should the load be wrong */
 	assert_int_equal(path->ops->submit(path, &io, 1), 0);
 	assert_int_equal(path->ops->reap(path, &done, 1), 1);

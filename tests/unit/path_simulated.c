@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "bench/path_private.h"
-#include "bench/random.h"
+#include "random_normal.h"
 
 #define IDLE UINT64_MAX
 #define POLL_NS 100	/* what an empty reap takes where it spins */
@@ -47,7 +47,7 @@ static uint64_t service(struct simulated_path *p)
 	/* a lognormal distribution with that mean */
 	if (sigma > 0)
 		return (uint64_t)((double)p->how.service_ns *
-				  exp(sigma * bench_random_normal(&p->state) - sigma * sigma / 2));
+				  exp(sigma * random_normal(&p->state) - sigma * sigma / 2));
 	return p->how.service_ns;
 }
 
@@ -115,21 +115,20 @@ static const struct bench_path_ops simulated_ops = {
 int bench_path_simulated(const struct bench_simulated *how, const struct bench_shape *shape,
 			 struct bench_path **path, struct nnvme_err *err)
 {
-	int ret = bench_shape_check("simulated device", shape, err);
+	struct nnvme_err why;
 	struct simulated_path *p;
 
-	if (ret)
-		return ret;
 	if (how->units > BENCH_MAX_DEPTH)
 		return nnvme_fail(err, -EINVAL, "simulated device: %u units: at most %d", how->units,
 				  BENCH_MAX_DEPTH);
-	p = calloc(1, sizeof(*p));
+	p = bench_path_new(sizeof(*p), "simulated device", &simulated_ops, shape, &why);
 	if (!p)
-		return nnvme_fail(err, -ENOMEM, "simulated device: no memory");
-	p->path = (struct bench_path){
-		.ops = &simulated_ops, .clock = &p->clock, .shape = *shape, .bytes = BYTES, .block = BLOCK,
-		.spins = how->spins, .counts_doorbells = true,
-	};
+		return nnvme_fail(err, why.code, "%s", why.text);
+	p->path.clock = &p->clock;
+	p->path.bytes = BYTES;
+	p->path.block = BLOCK;
+	p->path.spins = how->spins;
+	p->path.counts_doorbells = true;
 	p->clock.now = now;
 	p->how = *how;
 	p->state = how->seed;
