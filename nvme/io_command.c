@@ -25,7 +25,6 @@ static const struct nnvme_namespace *find(const struct nnvme_ctrl *ctrl, uint32_
 static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_command *cmd)
 {
 	uint64_t blocks = (cmd->cdw12 & 0xffff) + 1, metadata;
-	bool kept;
 
 	switch (cmd->opcode) {
 	case NNVME_OP_DSM:
