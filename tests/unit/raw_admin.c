@@ -495,6 +495,10 @@ static void namespaces_that_may_have_changed_are_not_read(void **state)
 	rig_queue(&r, 32);
 	buf = rig_alloc(&r, 64 * PAGE);
 	expect_stale(&r, nnvme_ns_get(r.ctrl, 1, NULL), buf, false);
+	cmd = command(nvme_admin_ns_mgmt);
+	cmd.nsid = NNVME_NSID_ALL;
+	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE));
+	expect_stale(&r, nnvme_ns_get(r.ctrl, 2, NULL), buf, true);
 	rig_down(&r);
 }
 
