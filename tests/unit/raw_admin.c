@@ -466,7 +466,7 @@ static void expect_stale(struct rig *r, const struct nnvme_ns *ns, uint8_t *buf,
 	assert_int_equal(nnvme_write_flags(r->qp, ns, buf, 0, 1, NNVME_FUA, r), code);
 	assert_int_equal(nnvme_write_zeroes(r->qp, ns, 0, 1, r), code);
 	assert_int_equal(nnvme_deallocate(r->qp, ns, 0, 1, r), code);
-	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), stale ? -EINVAL : 0);
+	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), code);
 	assert_int_equal(nnvme_flush(r->qp, ns, r), 0);
 	for (unsigned i = stale ? 1 : 11; i; i--)
 		assert_int_equal(rig_wait(r).status, 0);
