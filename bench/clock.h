@@ -2,7 +2,7 @@
 #ifndef NNVME_BENCH_CLOCK_H
 #define NNVME_BENCH_CLOCK_H
 
-/* Where times come from: the machine (CLOCK_MONOTONIC), or a simulation that steps it. */
+/* The source of times: the machine (CLOCK_MONOTONIC), or a simulation that advances it. */
 
 #include <stdint.h>
 

@@ -28,7 +28,9 @@ static bool is_vector(const char *action, const char *controller, const char *bd
 	return !strncmp(action, "vfio-", 5) && strstr(action, device);
 }
 
-/* "  27:   12   0  IR-PCI-MSIX-0000:01:00.0  1-edge  nvme0q1": a count a processor, and who at the end. */
+/*
+ * "  27:   12   0  IR-PCI-MSIX-0000:01:00.0  1-edge  nvme0q1": a count per CPU, and the owner last.
+ */
 static uint64_t line_count(char *line, const char *controller, const char *bdf)
 {
 	char *colon = strchr(line, ':'), *action, *end;
@@ -90,7 +92,10 @@ static unsigned long event_id(const char *event)
 	return strtoul(text, NULL, 10);
 }
 
-/* Distribution kernels have the events of Intel's IOMMU everywhere; on other machines they never fire. */
+/*
+ * Distribution kernels have the events of Intel's IOMMU everywhere; on other machines they never
+ * fire.
+ */
 static bool other_iommu(void)
 {
 	glob_t found;
@@ -113,7 +118,7 @@ static int open_event(unsigned long id, int cpu)
 	return (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-/* One a processor that is there. NULL: none can be had. */
+/* One for each CPU present. NULL: not available. */
 static int *open_events(unsigned long id, size_t nr_cpus)
 {
 	int *fd = id ? malloc(nr_cpus * sizeof(*fd)) : NULL;

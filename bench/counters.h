@@ -10,28 +10,28 @@
 #include <stdio.h>
 
 /*
- * Interrupts so far, on all processors, of a controller's vectors: those that the nvme driver calls
- * "nvme0q1", of @controller ("nvme0"), and those of VFIO's that name @bdf.
+ * Interrupts so far, on all CPUs, of a controller's vectors: those that the nvme driver calls
+ * "nvme0q1", of @controller ("nvme0"), and those of VFIO that name @bdf.
  */
 uint64_t bench_interrupts(const char *controller, const char *bdf);
 uint64_t bench_interrupts_in(FILE *file, const char *controller, const char *bdf);
 
 /*
- * The IOMMU layer's tracepoints. They count for the whole machine: what an I/O gives back is unmapped
- * where its interrupt arrives, or later by a timer.
+ * The IOMMU layer's tracepoints. They count for the whole machine: a buffer is unmapped where its
+ * interrupt arrives, or later by a timer.
  */
 enum bench_trace { BENCH_TRACE_MAP, BENCH_TRACE_UNMAP, BENCH_TRACE_INVALIDATION, BENCH_TRACES };
 
 struct bench_tracer {
-	int *fd[BENCH_TRACES];	/* one a processor; NULL: not to be had */
+	int *fd[BENCH_TRACES];	/* one per CPU; NULL: not available */
 	size_t nr_cpus;
 };
 
-/* Those that there are; true when there is any. */
+/* Starts those that exist; true if there are any. */
 bool bench_tracer_open(struct bench_tracer *tracer);
 void bench_tracer_start(struct bench_tracer *tracer);
 
-/* Stops; NAN for those that there are not. */
+/* Stops; NAN for those that don't exist. */
 void bench_tracer_stop(struct bench_tracer *tracer, double counts[BENCH_TRACES]);
 void bench_tracer_close(struct bench_tracer *tracer);
 

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The guest's side of `./run demo`: fio through this driver and through the kernel's, on controllers
-# alike without an IOMMU: $NVME_NOIOMMU and $NULL_NOIOMMU are ours, $NVME_1 and $NVME_2 the kernel's; and
-# through this driver on $NVME_IOMMU, behind one. What came of it goes to /out/result.
+# The guest's side of `./run demo`: fio through this driver (on $NVME_NOIOMMU and $NULL_NOIOMMU) and
+# through the kernel's ($NVME_1 and $NVME_2), on equal controllers without an IOMMU; and through
+# this driver on $NVME_IOMMU, behind one. The result goes to /out/result.
 
 rounds=3
 seconds=${DEMO_SECONDS:-2}
-# A measurement during which QEMU's threads waited for a core for more than this share of the time, in percent, is
-# made again, three times at most and for no more than half of all measurements (a machine that is always busy must
-# not make it three times as long); one that stays so is marked.
+# A measurement during which a thread of QEMU waited for a core for more than this share of the
+# time, in percent, is disturbed and repeated, at most three times, and for at most half of all
+# measurements (a busy machine must not make it three times as long); if it stays so, it is marked.
 limit=5
 left=12
 
@@ -25,13 +25,13 @@ block_device() {
 	return 1
 }
 
-# fio OPTIONS: its terse line to /tmp/terse, what else it says to /tmp/said.
+# run_fio OPTIONS: its terse line goes to /tmp/terse, other output to /tmp/said.
 run_fio() {
 	fio --name=demo --direct=1 --thread=1 --output-format=terse --terse-version=3 --output=/tmp/terse "$@" \
 		>/tmp/said 2>&1 || { cat /tmp/terse /tmp/said; return 1; }
 	grep -q '^3;' /tmp/terse
 }
-# CAP_SYS_ADMIN is what would show physical addresses in /proc/self/pagemap: this driver does without.
+# Without CAP_SYS_ADMIN, which would show physical addresses in /proc/self/pagemap.
 nnvme() {
 	bdf=$1
 	shift
@@ -43,7 +43,7 @@ kernels() {
 	shift
 	run_fio --ioengine=io_uring --filename="$device" "$@"
 }
-# delays: what kernel/guest/threads answers, the host's time and each thread's run delay.
+# delays: the answer of kernel/guest/threads: the host's time and each thread's run delay.
 asked=0
 delays() {
 	asked=$((asked + 1))
@@ -52,7 +52,7 @@ delays() {
 		until read -r answer <&3 && [ "${answer%% *}" = "$asked" ]; do :; done
 	} 3<>/run/run-delay
 }
-# waited BEFORE AFTER: the share of the time that the thread which waited most did so, in percent.
+# waited BEFORE AFTER: how long the most delayed thread waited, in percent of the time.
 waited() {
 	echo "$1 $2" | awk '{
 		n = NF / 2
@@ -65,7 +65,7 @@ waited() {
 		printf "%.0f", most
 	}'
 }
-# quietly COMMAND...: a measurement; $mark is "*" when all of its tries were disturbed.
+# quietly COMMAND...: a measurement; $mark is "*" if all tries were disturbed.
 disturbed=0 worst=0
 quietly() {
 	mark='' again=0
@@ -95,7 +95,7 @@ null_kernel=$NVME_2
 file_device=$(block_device "$NVME_1") || fail "the kernel shows no namespace on $NVME_1"
 null_device=$(block_device "$null_kernel") || fail "the kernel shows no namespace on $null_kernel"
 
-echo "Linux $(uname -r), $(fio --version); no IOMMU in front of these controllers but where it is said"
+echo "Linux $(uname -r), $(fio --version); controllers without an IOMMU, unless stated"
 for bdf in $NVME_NOIOMMU $NULL_NOIOMMU; do
 	noiommu-nvme bind --unsafe-noiommu "$bdf" 2>&1 || fail "noiommu-nvme bind --unsafe-noiommu $bdf"
 done
@@ -107,7 +107,7 @@ noiommu-nvme list
 echo "fio on a file-backed controller: write 64 MiB, read it back and verify, random reads"
 table=/tmp/table
 printf '%-34s %14s %14s\n' '' noiommu-nvme io_uring >$table
-# step NAME FIELD OPTIONS: through either driver
+# step NAME FIELD OPTIONS: through each driver
 step() {
 	name=$1 field=$2
 	shift 2
@@ -131,7 +131,7 @@ printf '%-34s %14s %14s\n' 'behind the IOMMU: verified' "$(mib "$(field 7)")$mar
 
 echo "4 KiB random reads on controllers without storage behind them, $rounds interleaved rounds"
 rm -f /tmp/iops.* /tmp/mark.*
-# random DEPTH NAME COMMAND...: 4 KiB random reads; their IOPS are one more line of /tmp/iops.NAME.DEPTH.
+# random DEPTH NAME COMMAND...: 4 KiB random reads; appends their IOPS to /tmp/iops.NAME.DEPTH.
 random() {
 	depth=$1 name=$2
 	shift 2
@@ -152,13 +152,13 @@ done
 echo
 cat $table
 echo
-# The median of the ratios of the same rounds, and the least and the greatest of them.
+# The median of the ratios of the same rounds, with minimum and maximum.
 ratios() {
 	paste -d ' ' "$1" "$2" | awk '$2 > 0 { print $1 / $2 }' | sort -n |
 		awk '{ v[NR] = $1 } END { printf "%.2f (%.2f to %.2f)", v[int((NR + 1) / 2)], v[1], v[NR] }'
 }
 marked() { cat "/tmp/mark.${1#/tmp/iops.}" 2>/dev/null; }
-line() { printf '%-20s %13s %10s  %-21s %15s  %s\n' "$@"; }
+line() { printf '%-18s %12s %8s  %-19s %15s  %s\n' "$@"; }
 line '4 KiB random reads' noiommu-nvme io_uring ratio 'io_uring polled' ratio
 for depth in 1 32; do
 	a=/tmp/iops.nnvme.$depth b=/tmp/iops.uring.$depth c=/tmp/iops.hipri.$depth
@@ -172,5 +172,5 @@ busy=
 	echo "   (* disturbed: QEMU's threads waited for a core for more than $limit % of the time, up to $worst %:" \
 		"the machine is busy, and polling suffers most from it)"
 }
-echo "   (target at depth 32: 3 times io_uring; in brackets the rounds' least and greatest)"
+echo "   (target at depth 32: 3 times io_uring; in brackets the rounds' minimum and maximum)"
 echo "PASS written, verified and read through GET_PA without CAP_SYS_ADMIN, and behind the IOMMU; ${ratio%% *} times io_uring at depth 32$busy" >/out/result

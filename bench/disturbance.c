@@ -81,7 +81,7 @@ bool bench_run_delays_parse(const char *line, uint64_t number, struct bench_run_
 	return delays->count && !line[strspn(line, " \r")];
 }
 
-/* A line from @fd without its end; false when none comes. */
+/* A line from @fd without its newline; false if none comes. */
 static bool read_line(int fd, char line[LINE])
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
@@ -98,7 +98,7 @@ static bool read_line(int fd, char line[LINE])
 	return false;
 }
 
-/* Answers that an earlier asker did not wait for come first. */
+/* First come answers that an earlier client did not wait for. */
 static bool ask_host(const char *port, struct bench_run_delays *delays)
 {
 	uint64_t number = monotonic_ns();

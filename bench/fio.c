@@ -17,11 +17,12 @@
 
 #define MOST_WORDS 40
 #define LOOK_MS 100		/* between two looks at fio's threads */
-#define MOST_BYTES (1 << 20)	/* of what fio prints; it is some 6 KiB */
+#define MOST_BYTES (1 << 20)	/* of fio's output, which is about 6 KiB */
 
 /*
- * What the kernel makes of a failed I/O (blk_errors[] in its block/blk-core.c): EIO, ETIMEDOUT, ENOLINK,
- * EREMOTEIO, ENODATA and EILSEQ. Left alone, fio goes on after the first and the last only.
+ * The errnos of a failed I/O (blk_errors[] in the kernel's block/blk-core.c): EIO, ETIMEDOUT,
+ * ENOLINK, EREMOTEIO, ENODATA and EILSEQ. By default, fio goes on only after the first and the
+ * last.
  */
 #define IO_ERRORS "5:110:67:121:61:84"
 
@@ -59,7 +60,7 @@ static void say_engine(struct words *words, const struct bench_fio_job *job)
 			say(words, "--filename=%sn%u", job->target, job->nsid);
 		else
 			say(words, "--filename=%s", job->target);
-		/* A colon separates names for fio; the engine takes a BDF with points. */
+		/* fio separates names at colons; the engine accepts a BDF with dots. */
 		for (char *c = words->failed ? "" : words->word[i]; *c; c++)
 			if (*c == ':')
 				*c = '.';
@@ -116,7 +117,10 @@ char **bench_fio_words(const struct bench_fio_job *job)
 	say(&words, "--runtime=%lums", (unsigned long)(job->seconds * 1000));
 	if (job->warm_up > 0)
 		say(&words, "--ramp_time=%lums", (unsigned long)(job->warm_up * 1000));
-	/* Reads and writes as one, errors counted and not the end, latencies from submission on. */
+	/*
+	 * Reads and writes together, errors counted without ending the job, latencies from
+	 * submission on.
+	 */
 	say(&words, "--unified_rw_reporting=mixed");
 	say(&words, "--continue_on_error=io");
 	say(&words, "--ignore_error=" IO_ERRORS "," IO_ERRORS);
@@ -148,7 +152,10 @@ static void become_fio(char **words, int out, int log)
 	_exit(127);
 }
 
-/* Everything up to the end, as a string to be freed; NULL when it fails or is too much. @d is looked at. */
+/*
+ * All of the output as a string to be freed; NULL if that fails or is too much. Checks @d
+ * meanwhile.
+ */
 static char *read_all(int fd, struct bench_disturbance *d)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
@@ -157,7 +164,7 @@ static char *read_all(int fd, struct bench_disturbance *d)
 	ssize_t n = text ? 1 : -1;
 
 	while (n > 0 && length < MOST_BYTES) {
-		/* fio's threads end before it does. */
+		/* fio's threads end before fio does. */
 		while (poll(&ready, 1, LOOK_MS) == 0)
 			bench_disturbance_look(d);
 		n = read(fd, text + length, MOST_BYTES - length);
@@ -192,7 +199,7 @@ static int last_words(int log, int status, struct nnvme_err *err)
 			  *line ? line : "it said nothing");
 }
 
-/* Starts it; its JSON comes from *@from. */
+/* Start fio; its JSON comes from *@from. */
 static pid_t start(char **words, int log, int *from)
 {
 	int pipes[2];

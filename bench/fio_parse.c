@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* fio's JSON (3.x): what a job reports, reads and writes as one. */
+/* fio's JSON (3.x): a job's results, reads and writes together. */
 #include "fio.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The member at @path, names with slashes between them, from 0 up; NAN when it is not there. */
+/* The member at @path, names separated by slashes, 0 or above; NAN if it is missing. */
 static double number(struct json_object *object, const char *path)
 {
 	char name[40];
@@ -31,7 +31,7 @@ static double number(struct json_object *object, const char *path)
 	return isfinite(value) && value >= 0 ? value : NAN;
 }
 
-/* CPU time is a share of the job's time, in percent; wanted are seconds per million I/Os. */
+/* fio gives CPU time in percent of the job's time; we want seconds per million I/Os. */
 static double cpu(struct json_object *job, const char *name, double ios)
 {
 	return number(job, name) / 100 * number(job, "job_runtime") / 1000 / ios * 1e6;
@@ -66,8 +66,8 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
 }
 
 /*
- * fio counts an I/O (total_ios, and iops from it) when it is handed over, and bytes (io_bytes) when it has
- * succeeded. A job without bytes has no runtime of reads or writes either, but one of its own.
+ * fio counts an I/O when it is submitted (total_ios, and iops from it), and bytes when it has
+ * succeeded (io_bytes). A job without bytes has no runtime of reads or writes, only one of its own.
  */
 static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round,
 		     struct nnvme_err *err)
@@ -88,7 +88,7 @@ static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round
 
 int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
-	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* remarks may come before it */
+	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* messages may come before it */
 	struct json_object *all = json ? json_tokener_parse(json) : NULL, *jobs = NULL, *job = NULL;
 	int ret;
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The guest's side of `./run bench`: guest.sh null-co|file OPTION... runs the benchmark on the pair of
-# controllers that has that behind it, and leaves what came of it in /out.
+# The guest's side of `./run bench`: guest.sh null-co|file OPTION... runs the benchmark on the pair
+# of controllers with that storage, and leaves the results in /out.
 backend=$1
 shift
 case $backend in
@@ -15,6 +15,6 @@ esac
 echo 256 >/proc/sys/vm/nr_hugepages
 noiommu-nvme-bench --device "$device" --second-device "$second" --unsafe-noiommu --backend "$backend" --out /out "$@"
 status=$?
-# The plugin's counts, where one counts.
+# The plugin's counts, if there is one.
 [ ! -e /run/host/marks ] || cp /run/host/marks /out/marks.txt
 exit $status

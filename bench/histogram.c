@@ -9,8 +9,8 @@
 _Static_assert(PARTS == 1 << PART_BITS, "a power of two: no division per value");
 
 /*
- * Values below two times PARTS have a bucket each. Above, the bits that follow the highest one choose the
- * part, and each power of two takes the next PARTS buckets.
+ * Values below two times PARTS have a bucket each. Above, the bits after the highest one choose the
+ * part, and each power of two has the next PARTS buckets.
  */
 static unsigned bucket_of(uint64_t ns)
 {

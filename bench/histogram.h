@@ -3,8 +3,8 @@
 #define NNVME_BENCH_HISTOGRAM_H
 
 /*
- * Latencies by magnitude: each power of two in 64 parts, so that a value is known to 1.6 %. Those above
- * the last bucket's begin (9 hours) are in it.
+ * Latencies by magnitude: each power of two in 64 parts, so a value is known to 1.6 %. The last
+ * bucket also has all above its start (9 hours).
  */
 
 #include <stdint.h>
@@ -20,8 +20,8 @@ struct bench_histogram {
 void bench_histogram_add(struct bench_histogram *h, uint64_t ns);
 
 /*
- * The value that @percent (0 to 100) of all values do not exceed: the end of the bucket where that is, never
- * above the greatest value. NAN when there are no values.
+ * The value that @percent (0 to 100) of all values do not exceed: the end of its bucket, but never
+ * above the greatest value. NAN if there are no values.
  */
 double bench_histogram_percentile(const struct bench_histogram *h, double percent);
 double bench_histogram_mean(const struct bench_histogram *h);

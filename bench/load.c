@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * When the clock is read: once before a batch is handed over, once after a reap that found something. So all
- * I/Os of a batch have one time of submission, before the first of them was written, and all that were found
- * together have one time of reap, after the last of them was found: latencies are too long rather than too
- * short, by what the path spends on the rest of the batch. At depth 1 there is no rest.
+ * When the clock is read: once before a batch is submitted, and once after a reap that found
+ * something. So all I/Os of a batch have one submission time, before the first of them was written,
+ * and all that were found together have one reap time, after the last was found: latencies are too
+ * long rather than too short, by the time that the path spends on the rest of the batch. At depth 1
+ * there is no rest.
  *
- * What the load itself does between a reap and the next batch is in no latency, but it is in the IOPS and in
- * the instructions, the same for all paths: about 75 instructions an I/O in batches of 32, 220 at depth 1,
- * clock included (callgrind, x86-64, on a path that does nothing).
+ * What the load itself does between a reap and the next batch is in no latency, but it is in IOPS
+ * and instructions, the same for all paths: about 75 instructions per I/O in batches of 32, 220 at
+ * depth 1, clock included (callgrind, x86-64, on a path that does nothing).
  */
 #include "load.h"
 
@@ -19,14 +20,14 @@
 
 #define IDLE UINT64_MAX			/* since[] of a slot that is not in flight */
 #define LOOKS 4096			/* empty reaps between two looks at the clock */
-#define PATIENCE_NS 60000000000		/* longer than the kernel's driver waits before it gives a command up */
+#define PATIENCE_NS 60000000000		/* longer than the kernel's driver waits for one */
 
 struct load {
 	struct bench_path *path;
 	struct bench_generator *generator;
 	struct bench_measured *measured;
-	uint64_t now, found;		/* the last look at the clock; the last that found something */
-	uint64_t left;			/* I/Os to submit yet */
+	uint64_t now, found;		/* last reading of the clock; last that found any */
+	uint64_t left;			/* I/Os still to submit */
 	unsigned depth, in_flight, empty;
 	struct bench_io ios[BENCH_MAX_DEPTH];
 	struct bench_done done[BENCH_MAX_DEPTH];
@@ -74,7 +75,7 @@ static int account(struct load *l, const struct bench_done *done, bool counts)
 	return 0;
 }
 
-/* Nothing was found. A path that sleeps gets here seldom. */
+/* Nothing was found. A path that sleeps gets here rarely. */
 static int wait_on(struct load *l)
 {
 	if (l->path->spins && ++l->empty % LOOKS)
@@ -82,7 +83,7 @@ static int wait_on(struct load *l)
 	return look(l) - l->found > PATIENCE_NS ? -ETIMEDOUT : 0;
 }
 
-/* How many were found, whose slots are those of the first of ios[] then. */
+/* How many were found; their slots are then those of the first of ios[]. */
 static int reap(struct load *l, bool counts)
 {
 	int n = l->path->ops->reap(l->path, l->done, l->in_flight), ret;

@@ -3,8 +3,8 @@
 #define NNVME_BENCH_LOAD_H
 
 /*
- * The load: a number of I/Os kept in flight on one path until a time or a count is reached, and how long
- * each took, from its submission to its reap.
+ * The load: keeps a number of I/Os in flight on one path until a time or a count is reached, and
+ * records how long each took, from its submission to its reap.
  */
 
 #include <stdbool.h>
@@ -16,13 +16,13 @@
 struct bench_workload {
 	uint32_t bytes;		/* of an I/O; a multiple of the logical block */
 	unsigned depth;
-	bool random;		/* else sequential, beginning again at the end */
+	bool random;		/* else sequential, starting over at the end */
 	unsigned percent_write;	/* 0 to 100 */
-	uint64_t seed;		/* of what is random, and of where a sequence begins; 0: at the beginning */
+	uint64_t seed;		/* of random numbers, and of the first offset; 0: the start */
 };
 
 /*
- * What ends a run, whichever comes first; 0 is no limit, and one must be given. Of @ios exactly so many are
+ * What ends a run, whichever comes first; 0: no limit, but one must be given. Exactly @ios are
  * submitted, and all are waited for.
  */
 struct bench_until {
@@ -30,13 +30,13 @@ struct bench_until {
 };
 
 /*
- * The time runs from the first look at the clock to the last; what is reaped later, while the path is
- * drained, is no I/O of that time. But it has its place among the latencies, so that an I/O that was stuck
- * when the time was up is not lost, and among the errors.
+ * The time runs from the first reading of the clock to the last. What is reaped later, while the
+ * path is drained, is no I/O of that time, but it counts among the latencies and errors, so that an
+ * I/O that was stuck at the end is not lost.
  */
 struct bench_measured {
 	uint64_t ns;
-	uint64_t ios;		/* that succeeded, in that time */
+	uint64_t ios;		/* successful, in that time */
 	uint64_t sq_rings, cq_rings;	/* in that time */
 	uint64_t errors;	/* I/Os that failed */
 	int first_error;	/* errno of the first of them, or 0 */
@@ -44,18 +44,17 @@ struct bench_measured {
 };
 
 /*
- * Runs, and drains what is in flight before it returns. *stop (may be NULL) ends it early when it becomes
- * true, from a signal handler for one.
- * 0; -EINVAL what path and workload don't fit; -EPROTO the path reported what was not in flight; -ETIMEDOUT
- * nothing came back for a minute; or what the path said. After a failure I/Os may still be in flight: close
- * the path.
+ * Run, and drain what is in flight before returning. *stop (may be NULL) ends it early when it
+ * becomes true, for example in a signal handler. 0; -EINVAL path and workload don't fit; -EPROTO
+ * the path reported an I/O that was not in flight; -ETIMEDOUT nothing came back for a minute; or
+ * the path's error. After a failure I/Os may still be in flight: close the path.
  */
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
 		   const struct bench_until *until, const volatile int *stop, struct bench_measured *measured);
 
 /*
- * The same with a generator (generator.h) that was made for them and may have been used already: it goes on
- * where it was, so that what was just read is not read again.
+ * The same with a generator (generator.h) made for them that may have been used already: it goes on
+ * where it was, so that nothing is read twice in a row.
  */
 struct bench_generator;
 int bench_load_continue(struct bench_path *path, const struct bench_workload *work,

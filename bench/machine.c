@@ -63,7 +63,7 @@ static void cpuinfo(const char *key, char *value, size_t size)
 		fclose(file);
 }
 
-/* A fact that is a file's text; without the file there is none. */
+/* A fact that is a file's text; none if there is no file. */
 static int file_fact(struct bench_facts *facts, const char *name, const char *path)
 {
 	char text[512];
@@ -179,7 +179,7 @@ static int kernel_facts(struct bench_facts *facts, const char *prefix, const str
 	bench_sysfs_read(text, sizeof(text), "/sys/class/block/%s/queue/logical_block_size", node + 5);
 	rc |= device_fact(facts, prefix, "lba", text);
 	if (bench_sysfs_read(text, sizeof(text), "/sys/class/block/%s/size", node + 5) > 0)
-		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* sysfs counts so */
+		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* in sysfs's units */
 	rc |= device_fact(facts, prefix, "size", text);
 	if (!bench_place_namespace(device, &ns))
 		return rc;

@@ -52,7 +52,7 @@ static int list_rows(FILE *to)
 	return 0;
 }
 
-/* Behind an error, so short that it stays in sight. */
+/* After an error, so short that the error stays in sight. */
 static void list_names(void)
 {
 	fputs("rows:", stderr);
@@ -92,7 +92,7 @@ static int version(FILE *to)
 	return 0;
 }
 
-/* Commands that take no more words. */
+/* Commands without arguments. */
 static const struct {
 	const char *name;
 	int (*run)(FILE *to);

@@ -3,11 +3,12 @@
 #define NNVME_BENCH_MARK_H
 
 /*
- * Marks around what is measured, for a counter of instructions outside the machine (bench/insn): long NOPs
- * that no compiler emits, for their displacement spells a name. A processor passes over them; the counter
- * finds them when the code is translated. A pair has a number, passed a bit a NOP.
+ * Marks around measurements, for an instruction counter outside the machine (bench/insn): long NOPs
+ * that no compiler emits, because their displacement spells a name. A CPU does nothing for them;
+ * the counter finds them when the code is translated. A pair has a number, passed one bit per NOP.
  *
- * Pairs do not nest, and are set by one thread of the machine at a time. Not x86-64: they are nothing.
+ * Pairs do not nest, and only one thread of the machine at a time sets them. Except on x86-64 they
+ * are nothing.
  */
 
 #include <stdint.h>

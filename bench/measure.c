@@ -18,11 +18,11 @@
 #include "generator.h"
 #include "mark.h"
 
-#define PATIENCE 10		/* seconds for the load to end when it was asked to */
+#define PATIENCE 10		/* seconds for the load to end when asked to */
 
 /* What the two processes share. */
 struct shared {
-	volatile int stop;	/* to the load: come to an end */
+	volatile int stop;	/* tells the load to end */
 	enum bench_outcome outcome;
 	struct nnvme_err err;
 	struct bench_round round;
@@ -90,7 +90,7 @@ static double seconds_of(const struct timeval *from, const struct timeval *to)
 	return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_usec - from->tv_usec) / 1e6;
 }
 
-/* The timed pass, with what is counted beside it without disturbing it. */
+/* The timed pass, with the counts that do not disturb it. */
 static int timed_pass(struct passes *p)
 {
 	const struct bench_task *task = p->task;
@@ -118,8 +118,8 @@ static int timed_pass(struct passes *p)
 }
 
 /*
- * A number of I/Os with the tracepoints on, a tenth of those that were timed: each hit costs time, and
- * this pass is not timed.
+ * A pass with the tracepoints on, of a tenth of the I/Os that were timed: each hit costs time, so
+ * it is not timed.
  */
 static int counting_pass(struct passes *p)
 {
@@ -253,8 +253,8 @@ static void load_process(const struct bench_task *task, struct shared *s, pid_t 
 {
 	sigset_t none;
 
-	close_range(3, ~0U, 0);	/* the run's locks are not ours to keep when it is killed */
-	setpgid(0, 0);		/* what a terminal sends is for the parent */
+	close_range(3, ~0U, 0);	/* a killed run's locks must not live on here */
+	setpgid(0, 0);		/* the parent handles the terminal's signals */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -280,14 +280,14 @@ void bench_block_signals(void)
 	sigemptyset(&wanted);
 	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGQUIT, SIGCHLD, 0 }; *s; s++)
 		sigaddset(&wanted, *s);
-	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* nohup means it */
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* keep nohup's effect */
 		sigaddset(&wanted, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);	/* when it is ignored, children can't be waited for */
+	signal(SIGCHLD, SIG_DFL);	/* if it is ignored, children can't be waited for */
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 }
 
-/* Once interrupted, a run stays so. Waits for a signal, @seconds at most. */
+/* Once interrupted, a run stays so. Waits for a signal, at most @seconds. */
 static bool look_for_signals(time_t seconds)
 {
 	static bool interrupted;
@@ -301,7 +301,7 @@ static bool look_for_signals(time_t seconds)
 
 bool bench_interrupted(void)
 {
-	return look_for_signals(0);	/* of those pending the least number comes first, SIGCHLD last */
+	return look_for_signals(0);	/* the lowest pending number comes first, SIGCHLD last */
 }
 
 /* Wait for the load's end; its status for waitpid(). */
@@ -321,7 +321,7 @@ static int mind(pid_t child, bool fio, struct shared *s)
 		if (!s->stop)
 			asked = now;
 		s->stop = 1;
-		if (fio || now.tv_sec - asked.tv_sec > PATIENCE)	/* fio does not look at it */
+		if (fio || now.tv_sec - asked.tv_sec > PATIENCE)	/* fio does not check it */
 			kill(child, SIGKILL);
 	}
 }

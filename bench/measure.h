@@ -3,8 +3,8 @@
 #define NNVME_BENCH_MEASURE_H
 
 /*
- * One round of one cell. The load runs in a process of its own, so that whatever happens to it, what was
- * changed for it can be put back; and so that its CPU time is its own.
+ * One round of one cell. The load runs in its own process, so that whatever happens to it, changes
+ * made for it can be undone; and so that its CPU time is its own.
  */
 
 #include <signal.h>
@@ -20,8 +20,8 @@ struct bench_task {
 	struct bench_until until;
 	uint64_t warmup_ns;
 	uint64_t mark;		/* the number of this round's marks; 0: none */
-	uint64_t seed;		/* of its own: no task reads again what another one has just read */
-	bool fio;		/* fio makes the load */
+	uint64_t seed;		/* its own: no task reads again what another has just read */
+	bool fio;		/* fio generates the load */
 };
 
 enum bench_outcome {
@@ -31,18 +31,24 @@ enum bench_outcome {
 	BENCH_INTERRUPTED,
 };
 
-/* Signals that end a run: blocked from here on, and looked for in bench_measure() and bench_interrupted(). */
+/*
+ * Signals that end a run: blocked from here on, and checked in bench_measure() and
+ * bench_interrupted().
+ */
 void bench_block_signals(void);
 bool bench_interrupted(void);
 
 /*
- * The passes of one round on a path that is open: warming up, timed, counting. They are one sequence of
- * I/Os. *stop, when it becomes true, ends them early. As bench_load_run().
+ * The passes of one round on an open path: warm-up, timed, counting. They are one sequence of I/Os.
+ * *stop ends them early when it becomes true. Result as bench_load_run().
  */
 int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
 		     struct bench_round *round);
 
-/* @round is filled, but for its domain and mark, when the outcome is BENCH_MEASURED; @err otherwise. */
+/*
+ * @round is filled, except for its domain and mark, if the outcome is BENCH_MEASURED; otherwise
+ * @err.
+ */
 enum bench_outcome bench_measure(const struct bench_task *task, struct bench_round *round,
 				 struct nnvme_err *err);
 

@@ -8,8 +8,8 @@
 #include "sysfs.h"
 
 /*
- * "nvme0n1", or where several paths lead to it "nvme0c1n1", whose disk is the subsystem's. The character
- * device has the same numbers.
+ * "nvme0n1", or with several paths "nvme0c1n1", whose disk is the subsystem's. The character device
+ * has the same numbers.
  */
 static bool parse_name(const char *entry, struct bench_namespace *ns)
 {
@@ -22,7 +22,7 @@ static bool parse_name(const char *entry, struct bench_namespace *ns)
 	return sscanf(entry, "nvme%uc%un%u%n", &ns->disk, &path, &ns->number, &n) == 3 && !entry[n];
 }
 
-/* A number that the kernel shows of it, or @otherwise. */
+/* A number from sysfs, or @otherwise. */
 static uint64_t attribute(const char *folder, const char *entry, const char *name, uint64_t otherwise)
 {
 	char text[32];

@@ -13,7 +13,7 @@
 
 #include "sysfs.h"
 
-/* The number in the file @name of @folder; false when there is none. */
+/* The number in the file @name of @folder; false if there is none. */
 static bool number(const char *folder, const char *name, uint64_t *value)
 {
 	char text[32];
@@ -22,7 +22,7 @@ static bool number(const char *folder, const char *name, uint64_t *value)
 	       sscanf(text, "%" SCNu64, value) == 1;
 }
 
-/* Of the disk, for a partition has no queue of its own. */
+/* Of the disk, because a partition has no queue of its own. */
 static bool queue_number(const char *folder, const char *name, uint64_t *value)
 {
 	char path[64];
@@ -79,7 +79,7 @@ int bench_node_look(const char *node, struct bench_node *facts, struct nnvme_err
 	switch (st.st_mode & S_IFMT) {
 	case S_IFREG:
 		facts->bytes = (uint64_t)st.st_size;
-		facts->block = BENCH_PAGE;	/* what O_DIRECT takes anywhere */
+		facts->block = BENCH_PAGE;	/* what O_DIRECT accepts everywhere */
 		return 0;
 	case S_IFBLK:
 		facts->is_disk = true;

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is given as text, and means something only when all of it is known. */
+/* Options given as text that mean something only together. */
 struct texts {
 	const char *device, *second, *rows, *columns, *rounds, *time, *ios, *warmup, *out, *backend;
 };
 
-/* Takes the first of a list of patterns, which commas separate. */
+/* Take the first of a list of patterns separated by commas. */
 static void next_pattern(const char **list, char pattern[64])
 {
 	size_t length = strcspn(*list, ",");
@@ -32,7 +32,10 @@ static const char *column_name(size_t i)
 	return bench_columns[i].name;
 }
 
-/* Which of @count names a pattern of @list matches. -ENOENT: one that matches none, or no pattern. */
+/*
+ * Which of @count names match a pattern of @list. -ENOENT: a pattern that matches none, or no
+ * pattern.
+ */
 static int choose(const char *what, const char *list, const char *(*name)(size_t i), size_t count,
 		  bool *wanted, struct nnvme_err *err)
 {
@@ -81,7 +84,7 @@ static int choose_columns(struct bench_options *o, const char *list, struct nnvm
 	return rc;
 }
 
-/* @text (NULL: as it is) as a number from @low to @high. */
+/* @text as a number from @low to @high; NULL: leave it as it is. */
 static int number(const char *name, const char *text, double low, double high, double *value,
 		  struct nnvme_err *err)
 {
@@ -144,7 +147,7 @@ static int take_devices(struct bench_options *o, const struct texts *t, struct n
 	return rc;
 }
 
-/* "--name=value" or "--name value": where @name's value is, or NULL when it is no such option. */
+/* "--name=value" or "--name value": the value of @name, or NULL if this is another option. */
 static const char **value_of(struct texts *t, const char *name, size_t length)
 {
 	const struct { const char *name; const char **value; } known[] = {

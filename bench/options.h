@@ -2,7 +2,7 @@
 #ifndef NNVME_BENCH_OPTIONS_H
 #define NNVME_BENCH_OPTIONS_H
 
-/* What the command line asks of a run. */
+/* What the command line asks for. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #define BENCH_MAX_COLUMNS 64
 
 struct bench_options {
-	char device[NNVME_BDF_SIZE], second[NNVME_BDF_SIZE];	/* second: "" when there is none */
+	char device[NNVME_BDF_SIZE], second[NNVME_BDF_SIZE];	/* second: "" if there is none */
 	const struct bench_row *rows[BENCH_MAX_ROWS];		/* in the order of bench_rows[] */
 	size_t nr_rows;
 	const struct bench_column *columns[BENCH_MAX_COLUMNS];
@@ -28,8 +28,8 @@ struct bench_options {
 };
 
 /*
- * From the arguments after the program's name; they must outlive @options. -EINVAL says what is wrong;
- * -ENOENT names a row or column that there is not.
+ * Parse the arguments after the program's name; they must outlive @options. -EINVAL says what is
+ * wrong; -ENOENT names a row or column that does not exist.
  */
 int bench_options_parse(int argc, char **argv, struct bench_options *options, struct nnvme_err *err);
 

@@ -3,8 +3,8 @@
 #define NNVME_BENCH_OUTPUT_H
 
 /*
- * A file that takes its place whole or not at all. Root writes where others may write as well: the new
- * file has a name that cannot be guessed, follows no link, and replaces a link instead of what that names.
+ * A file that appears whole or not at all. Root writes where others may write as well: the new file
+ * has a name that can't be guessed, follows no link, and replaces a link instead of its target.
  */
 
 #include <limits.h>
@@ -21,7 +21,7 @@ struct bench_output {
 
 int bench_output_begin(struct bench_output *out, const char *path, struct nnvme_err *err);
 
-/* On disk and in its place; or it is gone, and what was there stays. */
+/* Move it to its name, on disk; or remove it, and what was there stays. */
 int bench_output_end(struct bench_output *out, struct nnvme_err *err);
 
 #endif

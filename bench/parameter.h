@@ -2,26 +2,26 @@
 #ifndef NNVME_BENCH_PARAMETER_H
 #define NNVME_BENCH_PARAMETER_H
 
-/* A number or a switch of the kernel's that a run changes for its time. */
+/* A number or a switch of the kernel that a run changes while it lasts. */
 
 #include "noiommu_nvme/err.h"
 
 struct bench_parameter {
-	char was[24];	/* as found; "" where the kernel has none */
-	char set[24];	/* what the run makes of it; "" it leaves it alone */
+	char was[24];	/* as found; "" if the kernel has none */
+	char set[24];	/* what the run sets it to; "": unchanged */
 };
 
 void bench_parameter_read(struct bench_parameter *p, const char *path);
 
 /*
- * Make it p->set, when that is not "". The kernel may give another value, fewer huge pages for one: p->set
- * is then what it gave, and "" when that is what was. -errno.
+ * Set it to p->set, unless that is "". The kernel may choose another value, for example fewer huge
+ * pages: p->set is then that value, or "" if nothing changed. -errno.
  */
 int bench_parameter_apply(struct bench_parameter *p, const char *path);
 
 /*
- * As it was, if a run set it and it still has that value; what somebody else made of it since is left
- * alone, and said on stderr.
+ * Restore it, if a run set it and it still has that value; a value that somebody else has set since
+ * is kept, and reported on stderr.
  */
 int bench_parameter_restore(const struct bench_parameter *p, const char *path, struct nnvme_err *err);
 

@@ -3,10 +3,10 @@
 #define NNVME_BENCH_PATH_H
 
 /*
- * A way to do I/O to one namespace: io_uring in its forms, this driver, a simulated device. The load
- * (load.h) is the same for all of them.
+ * A path: how I/O gets to one namespace: io_uring in its forms, this driver, a simulated device.
+ * The load (load.h) is the same for all of them.
  *
- * Thread rule: a path belongs to the thread that opened it (io_uring's SINGLE_ISSUER wants it so).
+ * Thread rule: a path belongs to the thread that opened it (io_uring's SINGLE_ISSUER requires it).
  */
 
 #include <stdbool.h>
@@ -20,26 +20,26 @@
 struct bench_io {
 	uint64_t offset;	/* bytes */
 	uint32_t bytes;
-	uint32_t slot;		/* 0 to depth - 1: no two I/Os in flight have the same */
+	uint32_t slot;		/* 0 to depth - 1: different for all I/Os in flight */
 	bool write;
 };
 
 struct bench_done {
 	uint32_t slot;
-	int error;		/* 0, or what was wrong, as a positive errno */
+	int error;		/* 0, or a positive errno */
 };
 
 struct bench_path;
 struct bench_path_ops {
 	/*
-	 * Hand @count I/Os over, in one step where the path can; that step may be the next reap(). All are
-	 * taken: never more than depth are in flight. -errno ends the run.
+	 * Submit @count I/Os, in one step if the path can; that step may be the next reap(). All
+	 * are taken: never more than depth are in flight. -errno ends the run.
 	 */
 	int (*submit)(struct bench_path *path, const struct bench_io *ios, unsigned count);
 
 	/*
-	 * Finished ones, up to @max. A path that sleeps waits for at least one, but not beyond a signal or a
-	 * second or so; a path that spins may return 0 at once when there is none. -errno ends the run.
+	 * Completed I/Os, up to @max. A path that sleeps waits for at least one, but not beyond a
+	 * signal or about a second; a path that spins may return 0 at once. -errno ends the run.
 	 */
 	int (*reap)(struct bench_path *path, struct bench_done *done, unsigned max);
 
@@ -51,9 +51,9 @@ struct bench_path_ops {
 
 #define BENCH_MAX_DEPTH 1024
 
-/* What all are opened with. */
+/* What all paths are opened with. */
 struct bench_shape {
-	unsigned depth;		/* I/Os in flight at most, 1 to BENCH_MAX_DEPTH */
+	unsigned depth;		/* most I/Os in flight, 1 to BENCH_MAX_DEPTH */
 	uint32_t bytes;		/* of the largest I/O */
 	bool writes;		/* open for writing */
 	bool ordinary_pages;	/* buffers of 4 KiB pages instead of huge ones */
@@ -67,29 +67,29 @@ struct bench_path {
 	uint64_t bytes;			/* the namespace's size */
 	uint32_t block;			/* bytes of a logical block */
 	bool spins;
-	char *buffers;			/* data of slot n: at n * stride; NULL: the path has no data */
+	char *buffers;			/* slot n at n * stride; NULL: the path has no data */
 	size_t stride;
-	uint64_t sq_rings, cq_rings;	/* doorbell writes so far, where the path knows: counts_doorbells */
+	uint64_t sq_rings, cq_rings;	/* doorbell writes, if known: counts_doorbells */
 	bool counts_doorbells;
 };
 
 enum bench_uring {
 	BENCH_URING_PLAIN,		/* O_DIRECT through the block device */
 	BENCH_URING_REGISTERED,		/* registered buffers and files */
-	BENCH_URING_POLLED,		/* registered, IOPOLL: needs poll queues of the nvme driver */
-	BENCH_URING_PASSTHROUGH,	/* uring_cmd on the generic character device, fixed buffers, polled */
+	BENCH_URING_POLLED,		/* registered, IOPOLL: needs poll queues */
+	BENCH_URING_PASSTHROUGH,	/* uring_cmd on ng0n1, fixed buffers, polled */
 };
 
 /*
- * @node is the block device, or the generic device (/dev/ng0n1) for passthrough. -EOPNOTSUPP names what
- * this kernel, device or configuration lacks.
+ * @node is the block device, or for passthrough the generic device (/dev/ng0n1). -EOPNOTSUPP names
+ * what this kernel, device or configuration lacks.
  */
 int bench_path_uring(const char *node, enum bench_uring kind, const struct bench_shape *shape,
 		     struct bench_path **path, struct nnvme_err *err);
 
 /*
- * This driver, on the namespace @nsid, or for 0 on the first that it can use: always polling, polling for
- * NNVME_SPIN_NS and then sleeping, or sleeping at once.
+ * This driver, on namespace @nsid, or for 0 on the first that it can use: always polling, polling
+ * for NNVME_SPIN_NS and then sleeping, or sleeping at once.
  */
 enum bench_wait { BENCH_WAIT_POLL, BENCH_WAIT_HYBRID, BENCH_WAIT_INTERRUPT };
 int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,

@@ -10,8 +10,8 @@
 #include "noiommu_nvme/stats.h"
 #include "noiommu_nvme/wait.h"
 
-#define CHECK_EVERY (1u << 20)	/* empty reaps between two looks at whether the controller is alive */
-#define SLEEP_MS 1000		/* at most: a signal may have come before the sleep began */
+#define CHECK_EVERY (1u << 20)	/* empty reaps between two checks that the controller is alive */
+#define SLEEP_MS 1000		/* longest sleep: a signal may have come before it began */
 
 struct driver_path {
 	struct bench_path path;
@@ -21,7 +21,7 @@ struct driver_path {
 	bool sleeps;
 	uint64_t spin_ns;		/* before it does */
 	unsigned empty;
-	unsigned nr_refused;		/* I/Os that the library did not take: they come back as failed */
+	unsigned nr_refused;		/* by the library: they come back as failed */
 	struct bench_done refused[BENCH_MAX_DEPTH];
 	struct nnvme_completion done[BENCH_MAX_DEPTH];
 };
@@ -57,7 +57,7 @@ static int give_refused(struct driver_path *p, struct bench_done *done, unsigned
 	return (int)n;
 }
 
-/* Nothing was there: 1 when there is now, 0 when not yet. */
+/* Nothing was there: 1 if there is now, 0 if not yet. */
 static int wait_for_more(struct driver_path *p)
 {
 	int ret;
@@ -106,7 +106,7 @@ static void driver_close(struct bench_path *path)
 	struct driver_path *p = (struct driver_path *)path;
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 
-	/* The queue pair and the buffers go with their controller. */
+	/* Closing the controller frees the queue pair and the buffers. */
 	if (nnvme_ctrl_close(p->ctrl)) {
 		nnvme_ctrl_info(p->ctrl, &info);
 		fprintf(stderr, "%s could not be stopped; the kernel resets it when this program "
@@ -119,7 +119,7 @@ static const struct bench_path_ops driver_ops = {
 	.submit = driver_submit, .reap = driver_reap, .count = driver_count, .close = driver_close,
 };
 
-/* A queue pair with room for every command that the I/Os in flight are cut into. */
+/* A queue pair with space for every command that the I/Os in flight are split into. */
 static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *err)
 {
 	const struct bench_shape *shape = &p->path.shape;
@@ -138,7 +138,7 @@ static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *
 	return nnvme_qpair_create(p->ctrl, (unsigned)commands, &p->qp, err);
 }
 
-/* It must be the namespace of the kernel's rows: another would be another device. */
+/* It must be the namespace of the kernel's rows: another would not compare. */
 static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsid, struct nnvme_err *err)
 {
 	struct nnvme_err why = { 0 };

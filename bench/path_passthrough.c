@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * NVMe commands as they are, through io_uring (IORING_OP_URING_CMD, Linux 5.19; with registered buffers and
- * polled, 6.1): the entry of 128 bytes holds the command, the completion of 32 the status.
+ * NVMe commands through io_uring (IORING_OP_URING_CMD, Linux 5.19; with registered buffers and
+ * polled, 6.1): the entry of 128 bytes contains the command, the completion of 32 bytes the status.
  */
 #include "path_uring.h"
 
@@ -33,7 +33,7 @@ static uint32_t prepare_command(struct uring_path *p, struct io_uring_sqe *sqe, 
 	return 0;
 }
 
-/* A status of the controller's, or an errno of the kernel's. */
+/* A status from the controller, or an errno from the kernel. */
 static int error_of_command(int32_t result)
 {
 	return result < 0 ? -result : nnvme_status_errno((uint16_t)result);
@@ -52,7 +52,7 @@ int bench_passthrough_open(struct uring_path *p, const char *node, struct nnvme_
 		return nnvme_fail(err, -EIO, "%s: Identify Namespace: %s", node, status < 0 ? strerror(errno) :
 				  nnvme_status_text((uint16_t)status));
 	nvme_id_ns_flbas_to_lbaf_inuse(ns.flbas, &format);
-	/* the controller would transfer more than the kernel was told of */
+	/* or the controller would transfer more than the kernel knows */
 	if (ns.lbaf[format].ms)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has %u bytes of metadata a block: passthrough here carries "
 				  "none", node, le16toh(ns.lbaf[format].ms));
@@ -77,7 +77,7 @@ int bench_passthrough_try(struct uring_path *p, const char *node, struct nnvme_e
 	}
 	if (ret)
 		return nnvme_fail(err, ret, "%s: io_uring: %s", node, strerror(-ret));
-	/* what the controller says is for the run to count */
+	/* the run counts the controller's errors */
 	if (done.error == EOPNOTSUPP || done.error == EINVAL || done.error == ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s: the kernel refuses polled passthrough with registered "
 				  "buffers (%s): it came with Linux 6.1", node, strerror(done.error));

@@ -6,20 +6,23 @@
 
 #include "path.h"
 
-/* Buffers begin at a page, so that an I/O of a page's size is one page on every path. */
+/* Buffers begin at a page, so that an I/O of a page's size takes one page on every path. */
 #define BENCH_PAGE 4096u
 static inline size_t bench_stride(uint32_t bytes)
 {
 	return ((size_t)bytes + BENCH_PAGE - 1) & ~(size_t)(BENCH_PAGE - 1);
 }
 
-/* -EINVAL: @shape is none that a path of @what can have. */
+/* -EINVAL: no path of @what can have @shape. */
 int bench_shape_check(const char *what, const struct bench_shape *shape, struct nnvme_err *err);
 
-/* Data that no storage can compress, in all buffers: for writing. Here, so that no measured time has it. */
+/*
+ * Fill all buffers with data that no storage can compress, for writing. Done here, so that no
+ * measured time includes it.
+ */
 void bench_path_fill(struct bench_path *path);
 
-/* What there is to know of a device node before I/O is done to it. */
+/* What must be known of a device node before I/O to it. */
 struct bench_node {
 	uint64_t bytes;
 	uint32_t block;
@@ -29,8 +32,8 @@ struct bench_node {
 };
 
 /*
- * A block device, a regular file, or an NVMe generic device (ng0n1), whose namespace's block device says the
- * rest. -errno of looking at it; -EINVAL it is something else.
+ * A block device, a regular file, or an NVMe generic device (ng0n1), whose namespace's block device
+ * has the remaining facts. -errno: it can't be examined; -EINVAL: it is something else.
  */
 int bench_node_look(const char *node, struct bench_node *facts, struct nnvme_err *err);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernel's driver through io_uring, used as well as it can be: entries of a batch are only written by
- * submit(), and one io_uring_enter() in reap() hands them over and waits for the first that is finished. The
- * kernel may make one command of neighbours in a batch, as it does for any program: sequential I/Os smaller
- * than a command can be more than the commands that the device saw, and fail together.
+ * The kernel's driver through io_uring, used as well as possible: submit() only writes the entries
+ * of a batch; one io_uring_enter() in reap() submits them and waits for the first completion. The
+ * kernel may merge neighbours in a batch into one command, as for any program: sequential I/Os
+ * smaller than a command can outnumber the device's commands, and fail together.
  */
 #include "path_uring.h"
 
@@ -34,7 +34,7 @@ static uint32_t prepare_registered(struct uring_path *p, struct io_uring_sqe *sq
 	return io->bytes;
 }
 
-/* Less than all is a failure too: of an aligned I/O inside the device no part is ever left. */
+/* A short result is a failure too: an aligned I/O inside the device is never partial. */
 static int error_of_rw(int32_t result)
 {
 	return result < 0 ? -result : EIO;
@@ -48,7 +48,7 @@ static int uring_submit(struct bench_path *path, const struct bench_io *ios, uns
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
 
 		if (!sqe)
-			return -EAGAIN;	/* more in flight than the ring was made for */
+			return -EAGAIN;	/* more in flight than the ring is made for */
 		p->expect[ios[i].slot] = p->prepare(p, sqe, &ios[i]);
 		sqe->user_data = ios[i].slot;
 	}
@@ -62,7 +62,10 @@ static int uring_reap(struct bench_path *path, struct bench_done *done, unsigned
 	unsigned head, n = 0;
 	int ret;
 
-	/* What is there already is taken without a system call, unless there is something to hand over. */
+	/*
+	 * Completions already there are taken without a system call, unless there is something to
+	 * submit.
+	 */
 	if (io_uring_sq_ready(&p->ring) || !io_uring_cq_ready(&p->ring)) {
 		ret = io_uring_submit_and_wait(&p->ring, 1);
 		if (ret < 0 && ret != -EINTR)
@@ -85,9 +88,9 @@ static void uring_close(struct bench_path *path)
 {
 	struct uring_path *p = (struct uring_path *)path;
 
-	/* what is in flight has its pages pinned: it may end after they are unmapped */
+	/* I/Os in flight keep their pages pinned: they may end after they are unmapped */
 	if (p->has_ring) {
-		io_uring_unregister_files(&p->ring);	/* at once, where the ring's end leaves it to a work queue */
+		io_uring_unregister_files(&p->ring);	/* else a work queue does it later */
 		io_uring_queue_exit(&p->ring);
 	}
 	if (p->fd >= 0)
@@ -124,8 +127,9 @@ static int map_buffers(struct uring_path *p, struct nnvme_err *err)
 }
 
 /*
- * One thread submits and reaps, so completions may wait until it asks (SINGLE_ISSUER and DEFER_TASKRUN, Linux
- * 6.1) or at least need not interrupt it (COOP_TASKRUN, 5.19): the best of what the kernel knows.
+ * One thread submits and reaps, so completions may wait until it asks (SINGLE_ISSUER and
+ * DEFER_TASKRUN, Linux 6.1) or at least need not interrupt it (COOP_TASKRUN, 5.19): the best that
+ * the kernel knows.
  */
 static int make_ring(struct uring_path *p, unsigned flags, struct nnvme_err *err)
 {
@@ -172,7 +176,7 @@ static int register_all(struct uring_path *p, struct nnvme_err *err)
 	ret = io_uring_register_files(&p->ring, &p->fd, 1);
 	if (ret)
 		return nnvme_fail(err, ret, "registering a file with io_uring: %s", strerror(-ret));
-	/* saves the look-up of the ring itself; since Linux 5.18, and it works without */
+	/* saves looking up the ring itself; since Linux 5.18, optional */
 	io_uring_register_ring_fd(&p->ring);
 	return 0;
 }
@@ -210,7 +214,10 @@ static int open_node(struct uring_path *p, const char *node, enum bench_uring ki
 		return ret;
 	p->path.bytes = facts.bytes;
 	p->path.block = facts.block;
-	/* the page cache has no part in this; what is mounted or held is left alone, and stays unmounted */
+	/*
+	 * the page cache is not involved; O_EXCL fails if it is mounted or held, and keeps it
+	 * unmounted
+	 */
 	if (kind != BENCH_URING_PASSTHROUGH)
 		flags |= O_DIRECT;
 	if (facts.is_disk)

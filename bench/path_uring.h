@@ -16,18 +16,21 @@ struct uring_path {
 	uint32_t nsid;			/* passthrough */
 	unsigned block_shift;
 	size_t mapped;			/* bytes at path.buffers */
-	uint32_t expect[BENCH_MAX_DEPTH];	/* by slot: what a good completion's result is */
+	uint32_t expect[BENCH_MAX_DEPTH];	/* by slot: the result of a successful completion */
 
-	/* Fill the entry for an I/O, but for user_data; what its good completion says. */
+	/*
+	 * Fill the entry for an I/O, except user_data; returns the result of a successful
+	 * completion.
+	 */
 	uint32_t (*prepare)(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io);
-	/* What a result is that was not expected, as a positive errno. */
+	/* The positive errno for a result that was not expected. */
 	int (*error_of)(int32_t result);
 };
 
-/* path_passthrough.c: the commands of kind PASSTHROUGH, the node being open. */
+/* path_passthrough.c: the commands of kind PASSTHROUGH, with the node open. */
 int bench_passthrough_open(struct uring_path *p, const char *node, struct nnvme_err *err);
 
-/* Whether the kernel takes these commands at all: one read. */
+/* Does the kernel accept these commands at all: one read. */
 int bench_passthrough_try(struct uring_path *p, const char *node, struct nnvme_err *err);
 
 #endif

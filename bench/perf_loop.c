@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * The loops whose instructions `./run perf` counts: measured_ does the driver's work, control_ is the same
- * loop with the calls left out, and measured_empty polls an idle queue. Under
+ * The loops whose instructions `./run perf` counts: measured_ does the driver's work, control_ is
+ * the same loop with the calls left out, and measured_empty polls an idle queue. Under
  *
  *	valgrind --tool=callgrind --callgrind-out-file=F --toggle-collect='measured_*' \
  *		--toggle-collect='control_*' --toggle-collect=wait_for_last --toggle-collect=no_wait perf_loop BDF ...
  *
- * only the loops are counted, and F.1, F.2 and F.3 have the three of them: waiting for the controller is
- * toggled off, and looks at the last completion queue entry of the round, so that no empty poll is in the
- * figure. Without valgrind the times of the start are printed, from the library's log.
+ * only the loops are counted, and F.1, F.2 and F.3 have the three of them: waiting for the
+ * controller is toggled off, and looks at the last completion queue entry of the round, so that no
+ * empty poll is in the figure. Without valgrind the times of the start are printed, from the
+ * library's log.
  */
 #include <linux/memfd.h>
 #include <malloc.h>
@@ -36,7 +37,7 @@ struct shape {
 	unsigned long shadow;		/* 0: no shadow doorbells */
 	unsigned long each_poll;	/* 1: the CQ doorbell with each poll */
 	unsigned long iovecs;		/* of a vectored read, @bytes each; 0: it is a plain one */
-	unsigned long registered;	/* MiB in a region, all of them 16 MiB mapped again and again */
+	unsigned long registered;	/* MiB in a region; all are the same 16 MiB */
 };
 
 struct loop {
@@ -49,9 +50,9 @@ struct loop {
 	struct nnvme_completion done[MAX_DEPTH];
 	struct shape shape;
 	unsigned depth, queues;
-	unsigned commands;	/* that the depth I/Os become: more where MDTS splits them */
+	unsigned commands;	/* that the I/Os become: more if MDTS splits them */
 	uint32_t blocks;
-	uint64_t sum;		/* what the loops compute, so that none is optimised away */
+	uint64_t sum;		/* what the loops compute, so that nothing is optimised away */
 };
 
 NOINLINE void measured_loop(struct loop *l, unsigned rounds);
@@ -64,7 +65,7 @@ NOINLINE void measured_empty(struct loop *l);
 NOINLINE void wait_for_last(const struct nnvme_qpair *qp, unsigned n);
 NOINLINE void no_wait(const struct nnvme_qpair *qp, unsigned n);
 
-/* What any user does with what comes back. */
+/* What any user does with completions. */
 static inline void use(struct loop *l, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -195,7 +196,10 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* @len bytes of address space over 16 MiB of huge pages; what the device sees there does not matter here. */
+/*
+ * @len bytes of address space over 16 MiB of huge pages; what the device sees there does not matter
+ * here.
+ */
 static char *few_pages_many_times(size_t len)
 {
 	size_t some = len < 8 * HUGE ? HUGE : 8 * HUGE;
@@ -217,7 +221,7 @@ static char *few_pages_many_times(size_t len)
 	return va;
 }
 
-/* Regions of the same length side by side, each registered by itself; buffers far apart in them. */
+/* Adjacent regions of the same length, each registered by itself; buffers far apart in them. */
 static int place_in_regions(struct loop *l, struct nnvme_err *err)
 {
 	size_t len = l->shape.registered << 20, all = len * l->shape.regions, room;
@@ -241,7 +245,7 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 	return 0;
 }
 
-/* One request's iovecs: none is beside the next, so that they join at page borders or not at all. */
+/* One request's iovecs: never adjacent, so they join at page borders or not at all. */
 static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
 {
 	size_t n = l->shape.iovecs, apart = l->shape.bytes + l->shape.offset + 4096;
@@ -260,7 +264,7 @@ static int place_iovecs(struct loop *l, struct nnvme_err *err)
 		if (!l->buf[i])
 			return -1;
 	}
-	/* The memory of a slot's list comes with its first use: once round the ring of queue entries. */
+	/* A slot's list gets its memory at first use: go once round the ring. */
 	for (unsigned i = 0; i < 3; i++)
 		round_of_vectors(l, l->qp[0], l->depth);
 	return 0;
@@ -282,7 +286,7 @@ static int place(struct loop *l, struct nnvme_err *err)
 	return 0;
 }
 
-/* A line a step of the start, up to the first read: what it was and how long it took, by itself. */
+/* A line for each step of the start, up to the first read, and how long it took. */
 static double step_end;
 
 static void step_done(const char *what)
@@ -314,7 +318,7 @@ static int first_read(struct loop *l)
 	return done.status ? -1 : 0;
 }
 
-/* And what they take of memory: the heap's, and (in units of a huge page) what the device sees. */
+/* And the memory they take: the heap's, and (in units of a huge page) the device's. */
 static int create_queues(struct loop *l, struct nnvme_err *err)
 {
 	struct mallinfo2 before = mallinfo2(), after;

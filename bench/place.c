@@ -13,7 +13,7 @@
 #include "sysfs.h"
 
 #define DEVICES "/sys/bus/pci/devices"
-#define TRIES 100		/* of 100 ms: for a disk to appear, for a program to have gone */
+#define TRIES 100		/* of 100 ms: for a disk to appear, for a program to end */
 
 static void pause_a_little(void)
 {
@@ -22,7 +22,7 @@ static void pause_a_little(void)
 
 /* --- before anything changes --- */
 
-/* Put back what an earlier run left in the state file, and begin a new one. */
+/* Restore what an earlier run recorded in the state file, and begin a new one. */
 static int recover(struct bench_places *p, struct bench_places *before, struct nnvme_err *err)
 {
 	struct nnvme_err why;
@@ -41,7 +41,7 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 	struct bench_places before;
 	int rc;
 
-	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	*p = (struct bench_places){ .state = -1 };
 	if (geteuid())
 		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root only: run as root");
 	rc = bench_state_open(&p->state, err);
@@ -170,7 +170,7 @@ int bench_place_node(const struct bench_device *device, bool generic, char node[
 	return access(node, F_OK) ? -ENODEV : 0;
 }
 
-/* The first time that the kernel's driver shows its namespaces decides which one is measured. */
+/* The first time the kernel's driver shows the namespaces decides which one is measured. */
 static void choose_namespace(struct bench_places *p)
 {
 	struct bench_namespace ns;
@@ -196,9 +196,10 @@ void bench_place_read_back(const struct bench_device *device, char type[16])
 /* --- changes --- */
 
 /*
- * A work queue closes what an io_uring had open, when its process may be gone already (io_ring_exit_work()
- * in the kernel's io_uring/io_uring.c). A disk that is open is not moved; and moved, it would keep its name
- * taken and come back under another. Loads open disks exclusively, so an open of the same kind tells.
+ * A work queue closes what an io_uring had open, possibly after its process has gone
+ * (io_ring_exit_work() in the kernel's io_uring/io_uring.c). A controller whose disk is open is not
+ * moved; otherwise the disk would keep its name taken and come back under another. Loads open disks
+ * exclusively, so opening it in the same way tells.
  */
 static void wait_until_closed(const struct bench_device *device)
 {
@@ -248,8 +249,6 @@ static int release(struct bench_places *p, struct nnvme_err *err)
 {
 	for (size_t i = 0; i < p->nr_devices; i++)
 		wait_until_closed(&p->device[i]);
-	if (p->hold.lock < 0)
-		return 0;
 	return nnvme_iommu_group_release(&p->hold, err);
 }
 
@@ -345,7 +344,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
-	/* The kernel may find fewer; a row that gets too few then names them in its error. */
+	/* The kernel may find fewer; a row that gets too few then reports it as its error. */
 	bench_parameter_apply(&p->hugepages, BENCH_HUGEPAGES "/nr_hugepages");
 	rc = bench_state_write(p, err);
 	if (!rc && *p->poll_queues.set)
@@ -356,8 +355,8 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 /* --- and back --- */
 
 /*
- * Whether the device is still where a run may have left it: with vfio-pci, the kernel's driver or, killed
- * half-way, none.
+ * Is the device still where a run may have left it: with vfio-pci, the kernel's driver or, if
+ * killed half-way, none?
  */
 static bool is_as_left(const struct bench_device *device)
 {
@@ -389,7 +388,10 @@ static int put_device_back(const struct bench_places *p, const struct bench_devi
 	rc = to_kernel(device->bdf, err);
 	if (!rc && *p->poll_queues.set) {
 		rc = probe_again(device, *p->noiommu.set, err);
-		/* Noiommu mode is off, and was so when it was to get the poll queue: it has none. */
+		/*
+		 * Noiommu mode is off, as it was when the poll queue was to be added: there is
+		 * none.
+		 */
 		rc = rc == -EPERM ? 0 : rc;
 	}
 	return rc ? rc : wait_for_disk(device, err);

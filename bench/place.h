@@ -3,10 +3,10 @@
 #define NNVME_BENCH_PLACE_H
 
 /*
- * Where a row runs: which of the controllers, with which driver, under which domain type or in which
- * mode. How all was before the run is noted in /run/noiommu-nvme/bench before the first change, and put
- * back at the end; when the run is killed, the next one does that first. Only what the run changed is put
- * back, and only if it is still as the run left it: what another made of it since is that one's.
+ * Where a row runs: on which controller, with which driver, under which domain type or in which
+ * mode. The state before the run is recorded in /run/noiommu-nvme/bench before the first change,
+ * and restored at the end; if the run is killed, the next one does that first. Only what the run
+ * changed is restored, and only if it is still as the run left it: others' changes are kept.
  *
  * Thread rule: one thread, and one run on a machine at a time.
  */
@@ -23,54 +23,58 @@
 
 struct bench_device {
 	char bdf[NNVME_BDF_SIZE];
-	bool iommu;		/* one is in front of it */
+	bool iommu;		/* an IOMMU is in front of it */
 	char driver[32];	/* as found: "nvme" or "vfio-pci" */
-	uint32_t nsid;		/* of the namespace that all rows are measured on; 0: not known yet */
+	uint32_t nsid;		/* the namespace that all rows are measured on; 0: not known yet */
 };
 
 struct bench_places {
 	struct bench_device device[2];
 	size_t nr_devices;
-	bool unsafe_noiommu;	/* turn noiommu mode on if need be */
+	bool unsafe_noiommu;	/* turn noiommu mode on if necessary */
 	struct bench_parameter noiommu;		/* the switch, "Y" or "N" */
 	struct bench_parameter poll_queues;	/* of the nvme driver */
 	struct bench_parameter hugepages;	/* of 2 MiB */
 	char boot[40];		/* when that was: the kernel's boot_id */
-	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" when it has */
-	int state;		/* its file, open and locked; -1 before the beginning */
-	struct nnvme_iommu_hold hold;	/* lock is -1 when nothing is held */
+	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" if it has */
+	int state;		/* the state file, open and locked; -1 before the beginning */
+	struct nnvme_iommu_hold *hold;	/* NULL: nothing is held */
 };
 
 /*
- * Take the state file; where an earlier run left it, put back what that one had changed, and say so on
- * stderr.
- * -EPERM not root; -EBUSY another run is under way; or why it can't be put back, and how to go on.
+ * Take the state file; if an earlier run left it, restore what that run had changed, and report it
+ * on stderr. -EPERM not root; -EBUSY another run is in progress; or why it can't be restored, and
+ * how to go on.
  */
 int bench_places_begin(struct bench_places *p, struct nnvme_err *err);
 
-/* Look at a controller. -EBUSY in use; -ENODEV not there, or not NVMe; -EINVAL another driver has it. */
+/*
+ * Examine a controller. -EBUSY in use; -ENODEV not there, or not NVMe; -EINVAL another driver has
+ * it.
+ */
 int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *err);
 
 /*
- * From here on things may change: write down how they are. With @polled the nvme driver is given a poll queue
- * where it has none; and where less than @hugepages of 2 MiB are free, more are reserved.
+ * From here on things may change: record how they are. With @polled the nvme driver gets a poll
+ * queue if it has none; and if fewer than @hugepages of 2 MiB are free, more are reserved.
  */
 int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err);
 
-/* The controller that a row runs on, or NULL: this machine has none for it, and @why says it. */
+/* The controller that a row runs on, or NULL with the reason in @why. */
 const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,
 					  char why[300]);
 
 /*
- * Make it so, and wait for the disk. -EINVAL, -EOPNOTSUPP and -EPERM: this machine or kernel can't;
- * -EBUSY in use; or what the kernel said. On failure the former place may be lost, but nothing else is.
+ * Move it there, and wait for the disk. -EINVAL, -EOPNOTSUPP and -EPERM: this machine or kernel
+ * can't; -EBUSY in use; or the kernel's error. On failure the former place may be lost, but nothing
+ * else.
  */
 int bench_place_enter(struct bench_places *p, const struct bench_row *row, struct nnvme_err *err);
 
-/* What sysfs says of the domain type now; "" when there is no group. */
+/* The domain type in sysfs now; "" without a group. */
 void bench_place_read_back(const struct bench_device *device, char type[16]);
 
-/* That namespace, as the kernel's driver shows it; false while it does not. */
+/* That namespace, as the kernel's driver shows it; false if it does not. */
 bool bench_place_namespace(const struct bench_device *device, struct bench_namespace *ns);
 
 /* The kernel's disk of that namespace, "/dev/nvme0n1", or with @generic "/dev/ng0n1"; -ENODEV. */
@@ -80,12 +84,15 @@ int bench_place_node(const struct bench_device *device, bool generic, char node[
 int bench_place_controller(const struct bench_device *device, char name[32]);
 
 /*
- * Put all back and remove the state file. When that fails it stays, for the next run, and @err says what
- * is wrong.
+ * Restore everything and remove the state file. If that fails the file stays, for the next run, and
+ * @err says what is wrong.
  */
 int bench_places_end(struct bench_places *p, struct nnvme_err *err);
 
-/* Without a start there is nothing to put back: let the next run begin. After the end it does nothing. */
+/*
+ * For a run that did not start: nothing to restore, so let the next run begin. After the end it
+ * does nothing.
+ */
 void bench_places_close(struct bench_places *p);
 
 #endif

@@ -33,7 +33,7 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 	if (mkdir(BENCH_STATE_DIR, 0755) && errno != EEXIST)
 		return nnvme_fail(err, -errno, BENCH_STATE_DIR " cannot be made: %s", strerror(errno));
 	for (;;) {
-		/* Mode 0600: anybody who can open a file can lock it. */
+		/* Mode 0600, because anybody who can open a file can lock it. */
 		*fd = open(BENCH_STATE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (*fd < 0)
 			return nnvme_fail(err, -errno, BENCH_STATE " cannot be opened: %s", strerror(errno));
@@ -135,7 +135,7 @@ static int parse_line(const char *line, struct bench_places *p)
 
 int bench_state_parse(const char *text, struct bench_places *p)
 {
-	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	*p = (struct bench_places){ .state = -1 };
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 		char line[80];
@@ -162,14 +162,14 @@ int bench_state_read(int fd, struct bench_places *before, struct nnvme_err *err)
 	if (!length)
 		return 0;
 	text[length] = '\0';
-	/* Cut off before its end: the writer was killed before it changed anything. */
+	/* Incomplete: its writer was killed before it changed anything. */
 	if (length < 4 || strcmp(text + length - 4, "end\n") != 0)
 		return 0;
 	if (bench_state_parse(text, before))
 		return nnvme_fail(err, -EINVAL, BENCH_STATE " is no state file of this program; look at it, put "
 				  "back what it says by hand, and remove it");
 	bench_state_boot(boot);
-	return !strcmp(before->boot, boot);	/* of another boot, none of it is so any more */
+	return !strcmp(before->boot, boot);	/* of another boot: none of it is true any more */
 }
 
 void bench_state_boot(char boot[40])

@@ -3,8 +3,8 @@
 #define NNVME_BENCH_PLACE_STATE_H
 
 /*
- * How all was before the run, in the state file BENCH_STATE, and the lock on it, which makes sure that one
- * run at a time is under way on this machine.
+ * The state before the run, in the file BENCH_STATE, whose lock allows one run at a time on this
+ * machine.
  */
 
 #include "place.h"
@@ -19,19 +19,19 @@
 /* Open and lock it. -EBUSY another run has it. */
 int bench_state_open(int *fd, struct nnvme_err *err);
 
-/* Which boot of the machine this is. */
+/* Identifies this boot of the machine. */
 void bench_state_boot(char boot[40]);
 
 /*
- * What an earlier run has left: 1, and @before has its devices and parameters; 0 nothing, or of another
- * boot; -EINVAL that is no such file.
+ * What an earlier run has left: 1, and @before has its devices and parameters; 0: nothing, or of
+ * another boot; -EINVAL: not such a file.
  */
 int bench_state_read(int fd, struct bench_places *before, struct nnvme_err *err);
 
 int bench_state_write(const struct bench_places *p, struct nnvme_err *err);
 void bench_state_remove(void);
 
-/* An empty one goes as well. */
+/* An empty file is removed as well. */
 void bench_state_close(int *fd);
 
 /* The same from and to text, for tests. -EINVAL. */

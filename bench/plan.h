@@ -3,10 +3,11 @@
 #define NNVME_BENCH_PLAN_H
 
 /*
- * The order in which a run goes through its rows, columns and rounds: round by round, so that what
- * disturbs a round disturbs all of its rows; within a round place by place (a place is a driver and a
- * domain type or mode), because changing the place takes a second or two; every other round backwards, so
- * that a drift over the run favours no row, and the first place of a round is the last of the one before.
+ * The order in which a run goes through its rows, columns and rounds: round by round, so that a
+ * disturbance affects all rows of a round; within a round place by place (a place is a driver and a
+ * domain type or mode), because changing the place takes a second or two; every other round
+ * backwards, so that a drift favours no row, and a round starts at the place where the one before
+ * ended.
  */
 
 #include "row.h"
@@ -27,7 +28,7 @@ int bench_plan_make(struct bench_plan *plan, const struct bench_row *const *rows
 		    const struct bench_column *const *columns, size_t nr_columns, unsigned rounds);
 void bench_plan_free(struct bench_plan *plan);
 
-/* Both can be run without changing driver, domain type or mode between them. */
+/* Can both be run without changing driver, domain type or mode in between? */
 bool bench_same_place(const struct bench_row *a, const struct bench_row *b);
 
 #endif

@@ -19,7 +19,7 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 		--*repeats;
 		next.seed = task->seed + ((uint64_t)tries << 32);
 		outcome = measure(&next, &again, err);
-		/* A delay that is not known is no better than one that is. */
+		/* An unknown delay is no better than a known one. */
 		if (again.errors || again.value[BENCH_RUN_DELAY] <= round->value[BENCH_RUN_DELAY])
 			*round = again;
 	}

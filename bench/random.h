@@ -3,8 +3,8 @@
 #define NNVME_BENCH_RANDOM_H
 
 /*
- * Random numbers that repeat: a state of 64 bits, of which any will do as a seed. SplitMix64 (Steele, Lea and
- * Flood, Fast Splittable Pseudorandom Number Generators, 2014).
+ * Reproducible random numbers: 64 bits of state, any of which will do as a seed. SplitMix64
+ * (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
  */
 
 #include <math.h>
@@ -20,15 +20,15 @@ static inline uint64_t bench_random(uint64_t *state)
 }
 
 /*
- * Below @end, by multiplying instead of dividing: the numbers differ in how often they come by one part in
- * 2^64 / @end, which no run is long enough to see.
+ * Below @end, by multiplying instead of dividing: frequencies differ by one part in 2^64 / @end,
+ * which no run is long enough to show.
  */
 static inline uint64_t bench_random_below(uint64_t *state, uint64_t end)
 {
 	return (uint64_t)((unsigned __int128)bench_random(state) * end >> 64);
 }
 
-/* Of the normal distribution with mean 0 and standard deviation 1 (Box and Muller's way). */
+/* Normally distributed with mean 0 and standard deviation 1 (Box and Muller). */
 static inline double bench_random_normal(uint64_t *state)
 {
 	double u = ((double)(bench_random(state) >> 11) + 1) / 0x1p53;	/* above 0 */

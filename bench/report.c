@@ -12,7 +12,7 @@
 
 extern char **environ;
 
-/* A run blocks signals: they are not to be blocked in this child. */
+/* A run blocks signals: unblock them in this child. */
 static int start(pid_t *pid, const char *program, char *const words[])
 {
 	posix_spawnattr_t attr;

@@ -3,14 +3,17 @@
 #define NNVME_BENCH_REPORT_H
 
 /*
- * Reports and merging are a program of their own, in Python: noiommu-nvme-bench-report, in the folder that
- * this program is in. It prints its own errors.
+ * Reporting and merging is done by a Python program, noiommu-nvme-bench-report, in the same
+ * directory as this one. It prints its own errors.
  */
 
-/* Run it with these words, which NULL ends (the first stands for its name); its exit status. */
+/*
+ * Run it with these arguments, ended by NULL (the first stands for its name); returns its exit
+ * status.
+ */
 int bench_report_program(char *const words[]);
 
-/* report.html of DIR/results.json; its exit status. */
+/* Make report.html of DIR/results.json; returns the exit status. */
 int bench_report(const char *dir);
 
 #endif

@@ -31,7 +31,7 @@ void bench_results_free(struct bench_results *r)
 	bench_results_init(r);
 }
 
-/* One more of @size bytes at the end of *@array, zero; NULL without memory. */
+/* Append an entry of @size zero bytes to *@array; NULL: no memory. */
 static void *append(void *array, size_t *count, size_t size)
 {
 	void *old, *grown;

@@ -3,11 +3,11 @@
 #define NNVME_BENCH_RESULTS_H
 
 /*
- * What a run of the benchmark found: cells (a row and a column), each with its rounds. The file
- * results.json is this structure; docs/bench-results.md describes it.
+ * The results of a run: cells (a row and a column), each with its rounds. results.json is this
+ * structure; docs/bench-results.md describes it.
  *
- * All values of a round are one array, indexed by metric, NAN where there is no such value: writing and
- * summing up are loops over bench_metrics[].
+ * All values of a round are one array, indexed by metric, NAN if there is no value: writing and
+ * summarising are loops over bench_metrics[].
  */
 
 #include <stdbool.h>
@@ -34,14 +34,16 @@ enum bench_metric {
 	BENCH_INVALIDATIONS,
 	BENCH_INSTRUCTIONS_USER,
 	BENCH_INSTRUCTIONS_KERNEL,
-	BENCH_RUN_DELAY,	/* share of the time: how long a thread that makes the load waited for a processor */
+	BENCH_RUN_DELAY,	/* share of the time that the load's threads waited for a CPU */
 	BENCH_METRICS
 };
 
 /* Their names in JSON; a dot means nesting: "latency.p50_ns". */
 extern const char *const bench_metrics[BENCH_METRICS];
 
-/* A round with more run delay than this is disturbed: it says as much of the machine's other work. */
+/*
+ * A round with more run delay than this is disturbed: it measures the machine's other work as well.
+ */
 #define BENCH_MOST_RUN_DELAY 0.05
 
 struct bench_round {
@@ -49,10 +51,10 @@ struct bench_round {
 	uint64_t ios, errors;		/* an I/O that failed is an error and no I/O */
 	double seconds;
 	char domain_read_back[16];	/* before this round; "" where there is no group */
-	uint64_t mark;			/* which pair of marks this round set for instruction counting; 0 none */
+	uint64_t mark;			/* number of its pair of marks (mark.h); 0: none */
 };
 
-/* Over the rounds: the median, and the least and the greatest. All NAN where no round has it. */
+/* Over the rounds: median, minimum and maximum. All NAN if no round has the value. */
 struct bench_figure {
 	double median, low, high;
 };
@@ -60,13 +62,13 @@ struct bench_figure {
 struct bench_cell {
 	char row[48];		/* "kernel-identity-polled", "nnvme-noiommu" */
 	char driver[8];		/* "kernel" or "nnvme" */
-	char variant[16];	/* plain, registered, polled, passthrough; poll, hybrid, interrupt */
-	char domain[12];	/* identity, DMA, DMA-FQ; "" (null) for nnvme and where there is no IOMMU */
-	char domain_read_back[16];	/* what sysfs said before each round; "mixed": not always the same */
+	char variant[16];	/* plain, registered, polled, ...; poll, hybrid, interrupt */
+	char domain[12];	/* identity, DMA, DMA-FQ; "" (null): nnvme, no IOMMU */
+	char domain_read_back[16];	/* from sysfs before each round; or "mixed" */
 	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
 	char column[24];	/* "randread-4k-qd32" */
 	char device[20];	/* BDF */
-	bool spins;		/* polls without sleeping: its CPU time and instructions include waiting */
+	bool spins;		/* without sleeping: CPU time and instructions include waits */
 	size_t nr_rounds;
 	struct bench_round *rounds;
 	/* bench_results_sum_up() fills the rest */
@@ -98,8 +100,8 @@ struct bench_results {
 	bool complete;			/* false: interrupted */
 	unsigned rounds;		/* asked for */
 	double seconds;			/* of a round of a cell */
-	struct bench_facts machine;	/* kernel, cpu, governor, hypervisor, hugepages, poll_queues, command, ... */
-	struct bench_facts device;	/* bdf, model, firmware, lba, size, iommu; second.bdf, second.model, ... */
+	struct bench_facts machine;	/* kernel, cpu, governor, hugepages, command, ... */
+	struct bench_facts device;	/* bdf, model, lba, size, ...; second.bdf, ... */
 	size_t nr_cells;
 	struct bench_cell *cells;
 	size_t nr_skipped;
@@ -108,11 +110,11 @@ struct bench_results {
 
 #define BENCH_SCHEMA 2
 
-/* Zero, of this schema. */
+/* All zero, with this schema. */
 void bench_results_init(struct bench_results *r);
 void bench_results_free(struct bench_results *r);
 
-/* Append; the pointer is valid until the next. NULL without memory. */
+/* Append; the pointer is valid until the next call. NULL: no memory. */
 struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column);
 struct bench_round *bench_cell_round(struct bench_cell *cell);	/* all NAN */
 int bench_results_skip(struct bench_results *r, const char *row, const char *column, const char *fmt, ...)
@@ -123,16 +125,16 @@ const char *bench_facts_get(const struct bench_facts *facts, const char *name);	
 
 bool bench_round_is_disturbed(const struct bench_round *round);
 
-/* For people, without NANs: "50000 IOPS, 99 % within 20.5 us", "all 12 I/Os failed". */
+/* Readable text without NANs: "50000 IOPS, 99 % within 20.5 us", "all 12 I/Os failed". */
 void bench_round_text(const struct bench_round *round, char *text, size_t size);
 
 /* That cell, or NULL. */
 struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
 
-/* Figures, errors and domain_read_back of every cell from its rounds. */
+/* Compute figures, errors and domain_read_back of every cell from its rounds. */
 void bench_results_sum_up(struct bench_results *r);
 
-/* A file is replaced when the new one is whole: a reader sees the old or the new. */
+/* A file is replaced when the new one is complete: a reader sees the old one or the new one. */
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);
 int bench_results_write_csv(const struct bench_results *r, const char *path, struct nnvme_err *err);
 

@@ -26,8 +26,8 @@ static void number_text(double value, char text[32])
 }
 
 /*
- * @object takes @value as its member. json-c takes NULL for null, so that what was not allocated would look
- * like a value that was not measured: *lost tells them apart.
+ * @object takes @value as its member. json-c treats NULL as null, so a failed allocation would look
+ * like a value that was not measured: *lost tells the difference.
  */
 static void put(struct json_object *object, const char *name, struct json_object *value, bool *lost)
 {
@@ -87,7 +87,9 @@ static void put_text_or_null(struct json_object *object, const char *name, const
 		put_null(object, name, lost);
 }
 
-/* Where the metric "group.name" goes: the object "group", made for the first; *name is what is left. */
+/*
+ * Where the metric "group.name" goes: the object "group", created for the first; *name is the rest.
+ */
 static struct json_object *nest(struct json_object *object, const char **name, bool *lost)
 {
 	const char *dot = strchr(*name, '.');

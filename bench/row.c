@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "row.h"
 
-/* The kernel's driver under one domain type, used in each of the ways of io_uring. */
+/* The kernel's driver under one domain type, with each form of io_uring. */
 #define KERNEL(name_, title_, variant_, domain_, uring_, spins_) { \
 	.name = "kernel-" name_ "-" variant_, .title = "kernel, " title_ ", io_uring " variant_, \
 	.variant = variant_, .domain = domain_, .uring = uring_, .spins = spins_ }

@@ -3,8 +3,8 @@
 #define NNVME_BENCH_ROW_H
 
 /*
- * The rows and columns that there are. A row is a driver, how it is used, and what stands between the
- * device and memory; a column is a workload.
+ * All rows and columns. A row is a driver, the way it is used, and what is between the device and
+ * memory; a column is a workload.
  */
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@ struct bench_row {
 	const char *title;	/* for people: "kernel, identity, io_uring polled" */
 	const char *variant;
 	bool nnvme;		/* this driver, and not the kernel's */
-	enum nnvme_domain domain;	/* of the kernel's rows; OTHER: no IOMMU in front of the device */
+	enum nnvme_domain domain;	/* of the kernel's rows; OTHER: no IOMMU */
 	enum nnvme_mode mode;		/* of our rows */
 	enum bench_uring uring;
 	enum bench_wait wait;
@@ -32,7 +32,7 @@ struct bench_column {
 	const char *name;	/* "randread-4k-qd1", "read-128k-qd32", "randrw-4k-qd32" */
 	const char *title;	/* "4 KiB random read, depth 1" */
 	struct bench_workload work;
-	bool is_default;	/* of the three that are run where nothing is said */
+	bool is_default;	/* one of the three that run by default */
 };
 extern const struct bench_column bench_columns[];
 extern const size_t bench_nr_columns;

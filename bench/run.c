@@ -23,9 +23,9 @@ struct run {
 	struct bench_places places;
 	struct bench_plan plan;
 	struct bench_results results;
-	const struct bench_row *at;	/* a row of the place where we are; NULL: nowhere yet */
+	const struct bench_row *at;	/* a row of the current place; NULL: nowhere yet */
 	size_t done;			/* steps that were measured */
-	size_t repeats;			/* of disturbed rounds that are left to the run */
+	size_t repeats;			/* of disturbed rounds, left for this run */
 	size_t disturbed;		/* rounds that stayed so */
 	double began;
 	uint64_t mark;
@@ -60,7 +60,7 @@ static void skip(struct run *run, const char *row, const char *column, const cha
 		run->failed = true;
 }
 
-/* Without a @column: in all of them. */
+/* Without a @column: all of them. */
 static bool is_skipped(const struct run *run, const struct bench_row *row, const struct bench_column *column)
 {
 	for (size_t i = 0; i < run->results.nr_skipped; i++) {
@@ -72,7 +72,7 @@ static bool is_skipped(const struct run *run, const struct bench_row *row, const
 	return false;
 }
 
-/* All rows of the place that could not be entered. */
+/* Skip all rows of a place that could not be entered. */
 static void skip_place(struct run *run, const struct bench_row *row, const char *why)
 {
 	for (size_t i = 0; i < run->options->nr_rows; i++) {
@@ -108,7 +108,7 @@ static void skip_pollless(struct run *run)
 	}
 }
 
-/* A row that was skipped for one reason in all columns gets one entry. */
+/* A row skipped in all columns for the same reason gets one entry. */
 static void join_skipped(struct run *run, const struct bench_row *row)
 {
 	struct bench_results *r = &run->results;
@@ -154,7 +154,7 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 	return cell;
 }
 
-/* "3 min" or "40 s" for what is left, by what the steps took so far. */
+/* "3 min" or "40 s": the remaining time, judging by the steps so far. */
 static void remaining(const struct run *run, size_t index, char text[32])
 {
 	double each = run->done ? (now() - run->began) / (double)run->done : 0, left = 0;
@@ -189,7 +189,9 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	run->disturbed += bench_round_is_disturbed(round);
 }
 
-/* Before each round of each cell: the type is read back, and the disk is still not in use. */
+/*
+ * Before each round of each cell: read the type back, and check that the disk is still not in use.
+ */
 static int check_place(const struct bench_row *row, const struct bench_device *device, char type[16],
 		       struct nnvme_err *err)
 {
@@ -257,7 +259,7 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 	run->at = NULL;
 	rc = bench_place_enter(&run->places, row, &err);
 	if (rc) {
-		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: the machine can't do it */
+		if (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* this machine can't do it */
 			run->failed = true;
 		skip_place(run, row, err.text);
 		return rc;
@@ -281,7 +283,7 @@ static int write_results(struct run *run, struct nnvme_err *err)
 static void step_through(struct run *run)
 {
 	run->began = now();
-	/* On a machine that is always busy repeats must not triple the time. Counting needs none. */
+	/* On a busy machine repeats must not triple the time. Counting needs none. */
 	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
@@ -324,7 +326,7 @@ static int look(struct run *run, struct nnvme_err *err)
 	return rc;
 }
 
-/* As it is while the loads run. */
+/* The state while the loads run. */
 static int describe(struct run *run, int argc, char **argv)
 {
 	struct bench_results *r = &run->results;
@@ -350,7 +352,7 @@ static int describe(struct run *run, int argc, char **argv)
 	return rc;
 }
 
-/* Of 2 MiB, for the buffers of the largest column and for what the driver needs besides. */
+/* Of 2 MiB, for the buffers of the largest column and for the driver. */
 static unsigned long hugepages(const struct bench_options *o)
 {
 	unsigned long most = 0;
@@ -413,7 +415,7 @@ static int end_run(struct run *run)
 
 int bench_run(const struct bench_options *options, int argc, char **argv)
 {
-	struct run run = { .options = options, .places = { .state = -1, .hold.lock = -1 } };
+	struct run run = { .options = options, .places = { .state = -1 } };
 	struct nnvme_err err;
 	int status, rc;
 

@@ -5,9 +5,9 @@
 #include "options.h"
 
 /*
- * A whole run: look at the machine, go through the plan, put all back, leave results.json and results.csv
- * in options->out. Progress goes to stderr. The exit status: 0 every row was run or skipped with a reason;
- * 1 something failed; 130 interrupted, with the results of what was done by then.
+ * A whole run: examine the machine, go through the plan, restore everything, write results.json and
+ * results.csv to options->out. Progress goes to stderr. The exit status: 0 every row was run or
+ * skipped with a reason; 1 something failed; 130 interrupted, with the results so far.
  */
 int bench_run(const struct bench_options *options, int argc, char **argv);
 

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Their text without white space at its end; the length, or -errno with "" in @text. */
+/* A file's text without white space at its end; returns the length, or -errno with "" in @text. */
 int bench_sysfs_read(char *text, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* 0 or -errno. */

@@ -51,8 +51,8 @@ int cli_bind(int argc, char **argv)
 	printf("%s is bound to %s (/dev/vfio/%s%s)\n", info.bdf, info.driver,
 	       info.cdev ? "devices/" : "", info.cdev ? info.vfio_dev : info.group);
 	if (!info.iommu)
-		cli_error("warning: %s has no IOMMU: a program that drives it can access all of the "
-			  "machine's memory", info.bdf);
+		cli_error("warning: %s has no IOMMU: a program that drives it can access all of "
+			  "the machine's memory", info.bdf);
 	return 0;
 }
 

@@ -43,8 +43,8 @@ static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
 	     OUR_KERNEL);
 	have(f, "get-pa", p->get_pa, "iommufd gives physical addresses", OUR_KERNEL);
-	have(f, "phys-addr", p->phys_addr, "devices can use physical addresses", "a device behind an IOMMU: "
-	     "memory encryption (but for mem_encrypt=off) and Xen leave no other choice");
+	have(f, "phys-addr", p->phys_addr, "devices can use physical addresses", "a device behind "
+	     "an IOMMU: memory encryption (but for mem_encrypt=off) and Xen leave no other choice");
 }
 
 /* How to turn this machine's IOMMU on. */
@@ -53,8 +53,8 @@ static const char *iommu_fix(const char *cpu_vendor)
 	if (!strcmp(cpu_vendor, "GenuineIntel"))
 		return "VT-d on in the firmware, and intel_iommu=on on the kernel's command line";
 	if (!strcmp(cpu_vendor, "AuthenticAMD") || !strcmp(cpu_vendor, "HygonGenuine"))
-		return "AMD-Vi (IOMMU) on in the firmware, and no amd_iommu=off or iommu=off on the kernel's "
-		       "command line";
+		return "AMD-Vi (IOMMU) on in the firmware, and no amd_iommu=off or iommu=off on "
+		       "the kernel's command line";
 	return "its IOMMU (SMMU) on in the firmware, and the driver for it in the kernel";
 }
 
@@ -120,8 +120,8 @@ static void look_at_pool(struct findings *f, const struct nnvme_hugepage_pool *p
 			  pool->total, kib, where);
 	if (advise)
 		finding_fix(one, "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
-			     "kB/nr_hugepages; or hugepages=off", pool->total + (kib > 2048 ? 1 : 128), dir,
-			     kib);
+			     "kB/nr_hugepages; or hugepages=off",
+			     pool->total + (kib > 2048 ? 1 : 128), dir, kib);
 }
 
 /* Advise more pages if a node has none free of any size: the smallest size from 2 MiB up. */

@@ -25,8 +25,8 @@ static int check(const struct arguments *args)
 	if (args->restore && (args->type || args->hold))
 		return cli_usage_error("--restore takes no type: it brings back what was before");
 	if (args->hold && (!args->type || !args->command || !*args->command))
-		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold -- "
-				       "COMMAND");
+		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold "
+				       "-- COMMAND");
 	if (!args->hold && args->command)
 		return cli_usage_error("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
 	return 0;
@@ -58,15 +58,15 @@ static const char *explanation(enum nnvme_domain type)
 {
 	switch (type) {
 	case NNVME_DOMAIN_IDENTITY:
-		return "for the kernel's drivers the IOMMU does not translate: fastest, but the device "
-		       "can access all of the machine's memory";
+		return "for the kernel's drivers the IOMMU does not translate: fastest, but the "
+		       "device can access all of the machine's memory";
 	case NNVME_DOMAIN_DMA:
 		return "the kernel's drivers map each buffer for its transfer and unmap it at once "
 		       "(strict): the best protection, and the slowest";
 	case NNVME_DOMAIN_DMA_FQ:
 		return "the kernel's drivers map each buffer for its transfer and unmap it a little "
-		       "later, in batches (lazy): the device can access a buffer for some milliseconds "
-		       "too long";
+		       "later, in batches (lazy): the device can access a buffer for some "
+		       "milliseconds too long";
 	default:
 		return "a type that this program does not know";
 	}
@@ -137,7 +137,7 @@ static int mind_child(pid_t child)
 
 static int hold(const struct arguments *args, enum nnvme_domain type, const sigset_t *mask)
 {
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold *hold;
 	struct nnvme_err err;
 	int status = 1;
 	pid_t child;
@@ -157,7 +157,7 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 	if (!nnvme_iommu_group_release(&hold, &err))
 		return status;
 	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain %s --restore",
-		  hold.bdf, err.text, hold.bdf);
+		  args->bdf, err.text, args->bdf);
 	return status ? status : 1;
 }
 

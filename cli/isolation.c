@@ -13,7 +13,7 @@ static int status_of(enum nnvme_verdict verdict)
 	return verdict == NNVME_BYPASS_POSSIBLE ? 3 : verdict == NNVME_UNPROTECTED ? 4 : 0;
 }
 
-static void print_dma_limits(const struct nnvme_dma_limits *limits)
+static void print_dma_limits(const struct nnvme_isolation *r)
 {
 	static const char *const coherency[] = {
 		"not enforced: the device can bypass the CPU's caches (no-snoop)",
@@ -25,15 +25,15 @@ static void print_dma_limits(const struct nnvme_dma_limits *limits)
 		"unknown: the check is switched off (allow_unsafe_interrupts)",
 	};
 
-	for (size_t i = 0; i < limits->nr_iova_ranges; i++)
+	for (size_t i = 0; i < r->nr_iova_ranges; i++)
 		printf("%-11s 0x%" PRIx64 " to 0x%" PRIx64 "\n", i ? "" : "aperture",
-		       limits->iova_ranges[i].first, limits->iova_ranges[i].last);
-	if (!limits->nr_iova_ranges)
+		       r->iova_ranges[i].first, r->iova_ranges[i].last);
+	if (!r->nr_iova_ranges)
 		printf("%-11s none: it reaches all of memory\n", "aperture");
-	printf("%-11s %" PRIu64 " bytes\n", "alignment", limits->alignment);
-	if (limits->nr_iova_ranges)
-		printf("%-11s %s\n", "coherency", coherency[limits->coherency_enforced]);
-	printf("%-11s %s\n", "interrupts", interrupts[limits->interrupts_isolated]);
+	printf("%-11s %" PRIu64 " bytes\n", "alignment", r->alignment);
+	if (r->nr_iova_ranges)
+		printf("%-11s %s\n", "coherency", coherency[r->coherency_enforced]);
+	printf("%-11s %s\n", "interrupts", interrupts[r->interrupts_isolated]);
 }
 
 static void print_attempts(const struct nnvme_isolation *r)
@@ -60,9 +60,10 @@ static int report(struct nnvme_ctrl *ctrl)
 		return 1;
 	}
 	printf("%-11s %s\n", "mode", r.mode_reason);
-	print_dma_limits(&r.limits);
+	print_dma_limits(&r);
 	print_attempts(&r);
-	printf("%-11s %s\n%-11s %s\n", "because", r.reason, "verdict", nnvme_verdict_text(r.verdict));
+	printf("%-11s %s\n%-11s %s\n", "because", r.reason, "verdict",
+	       nnvme_verdict_text(r.verdict));
 	return status_of(r.verdict);
 }
 

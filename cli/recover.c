@@ -29,8 +29,9 @@ int cli_recover(const char *bdf, bool always_report)
 	}
 	if (!rc || nnvme_iommu_group_read(bdf, &g, &err))
 		return 0;
-	fprintf(always_report ? stdout : stderr, "%san earlier run was interrupted: IOMMU group %s of %s has "
-		"its type %s again\n", always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
+	fprintf(always_report ? stdout : stderr, "%san earlier run was interrupted: IOMMU group %s "
+		"of %s has its type %s again\n",
+		always_report ? "" : "noiommu-nvme: ", g.number, g.bdf, g.type_text);
 	nnvme_iommu_group_free(&g);
 	return 0;
 }

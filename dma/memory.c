@@ -57,7 +57,8 @@ static int no_hugepages(size_t len, size_t page_size, int node, struct nnvme_err
 	long have;
 
 	pool_of(pool, sizeof(pool), page_size, node);
-	pool_of(all, sizeof(all), page_size, NNVME_NODE_ANY);	/* a node does not tell reservations */
+	/* a node does not tell reservations */
+	pool_of(all, sizeof(all), page_size, NNVME_NODE_ANY);
 	have = free_hugepages(pool);
 	if (have < 0)
 		return nnvme_fail(err, -ENOMEM, "this machine has no huge pages of %zu kB; "

@@ -33,7 +33,8 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 		(*calls)++;
 		/* Everything here is in units of a page, so a shorter answer can't be used. */
 		if (len < NNVME_PAGE_SIZE || len > want || !at.v || at.v % NNVME_PAGE_SIZE)
-			return nnvme_fail(err, -EIO, "%s: bus address %#llx with %zu bytes for IOVA %#llx "
+			return nnvme_fail(err, -EIO, "%s: bus address %#llx with %zu bytes for "
+					  "IOVA %#llx "
 					  "is not a page; the kernel's answer can't be used", dev->name,
 					  (unsigned long long)at.v, len, (unsigned long long)iova);
 		for (size_t end = done + len / NNVME_PAGE_SIZE; done < end; done++) {
@@ -135,8 +136,8 @@ void *nnvme_pool_get(struct nnvme_pool *pool, size_t size, nnvme_bus_t *bus, str
 	if (va)
 		return va;
 	drop_newest(pool);
-	nnvme_fail(err, -ENOMEM, "no %zu bytes in one physical piece among ordinary pages; use huge "
-		   "pages, or a shallower queue", size);
+	nnvme_fail(err, -ENOMEM, "no %zu bytes in one physical piece among ordinary pages; use "
+		   "huge pages, or a shallower queue", size);
 	return NULL;
 }
 

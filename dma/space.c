@@ -59,16 +59,16 @@ static size_t region_index(const struct nnvme_space *s, uintptr_t va)
 static int check_range(uintptr_t va, size_t len, struct nnvme_err *err)
 {
 	if (va % NNVME_PAGE_SIZE || len % NNVME_PAGE_SIZE || !len)
-		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address and "
-				  "length must be multiples of 4096, and the length not 0", len,
+		return nnvme_fail(err, -EINVAL, "%#zx bytes at %#zx can't be registered: address "
+				  "and length must be multiples of 4096, and the length not 0", len,
 				  (size_t)va);
 	if (!va)
 		return nnvme_fail(err, -EINVAL, "%#zx bytes at address 0 can't be registered", len);
 	if (len > NNVME_VA_END || va > NNVME_VA_END - len)
 		return nnvme_fail(err, -EINVAL,
 				  "%#zx bytes at %#zx do not lie below %#zx: addresses have %u "
-				  "bits here, and more only where mmap() gets a hint that asks for them; "
-				  "map the memory without such a hint",
+				  "bits here, and more only where mmap() gets a hint that asks for "
+				  "them; map the memory without such a hint",
 				  len, (size_t)va, (size_t)NNVME_VA_END, NNVME_VA_BITS);
 	return 0;
 }
@@ -116,9 +116,9 @@ static int add_locked(struct nnvme_space *s, struct nnvme_region r, struct nnvme
 	int ret;
 
 	if (i < s->nr_regions && s->regions[i].va < r.va + r.len)
-		return nnvme_fail(err, -EEXIST, "%#zx bytes at %#zx overlap %#zx bytes at %#zx that are "
-				  "registered already", r.len, (size_t)r.va, s->regions[i].len,
-				  (size_t)s->regions[i].va);
+		return nnvme_fail(err, -EEXIST, "%#zx bytes at %#zx overlap %#zx bytes at %#zx "
+				  "that are registered already",
+				  r.len, (size_t)r.va, s->regions[i].len, (size_t)s->regions[i].va);
 	ret = grow_regions(s, err);
 	if (!ret)
 		ret = enter(s, &r, err);
@@ -158,12 +158,13 @@ static int hide(struct nnvme_space *s, const struct nnvme_region *r, nnvme_busy_
 	}
 	nnvme_table_show(s->table, r->va, r->len / NNVME_PAGE_SIZE);
 	return ret < 0 ? nnvme_fail(err, ret, "no memory to look at the commands in flight") :
-		nnvme_fail(err, -EBUSY, "a command in flight reads or writes the %#zx bytes at %#zx; they stay "
-			   "registered: poll until it has completed", r->len, (size_t)r->va);
+		nnvme_fail(err, -EBUSY, "a command in flight reads or writes the %#zx bytes at "
+			   "%#zx; they stay registered: poll until it has completed",
+			   r->len, (size_t)r->va);
 }
 
-static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, nnvme_busy_fn *busy, void *arg,
-			 struct nnvme_err *err)
+static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, nnvme_busy_fn *busy,
+			 void *arg, struct nnvme_err *err)
 {
 	size_t i = region_index(s, va);
 	struct nnvme_region *r = s->regions + i;
@@ -178,8 +179,8 @@ static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, nnvme_
 	r->leaving = true;
 	ret = s->dev->ops->unmap(s->dev, r->iova, len);
 	if (ret)
-		return nnvme_fail(err, ret, "unmapping %#zx bytes at %#zx: %s; they stay pinned until "
-				  "that works, or the controller is closed", len, (size_t)va,
+		return nnvme_fail(err, ret, "unmapping %#zx bytes at %#zx: %s; they stay pinned "
+				  "until that works, or the controller is closed", len, (size_t)va,
 				  strerror(-ret));
 	memmove(r, r + 1, (--s->nr_regions - i) * sizeof(*r));
 	s->registered -= len;
@@ -209,9 +210,12 @@ int nnvme_space_busy(struct nnvme_space *s, void *va, size_t len, nnvme_busy_fn 
 
 bool nnvme_space_maps(const struct nnvme_space *s, uint64_t iova, size_t len)
 {
-	for (size_t i = 0; i < s->nr_regions; i++)
-		if (s->regions[i].iova < iova + len && iova < s->regions[i].iova + s->regions[i].len)
+	for (size_t i = 0; i < s->nr_regions; i++) {
+		const struct nnvme_region *r = &s->regions[i];
+
+		if (r->iova < iova + len && iova < r->iova + r->len)
 			return true;
+	}
 	return nnvme_pool_maps(&s->pool, iova, len);
 }
 

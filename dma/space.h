@@ -50,9 +50,10 @@ int nnvme_space_add(struct nnvme_space *space, void *va, size_t len, struct nnvm
  * none.
  */
 typedef int nnvme_busy_fn(void *arg, uintptr_t va, size_t len);
-int nnvme_space_busy(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy, void *arg);
-int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy, void *arg,
-		       struct nnvme_err *err);
+int nnvme_space_busy(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy,
+		     void *arg);
+int nnvme_space_remove(struct nnvme_space *space, void *va, size_t len, nnvme_busy_fn *busy,
+		       void *arg, struct nnvme_err *err);
 
 /* Behind an IOMMU, with the lock held: is any of [iova, iova + len) mapped for the device? */
 bool nnvme_space_maps(const struct nnvme_space *space, uint64_t iova, size_t len);

@@ -14,7 +14,8 @@
 struct leaf {
 	uint64_t entry[LEAF_PAGES];
 	uint64_t next[NNVME_LIST_ENTRIES];	/* [0] is the next leaf's first entry */
-	uint64_t list[LEAF_PAGES];		/* a page's: bus address of the list entry after its own */
+	/* a page's: bus address of the list entry after its own */
+	uint64_t list[LEAF_PAGES];
 	uint64_t list_bus[LEAF_GRANULES];
 	uint64_t *granule_list[LEAF_GRANULES];		/* the list page, or NULL */
 };
@@ -28,7 +29,8 @@ struct build {
 };
 
 _Static_assert(sizeof(nnvme_bus_t) == sizeof(uint64_t), "a bus address is a PRP entry");
-_Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT), "an entry counts all of a list");
+_Static_assert(NNVME_LIST_ENTRIES < 1 << (64 - NNVME_ENTRY_PAGES_SHIFT),
+	       "an entry counts all of a list");
 
 /*
  * Reserve @len bytes of address space, even in a process that has called mlockall(MCL_FUTURE) and
@@ -59,8 +61,9 @@ static void *reserve(size_t len, int prot, struct nnvme_err *err)
 	void *p = reserve_space(len);
 
 	if (p == MAP_FAILED) {
-		nnvme_fail(err, -errno, "no %zu KiB of address space for the bus-address table: %s; see "
-			   "`ulimit -v`, and `ulimit -l` after mlockall()", len >> 10, strerror(errno));
+		nnvme_fail(err, -errno, "no %zu KiB of address space for the bus-address table: "
+			   "%s; see `ulimit -v`, and `ulimit -l` after mlockall()",
+			   len >> 10, strerror(errno));
 		return NULL;
 	}
 	madvise(p, len, MADV_NOHUGEPAGE);	/* a touched page is 4 KiB, not 2 MiB */
@@ -239,15 +242,18 @@ static int give_leaf(struct build *b, size_t i, struct nnvme_err *err)
 	b->leaf[i] = leaf;
 	if (i + 1 < NNVME_LEAVES && b->leaf[i + 1])
 		leaf->next[0] = b->leaf[i + 1]->entry[0];
-	__atomic_store_n(&b->table.leaf[i], (uintptr_t)leaf->entry - 8 * LEAF_PAGES * i, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->table.leaf[i], (uintptr_t)leaf->entry - 8 * LEAF_PAGES * i,
+			 __ATOMIC_RELEASE);
 	return 0;
 }
 
 /* Its second half repeats the next granule's list. */
-static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule, struct nnvme_err *err)
+static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule,
+		     struct nnvme_err *err)
 {
 	struct leaf *leaf = b->leaf[granule / LEAF_GRANULES];
-	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ? granule_list(b, granule + 1) : NULL;
+	const uint64_t *next = granule + 1 < LEAF_GRANULES * NNVME_LEAVES ?
+			       granule_list(b, granule + 1) : NULL;
 	nnvme_bus_t bus;
 	uint64_t *list = nnvme_pool_get(pool, NNVME_PAGE_SIZE, &bus, err);
 
@@ -293,9 +299,9 @@ int nnvme_table_add(struct nnvme_table *table, struct nnvme_pool *pool, uintptr_
 
 	for (size_t i = 0; i < pages; i++)
 		if (bus[i].v >= MAX_BUS)
-			return nnvme_fail(err, -EOPNOTSUPP, "the device knows memory at %#zx as %#llx, and "
-					  "addresses above 52 bits can't be used", va + i * NNVME_PAGE_SIZE,
-					  (unsigned long long)bus[i].v);
+			return nnvme_fail(err, -EOPNOTSUPP, "the device knows memory at %#zx as "
+					  "%#llx, and addresses above 52 bits can't be used",
+					  va + i * NNVME_PAGE_SIZE, (unsigned long long)bus[i].v);
 	for (size_t i = first / NNVME_GRANULE_PAGES; i <= last / NNVME_GRANULE_PAGES; i++)
 		if (prepare(b, pool, i, err))
 			return -ENOMEM;

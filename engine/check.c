@@ -14,8 +14,8 @@ static int nnvme_fio_check_blocks(const struct nnvme_fio_file *file, const char 
 
 	if (!(value % block))
 		return 0;
-	log_err(NNVME_FIO_PREFIX "%s=%llu does not fit the %llu-byte blocks of %s: give a multiple, "
-		"for example %s=%llu\n", name, value, block, file->fio->file_name, name,
+	log_err(NNVME_FIO_PREFIX "%s=%llu does not fit the %llu-byte blocks of %s: give a "
+		"multiple, for example %s=%llu\n", name, value, block, file->fio->file_name, name,
 		(value / block + 1) * block);
 	return -EINVAL;
 }
@@ -48,8 +48,8 @@ static int nnvme_fio_check_sizes(const struct thread_data *td, const struct nnvm
 			rc = nnvme_fio_check_blocks(file, "blockalign", o->ba[ddir]);
 	}
 	if (!rc && o->bs_unaligned) {
-		log_err(NNVME_FIO_PREFIX "bs_unaligned makes blocks of any number of bytes, %s takes "
-			"multiples of %u: leave it out\n", file->fio->file_name,
+		log_err(NNVME_FIO_PREFIX "bs_unaligned makes blocks of any number of bytes, %s "
+			"takes multiples of %u: leave it out\n", file->fio->file_name,
 			1u << file->ns->block_shift);
 		rc = -EINVAL;
 	}
@@ -180,8 +180,8 @@ static int nnvme_fio_check_stable(const struct thread_data *td)
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {
-		log_err(NNVME_FIO_PREFIX "write_barrier=%u: no write is a barrier here: leave it out "
-			"and give fsync=%u end_fsync=1, a Flush after as many\n",
+		log_err(NNVME_FIO_PREFIX "write_barrier=%u: no write is a barrier here: leave it "
+			"out and give fsync=%u end_fsync=1, a Flush after as many\n",
 			o->barrier_blocks, o->barrier_blocks);
 		return -EINVAL;
 	}
@@ -192,14 +192,14 @@ int nnvme_fio_check_job(struct thread_data *td)
 {
 	/* PRP1 is dword-aligned (NVM Express Base 2.x, PRP Entry Layout) */
 	if (td->o.mem_align % 4) {
-		log_err(NNVME_FIO_PREFIX "iomem_align=%u: NVMe buffers start at a multiple of 4 bytes, "
-			"for example iomem_align=%u\n", td->o.mem_align,
+		log_err(NNVME_FIO_PREFIX "iomem_align=%u: NVMe buffers start at a multiple of 4 "
+			"bytes, for example iomem_align=%u\n", td->o.mem_align,
 			td->o.mem_align / 4 * 4 + 4);
 		return -EINVAL;
 	}
 	if (td->o.pre_read) {
-		log_err(NNVME_FIO_PREFIX "pre_read needs a file descriptor, which a controller driven "
-			"from user space doesn't have: leave it out\n");
+		log_err(NNVME_FIO_PREFIX "pre_read needs a file descriptor, which a controller "
+			"driven from user space doesn't have: leave it out\n");
 		return -EINVAL;
 	}
 	return nnvme_fio_check_stable(td);

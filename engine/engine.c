@@ -381,8 +381,8 @@ __attribute__((constructor)) static void nnvme_fio_check_release(void)
 {
 	if (!strcmp(fio_version_string, NNVME_FIO_RELEASE))
 		return;
-	log_err(NNVME_FIO_PREFIX "made for %s, and this is %s: what the two share may differ; build "
-		"the engine with -Dfio_source= of this one\n", NNVME_FIO_RELEASE,
+	log_err(NNVME_FIO_PREFIX "made for %s, and this is %s: what the two share may differ; "
+		"build the engine with -Dfio_source= of this one\n", NNVME_FIO_RELEASE,
 		fio_version_string);
 	ioengine.version = -1;
 }

@@ -65,8 +65,8 @@ int nnvme_registry_get(const char *bdf, const struct nnvme_options *opts,
 		 open->opts.shadow_doorbells != opts->shadow_doorbells ||
 		 open->opts.interrupts != opts->interrupts)
 		rc = nnvme_fail(err, -EINVAL, "%s: another job uses it with a different mode=, "
-				"hugepages= or shadow_doorbells=, or one polls (wait=poll) and another "
-				"doesn't; give all jobs on one controller the same", bdf);
+				"hugepages= or shadow_doorbells=, or one polls (wait=poll) and "
+				"another doesn't; give all jobs on one controller the same", bdf);
 	if (open && !rc) {
 		open->refs++;
 		*ctrl = open->ctrl;

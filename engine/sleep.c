@@ -34,8 +34,8 @@ int nnvme_fio_sleep_begin(struct thread_data *td, enum nnvme_fio_wait_mode wait)
 	job->spin_ns = wait == NNVME_FIO_HYBRID ? NNVME_SPIN_NS : 0;
 	rc = nnvme_fio_sleep_list(job);
 	if (rc)
-		log_err(NNVME_FIO_PREFIX "job %s: wait: cannot wait for %u files: %s; use fewer, or "
-			"wait=poll\n", td->o.name, job->files, strerror(-rc));
+		log_err(NNVME_FIO_PREFIX "job %s: wait: cannot wait for %u files: %s; use fewer, "
+			"or wait=poll\n", td->o.name, job->files, strerror(-rc));
 	return rc;
 }
 

@@ -106,8 +106,8 @@ static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 		rc = -ENOSPC;
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s", d->dev.name,
-			  strerror(-rc));
+	return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s",
+			  d->dev.name, strerror(-rc));
 }
 
 static int make_address_space(struct nnvme_vfio *d, struct nnvme_err *err)

@@ -69,7 +69,8 @@ static int look_at_loops(const struct nnvme_nodes *nodes, struct nnvme_block_use
 }
 
 /* An nvmet namespace, or a controller that nvmet passes through: device_path and enable. */
-static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir, struct nnvme_block_use *use)
+static int look_at_nvmet(const struct nnvme_nodes *nodes, const char *dir,
+			 struct nnvme_block_use *use)
 {
 	const struct nnvme_node *node;
 	char path[512], enabled[8];
@@ -101,7 +102,8 @@ static int look_at_subsystem(const struct nnvme_nodes *nodes, const char *subsys
 		return rc;
 	n = nnvme_sys_list(&names, NVMET "/%s/namespaces", subsystem);
 	for (int i = 0; i < n && !rc; i++) {
-		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s", subsystem, names[i]->d_name);
+		snprintf(dir, sizeof(dir), NVMET "/%.256s/namespaces/%.40s",
+			 subsystem, names[i]->d_name);
 		rc = look_at_nvmet(nodes, dir, use);
 	}
 	nnvme_sys_list_free(names, n);
@@ -151,12 +153,13 @@ static int look_at_backstore(const struct nnvme_nodes *nodes, const char *hba, c
 	if (!node)
 		return 0;
 	strcpy(use->node, node->name);
-	snprintf(use->what, sizeof(use->what), "the SCSI target's backstore %.40s/%.100s has %s open; "
-		 "delete that first (targetcli)", hba, name, node->name);
+	snprintf(use->what, sizeof(use->what), "the SCSI target's backstore %.40s/%.100s has %s "
+		 "open; delete that first (targetcli)", hba, name, node->name);
 	return 1;
 }
 
-static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba, struct nnvme_block_use *use)
+static int look_at_hba(const struct nnvme_nodes *nodes, const char *hba,
+		       struct nnvme_block_use *use)
 {
 	struct dirent **names;
 	int n = nnvme_sys_list(&names, LIO "/%s", hba), rc = 0;

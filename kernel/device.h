@@ -17,8 +17,18 @@
 #include "noiommu_nvme/bus.h"
 #include "noiommu_nvme/err.h"
 #include "noiommu_nvme/dma_limits.h"
+#include "noiommu_nvme/probe.h"
 
 struct nnvme_device;
+
+/* What restricts a device to memory that it was given; the fields of struct nnvme_isolation. */
+struct nnvme_dma_limits {
+	const struct nnvme_iova_range *iova_ranges;	/* none without an IOMMU */
+	size_t nr_iova_ranges;
+	uint64_t alignment;
+	enum nnvme_have coherency_enforced;
+	enum nnvme_have interrupts_isolated;
+};
 
 struct nnvme_device_ops {
 	/*
@@ -44,7 +54,8 @@ struct nnvme_device_ops {
 			nnvme_bus_t *bus, struct nnvme_err *err);
 
 	/* What can be mapped for it, and what restricts it to that. */
-	int (*dma_limits)(struct nnvme_device *dev, struct nnvme_dma_limits *limits, struct nnvme_err *err);
+	int (*dma_limits)(struct nnvme_device *dev, struct nnvme_dma_limits *limits,
+			  struct nnvme_err *err);
 
 	/*
 	 * Bus Master Enable in the PCI command register. Off means no more DMA. -ENODEV:

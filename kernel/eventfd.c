@@ -13,8 +13,8 @@ int nnvme_eventfd_open(struct nnvme_err *err)
 
 	if (fd >= 0)
 		return fd;
-	return nnvme_fail(err, -errno, "cannot make an eventfd for an interrupt: %s%s", strerror(errno),
-			  errno == EMFILE ? " (raise ulimit -n)" : "");
+	return nnvme_fail(err, -errno, "cannot make an eventfd for an interrupt: %s%s",
+			  strerror(errno), errno == EMFILE ? " (raise ulimit -n)" : "");
 }
 
 void nnvme_eventfd_raise(int fd)

@@ -86,7 +86,8 @@ int nnvme_hugepage_pools(struct nnvme_hugepage_pool **pools, size_t *count, uint
 		rc = add_pools(&l, "/sys/kernel/mm", -1);
 	if (rc) {
 		free(l.pools);
-		return nnvme_fail(err, rc, "cannot read the pools of huge pages: %s", strerror(-rc));
+		return nnvme_fail(err, rc, "cannot read the pools of huge pages: %s",
+				  strerror(-rc));
 	}
 	*pools = l.count ? nnvme_sized_list(l.pools, l.count, sizeof(*l.pools), size) : NULL;
 	if (l.count && !*pools)

@@ -17,7 +17,6 @@
 #include "kernel/pci_disks.h"
 #include "kernel/pci_in_use.h"
 #include "kernel/pci_private.h"
-#include "kernel/sized.h"
 #include "kernel/state_file.h"
 #include "kernel/sys.h"
 
@@ -50,8 +49,9 @@ static int remember(const struct nnvme_iommu_group *group, enum nnvme_domain was
 	rc = nnvme_state_file_write(name, text);
 	if (!rc)
 		return 0;
-	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " for "
-			  "IOMMU group %s of %s: %s%s", group->number, group->bdf, strerror(-rc),
+	return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot write to " NNVME_STATE_DIR " "
+			  "for IOMMU group %s of %s: %s%s",
+			  group->number, group->bdf, strerror(-rc),
 			  rc == -EACCES ? "; run as root" : "");
 }
 
@@ -138,13 +138,13 @@ static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *e
 	for (int i = 0; i < 2; i++)
 		if (nnvme_sys.has_cap(caps[i].number) != 1)
 			return nnvme_fail(err, -EPERM, "cannot set the domain type of IOMMU group %s of "
-					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and this "
-					  "process has no %s; run as root", group->number, group->bdf,
-					  caps[i].name);
+					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and "
+					  "this process has no %s; run as root",
+					  group->number, group->bdf, caps[i].name);
 	if (group->type == NNVME_DOMAIN_OTHER)
-		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain that "
-				  "could be changed: the kernel calls its type \"%s\"", group->number,
-				  group->bdf, group->type_text);
+		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain "
+				  "that could be changed: the kernel calls its type \"%s\"",
+				  group->number, group->bdf, group->type_text);
 	return 0;
 }
 
@@ -191,7 +191,8 @@ static int rebind_members(struct change *c)
 	return rc;
 }
 
-static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type, struct nnvme_err *err)
+static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type,
+		      struct nnvme_err *err)
 {
 	int rc = nnvme_sys_write(nnvme_domain_name(type), NNVME_IOMMU_GROUPS "/%s/type",
 				 group->number);
@@ -228,8 +229,9 @@ static void undo(struct change *c, enum nnvme_domain was)
 	if (!c->stuck || !first)
 		return;
 	strcpy(text, first->text);
-	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored (%.120s); "
-		   "try: noiommu-nvme domain %s --restore", text, second.text, c->group->bdf);
+	nnvme_fail(first, first->code, "%.240s; and the former state could not be restored "
+		   "(%.120s); try: noiommu-nvme domain %s --restore",
+		   text, second.text, c->group->bdf);
 }
 
 /* Keeps other programs from binding or unbinding a member meanwhile. */
@@ -321,8 +323,8 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 				  rc == -EACCES ? "; run as root" : "");
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
-	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another program%s; "
-			  "wait until that ends", group->number, group->bdf, by);
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another "
+			  "program%s; wait until that ends", group->number, group->bdf, by);
 }
 
 /* Read, lock, read again: it may have changed before it was locked. */
@@ -410,20 +412,20 @@ static int check_type(enum nnvme_domain type, struct nnvme_err *err)
 	return nnvme_fail(err, -EINVAL, "%d is not a domain type", (int)type);
 }
 
-int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
-			   struct nnvme_err *err)
+struct nnvme_iommu_hold {
+	int lock;
+	char bdf[NNVME_BDF_SIZE];
+};
+
+/* Set the type and keep the lock. */
+static int take(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
+		struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	int rc = nnvme_sized_check("struct nnvme_iommu_hold", hold->size,
-				   NNVME_SIZE_UP_TO(struct nnvme_iommu_hold, bdf), err);
+	int rc = check_type(type, err);
 
-	if (rc)
-		return rc;
-	hold->lock = -1;
-	rc = check_type(type, err);
-	if (rc)
-		return rc;
-	rc = open_group(bdf, &group, &hold->lock, err);
+	if (!rc)
+		rc = open_group(bdf, &group, &hold->lock, err);
 	if (rc)
 		return rc;
 	strcpy(hold->bdf, group.bdf);
@@ -440,26 +442,45 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
 	return rc;
 }
 
-int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err)
+int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold **hold,
+			   struct nnvme_err *err)
 {
-	struct nnvme_iommu_group group;
-	int rc = 0;
+	int rc;
 
-	if (hold->lock < 0)
+	*hold = malloc(sizeof(**hold));
+	if (!*hold)
+		return nnvme_fail(err, -ENOMEM, "no memory to hold the IOMMU group of %s", bdf);
+	rc = take(bdf, type, *hold, err);
+	if (rc) {
+		free(*hold);
+		*hold = NULL;
+	}
+	return rc;
+}
+
+int nnvme_iommu_group_release(struct nnvme_iommu_hold **hold, struct nnvme_err *err)
+{
+	struct nnvme_iommu_hold *held = *hold;
+	struct nnvme_iommu_group group;
+	int rc;
+
+	if (!held)
 		return 0;
-	rc = nnvme_iommu_group_load(hold->bdf, &group, err);
+	rc = nnvme_iommu_group_load(held->bdf, &group, err);
 	if (!rc) {
 		rc = undo_recorded(&group, err);
 		nnvme_iommu_group_free(&group);
 	}
-	nnvme_sys_close(&hold->lock);
+	nnvme_sys_close(&held->lock);
+	free(held);
+	*hold = NULL;
 	return rc < 0 ? rc : 0;
 }
 
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err)
 {
 	struct nnvme_iommu_group group;
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold hold;
 	bool done;
 	int rc = check_type(type, err);
 
@@ -469,7 +490,7 @@ int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_
 		return rc;
 	done = !group.unfinished && !group.holder && has_type(&group, type);
 	if (!done) {
-		rc = nnvme_iommu_group_hold(bdf, type, &hold, err);
+		rc = take(bdf, type, &hold, err);
 		if (!rc) {	/* for good */
 			forget(&group);
 			nnvme_sys_close(&hold.lock);

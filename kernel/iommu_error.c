@@ -52,10 +52,10 @@ static int explain_invalid(const struct nnvme_iommu_group *group, enum nnvme_dom
 	char several[120] = "";
 
 	if (group->count > 1)
-		snprintf(several, sizeof(several), "; and before Linux 6.4 it doesn't change groups of "
-			 "several devices, and this one has %zu", group->count);
-	return nnvme_fail(err, -EINVAL, "%s: the IOMMU's driver doesn't allow that type for a device of "
-			  "the group%s%s", what, reason[type], several);
+		snprintf(several, sizeof(several), "; and before Linux 6.4 it doesn't change "
+			 "groups of several devices, and this one has %zu", group->count);
+	return nnvme_fail(err, -EINVAL, "%s: the IOMMU's driver doesn't allow that type for a "
+			  "device of the group%s%s", what, reason[type], several);
 }
 
 int nnvme_iommu_explain(const struct nnvme_iommu_group *group, enum nnvme_domain type, int rc,
@@ -63,8 +63,8 @@ int nnvme_iommu_explain(const struct nnvme_iommu_group *group, enum nnvme_domain
 {
 	char what[120];
 
-	snprintf(what, sizeof(what), "the kernel refuses to make IOMMU group %s of %s %s", group->number,
-		 group->bdf, nnvme_domain_name(type));
+	snprintf(what, sizeof(what), "the kernel refuses to make IOMMU group %s of %s %s",
+		 group->number, group->bdf, nnvme_domain_name(type));
 	switch (rc) {
 	case -EACCES:
 		return nnvme_fail(err, -EPERM, "%s: permission denied; that takes root with "

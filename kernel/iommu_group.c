@@ -54,7 +54,8 @@ int nnvme_iommu_read_type(struct nnvme_iommu_group *group)
 	return rc < 0 ? rc : 0;
 }
 
-void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME])
+void nnvme_iommu_state_name(const struct nnvme_iommu_group *group,
+			    char name[NNVME_GROUP_STATE_NAME])
 {
 	snprintf(name, NNVME_GROUP_STATE_NAME, "group-%s", group->number);
 }
@@ -145,8 +146,8 @@ int nnvme_iommu_group_load(const char *bdf, struct nnvme_iommu_group *group, str
 	strcpy(group->bdf, info.bdf);
 	strcpy(group->number, info.group);
 	if (!info.iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no domain "
-				  "type: it can access all of memory, whatever drives it",
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU behind it, so it has no "
+				  "domain type: it can access all of memory, whatever drives it",
 				  info.bdf);
 	rc = nnvme_iommu_read_type(group);
 	if (rc == -ENOENT)

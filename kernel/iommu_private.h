@@ -17,7 +17,8 @@ struct nnvme_iommu_state {
 
 /* Space for the name of a group's state file and lock. */
 #define NNVME_GROUP_STATE_NAME 32
-void nnvme_iommu_state_name(const struct nnvme_iommu_group *group, char name[NNVME_GROUP_STATE_NAME]);
+void nnvme_iommu_state_name(const struct nnvme_iommu_group *group,
+			    char name[NNVME_GROUP_STATE_NAME]);
 
 /*
  * nnvme_iommu_group_read() into a structure of this library, whatever its sizes; also to be freed

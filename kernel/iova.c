@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges, uint64_t iova,
-		       uint64_t len)
+bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges,
+		       uint64_t iova, uint64_t len)
 {
 	for (size_t i = 0; i < nr_iova_ranges; i++)
 		if (iova >= iova_ranges[i].first && iova <= iova_ranges[i].last)

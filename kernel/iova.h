@@ -22,8 +22,8 @@ struct nnvme_iova_space {
 };
 
 /* Whether [iova, iova + len) lies within one of the ranges. */
-bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges, uint64_t iova,
-		       uint64_t len);
+bool nnvme_iova_within(const struct nnvme_iova_range *iova_ranges, size_t nr_iova_ranges,
+		       uint64_t iova, uint64_t len);
 
 /*
  * The lowest free IOVA for @len bytes at a multiple of @alignment, a power of two; never 0.

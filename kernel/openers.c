@@ -98,7 +98,8 @@ static void look_at_path(struct scan *s, const char *link, const char *how)
 {
 	if (is_resource(s, link)) {
 		s->how = how;
-		snprintf(s->what, sizeof(s->what), "%.20s of the device in sysfs", strrchr(link, '/') + 1);
+		snprintf(s->what, sizeof(s->what), "%.20s of the device in sysfs",
+			 strrchr(link, '/') + 1);
 	} else if (*s->nodes->group && !strcmp(link, "anon_inode:[vfio-device]")) {
 		s->nameless = true;
 	}
@@ -337,14 +338,15 @@ static int refuse(const struct scan *s, struct nnvme_err *err)
 	char comm[32];
 
 	if (pid == getpid() && s->how)
-		return nnvme_fail(err, -EBUSY, "%s is in use: this program itself has %s %s; close it "
-				  "first", bdf, s->what, s->how);
+		return nnvme_fail(err, -EBUSY, "%s is in use: this program itself has %s %s; close "
+				  "it first", bdf, s->what, s->how);
 	nnvme_sys_read(comm, sizeof(comm), "/proc/%d/comm", pid);
 	if (!s->how)
-		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: an io_uring of process %d (%s) does "
-				  "not show its files; try again, or end that first", bdf, pid, comm);
-	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first", bdf, pid,
-			  comm, s->what, s->how);
+		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: an io_uring of process %d "
+				  "(%s) does not show its files; try again, or end that first",
+				  bdf, pid, comm);
+	return nnvme_fail(err, -EBUSY, "%s is in use: process %d (%s) has %s %s; end that first",
+			  bdf, pid, comm, s->what, s->how);
 }
 
 int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds, int count,

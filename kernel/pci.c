@@ -253,7 +253,8 @@ static int by_bdf(const void *a, const void *b)
 }
 
 /* The NVMe controllers among the devices @names, sorted. */
-static int read_controllers(struct dirent **names, int n, struct nnvme_pci_info **list, size_t *count)
+static int read_controllers(struct dirent **names, int n, struct nnvme_pci_info **list,
+			    size_t *count)
 {
 	struct nnvme_pci_info *more;
 
@@ -272,7 +273,8 @@ static int read_controllers(struct dirent **names, int n, struct nnvme_pci_info 
 	return 0;
 }
 
-int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size, struct nnvme_err *err)
+int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size,
+		   struct nnvme_err *err)
 {
 	struct nnvme_pci_info *own = NULL;
 	struct dirent **names;

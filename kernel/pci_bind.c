@@ -78,10 +78,10 @@ struct move {
 static int did_not_take(const struct move *m, const char *now, struct nnvme_err *err)
 {
 	if (*now)
-		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not release it; the "
-				  "kernel's log says why (dmesg)", m->verb, m->bdf, now);
-	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the kernel's "
-			  "log says why (dmesg)",
+		return nnvme_fail(err, -ENODEV, "cannot %s %s: its driver %.64s did not release "
+				  "it; the kernel's log says why (dmesg)", m->verb, m->bdf, now);
+	return nnvme_fail(err, -ENODEV, "cannot %s %s: the driver %.64s did not take it; the "
+			  "kernel's log says why (dmesg)",
 			  m->verb, m->bdf, m->driver);
 }
 
@@ -155,8 +155,8 @@ int nnvme_pci_lock(const char *bdf, int *lock, struct nnvme_err *err)
 		return denied(err, rc, "lock (" NNVME_LOCKS ") what is done to", bdf);
 	if (holder)
 		snprintf(by, sizeof(by), " (process %d)", holder);
-	return nnvme_fail(err, -EBUSY, "the driver of %s is being changed by another program%s; wait until "
-			  "that ends", bdf, by);
+	return nnvme_fail(err, -EBUSY, "the driver of %s is being changed by another program%s; "
+			  "wait until that ends", bdf, by);
 }
 
 /* Is it bound to a VFIO driver? Usually vfio-pci, but some devices have their own. */
@@ -262,11 +262,13 @@ static int bind_device(const struct nnvme_pci_info *info, const char *driver,
 	if (!*had->driver)
 		return nnvme_fail(err, rc, "%.230s; unbinding it again failed, too: %.150s; try: "
 				  "noiommu-nvme unbind %s", first.text, second.text, info->bdf);
-	return nnvme_fail(err, rc, "%.230s; returning it to the driver %.64s failed, too: %.150s; try: "
-			  "noiommu-nvme unbind %s", first.text, had->driver, second.text, info->bdf);
+	return nnvme_fail(err, rc, "%.230s; returning it to the driver %.64s failed, too: %.150s; "
+			  "try: noiommu-nvme unbind %s",
+			  first.text, had->driver, second.text, info->bdf);
 }
 
-static int check_driver(const struct nnvme_pci_info *info, const char *driver, struct nnvme_err *err)
+static int check_driver(const struct nnvme_pci_info *info, const char *driver,
+			struct nnvme_err *err)
 {
 	int rc;
 
@@ -277,8 +279,9 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver, s
 		return nnvme_fail(err, -EINVAL, "%s is bound to %.64s already, which is not a VFIO "
 				  "driver; try --driver " VFIO, info->bdf, driver);
 	if (!strcmp(driver, "nvme"))
-		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a VFIO driver; to return the "
-				  "device to it run: noiommu-nvme unbind %s", info->bdf, info->bdf);
+		return nnvme_fail(err, -EINVAL, "cannot bind %s: nvme is not a VFIO driver; to "
+				  "return the device to it run: noiommu-nvme unbind %s",
+				  info->bdf, info->bdf);
 	rc = load_driver(driver);
 	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
 		return 0;
@@ -419,7 +422,8 @@ int nnvme_pci_bind(const char *bdf, unsigned flags, struct nnvme_err *err)
 }
 
 /* There is no record: let the kernel choose the driver. */
-static int give_to_any(const struct nnvme_pci_info *info, const char *override, struct nnvme_err *err)
+static int give_to_any(const struct nnvme_pci_info *info, const char *override,
+		       struct nnvme_err *err)
 {
 	struct move off = {
 		.bdf = info->bdf, .verb = "unbind", .driver = "",
@@ -436,8 +440,8 @@ static int give_to_any(const struct nnvme_pci_info *info, const char *override, 
 	if (rc)
 		return denied(err, rc, "unbind", info->bdf);
 	read_driver(info->bdf, now);
-	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, but no driver took it; the kernel's "
-				     "log says why (dmesg)", info->bdf);
+	return *now ? 0 : nnvme_fail(err, -ENODEV, "%s is unbound, but no driver took it; the "
+				     "kernel's log says why (dmesg)", info->bdf);
 }
 
 static int unbind_locked(const char *bdf, struct nnvme_err *err)
@@ -481,7 +485,8 @@ int nnvme_pci_unbind(const char *bdf, struct nnvme_err *err)
 	struct nnvme_pci_info info;
 	int lock, rc = nnvme_pci_nvme_info(bdf, &info, err);
 
-	if (rc || (*info.driver && !has_vfio(&info) && !nnvme_sys_exists(NNVME_STATE_DIR "/%s", info.bdf)))
+	if (rc || (*info.driver && !has_vfio(&info) &&
+		   !nnvme_sys_exists(NNVME_STATE_DIR "/%s", info.bdf)))
 		return rc;
 	rc = nnvme_pci_lock(info.bdf, &lock, err);
 	if (rc)

@@ -32,7 +32,8 @@ static bool disk_name(const char *entry, char name[NNVME_BLOCK_NAME])
 }
 
 /* Add the disks of one nvmeX to the list. */
-static int add_disks(const char *bdf, const char *ctrl, char (**names)[NNVME_BLOCK_NAME], int *count)
+static int add_disks(const char *bdf, const char *ctrl, char (**names)[NNVME_BLOCK_NAME],
+		     int *count)
 {
 	struct dirent **entries;
 	int n = nnvme_sys_list(&entries, NNVME_PCI_DEVICES "/%s/nvme/%s", bdf, ctrl), rc = 0;

@@ -51,8 +51,8 @@ int nnvme_former_read(const char *bdf, struct nnvme_former *former, struct nnvme
 	    !take_line(&rest, former->mark[0], sizeof(former->mark[0])) ||
 	    (*rest && !take_line(&rest, former->mark[1], sizeof(former->mark[1]))) || *rest ||
 	    strchr(former->driver, '/'))
-		return nnvme_fail(err, -EBADMSG, "the state file " NNVME_STATE_DIR "/%s, which records the "
-				  "device's former driver, is damaged; remove it (rm "
+		return nnvme_fail(err, -EBADMSG, "the state file " NNVME_STATE_DIR "/%s, which "
+				  "records the device's former driver, is damaged; remove it (rm "
 				  NNVME_STATE_DIR "/%s) and try again: the kernel then chooses the "
 				  "driver", bdf, bdf);
 	if (!strcmp(former->driver, "-"))
@@ -71,8 +71,9 @@ int nnvme_override_read(const char *bdf, char override[NNVME_OVERRIDE_SIZE], str
 				bdf);
 
 	if (rc < 0)
-		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read the driver_override of %s: "
-				  "%s%s", bdf, strerror(-rc), rc == -EACCES ? "; run as root" : "");
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read the "
+				  "driver_override of %s: %s%s",
+				  bdf, strerror(-rc), rc == -EACCES ? "; run as root" : "");
 	if (!rc)
 		strcpy(override, NNVME_NO_OVERRIDE);
 	return 0;

@@ -165,7 +165,8 @@ static bool is_hidden(const char *disk)
 {
 	char text[8];
 
-	return nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/hidden", disk) > 0 && *text == '1';
+	return nnvme_sys_read(text, sizeof(text), NNVME_BLOCKS "/%s/hidden", disk) > 0 &&
+	       *text == '1';
 }
 
 static int check_disks(struct search *s)
@@ -209,13 +210,14 @@ static int check_sight(const char *bdf, struct nnvme_err *err)
 
 	if (!rc && strcmp(space, WHOLE_MACHINE) != 0)
 		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
-				  "container can be seen (a PID namespace); run it outside, or with the "
-				  "host's (--pid=host)", bdf);
+				  "container can be seen (a PID namespace); run it outside, or "
+				  "with the host's (--pid=host)", bdf);
 	return rc == -ENOENT ? 0 : rc;	/* a kernel without these */
 }
 
 /* Processes that have opened disks without O_EXCL. */
-static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, struct nnvme_err *err)
+static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim,
+			 struct nnvme_err *err)
 {
 	int rc = check_sight(bdf, err);
 
@@ -224,8 +226,8 @@ static int check_openers(const char *bdf, const struct nnvme_pci_claim *claim, s
 	/* udev opens a disk that has just appeared: give it half a second. */
 	rc = nnvme_nodes_refuse_open(&claim->nodes, claim->fds, claim->count, 500, err);
 	return rc == -EACCES || rc == -EPERM ?
-	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be examined; "
-			  "run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
+	       nnvme_fail(err, -EPERM, "cannot tell who uses %s: not all processes can be "
+			  "examined; run as root, with CAP_SYS_PTRACE and CAP_SYS_ADMIN", bdf) : rc;
 }
 
 /* A disk's descriptor, -ENXIO when its controller is dead, or another -errno. */
@@ -256,14 +258,15 @@ static int check_node(const char *bdf, const struct nnvme_nodes *nodes, const ch
 		if (!strcmp(nodes->list[i].name, path))
 			node = &nodes->list[i];
 	if (rc || !node)
-		return nnvme_fail(err, rc ? rc : -EIO, "cannot tell which node is that of %s of %s", path,
-				  bdf);
+		return nnvme_fail(err, rc ? rc : -EIO, "cannot tell which node is that of %s of %s",
+				  path, bdf);
 	is = nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
 	if (is == node)
 		return 0;
 	return nnvme_fail(err, -EBUSY, "cannot tell whether %s of %s is in use: there is %s by that name "
-			  "here; run it where /dev is the machine's, or first: mknod %s b %u %u", path, bdf,
-			  fd == -ENOENT ? "nothing" : "another file", path, node->major, node->minor);
+			  "here; run it where /dev is the machine's, or first: mknod %s b %u %u",
+			  path, bdf, fd == -ENOENT ? "nothing" : "another file",
+			  path, node->major, node->minor);
 }
 
 static int claim_disks(const char *bdf, struct nnvme_pci_claim *claim, struct nnvme_err *err)
@@ -314,7 +317,8 @@ static int check_functions(const char *bdf, struct nnvme_err *err)
 	if (rc < 0)
 		return rc;
 	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which depend on it; remove "
-			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)", bdf, count, bdf);
+			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)",
+			  bdf, count, bdf);
 }
 
 /* Overwritten by a more exact error where there is one. */
@@ -338,7 +342,8 @@ static void let_go_of_disks(struct nnvme_pci_claim *claim)
 }
 
 /* @hold: the disks stay claimed on return. Otherwise not even while processes are examined. */
-static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim, struct nnvme_err *err)
+static int claim_device(const char *bdf, bool hold, struct nnvme_pci_claim *claim,
+			struct nnvme_err *err)
 {
 	struct nnvme_pci_info info;
 	int rc = nnvme_pci_read(bdf, &info, err);

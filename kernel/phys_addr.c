@@ -47,9 +47,10 @@ int nnvme_phys_addr_check(const char *name, struct nnvme_err *err)
 	if (n >= 0 || n == -ENOENT)
 		n = nnvme_sys_read(text, sizeof(text), "/proc/cpuinfo");
 	if (n < 0 && n != -ENOENT)
-		return nnvme_fail(err, n, "cannot find out whether %s takes physical addresses: %s", name,
-				  strerror(-n));
+		return nnvme_fail(err, n, "cannot find out whether %s takes physical addresses: %s",
+				  name, strerror(-n));
 	if (!why && n >= 0)
 		why = encryption(text);
-	return why ? nnvme_fail(err, -EOPNOTSUPP, "cannot use %s without an IOMMU: %s", name, why) : 0;
+	return why ? nnvme_fail(err, -EOPNOTSUPP, "cannot use %s without an IOMMU: %s",
+				name, why) : 0;
 }

@@ -16,12 +16,12 @@ static uint32_t size_of(const void *structure)
 int nnvme_sized_check(const char *name, uint32_t size, size_t least, struct nnvme_err *err)
 {
 	if (size > NNVME_SIZE_MAX)
-		return nnvme_fail(err, -EINVAL, "%s has size %u, which no library has: was it ever set? Set its "
-				  "size to sizeof(%s)", name, size, name);
+		return nnvme_fail(err, -EINVAL, "%s has size %u, which no library has: was it ever "
+				  "set? Set its size to sizeof(%s)", name, size, name);
 	if (size >= least)
 		return 0;
-	return nnvme_fail(err, -EINVAL, "%s has size %u, below the %zu bytes of its first layout; set its "
-			  "size to sizeof(%s)", name, size, least, name);
+	return nnvme_fail(err, -EINVAL, "%s has size %u, below the %zu bytes of its first layout; "
+			  "set its size to sizeof(%s)", name, size, least, name);
 }
 
 int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, const void *from,
@@ -36,8 +36,8 @@ int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, c
 	for (uint32_t i = to_size; i < size; i++)
 		if (bytes[i])
 			return nnvme_fail(err, -E2BIG, "byte %u of %s is set, but this library knows %u "
-					  "bytes of it; use a newer library, or leave that field 0", i, name,
-					  to_size);
+					  "bytes of it; use a newer library, or leave that field 0",
+					  i, name, to_size);
 	memset(to, 0, to_size);
 	if (from)
 		memcpy(to, from, size < to_size ? size : to_size);

@@ -16,7 +16,8 @@ int nnvme_state_file_write(const char *name, const char *text)
 	snprintf(path, sizeof(path), "%s" NNVME_STATE_DIR, nnvme_sys.root);
 	if (nnvme_sys.mkdir(path, 0755) && errno != EEXIST)
 		return -errno;
-	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, NNVME_STATE_DIR "/%s.new", name);
+	fd = nnvme_sys_open(O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, NNVME_STATE_DIR "/%s.new",
+			    name);
 	if (fd < 0)
 		return fd;
 	rc = (int)nnvme_sys.pwrite(fd, text, strlen(text), 0);

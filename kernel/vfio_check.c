@@ -19,8 +19,8 @@ static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	if (info->iommu)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: this kernel has "
-				  "neither these nor containers; it needs CONFIG_VFIO_DEVICE_CDEV (Linux "
-				  "6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
+				  "neither these nor containers; it needs CONFIG_VFIO_DEVICE_CDEV "
+				  "(Linux 6.6) or CONFIG_VFIO_CONTAINER", info->bdf);
 	if (nnvme_noiommu_switch() == 0)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
 				  "accept that the device can reach all memory run: noiommu-nvme "

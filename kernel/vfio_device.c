@@ -34,8 +34,8 @@ static int map(struct nnvme_device *dev, void *va, size_t len, uint64_t *iova,
 
 	if (len && !(((uintptr_t)va | len) % d->alignment))
 		return d->backend->map(d, va, len, iova, err);
-	return nnvme_fail(err, -EINVAL, "cannot map %zu bytes at %p for %s: not whole pages of %llu "
-			  "bytes", len, va, dev->name, (unsigned long long)d->alignment);
+	return nnvme_fail(err, -EINVAL, "cannot map %zu bytes at %p for %s: not whole pages of "
+			  "%llu bytes", len, va, dev->name, (unsigned long long)d->alignment);
 }
 
 static int unmap(struct nnvme_device *dev, uint64_t iova, size_t len)
@@ -169,9 +169,9 @@ static int map_bar(struct nnvme_vfio *d, struct nnvme_err *err)
 				  strerror(-rc));
 	if (bar.size < BAR_MIN || bar.size > SSIZE_MAX || bar.size % 4096 ||
 	    bar.offset % 4096 || bar.offset > INT64_MAX - bar.size || (bar.flags & need) != need)
-		return nnvme_fail(err, -ENODEV, "BAR0 of %s is not that of an NVMe controller: %llu "
-				  "bytes, flags 0x%x", d->dev.name, (unsigned long long)bar.size,
-				  bar.flags);
+		return nnvme_fail(err, -ENODEV, "BAR0 of %s is not that of an NVMe controller: "
+				  "%llu bytes, flags 0x%x",
+				  d->dev.name, (unsigned long long)bar.size, bar.flags);
 	p = nnvme_sys.mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd,
 			   (off_t)bar.offset);
 	if (p == MAP_FAILED)

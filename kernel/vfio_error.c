@@ -28,8 +28,8 @@ static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *e
 	if (pid == getpid())
 		return nnvme_fail(err, -EBUSY, "%s is already open in this program; close it there "
 				  "first", info->bdf);
-	return nnvme_fail(err, -EBUSY, "%s is already open in another program, process %d (%s); end "
-			  "that first", info->bdf, pid, comm);
+	return nnvme_fail(err, -EBUSY, "%s is already open in another program, process %d (%s); "
+			  "end that first", info->bdf, pid, comm);
 }
 
 #define UNSEEN "another program may have it open that can't be seen from here (look as root, outside of " \
@@ -70,7 +70,8 @@ bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err
 	for (int i = 0; i < n && !found; i++) {
 		const char *mate = names[i]->d_name;
 
-		if (nnvme_sys_link_name(driver, sizeof(driver), NNVME_PCI_DEVICES "/%s/driver", mate) ||
+		if (nnvme_sys_link_name(driver, sizeof(driver), NNVME_PCI_DEVICES "/%s/driver",
+					mate) ||
 		    !strcmp(driver, "vfio-pci") || !strcmp(driver, "pci-stub") ||
 		    !strcmp(driver, "pcieport"))
 			continue;
@@ -100,14 +101,15 @@ int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	if ((rc == -ESRCH || rc == -EBUSY || rc == -EPERM) && nnvme_vfio_shared_group(info, err))
 		return -EBUSY;
 	if (rc == -ESRCH)
-		return nnvme_fail(err, -EBUSY, "%s: other devices of IOMMU group %s have drivers that "
-				  "are not VFIO's; bind them to vfio-pci too", info->bdf, info->group);
+		return nnvme_fail(err, -EBUSY, "%s: other devices of IOMMU group %s have drivers "
+				  "that are not VFIO's; bind them to vfio-pci too",
+				  info->bdf, info->group);
 	if (rc == -EPERM)
 		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; to "
 				  "accept that, boot with vfio_iommu_type1.allow_unsafe_interrupts=1",
 				  info->bdf);
-	return nnvme_fail(err, rc, "cannot put group %s of %s into a VFIO container: %s", info->group,
-			  info->bdf, strerror(-rc));
+	return nnvme_fail(err, rc, "cannot put group %s of %s into a VFIO container: %s",
+			  info->group, info->bdf, strerror(-rc));
 }
 
 int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
@@ -131,8 +133,9 @@ int nnvme_vfio_open_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 int nnvme_vfio_iommufd_failed(const struct nnvme_pci_info *info, int rc, struct nnvme_err *err)
 {
 	if (rc == -ENOENT || rc == -ENODEV || rc == -ENXIO)
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot open %s: this kernel has no /dev/iommu; "
-				  "it needs CONFIG_IOMMUFD, or modprobe iommufd", info->bdf);
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot open %s: this kernel has no "
+				  "/dev/iommu; it needs CONFIG_IOMMUFD, or modprobe iommufd",
+				  info->bdf);
 	if (rc == -EPERM || rc == -EACCES)
 		return nnvme_fail(err, -EPERM, "cannot open /dev/iommu for %s: permission denied; "
 				  "run as root", info->bdf);
@@ -158,8 +161,8 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
 	if (rc == -EOPNOTSUPP)
 		return nnvme_fail(err, rc, "the kernel refuses %s: without an IOMMU it would need other "
-				  "addresses than physical ones (memory encryption, Xen, or an offset "
-				  "of its bus)", info->bdf);
+				  "addresses than physical ones (memory encryption, Xen, or an "
+				  "offset of its bus)", info->bdf);
 	if (rc == -ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "the kernel can't use %s through its device "
 				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
@@ -178,8 +181,9 @@ static int too_many_mappings(const char *name, size_t len, struct nnvme_err *err
 	if (nnvme_sys_read(limit, sizeof(limit), "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") <= 0)
 		strcpy(limit, "65535");
 	return nnvme_fail(err, -ENOSPC, "cannot map %zu KiB for %s: the IOMMU has no room left; a VFIO "
-			  "container takes %s mappings: register memory in fewer and larger pieces, or "
-			  "load vfio_iommu_type1 with a greater dma_entry_limit", len / 1024, name, limit);
+			  "container takes %s mappings: register memory in fewer and larger "
+			  "pieces, or load vfio_iommu_type1 with a greater dma_entry_limit",
+			  len / 1024, name, limit);
 }
 
 int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err)

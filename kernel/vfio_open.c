@@ -20,8 +20,8 @@ static void explain(struct nnvme_vfio *d, const struct nnvme_pci_info *info, boo
 			 info->group, info->vfio_dev);
 	else
 		snprintf(d->dev.mode_reason, sizeof(d->dev.mode_reason),
-			 "mode iommu, %s: it is in IOMMU group %s; through a VFIO container, because "
-			 "there is no iommufd", how, info->group);
+			 "mode iommu, %s: it is in IOMMU group %s; through a VFIO container, "
+			 "because there is no iommufd", how, info->group);
 }
 
 /* Without an IOMMU there is no container, so report iommufd's errors. */

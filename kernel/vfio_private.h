@@ -27,7 +27,8 @@ struct nnvme_vfio_backend {
 	void (*close)(struct nnvme_vfio *d);
 
 	/* As in struct nnvme_device_ops. */
-	int (*map)(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova, struct nnvme_err *err);
+	int (*map)(struct nnvme_vfio *d, void *va, size_t len, uint64_t *iova,
+		   struct nnvme_err *err);
 	int (*unmap)(struct nnvme_vfio *d, uint64_t iova, size_t len);
 	int (*bus_addr)(struct nnvme_vfio *d, uint64_t iova, size_t *len, nnvme_bus_t *bus,
 			struct nnvme_err *err);

@@ -54,8 +54,8 @@ static uint32_t phase_of(const struct nnvme_cqe *cqe)
 }
 
 /*
- * Write to the entry that the controller would have written next: all entries before it have
- * the phase of the first.
+ * Write to the entry that the controller would have written next: all entries before it have the
+ * phase of the first.
  */
 static void post_notice(struct nnvme_qpair *qp)
 {
@@ -105,6 +105,8 @@ void nnvme_abort_in_flight(struct nnvme_qpair *qp, const struct nnvme_cqe *cqe)
 			cqe = qp->cq;
 			phase ^= PHASE;
 		}
-		*(struct nnvme_cqe *)(uintptr_t)cqe++ = (struct nnvme_cqe){ .dw3 = ABORTED | phase | cid };
+		*(struct nnvme_cqe *)(uintptr_t)cqe++ = (struct nnvme_cqe){
+			.dw3 = ABORTED | phase | cid,
+		};
 	}
 }

@@ -70,7 +70,7 @@ int nnvme_admin_wait(struct nnvme_ctrl *ctrl, const struct nnvme_sqe *cmd, const
 
 	if (ret)
 		return ret;
-	slot = nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* the result */
+	slot = nnvme_submit(ctrl->admin, cmd, &done, 0, 0, true);	/* DW0 of its completion */
 	nnvme_qp(ctrl->admin)->slot[slot].result = result;
 	nnvme_ring(ctrl->admin);
 	ret = wait_one(ctrl, what, timeout_ms, &done, &done, err);

@@ -18,7 +18,7 @@ struct nnvme_buffer {
 	struct nnvme_buffer *next;
 	struct nnvme_memory mem;
 	int node;
-	bool leaving;		/* not registered any more, but unmapping failed */
+	bool leaving;		/* no longer registered, but unmapping failed */
 	struct nnvme_runs runs;
 	uint8_t state[]; /* of its pages */
 };
@@ -55,7 +55,7 @@ static void *take(struct nnvme_buffer *b, size_t n)
 	return first == NNVME_NO_RUN ? NULL : (char *)b->mem.va + first * NNVME_PAGE_SIZE;
 }
 
-/* A chunk is for one node: who takes any doesn't use up what another asked for. */
+/* A chunk is for one node, so that allocations for any node don't use up what another asked for. */
 static void *take_locked(struct nnvme_ctrl *ctrl, size_t size, int node, struct nnvme_err *err)
 {
 	size_t n = size / NNVME_PAGE_SIZE + !!(size % NNVME_PAGE_SIZE);
@@ -88,8 +88,8 @@ void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *er
 }
 
 /*
- * A chunk without allocations goes back whole; or it stays for the next ones, if somebody reads or
- * writes what was freed.
+ * An empty chunk is freed as a whole; if somebody still reads or writes what was freed, it stays
+ * for the next allocations.
  */
 static void give_back(struct nnvme_ctrl *ctrl, struct nnvme_buffer **link)
 {

@@ -14,15 +14,15 @@
 #include "nvme/stop.h"
 
 #define PAGE NNVME_PAGE_SIZE
-#define BLOCK_MAX ((size_t)65536)		/* as Identify lets them be */
+#define BLOCK_MAX ((size_t)65536)		/* the largest that Identify accepts here */
 #define NEAR (BLOCK_MAX + PAGE)
 #define CANDIDATES 8
-/* The memory: pages to choose the first canary from, the second canary, two neighbours. */
+/* The memory: candidates for the first canary, the second canary, two neighbours. */
 #define MEMORY ((CANDIDATES + 1) * PAGE + 2 * NEAR)
 #define LIST_OFFSET 2048			/* in its first page: 8 KiB then touch three */
 #define TIMEOUT_MS 30000
 
-/* Indices of mapped[], in the order of mapping: IOVAs are given out in ascending order. */
+/* Indices of mapped[], in mapping order: IOVAs are given out in ascending order. */
 enum { NEAR_0, GONE, NEAR_1, PIN_0, PIN_1 };
 
 static size_t block_size(const struct nnvme_canaries *c)
@@ -32,7 +32,7 @@ static size_t block_size(const struct nnvme_canaries *c)
 
 static int random_page(uint8_t *page, struct nnvme_err *err)
 {
-	for (size_t at = 0; at < PAGE; at += 256)	/* so many at a time come whole: getrandom(2) */
+	for (size_t at = 0; at < PAGE; at += 256)	/* getrandom(2) never cuts so few */
 		if (getrandom(page + at, 256, 0) != 256)
 			return nnvme_fail(err, -EIO, "the kernel has no random numbers");
 	return 0;
@@ -81,7 +81,7 @@ int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_
 		return nnvme_fail(err, -EIO, "a page of this program moved from physical address "
 				  "0x%llx to 0x%llx although it is pinned; nothing can be proven",
 				  (unsigned long long)canary->phys, (unsigned long long)phys);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the device wrote it, not the compiler */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the device writes it: reload */
 	*changed = memcmp(canary->va, canary->content, PAGE) != 0;
 	return 0;
 }
@@ -120,7 +120,7 @@ int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint
 	}
 }
 
-/* @step: from one page's address to the next; 0 for all the same. The list, if one is needed, in near[0]. */
+/* @step: from one page's address to the next; 0: all the same. near[0] has the list, if any. */
 static struct nnvme_target block_at(struct nnvme_canaries *c, uint64_t bus, uint64_t step)
 {
 	struct nnvme_target t = { .len = block_size(c), .prp = { .prp1 = bus } };
@@ -163,12 +163,13 @@ static int read_mapped(struct nnvme_canaries *c, struct nnvme_neighbour *n, cons
 	if (ret)
 		return ret;
 	if (status)
-		return nnvme_fail(err, -EIO, "%s: reading the first block of namespace %u to mapped "
-				  "memory failed: %s (status %#x)", c->ctrl->dev->name, c->ns->nsid,
+		return nnvme_fail(err, -EIO, "%s: reading the first block of namespace %u to "
+				  "mapped memory failed: %s (status %#x)",
+				  c->ctrl->dev->name, c->ns->nsid,
 				  nnvme_status_text(status), status);
 	if (expected && memcmp(n->va, expected, block_size(c)) != 0)
-		return nnvme_fail(err, -EIO, "%s: a read to mapped memory did not arrive there; nothing "
-				  "can be proven", c->ctrl->dev->name);
+		return nnvme_fail(err, -EIO, "%s: a read to mapped memory did not arrive there; "
+				  "nothing can be proven", c->ctrl->dev->name);
 	return 0;
 }
 
@@ -198,9 +199,9 @@ static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 		if (ret)
 			return ret;
 		if (status || !changed)
-			return nnvme_fail(err, -EIO, "%s: a read to a page that is mapped did not change "
-					  "it (status %#x); nothing can be proven", c->ctrl->dev->name,
-					  status);
+			return nnvme_fail(err, -EIO, "%s: a read to a page that is mapped did not "
+					  "change it (status %#x); nothing can be proven",
+					  c->ctrl->dev->name, status);
 	}
 	return 0;
 }
@@ -234,7 +235,7 @@ static int unmap(struct nnvme_canaries *c, int which)
 	return iova ? dev->ops->unmap(dev, iova, len) : 0;
 }
 
-/* Whether any of the page at @bus is mapped for the controller. */
+/* Is any of the page at @bus mapped for the controller? */
 static bool is_mapped(const struct nnvme_canaries *c, uint64_t bus)
 {
 	for (int i = 0; i < 5; i++) {
@@ -248,8 +249,8 @@ static bool is_mapped(const struct nnvme_canaries *c, uint64_t bus)
 }
 
 /*
- * The first canary: a page whose physical address is not a mapped bus address. It is pinned
- * before its address is read; the mapping that pins it must not be there either.
+ * The first canary: a page whose physical address is not a mapped bus address. It is pinned before
+ * its address is read, and the mapping that pins it must not be at that address either.
  */
 static int choose_first(struct nnvme_canaries *c, struct nnvme_err *err)
 {
@@ -264,8 +265,8 @@ static int choose_first(struct nnvme_canaries *c, struct nnvme_err *err)
 			return ret;
 		unmap(c, PIN_0);
 	}
-	return nnvme_fail(err, -EAGAIN, "%s: the physical addresses of all pages tried are mapped bus "
-			  "addresses too; try again", c->ctrl->dev->name);
+	return nnvme_fail(err, -EAGAIN, "%s: the physical addresses of all pages tried are mapped "
+			  "bus addresses too; try again", c->ctrl->dev->name);
 }
 
 static int map_all(struct nnvme_canaries *c, struct nnvme_err *err)
@@ -283,10 +284,7 @@ static int map_all(struct nnvme_canaries *c, struct nnvme_err *err)
 	return ret;
 }
 
-/*
- * Let the controller use it until now, so that its caches and those of the IOMMU hold the
- * translation.
- */
+/* Let the controller use it until now, so that its caches and the IOMMU's hold the translation. */
 static int let_go(struct nnvme_canaries *c, struct nnvme_err *err)
 {
 	uint64_t gone = c->mapped[GONE];
@@ -351,7 +349,7 @@ void nnvme_canaries_destroy(struct nnvme_canaries *c)
 
 	if (!c)
 		return;
-	/* Only a controller that is dead can still have a command: it has to be stopped first. */
+	/* Only a dead controller can still have a command: it has to be stopped first. */
 	nnvme_lock(&c->ctrl->lock);
 	if (c->ctrl->dead)
 		stopped = nnvme_stop(c->ctrl);

@@ -3,9 +3,9 @@
 #define NNVME_NVME_CANARY_H
 
 /*
- * The two pages that isolation.c aims at, mapped memory around them, and the reads. All pages
- * are pinned by a mapping as long as anything is aimed at them; the canaries are mapped at
- * another address than the one aimed at.
+ * The two pages that isolation.c aims at, mapped memory around them, and the reads. All pages are
+ * pinned by a mapping while anything is aimed at them; the canaries are mapped at another address
+ * than the one aimed at.
  */
 
 #include "nvme/private.h"
@@ -17,7 +17,7 @@ struct nnvme_canary {
 };
 
 struct nnvme_neighbour {
-	uint8_t *va;		/* room for a block; then a page for a list */
+	uint8_t *va;		/* a block; then a page for a list */
 	uint64_t iova;
 };
 
@@ -53,24 +53,23 @@ int nnvme_canary_fill(struct nnvme_canary *canary, struct nnvme_err *err);
 int nnvme_canary_fill_list(struct nnvme_canaries *c, struct nnvme_canary *canary,
 			   struct nnvme_err *err);
 
-/* Whether it has changed; -EIO when the page is no longer at its physical address. */
+/* Has it changed? -EIO if the page is no longer at its physical address. */
 int nnvme_canary_check(struct nnvme_canary *canary, bool *changed, struct nnvme_err *err);
 
-/* A block to the page at @bus, or a transfer whose PRP list is at @bus. */
+/* Data pointers: a block to the page at @bus; or a transfer whose PRP list is at @bus. */
 struct nnvme_target nnvme_canary_prp_data(struct nnvme_canaries *c, uint64_t bus);
 struct nnvme_target nnvme_canary_prp_list(struct nnvme_canaries *c, uint64_t bus);
 
 /*
- * Read from the first block on; *status may be any. Only a command without a completion is a
- * failure.
+ * Read from the first block on, with any *status. Only a command without a completion is a failure.
  */
 int nnvme_canary_read(struct nnvme_canaries *c, struct nnvme_target target, uint16_t *status,
 		      struct nnvme_err *err);
 
-/* Whether the list of nnvme_canary_fill_list() was followed. */
+/* Was the list of nnvme_canary_fill_list() followed? */
 bool nnvme_canary_list_used(const struct nnvme_canaries *c);
 
-/* Reads to mapped memory arrive: 0 or -EIO. */
+/* Do reads to mapped memory arrive? 0 or -EIO. */
 int nnvme_canary_neighbours(struct nnvme_canaries *c, struct nnvme_err *err);
 
 #endif

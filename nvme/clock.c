@@ -18,6 +18,6 @@ uint64_t nnvme_now_ms(void)
 
 void nnvme_pause(void)
 {
-	/* Short against the milliseconds that a controller takes to change state. */
+	/* Short compared with the milliseconds that a controller takes to change state. */
 	nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
 }

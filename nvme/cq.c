@@ -83,7 +83,7 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 		uint32_t cid = phase ^ __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE);
 		struct nnvme_req *req = (struct nnvme_req *)(slots + 2 * (size_t)(cid & NNVME_CID_SLOT));
 
-		/* Nothing is left above the CID when the phase is right and the status is 0. */
+		/* The bits above the CID are 0 if the phase is right and the status is 0. */
 		if (__builtin_expect((uint32_t)req->key != cid, 0))
 			break;
 		out = (struct nnvme_completion *)((uintptr_t)cqe + out_from_cqe);

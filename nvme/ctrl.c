@@ -67,7 +67,7 @@ static int bring_up(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 		int (*step)(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 	} steps[] = {
 		{ "capabilities read", nnvme_read_cap },
-		{ "disabled", nnvme_take_over },	/* whoever had it before may have left it running */
+		{ "disabled", nnvme_take_over },	/* a former user may have left it running */
 		{ "memory reserved", create_space },
 		{ "enabled and ready", enable },
 		{ "identified", nnvme_identify_all },
@@ -95,7 +95,7 @@ static struct nnvme_ctrl *kept;
 
 static void keep(struct nnvme_ctrl *ctrl)
 {
-	ctrl->opts.log = NULL;		/* whoever listened may be gone */
+	ctrl->opts.log = NULL;		/* the log's listener may be gone */
 	nnvme_lock(&kept_lock);
 	ctrl->next = kept;
 	kept = ctrl;
@@ -142,8 +142,9 @@ int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options 
 			keep(ctrl);
 		return ret;
 	}
-	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, %u KiB a "
-		  "command", ctrl->model, ctrl->serial, ctrl->firmware, dev->mode_reason, ctrl->nr_ns,
+	nnvme_log(ctrl, NNVME_LOG_INFO, "%s %s, firmware %s, %s; %zu namespaces, %u queue pairs, "
+		  "%u KiB a command",
+		  ctrl->model, ctrl->serial, ctrl->firmware, dev->mode_reason, ctrl->nr_ns,
 		  ctrl->max_qpairs, ctrl->max_transfer >> 10);
 	*out = ctrl;
 	return 0;
@@ -164,13 +165,15 @@ static int check_options(const struct nnvme_options *opts, struct nnvme_err *err
 		{ "mode", opts->mode, opts->mode <= NNVME_MODE_IOMMU },
 		{ "hugepages", opts->hugepages, opts->hugepages <= NNVME_HUGEPAGES_1G },
 		{ "quirks", opts->quirks, !(opts->quirks & ~QUIRKS) },
-		{ "shadow_doorbells", opts->shadow_doorbells, opts->shadow_doorbells <= NNVME_SHADOW_OFF },
+		{ "shadow_doorbells", opts->shadow_doorbells,
+		  opts->shadow_doorbells <= NNVME_SHADOW_OFF },
 		{ "reserved", opts->reserved[0], !memcmp(opts->reserved, none, sizeof(none)) },
 	};
 
 	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
 		if (!field[i].known)
-			return nnvme_fail(err, -E2BIG, "this library does not know %s %#x of struct nnvme_options; "
+			return nnvme_fail(err, -E2BIG, "this library does not know %s %#x of "
+					  "struct nnvme_options; "
 					  "use a newer library, or set all that is not needed to 0",
 					  field[i].name, field[i].value);
 	return 0;
@@ -198,7 +201,7 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
  */
 static bool stop_in_order(struct nnvme_ctrl *ctrl)
 {
-	ctrl->unstoppable = false;	/* what failed earlier may work now, or the device be gone */
+	ctrl->unstoppable = false;	/* may work now, or the device is gone */
 	for (uint32_t i = 0; i < ctrl->max_qpairs && ctrl->qpairs && !ctrl->dead; i++)
 		if (ctrl->qpairs[i])
 			nnvme_qpair_destroy_locked(ctrl->qpairs[i]);

@@ -5,8 +5,8 @@
 #include "nvme/private.h"
 
 /*
- * nnvme_ctrl_open() on a device that is open, with the options in the library's own layout. Takes the
- * device, also on failure.
+ * nnvme_ctrl_open() on a device that is open, with the options in the library's own layout. Takes
+ * the device, also on failure.
  */
 int nnvme_ctrl_open_device(struct nnvme_device *dev, const struct nnvme_options *opts,
 			   struct nnvme_ctrl **ctrl, struct nnvme_err *err);

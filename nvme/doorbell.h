@@ -12,13 +12,10 @@
 /* Set up the shadow doorbells of a new queue pair, if the controller has any. */
 void nnvme_shadow_attach(struct nnvme_qpair *qp);
 
-/*
- * Whether going from @old to @new passes EventIdx, so that the controller wants the doorbell
- * rung.
- */
+/* Does going from @old to @new pass EventIdx, so that the controller wants the doorbell rung? */
 static inline bool nnvme_shadow_passes(uint32_t eventidx, uint32_t new, uint32_t old)
 {
-	/* Rings are shorter than 2^16 and wrap before it; then this errs on the side of ringing. */
+	/* Rings are shorter than 2^16 and wrap earlier; then this errs on the side of ringing. */
 	return (uint16_t)(new - eventidx - 1) < (uint16_t)(new - old);
 }
 

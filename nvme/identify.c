@@ -18,7 +18,7 @@
 
 #define BROADCAST_NSID 0xffffffffu
 #define LIST_ENTRIES 1024
-#define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* what NNVME_LIST_PAGES describe, unaligned too */
+#define MAX_TRANSFER ((uint32_t)NNVME_LEN_MAX)	/* by NNVME_LIST_PAGES, unaligned too */
 #define MAX_SHUTDOWN_MS 60000u
 #define MAX_BLOCKS 65536		/* NLB has 16 bits, counting from 0 */
 
@@ -40,7 +40,7 @@ static int identify(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_b
 	return nnvme_admin(ctrl, &cmd, what, NULL, err);
 }
 
-/* The same where the controller may refuse: returns the status, above 0. */
+/* The same for commands that the controller may refuse: returns the status, above 0. */
 static int identify_if(struct nnvme_ctrl *ctrl, uint8_t cns, uint32_t nsid, nnvme_bus_t page,
 		       struct nnvme_err *err)
 {
@@ -62,7 +62,7 @@ static void copy_text(char *to, const char *from, size_t len)
 
 static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, struct nnvme_err *err)
 {
-	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS counts pages of CAP.MPSMIN, which is 4 KiB */
+	uint64_t unit = NNVME_PAGE_SIZE;	/* MDTS is in units of CAP.MPSMIN, 4 KiB */
 	uint64_t most = id->mdts && id->mdts < 32 ? unit << id->mdts : MAX_TRANSFER;
 	/* RTD3E: how long a shutdown may take, in microseconds; 0 where it is not reported */
 	uint64_t shutdown = ((uint64_t)le32toh(id->rtd3e) + 999) / 1000;
@@ -71,8 +71,9 @@ static int read_ctrl(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl *id, str
 	copy_text(ctrl->serial, id->sn, sizeof(id->sn));
 	copy_text(ctrl->firmware, id->fr, sizeof(id->fr));
 	if ((id->sqes & 15) > 6 || id->sqes >> 4 < 6 || (id->cqes & 15) > 4 || id->cqes >> 4 < 4)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller does not take queue entries of 64 "
-				  "and 16 bytes (SQES %#x, CQES %#x)", ctrl->dev->name, id->sqes, id->cqes);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller does not take queue "
+				  "entries of 64 and 16 bytes (SQES %#x, CQES %#x)",
+				  ctrl->dev->name, id->sqes, id->cqes);
 	ctrl->max_transfer = most < MAX_TRANSFER ? (uint32_t)most : MAX_TRANSFER;
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->volatile_cache = id->vwc & NVME_CTRL_VWC_PRESENT;
@@ -97,7 +98,8 @@ static uint64_t limit(uint64_t told, uint64_t most)
  */
 static void set_limits(struct nnvme_ctrl *ctrl, const struct nvme_id_ctrl_nvm *id)
 {
-	ctrl->max_zeroes = id->wzsl && id->wzsl < 32 ? (uint64_t)NNVME_PAGE_SIZE << id->wzsl : UINT64_MAX;
+	ctrl->max_zeroes = id->wzsl && id->wzsl < 32 ? (uint64_t)NNVME_PAGE_SIZE << id->wzsl :
+						       UINT64_MAX;
 	ctrl->dsm_ranges = (uint32_t)limit(id->dmrl, NNVME_DSM_RANGES);
 	ctrl->dsm_range_blocks = (uint32_t)limit(le32toh(id->dmrsl), UINT32_MAX);
 	ctrl->dsm_blocks = limit(le64toh(id->dmsl), UINT64_MAX);
@@ -121,14 +123,15 @@ static int read_limits(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus, str
 	if (ret < 0)
 		return ret;
 	if (ret)
-		nnvme_log(ctrl, NNVME_LOG_INFO, "tells no limits of Write Zeroes and Dataset Management: "
-			  "%s (status %#x)", nnvme_status_text((uint16_t)ret), (unsigned)ret);
+		nnvme_log(ctrl, NNVME_LOG_INFO, "tells no limits of Write Zeroes and Dataset "
+			  "Management: %s (status %#x)",
+			  nnvme_status_text((uint16_t)ret), (unsigned)ret);
 	else
 		set_limits(ctrl, page);
 	return 0;
 }
 
-/* Fill n->ns, or say in n->refusal why it can't be used. */
+/* Fill n->ns, or set n->refusal to the reason why it can't be used. */
 static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const struct nvme_id_ns *id)
 {
 	unsigned format = (id->flbas & 15) | (id->flbas >> 5 & 3) << 4;
@@ -139,17 +142,17 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 	n->ns.head = (uint64_t)n->ns.nsid << 32;
 	n->ctrl = ctrl;
 	if (format > id->nlbaf || lbaf->ds < 9 || lbaf->ds > 16) {
-		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not supported "
-			 "(2^9 to 2^16 are)", lbaf->ds);
+		snprintf(n->refusal, sizeof(n->refusal), "its block size of 2^%u bytes is not "
+			 "supported (2^9 to 2^16 are)", lbaf->ds);
 		return;
 	}
 	n->ns.block_shift = lbaf->ds;
 	n->metadata = (uint16_t)metadata;
 	n->extended = id->flbas & 16;
-	n->protected = id->dps & NVME_NS_DPS_PI_MASK;
+	n->protection = id->dps & NVME_NS_DPS_PI_MASK;
 	if (metadata) {
-		snprintf(n->refusal, sizeof(n->refusal), "it has %u bytes of %s metadata per block, which is "
-			 "not supported; use a format without", metadata,
+		snprintf(n->refusal, sizeof(n->refusal), "it has %u bytes of %s metadata per "
+			 "block, which is not supported; use a format without", metadata,
 			 id->flbas & 16 ? "extended" : "separate");
 		return;
 	}
@@ -189,8 +192,8 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 static void refuse_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint16_t status)
 {
 	n->code = -EIO;
-	snprintf(n->refusal, sizeof(n->refusal), "Identify failed with status %#x (%s); open the controller "
-		 "again when it is ready", status, nnvme_status_text(status));
+	snprintf(n->refusal, sizeof(n->refusal), "Identify failed with status %#x (%s); open the "
+		 "controller again when it is ready", status, nnvme_status_text(status));
 	nnvme_log(ctrl, NNVME_LOG_WARNING, "namespace %u can't be used: %s", n->ns.nsid, n->refusal);
 }
 
@@ -329,7 +332,8 @@ int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info)
 	if (ret)
 		return ret;
 	if (n->can_write_zeroes)
-		now.max_zeroes_blocks = (uint32_t)limit(ctrl->max_zeroes >> ns->block_shift, MAX_BLOCKS);
+		now.max_zeroes_blocks = (uint32_t)limit(ctrl->max_zeroes >> ns->block_shift,
+							MAX_BLOCKS);
 	if (n->can_deallocate) {
 		now.dsm_ranges = ctrl->dsm_ranges;
 		now.dsm_range_blocks = ctrl->dsm_range_blocks;

@@ -58,13 +58,13 @@ static void add(struct pieces *p, uint64_t bus, size_t pages)
 /* The command found in a slot. */
 struct command {
 	int32_t key;
-	bool kept;		/* its entry in the queue is another's */
+	bool kept;		/* its entry in the queue is another command's now */
 	struct nnvme_slot d;
 };
 
 /*
- * Whether what was read of @c may belong to another command by now. A slow key does not change
- * when the entry is overwritten.
+ * May what was read of @c belong to another command by now? A slow key does not change when the
+ * entry is overwritten.
  */
 static bool changed(const struct nnvme_qpair *qp, uint32_t slot, const struct command *c)
 {
@@ -130,7 +130,9 @@ static const uint64_t *private_list(const struct nnvme_qpair *qp, uint32_t slot,
 	return 8 * slot < qp->end && own[slot].va && own[slot].bus == bus ? own[slot].va : NULL;
 }
 
-/* The words of a page of such a list. The device can write to entries: no length there is trusted. */
+/*
+ * The words of a page of such a list. The device can write to entries: no length there is trusted.
+ */
 static size_t list_words(uint16_t list)
 {
 	return list ? NNVME_LIST_ENTRIES : NNVME_SLOT_LIST_PRPS;
@@ -164,10 +166,11 @@ static void add_sgls(struct pieces *p, const uint64_t *word, size_t n)
 {
 	for (; n--; word += 2) {
 		uint64_t bus = __atomic_load_n(&word[0], __ATOMIC_RELAXED);
-		uint64_t len = (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED), end = bus + len;
+		uint64_t len = (uint32_t)__atomic_load_n(&word[1], __ATOMIC_RELAXED);
+		uint64_t end = bus + len;
 
 		if (len > NNVME_LEN_MAX)
-			return;		/* none of ours: the list is another command's by now */
+			return;		/* the list is another command's by now */
 		for (bus &= -PAGE; bus < end; bus += PAGE)
 			add(p, bus, 1);
 	}
@@ -221,7 +224,7 @@ static void add_command(struct pieces *p, const struct nnvme_qpair *qp, uint32_t
 		add_prps(p, qp, entry, d->list, more);
 }
 
-/* The list may be reused for another command while it is read: then read again. */
+/* The list may be reused for another command while it is read: then read it again. */
 static void add_slot(struct pieces *p, const struct nnvme_qpair *qp, uint32_t slot)
 {
 	const size_t n = p->n;

@@ -25,7 +25,6 @@ static const struct nnvme_namespace *find(const struct nnvme_ctrl *ctrl, uint32_
 static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_command *cmd)
 {
 	uint64_t blocks = (cmd->cdw12 & 0xffff) + 1, metadata;
-	bool kept;
 
 	switch (cmd->opcode) {
 	case NNVME_OP_DSM:
@@ -39,9 +38,13 @@ static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_com
 	}
 	if (!ns || !ns->ns.block_shift)
 		return !ns;		/* the controller refuses it; or nobody knows how long */
-	/* Metadata that is all protection information stays in the controller with PRACT. */
-	kept = cmd->cdw12 & PRACT && ns->protected && ns->metadata == 8;
-	metadata = kept ? 0 : blocks * ns->metadata;
+	/*
+	 * Metadata that is all protection information stays in the controller with PRACT, which
+	 * means nothing where that is not enabled.
+	 */
+	metadata = blocks * ns->metadata;
+	if (cmd->cdw12 & PRACT && ns->protection && ns->metadata == 8)
+		metadata = 0;
 	if (ns->extended)
 		return cmd->data_len >= (blocks << ns->ns.block_shift) + metadata;
 	return cmd->data_len >= blocks << ns->ns.block_shift && cmd->metadata_len >= metadata;

@@ -101,8 +101,9 @@ static int create_queues(struct nnvme_qpair *qp, struct nnvme_err *err)
 static int check_depth(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_err *err)
 {
 	if (depth < 1 || depth > nnvme_max_depth(ctrl))
-		return nnvme_fail(err, -EINVAL, "%s: a queue depth of %u is not possible; this controller "
-				  "has 1 to %u (CAP.MQES %u)", ctrl->dev->name, depth, nnvme_max_depth(ctrl),
+		return nnvme_fail(err, -EINVAL, "%s: a queue depth of %u is not possible; this "
+				  "controller has 1 to %u (CAP.MQES %u)",
+				  ctrl->dev->name, depth, nnvme_max_depth(ctrl),
 				  (unsigned)NVME_CAP_MQES(ctrl->cap));
 	return 0;
 }
@@ -117,8 +118,9 @@ static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_q
 	while (i < ctrl->max_qpairs && ctrl->qpairs[i])
 		i++;
 	if (i == ctrl->max_qpairs)
-		return nnvme_fail(err, -ENOSPC, "%s: all %u I/O queue pairs that the controller granted "
-				  "are in use%s", ctrl->dev->name, ctrl->max_qpairs, ctrl->eventfd ?
+		return nnvme_fail(err, -ENOSPC, "%s: all %u I/O queue pairs that the controller "
+				  "granted are in use%s",
+				  ctrl->dev->name, ctrl->max_qpairs, ctrl->eventfd ?
 				  "; with interrupts each takes a vector" : "");
 	ret = nnvme_qpair_alloc(ctrl, (uint16_t)(i + 1), depth, &qp, err);
 	if (ret)
@@ -149,9 +151,9 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 }
 
 /*
- * Whether the controller no longer uses the queue pair. Deleting the submission queue ends its
- * commands (Base 2.x, Delete I/O Submission Queue command). If the controller does not delete
- * it, only stopping the controller frees the buffers.
+ * Does the controller no longer use the queue pair? Deleting the submission queue ends its commands
+ * (Base 2.x, Delete I/O Submission Queue command). If the controller does not delete it, only
+ * stopping the controller frees the buffers.
  */
 static bool take_back(struct nnvme_qpair *qp)
 {

@@ -4,11 +4,14 @@
 
 #include "nvme/private.h"
 
-/* How far a walk through iovecs has come; as a value, it costs nothing to look ahead. */
+/*
+ * A cursor: how far a walk through iovecs has come. As a value, so that looking ahead costs
+ * nothing.
+ */
 struct nnvme_iov_cursor {
 	const struct iovec *iov;	/* the current one */
-	size_t skip;			/* bytes of it that are behind */
-	unsigned n;			/* with the current one; 0: at the end */
+	size_t skip;			/* bytes of it that are done */
+	unsigned n;			/* including the current one; 0: at the end */
 };
 
 void nnvme_iov_skip(struct nnvme_iov_cursor *c, size_t len);

@@ -56,8 +56,8 @@ int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	has = ops->vectors(ctrl->dev);
 	count = has < ctrl->max_qpairs + 1 ? has : ctrl->max_qpairs + 1;
 	if (!count)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no interrupts (MSI-X or MSI) to wait for; it can "
-				  "only be polled", ctrl->dev->name);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no interrupts (MSI-X or MSI) to wait "
+				  "for; it can only be polled", ctrl->dev->name);
 	ret = open_events(ctrl, count, err);
 	ret = ret ? ret : ops->interrupts_on(ctrl->dev, ctrl->eventfd, &count, err);
 	if (ret)

@@ -86,7 +86,7 @@ static int check_again(struct nnvme_canaries *c, struct nnvme_isolation *result,
 
 static bool is_transfer_error(uint16_t status)
 {
-	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;	/* type and code, not "do not retry" */
+	return (status & 0x7ff) == NVME_SC_DATA_XFER_ERROR;	/* without DNR */
 }
 
 static void describe(char text[120], const struct nnvme_attempt *a)
@@ -110,13 +110,14 @@ static void judge(struct nnvme_isolation *r)
 			return;
 		}
 		if (a->list && !is_transfer_error(a->status)) {
-			snprintf(r->reason, sizeof(r->reason), "%s, was answered with status %#x, not "
-				 "Data Transfer Error: that it was stopped is not proven", text, a->status);
+			snprintf(r->reason, sizeof(r->reason), "%s, was answered with status %#x, "
+				 "not Data Transfer Error: that it was stopped is not proven",
+				 text, a->status);
 			return;
 		}
 	}
-	r->verdict = r->limits.interrupts_isolated == NNVME_HAVE ? NNVME_ISOLATED :
-							     NNVME_ISOLATED_BUT_INTERRUPTS;
+	r->verdict = r->interrupts_isolated == NNVME_HAVE ? NNVME_ISOLATED :
+							    NNVME_ISOLATED_BUT_INTERRUPTS;
 	snprintf(r->reason, sizeof(r->reason), "the device reached none of what is not mapped%s",
 		 r->verdict == NNVME_ISOLATED ? "" : "; but the administrator allows devices whose "
 		 "interrupts are not isolated (allow_unsafe_interrupts), so it may raise others'");
@@ -125,7 +126,8 @@ static void judge(struct nnvme_isolation *r)
 static void judge_unprotected(struct nnvme_isolation *r)
 {
 	r->verdict = NNVME_UNPROTECTED;
-	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing was tried, "
+	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing was "
+	       "tried, "
 	       "because every try would be a DMA to a bare physical address that nothing could stop");
 }
 
@@ -145,6 +147,21 @@ static int run(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnv
 	return ret;
 }
 
+static int read_limits(struct nnvme_device *dev, struct nnvme_isolation *r, struct nnvme_err *err)
+{
+	struct nnvme_dma_limits limits;
+	int ret = dev->ops->dma_limits(dev, &limits, err);
+
+	if (ret)
+		return ret;
+	r->iova_ranges = limits.iova_ranges;
+	r->nr_iova_ranges = limits.nr_iova_ranges;
+	r->alignment = limits.alignment;
+	r->coherency_enforced = limits.coherency_enforced;
+	r->interrupts_isolated = limits.interrupts_isolated;
+	return 0;
+}
+
 /* Not one whose blocks may have another length by now: the reads below would be too long. */
 static const struct nnvme_ns *choose(struct nnvme_ctrl *ctrl)
 {
@@ -159,7 +176,7 @@ static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct n
 {
 	const struct nnvme_ns *ns = choose(ctrl);
 	struct nnvme_qpair *qp;
-	int ret = ctrl->dev->ops->dma_limits(ctrl->dev, &r->limits, err);
+	int ret = read_limits(ctrl->dev, r, err);
 
 	if (ret)
 		return ret;
@@ -190,7 +207,8 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result, str
 		.mode = ctrl->dev->mode, .mode_reason = ctrl->dev->mode_reason,
 	};
 	int ret = nnvme_sized_check("struct nnvme_isolation", result->size,
-				    NNVME_SIZE_UP_TO(struct nnvme_isolation, attempt), err);
+				    NNVME_SIZE_UP_TO(struct nnvme_isolation, interrupts_isolated),
+				    err);
 
 	ret = ret ? ret : find_out(ctrl, &r, err);
 	if (!ret)

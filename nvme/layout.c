@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the inline functions compile into programs, checked: a number that differs here needs a new
- * NNVME_LAYOUT and a line in CHANGELOG.md (docs/abi.md). abidiff compares what the exported functions
- * take and return; it knows nothing of macros, of anonymous enums and of what only inline functions use.
+ * NNVME_LAYOUT and a line in CHANGELOG.md (docs/abi.md). abidiff compares what the exported
+ * functions take and return; it knows nothing of macros, of anonymous enums and of what only inline
+ * functions use.
  */
 #include "noiommu_nvme/layout.h"
 
@@ -97,7 +98,10 @@ AT(nnvme_prp, prp1, 0, 8);
 AT(nnvme_prp, prp2, 8, 8);
 SIZE(nnvme_prp, 16);
 
-/* Queue entries are the specification's (Base 2.x, Common Command Format, Common Completion Queue Entry). */
+/*
+ * Queue entries are the specification's (Base 2.x, Common Command Format, Common Completion Queue
+ * Entry).
+ */
 AT(nnvme_sqe, opcode, 0, 1);
 AT(nnvme_sqe, flags, 1, 1);
 AT(nnvme_sqe, cid, 2, 2);
@@ -131,4 +135,5 @@ FIXED(NNVME_QUIRK_ALIGNED_LISTS == 1 && NNVME_QUIRK_CQ_DOORBELL_EACH_POLL == 2);
 FIXED(NNVME_MODE_AUTO == 0 && NNVME_MODE_NOIOMMU == 1 && NNVME_MODE_IOMMU == 2);
 FIXED(NNVME_HUGEPAGES_AUTO == 0 && NNVME_HUGEPAGES_OFF == 1 && NNVME_HUGEPAGES_2M == 2);
 FIXED(NNVME_HUGEPAGES_1G == 3 && NNVME_SHADOW_AUTO == 0 && NNVME_SHADOW_OFF == 1);
-FIXED(NNVME_LOG_ERROR == 0 && NNVME_LOG_WARNING == 1 && NNVME_LOG_INFO == 2 && NNVME_LOG_DEBUG == 3);
+FIXED(NNVME_LOG_ERROR == 0 && NNVME_LOG_WARNING == 1);
+FIXED(NNVME_LOG_INFO == 2 && NNVME_LOG_DEBUG == 3);

@@ -27,7 +27,7 @@ static void keep(const struct nnvme_options *opts, enum nnvme_log_level level, c
 	struct line *l = malloc(sizeof(*l));
 
 	if (!l)
-		return;		/* a line less; what it would tell of goes on */
+		return;		/* the line is lost; the work goes on */
 	*l = (struct line){ .fn = opts->log, .arg = opts->log_arg, .level = level };
 	snprintf(l->text, sizeof(l->text), "%s", text);
 	if (!first)
@@ -40,7 +40,7 @@ static void say_kept(void)
 {
 	struct line *l = first;
 
-	first = NULL;		/* the listener may come back here */
+	first = NULL;		/* the listener may call the library */
 	while (l) {
 		struct line *next = l->next;
 

@@ -5,8 +5,8 @@
 #include "nvme/private.h"
 
 /*
- * nnvme_lock() and nnvme_unlock() keep log lines back while a lock is held; they are delivered
- * when the last one is released.
+ * nnvme_lock() and nnvme_unlock() hold log lines back while a lock is held, and deliver them when
+ * the last one is released.
  */
 void nnvme_lock(pthread_mutex_t *lock);
 void nnvme_unlock(pthread_mutex_t *lock);

@@ -29,7 +29,7 @@ struct nnvme_namespace {
 	uint32_t max_blocks;	/* that one read or write command may carry */
 	uint16_t metadata;	/* bytes a block (raw commands alone can have it), */
 	bool extended;		/* behind the block's data, not by MPTR */
-	bool protected;		/* formatted with protection information (DPS) */
+	bool protection;	/* protection information is enabled (DPS) */
 	_Atomic bool stale;	/* may have another format by now: check_blocks() */
 	bool can_deallocate;	/* Dataset Management (ONCS bit 2) */
 	bool can_write_zeroes;	/* Write Zeroes (ONCS bit 3), of a block at least (WZSL) */
@@ -59,9 +59,9 @@ struct nnvme_ctrl {
 	/* Any thread may read these; all but dead are written with the lock held. */
 	_Atomic bool dead;		/* stopped, or not to be trusted: no further commands */
 	_Atomic bool stopped;		/* proven: it can't touch memory any more */
-	_Atomic bool unstoppable;	/* that was tried and not proven: all memory is kept */
-	_Atomic bool halted;		/* either was at least tried: no I/O commands either */
-	volatile uint32_t nowhere;	/* what is left of the doorbells then */
+	_Atomic bool unstoppable;	/* tried and not proven: all memory is kept */
+	_Atomic bool halted;		/* one of them was at least tried: no I/O commands either */
+	volatile uint32_t nowhere;	/* doorbells go here then */
 
 	uint32_t max_transfer;		/* bytes */
 	uint64_t max_zeroes;		/* bytes that one Write Zeroes may zero */
@@ -99,18 +99,18 @@ struct nnvme_slot {
 	 */
 	uint64_t head, prp1, prp2;
 	uint32_t cdw12;
+	uint16_t list;			/* its list pages: set number + 1, or 0 */
+	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
+	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
+	/* Of a raw command, whose opcode and CDW12 say nothing of its memory. */
+	uint64_t metadata;		/* MPTR */
+	uint32_t data_len, metadata_len;
+	bool raw;
 	/*
 	 * Of the entry with this index, whichever command it belongs to: it may have more than
 	 * the fields that the inline path writes. Never set for a spare slot.
 	 */
 	bool others;
-	uint16_t list;			/* its list pages: set number + 1, or 0 */
-	uint16_t split;			/* the transfer this is a piece of: its number + 1, or 0 */
-	uint64_t *result;		/* where DW0 and DW1 of its completion go, or NULL */
-	/* Of a raw command, whose opcode and CDW12 say nothing of its memory. */
-	bool raw;
-	uint32_t data_len, metadata_len;
-	uint64_t metadata;		/* MPTR */
 };
 
 /*
@@ -155,7 +155,9 @@ struct nnvme_qpair_whole {
 	struct nnvme_qpair_private private;
 };
 
-/* Not qp + 1: gcc 12 keeps that address in a register, three instructions more in nnvme_rwv(). */
+/*
+ * Not qp + 1: gcc 12 would keep that address in a register, three more instructions in nnvme_rwv().
+ */
 static inline struct nnvme_qpair_private *nnvme_qp(const struct nnvme_qpair *qp)
 {
 	return &((struct nnvme_qpair_whole *)(uintptr_t)qp)->private;

@@ -3,10 +3,9 @@
 #define NNVME_NVME_PRP_POOL_H
 
 /*
- * Pages for lists of a single command: transfers that no list page of the bus-address table
- * describes because they are too long, vectored requests too long for their slot list, and
- * every list of controllers that want lists page-aligned. They also hold the ranges of Dataset
- * Management commands.
+ * Pages for lists of a single command: transfers too long for the list pages of the bus-address
+ * table, vectored requests too long for their slot list, and every list of controllers that need
+ * page-aligned lists. They also hold the ranges of Dataset Management commands.
  */
 
 #include "nvme/private.h"

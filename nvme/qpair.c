@@ -13,7 +13,7 @@
 #include "nvme/split.h"
 
 #define SLOT_BYTES (NNVME_SLOTS * sizeof(struct nnvme_req))
-#define MAX_ENTRIES 4096u	/* with as many spares they are all that a CID can name */
+#define MAX_ENTRIES 4096u	/* with as many spare slots, these are all that a CID can name */
 #define MIN_ENTRIES 64u
 
 static size_t round_page(size_t n)
@@ -164,7 +164,8 @@ int nnvme_qpair_alloc(struct nnvme_ctrl *ctrl, uint16_t id, unsigned depth,
 	 * stride later
 	 */
 	qp->sq_doorbell = (volatile uint32_t *)(doorbells + 2 * id * ctrl->doorbell_stride);
-	nnvme_qp(qp)->cq_doorbell = (volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
+	nnvme_qp(qp)->cq_doorbell =
+		(volatile uint32_t *)(doorbells + (2 * id + 1) * ctrl->doorbell_stride);
 	if (alloc_queues(qp, err))
 		goto fail;
 	if (alloc_slots(qp, err) || nnvme_prp_pool_create(qp, err) ||

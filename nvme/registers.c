@@ -42,8 +42,8 @@ void nnvme_reg64_set(struct nnvme_ctrl *ctrl, unsigned reg, uint64_t value)
 
 static int gone(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	return nnvme_fail(err, -ENODEV, "%s: registers read as all ones; the controller was removed or "
-			  "has lost power", ctrl->dev->name);
+	return nnvme_fail(err, -ENODEV, "%s: registers read as all ones; the controller was "
+			  "removed or has lost power", ctrl->dev->name);
 }
 
 int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
@@ -53,11 +53,12 @@ int nnvme_ctrl_check(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (csts == GONE)
 		return gone(ctrl, err);
 	if (NVME_CSTS_CFS(csts))
-		return nnvme_fail(err, -EIO, "%s: the controller reports a fatal status (CSTS.CFS, CSTS "
-				  "%#x); it needs a reset: close and open it again", ctrl->dev->name, csts);
+		return nnvme_fail(err, -EIO, "%s: the controller reports a fatal status (CSTS.CFS, "
+				  "CSTS %#x); it needs a reset: close and open it again",
+				  ctrl->dev->name, csts);
 	if (ctrl->dead)
-		return nnvme_fail(err, -EIO, "%s: the controller was given up after an earlier failure; "
-				  "close and open it again", ctrl->dev->name);
+		return nnvme_fail(err, -EIO, "%s: the controller was given up after an earlier "
+				  "failure; close and open it again", ctrl->dev->name);
 	return 0;
 }
 
@@ -95,11 +96,11 @@ int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	ctrl->shutdown_timeout_ms = SHUTDOWN_MS;
 
 	if (!(NVME_CAP_CSS(cap) & (NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI)))
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller has no I/O command set (CAP.CSS "
-				  "%#x)", name, (unsigned)NVME_CAP_CSS(cap));
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller has no I/O command set "
+				  "(CAP.CSS %#x)", name, (unsigned)NVME_CAP_CSS(cap));
 	if (NVME_CAP_MPSMIN(cap))
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller's smallest memory page is %u KiB "
-				  "(CAP.MPSMIN %u); 4 KiB are needed", name,
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: the controller's smallest memory page is "
+				  "%u KiB (CAP.MPSMIN %u); 4 KiB are needed", name,
 				  4u << NVME_CAP_MPSMIN(cap), (unsigned)NVME_CAP_MPSMIN(cap));
 	if (!NVME_CAP_MQES(cap))
 		return nnvme_fail(err, -EIO, "%s: CAP.MQES 0 is not allowed", name);
@@ -136,7 +137,8 @@ static int wait_csts(struct nnvme_ctrl *ctrl, uint32_t mask, uint32_t value, boo
 
 static int wait_ready(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	return wait_csts(ctrl, NVME_CSTS_RDY_MASK, 1, true, ctrl->ready_timeout_ms, "CSTS.RDY=1", err);
+	return wait_csts(ctrl, NVME_CSTS_RDY_MASK, 1, true, ctrl->ready_timeout_ms, "CSTS.RDY=1",
+			 err);
 }
 
 /*
@@ -151,7 +153,8 @@ static int wait_reset(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 static void clear_enable(struct nnvme_ctrl *ctrl, uint32_t cc)
 {
-	nnvme_reg32_set(ctrl, NVME_REG_CC, cc & ~(NVME_CC_EN_MASK | NVME_CC_SHN_MASK << NVME_CC_SHN_SHIFT));
+	nnvme_reg32_set(ctrl, NVME_REG_CC,
+			cc & ~(NVME_CC_EN_MASK | NVME_CC_SHN_MASK << NVME_CC_SHN_SHIFT));
 }
 
 int nnvme_disable(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
@@ -205,10 +208,11 @@ int nnvme_take_over(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 int nnvme_enable(struct nnvme_ctrl *ctrl, const struct nnvme_qpair *admin, struct nnvme_err *err)
 {
 	uint32_t last = admin->end / 8 - 1;
-	uint32_t css = NVME_CAP_CSS(ctrl->cap) & NVME_CAP_CSS_NVM ? NVME_CC_CSS_NVM : NVME_CC_CSS_CSI;
+	uint32_t css = NVME_CAP_CSS(ctrl->cap) & NVME_CAP_CSS_NVM ? NVME_CC_CSS_NVM :
+								    NVME_CC_CSS_CSI;
 	uint32_t cc = css << NVME_CC_CSS_SHIFT |
 		      6u << NVME_CC_IOSQES_SHIFT |	/* 2^6 bytes an SQ entry, */
-		      4u << NVME_CC_IOCQES_SHIFT |	/* 2^4 bytes a CQ entry, 4 KiB pages, round robin */
+		      4u << NVME_CC_IOCQES_SHIFT |	/* 2^4 a CQ entry; 4 KiB, round robin */
 		      1u << NVME_CC_EN_SHIFT;
 
 	nnvme_reg32_set(ctrl, NVME_REG_AQA, last << 16 | last);

@@ -111,11 +111,11 @@ int nnvme_request_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t
 
 int nnvme_flush(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *tag)
 {
+	struct nnvme_sqe cmd = { .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid };
 	int ret = nnvme_sq_check(qp);
 
 	if (!ret)
-		nnvme_submit(qp, &(struct nnvme_sqe){ .opcode = NNVME_OP_FLUSH, .nsid = ns->nsid }, tag,
-			     0, 0, false);
+		nnvme_submit(qp, &cmd, tag, 0, 0, false);
 	return ret;
 }
 

@@ -21,8 +21,9 @@ _Static_assert(sizeof(struct nnvme_sgl) == 16, "an SGL descriptor is 16 bytes");
  * @to may be NULL. Returns the number of bytes described, which is lower if another thread
  * unregisters the memory meanwhile.
  */
-static size_t write_descriptors(const struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t want,
-			 struct nnvme_sgl *to, unsigned most, unsigned *count)
+static size_t write_descriptors(const struct nnvme_qpair *qp, struct nnvme_iov_cursor c,
+				size_t want, struct nnvme_sgl *to, unsigned most,
+				unsigned *count)
 {
 	uint64_t next = 0;
 	size_t done = 0;

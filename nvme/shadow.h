@@ -4,7 +4,7 @@
 
 #include "nvme/private.h"
 
-/* Offer the controller shadow doorbells, where it and the user want them. */
+/* Set up shadow doorbells, if the controller and the user want them. */
 int nnvme_shadow_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err);
 
 #endif

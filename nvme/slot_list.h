@@ -3,9 +3,9 @@
 #define NNVME_NVME_SLOT_LIST_H
 
 /*
- * A short list that belongs to a slot: PRP entries or SGL descriptors of a vectored command. It
- * is free whenever the slot is, so nothing is given back when the command completes. Aligned to
- * its size.
+ * A short list that belongs to a slot: PRP entries or SGL descriptors of a vectored command. It is
+ * free whenever the slot is, so it need not be returned when the command completes. Aligned to its
+ * size.
  */
 
 #include "nvme/private.h"

@@ -16,7 +16,7 @@
 #include "nvme/prp_pool.h"
 #include "nvme/sq.h"
 
-#define MAX_COPIES 32		/* of iovecs: vectored requests of several commands at once */
+#define MAX_COPIES 32		/* of iovecs: vectored requests in several commands */
 
 /*
  * All memory of a transfer, constant while it is in flight, for other threads to read. What is
@@ -118,8 +118,10 @@ static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range
 	unsigned n = 0;
 
 	while (done < left && n < ctrl->dsm_ranges) {
-		uint64_t len = left - done < ctrl->dsm_range_blocks ? left - done : ctrl->dsm_range_blocks;
+		uint64_t len = left - done;
 
+		if (len > ctrl->dsm_range_blocks)
+			len = ctrl->dsm_range_blocks;
 		r[n++] = (struct nvme_dsm_range){ .nlb = (uint32_t)len, .slba = lba + done };
 		done += len;
 	}
@@ -130,7 +132,9 @@ static unsigned fill_ranges(const struct nnvme_ctrl *ctrl, struct nvme_dsm_range
 /* nnvme_split_one() for Dataset Management. */
 static int submit_ranges(struct nnvme_qpair *qp, struct nnvme_split *s, uint16_t split)
 {
-	struct nnvme_sqe cmd = { .opcode = NNVME_OP_DSM, .nsid = s->ns->nsid, .cdw11 = NVME_DSMGMT_AD };
+	struct nnvme_sqe cmd = {
+		.opcode = NNVME_OP_DSM, .nsid = s->ns->nsid, .cdw11 = NVME_DSMGMT_AD,
+	};
 	uint64_t blocks = s->blocks;
 	nnvme_bus_t bus;
 	uint16_t list;
@@ -245,7 +249,7 @@ static bool split_ended(struct nnvme_qpair *qp, uint16_t n, struct nnvme_complet
 	if (out->status && !s->status) {
 		s->status = out->status;
 		s->result = out->result;
-		s->blocks = 0;		/* what wasn't sent won't be */
+		s->blocks = 0;		/* the rest won't be sent */
 	}
 	if (s->blocks) {
 		int ret = submit_some(qp, s, n);

@@ -13,15 +13,15 @@
 struct nnvme_split {
 	void *tag;
 	const struct nnvme_ns *ns;
-	uintptr_t va;		/* what is left begins here; 0: no data, or iovecs */
-	struct nnvme_iov_cursor at;	/* what is left of iovecs */
+	uintptr_t va;		/* where the rest begins; 0: no data, or iovecs */
+	struct nnvme_iov_cursor at;	/* the rest of the iovecs */
 	struct iovec *iov;	/* our copy of them, where there is one */
 	uint64_t lba;
 	uint64_t blocks;
 	uint32_t result;
 	uint64_t max;		/* blocks a command */
 	uint16_t in_flight;
-	uint16_t status;	/* the first that was not success */
+	uint16_t status;	/* the first status that was not success */
 	uint16_t next;		/* free list: number + 1 */
 	uint8_t opcode;
 	uint32_t flags;		/* of CDW12, in each command */

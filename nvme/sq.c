@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* The submission queue: slots, spare slots, the ring's wrap, and ringing where that is not inline. */
+/*
+ * The submission queue: slots, spare slots, the ring's wrap, and ringing where that is not inline.
+ */
 #include "nvme/sq.h"
 
 #include "nvme/doorbell.h"
@@ -7,7 +9,7 @@
 bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 {
 	if (qp->tail == qp->end) {
-		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is less */
+		uint32_t n = 8 * qp->beyond;	/* never a whole ring: the depth is smaller */
 
 		qp->tail = 0;
 		qp->generation = (qp->generation + 1) & NNVME_CID_GENERATION;
@@ -47,7 +49,8 @@ static void keep_displaced(struct nnvme_qpair *qp, struct nnvme_req *req)
 		keep(qp, qp->tail, nnvme_sqe_at(qp, qp->tail));
 	if (req->key < 0x10000)
 		set_key(req, nnvme_key_slow((uint32_t)req->key));
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before the entry changes */
+	/* For in_flight.c: visible before the entry changes. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /*
@@ -165,7 +168,8 @@ void nnvme_slot_free(struct nnvme_qpair *qp, uint32_t index)
 	 * all of it.
 	 */
 	set_key(nnvme_slot_at(qp, index), slot->others ? NNVME_KEY_DIRTY : NNVME_KEY_FREE);
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* in_flight.c sees this before what follows */
+	/* For in_flight.c: visible before what follows. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->result = NULL;
 	__atomic_store_n(&slot->raw, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->list, 0, __ATOMIC_RELAXED);
@@ -180,7 +184,7 @@ static __attribute__((noinline)) void wrap_and_ring(struct nnvme_qpair *qp)
 	struct nnvme_qpair_private *p = nnvme_qp(qp);
 	uint32_t old = qp->rung;
 
-	nnvme_sq_wrap(qp);		/* the doorbell has no name for the ring's end */
+	nnvme_sq_wrap(qp);		/* the doorbell has no value for the ring's end */
 	qp->rung = 0;
 	if (!p->shadow.sq || nnvme_shadow_post(p->shadow.sq, p->shadow.sq_eventidx, old / 8, 0))
 		nnvme_sq_doorbell(qp, 0);

@@ -44,8 +44,8 @@ static bool prove_stopped(struct nnvme_ctrl *ctrl)
 	nnvme_log(ctrl, NNVME_LOG_WARNING, "%s; turning bus mastering off", err.text);
 	if (!ops->bus_master(ctrl->dev, false, &err))
 		return true;
-	nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; the controller may still write to memory, so that memory is "
-		  "not given back", err.text);
+	nnvme_log(ctrl, NNVME_LOG_ERROR, "%s; the controller may still write to memory, so that "
+		  "memory is not given back", err.text);
 	return false;
 }
 

@@ -5,8 +5,8 @@
 #include "nvme/private.h"
 
 /*
- * Make sure that the controller uses no memory, with ctrl->lock held; false when that cannot be
- * proven. Tried only once, because it takes long, until unstoppable is cleared.
+ * Make sure that the controller uses no memory, with ctrl->lock held; false if that cannot be
+ * proven. It takes long, so it is tried only once, until unstoppable is cleared.
  */
 bool nnvme_stop(struct nnvme_ctrl *ctrl);
 

@@ -36,7 +36,8 @@ static NOINLINE size_t map_pages(const struct nnvme_qpair *qp, const struct iove
 	size_t offset = va % PAGE;
 	uint64_t entry;
 
-	if (offset + iov->iov_len != PAGE || !nnvme_table_look_up(qp->table, va, iov->iov_len, &entry))
+	if (offset + iov->iov_len != PAGE ||
+	    !nnvme_table_look_up(qp->table, va, iov->iov_len, &entry))
 		return 0;
 	sqe->prp1 = (entry << NNVME_PAGE_SHIFT) + offset;
 	sqe->prp2 = bus;
@@ -56,8 +57,8 @@ static NOINLINE size_t map_pages(const struct nnvme_qpair *qp, const struct iove
  * Add the entries of an iovec, except for its first page when it is the @first of all. Returns
  * the new end of the list, or NULL when the iovec is not simple.
  */
-static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *iov, bool first, bool last,
-			 uint64_t *list, const uint64_t *end)
+static uint64_t *add_run(const struct nnvme_table *table, const struct iovec *iov, bool first,
+			 bool last, uint64_t *list, const uint64_t *end)
 {
 	uintptr_t va = (uintptr_t)iov->iov_base;
 	size_t len = iov->iov_len, pages;
@@ -105,8 +106,8 @@ static NOINLINE size_t map_runs(const struct nnvme_qpair *qp, const struct iovec
  * Descriptors of an iovec of several pages, one for pages that are contiguous on the bus; NULL
  * as above.
  */
-static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_t len, uint64_t *list,
-			    const uint64_t *end)
+static uint64_t *add_pieces(const struct nnvme_table *table, uintptr_t va, size_t len,
+			    uint64_t *list, const uint64_t *end)
 {
 	uint64_t next = 0, entry;
 
@@ -176,8 +177,9 @@ static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iov
  * Set the data pointer with a list at @to; returns the number of blocks, or 0 to leave it to
  * nnvme_request_rwv().
  */
-static inline uint32_t map(const struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
-			     unsigned n, struct nnvme_sqe *sqe, struct list_space to)
+static inline uint32_t map(const struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			   const struct iovec *iov, unsigned n, struct nnvme_sqe *sqe,
+			   struct list_space to)
 {
 	size_t bytes = map_pages(qp, iov, n, sqe, to.va, to.bus);
 	uint32_t blocks;
@@ -203,9 +205,10 @@ static inline void submit(struct nnvme_qpair *qp, struct nnvme_req *req, struct 
 	qp->tail += 8;
 }
 
-/* What is too long for the slot list: a page of a set. */
-static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns, const struct iovec *iov,
-			    unsigned n, struct nnvme_req *req, struct nnvme_sqe *sqe)
+/* Requests too long for the slot list: a page of a set. */
+static NOINLINE bool by_set(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+			    const struct iovec *iov, unsigned n, struct nnvme_req *req,
+			    struct nnvme_sqe *sqe)
 {
 	struct list_space to = { .words = NNVME_LIST_ENTRIES };
 	uint32_t blocks;

@@ -2,11 +2,11 @@
 /*
  * Sleeping without missing the interrupt.
  *
- * A controller need not interrupt for each completion: it has to when the entries of a queue were all
- * acknowledged (the head doorbell says so) and a new one comes (PCIe transport, Interrupts: the status
- * of a vector is set while entries are unacknowledged, and a message is sent when it becomes set).
- * Between the last look at the queue and the sleep an entry may come while the doorbell is still on
- * its way: no interrupt. So nnvme_arm() does, in this order:
+ * A controller need not interrupt for each completion: it has to when the entries of a queue were
+ * all acknowledged (the head doorbell says so) and a new one comes (PCIe transport, Interrupts: the
+ * status of a vector is set while entries are unacknowledged, and a message is sent when it becomes
+ * set). Between the last look at the queue and the sleep an entry may come while the doorbell is
+ * still on its way: no interrupt. So nnvme_arm() does, in this order:
  *
  *	1. forget old interrupts: whatever they announced lies in the queue, since an entry is written
  *	   before its interrupt and neither overtakes the other (PCI Express Base, Transaction Ordering);
@@ -15,12 +15,12 @@
  *	3. look at the queue.
  *
  * An entry that step 3 does not see came after the doorbell, so it sets the status anew, and its
- * interrupt comes after step 1: the eventfd counts it, and the sleep ends or does not begin. No vector
- * needs masking for that: an interrupt too many costs one more round.
+ * interrupt comes after step 1: the eventfd counts it, and the sleep ends or does not begin. No
+ * vector needs masking for that: an interrupt too many costs one more round.
  *
  * Of several queue pairs each goes through the same steps in the same order, so what holds for one
- * holds for each. All are through the first step before the next begins: so one register read serves
- * all queue pairs of a controller, since it pushes all their doorbells ahead of itself.
+ * holds for each. All are through the first step before the next begins: so one register read
+ * serves all queue pairs of a controller, since it pushes all their doorbells ahead of itself.
  */
 #include <errno.h>
 
@@ -31,7 +31,7 @@
 #include "nvme/log.h"
 #include "nvme/private.h"
 
-#define SLICE_MS 1000	/* of a sleep; then it is seen whether the controller lives and interrupts */
+#define SLICE_MS 1000	/* longest sleep; then check that the controller lives and interrupts */
 #define NS_PER_MS 1000000u
 
 /* The queue pairs that one call waits for. */
@@ -54,7 +54,7 @@ static inline int find_ready(const struct waiting *w)
 	return 0;
 }
 
-/* Are the controllers alive? Those of queue pairs that stand together are looked at once. */
+/* Are the controllers alive? Adjacent queue pairs of one controller need one check. */
 static int check(const struct waiting *w)
 {
 	const struct nnvme_ctrl *last = NULL;
@@ -80,7 +80,10 @@ static int arm(const struct waiting *w)
 		nnvme_eventfd_clear(nnvme_qp(w->qp[i])->eventfd);
 		nnvme_cq_doorbell_now(w->qp[i]);
 	}
-	/* Where the registers are memory (the software controller), this is what the read does elsewhere. */
+	/*
+	 * If the registers are memory (the software controller), this does what the read does
+	 * elsewhere.
+	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ret = check(w);
 	ready = find_ready(w);
@@ -118,7 +121,7 @@ static int spin(const struct waiting *w, uint64_t end)
 	return 0;
 }
 
-/* No interrupt came in a whole slice: those that have something by now have missed theirs. */
+/* No interrupt came in a whole slice: queue pairs that have something by now have missed theirs. */
 static void note_missed(const struct waiting *w)
 {
 	for (unsigned i = 0; i < w->n; i++) {
@@ -145,7 +148,7 @@ static int sleep_on(const struct waiting *w, unsigned ms)
 	return nnvme_eventfd_wait(events, w->n, ms);
 }
 
-/* Some of the time until @end, asleep. 0 or -errno. */
+/* Sleep for some of the time until @end. 0 or -errno. */
 static int sleep_some(const struct waiting *w, uint64_t end)
 {
 	int ret = arm(w);
@@ -158,7 +161,7 @@ static int sleep_some(const struct waiting *w, uint64_t end)
 	if (!left)
 		return 0;
 	ret = sleep_on(w, left < SLICE_MS ? (unsigned)left : SLICE_MS);
-	/* At the end of a short sleep an interrupt may just be on its way. */
+	/* At the end of a short sleep, an interrupt may still be on its way. */
 	if (!ret && left >= SLICE_MS)
 		note_missed(w);
 	return ret < 0 ? ret : 0;
@@ -174,7 +177,7 @@ static int spin_some(const struct waiting *w, uint64_t end)
 	return check(w);
 }
 
-/* One that does not interrupt would not end a sleep. */
+/* A queue pair without interrupts would not end a sleep. */
 static bool can_sleep(const struct waiting *w)
 {
 	for (unsigned i = 0; i < w->n; i++)

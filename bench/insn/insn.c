@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCG plugin that counts, between the marks of bench/mark.h, the instructions that the whole x86-64
- * guest executes, user's and kernel's apart, and its writes to the doorbells of QEMU's NVMe controllers. A
- * processor that waits in HLT executes none.
+ * A TCG plugin that counts, between the marks of bench/mark.h, the instructions that the whole
+ * x86-64 guest executes, user's and kernel's apart, and its writes to the doorbells of QEMU's NVMe
+ * controllers. A processor that waits in HLT executes none.
  *
  *   -plugin libinsn.so,out=FILE
  *
- * FILE gets a line a pair: its number, user instructions, kernel instructions, SQ and CQ doorbell writes.
+ * FILE gets a line a pair: its number, user instructions, kernel instructions, SQ and CQ doorbell
+ * writes.
  *
- * A block of instructions is counted when it is entered, into counters of the processor that enters it (a
- * counter in the translated code would be everybody's, and lose counts). What a page fault in the middle of a
- * block leaves undone is counted twice.
+ * A block of instructions is counted when it is entered, into counters of the processor that enters
+ * it (a counter in the translated code would be everybody's, and lose counts). What a page fault in
+ * the middle of a block leaves undone is counted twice.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,10 @@
 
 enum counter { USER, KERNEL, SQ, CQ, COUNTERS };
 
-/* Written by its processor's thread alone, read by any. */
+/* Written by its CPU's thread alone, read by any. */
 struct vcpu {
 	uint64_t count[COUNTERS];
-	uint64_t string; /* where the last block ended with a repeated string instruction, or 0 */
+	uint64_t string; /* of the string instruction that ended the last block, or 0 */
 } __attribute__((aligned(128)));
 
 struct block {
@@ -42,7 +43,7 @@ QEMU_EXPORT int qemu_plugin_version = 1;
 static struct vcpu *vcpus;
 static unsigned nr_vcpus;
 
-/* The pair that is open; its number is 0 when none is. Marks are few: a lock is cheap. */
+/* The open pair; its number is 0 if none is. Marks are rare, so a lock is cheap. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint16_t number;
 static uint64_t at_begin[COUNTERS];
@@ -60,7 +61,10 @@ static void block_runs(unsigned cpu, void *data)
 	struct vcpu *vcpu = &vcpus[cpu];
 	uint64_t n = block->instructions;
 
-	/* Each repetition of a string instruction is a block to QEMU; to a processor all are one instruction. */
+	/*
+	 * For QEMU each repetition of a string instruction is a block; for a CPU all are one
+	 * instruction.
+	 */
 	if (block->string_first && block->string_first == vcpu->string)
 		n--;
 	vcpu->string = block->string_last;
@@ -68,11 +72,13 @@ static void block_runs(unsigned cpu, void *data)
 }
 
 /*
- * A doorbell is 4 bytes (NVMe Base 2.0, 3.1.2.1). QEMU's controller has its registers in the first page of a
- * region of its name, and from the second page on doorbells without a stride: SQ, CQ, SQ, ...
+ * A doorbell has 4 bytes (NVMe Base 2.0, 3.1.2.1). QEMU's controller has its registers in the first
+ * page of a region with its name, and doorbells without a stride from the second page on: SQ, CQ,
+ * SQ, ...
  *
- * Outside of a pair nothing is looked up: QEMU 7.2 crashes over a store that has just moved or removed
- * regions, as one to a PCI command register may. Who sets marks changes no device between them.
+ * Outside of a pair nothing is looked up: QEMU 7.2 crashes on the look-up for a store that has just
+ * moved or removed regions, as a store to a PCI command register may. A program that sets marks
+ * changes no device between them.
  */
 static void stores(unsigned cpu, uint32_t info, uint64_t address, void *data)
 {
@@ -97,7 +103,7 @@ static void sum_up(uint64_t sum[COUNTERS])
 			sum[c] += __atomic_load_n(&vcpus[cpu].count[c], __ATOMIC_RELAXED);
 }
 
-/* @left: instructions of the mark's block that are counted already and come after it. */
+/* @left: instructions of the mark's block that come after it and are already counted. */
 static void begin(unsigned left)
 {
 	sum_up(at_begin);
@@ -149,7 +155,7 @@ static unsigned mark_of(const struct qemu_plugin_insn *insn)
 	return bytes[1] & 0xff;
 }
 
-/* Its address if it is a string instruction (INS, OUTS, MOVS, CMPS, STOS, LODS, SCAS) with REP, or 0. */
+/* The address of a string instruction (INS, OUTS, MOVS, CMPS, STOS, LODS, SCAS) with REP, or 0. */
 static uint64_t repeated_string(const struct qemu_plugin_insn *insn)
 {
 	const uint8_t *byte = qemu_plugin_insn_data(insn), *last = byte + qemu_plugin_insn_size(insn) - 1;
@@ -171,7 +177,7 @@ static uint64_t repeated_string(const struct qemu_plugin_insn *insn)
 static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
-	struct block *block = calloc(1, sizeof(*block)); /* lives as long as the translation may: to the end */
+	struct block *block = calloc(1, sizeof(*block)); /* never freed, like the translation */
 
 	if (!block)
 		abort();

@@ -3,8 +3,8 @@
 #define NNVME_BENCH_INSN_QEMU_H
 
 /*
- * What this plugin uses of QEMU's interface for TCG plugins, version 1 (QEMU 6.2 to 8.1): Debian packages no
- * header of it. QEMU's documentation, "QEMU TCG Plugins", describes each call.
+ * What this plugin uses of QEMU's interface for TCG plugins, version 1 (QEMU 6.2 to 8.1), for which
+ * Debian has no header. QEMU's documentation, "QEMU TCG Plugins", describes each call.
  */
 
 #include <stdbool.h>
@@ -33,11 +33,11 @@ typedef void (*qemu_translated)(uint64_t id, struct qemu_plugin_tb *tb);
 typedef void (*qemu_runs)(unsigned vcpu, void *data);
 typedef void (*qemu_accesses)(unsigned vcpu, uint32_t info, uint64_t address, void *data);
 
-/* What a plugin has. */
+/* What a plugin exports. */
 extern QEMU_EXPORT int qemu_plugin_version;
 QEMU_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv);
 
-/* What QEMU has. */
+/* What QEMU exports. */
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, qemu_translated call);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_runs call, int flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_runs call, int flags,

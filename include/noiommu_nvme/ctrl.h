@@ -8,14 +8,14 @@
  *
  * Order of death, which nnvme_ctrl_close() keeps: stop the controller, then unmap memory, then
  * free it. A controller that can't be proven to have stopped (no handshake, no reset, bus
- * mastering stays on) keeps its memory, the caller's registered memory too, because the
- * alternative is DMA into what is used for something else by then: whatever would give memory
- * back says -EBUSY, and nnvme_ctrl_close() may be tried again. The end of the process is safe:
- * the kernel resets the device before it unpins memory.
+ * mastering stays on) keeps its memory, the caller's registered memory included, because it might
+ * still write there when the memory is used for something else. Calls that would give memory back
+ * return -EBUSY, and nnvme_ctrl_close() may be tried again. The end of the process is safe: the
+ * kernel resets the device before it unpins memory.
  *
  * A child of fork() has neither the registers nor the library's memory, that of nnvme_mem_alloc()
- * included: it must not call the library for a controller that its parent opened. Memory of the
- * caller's own should be kept from children, too: madvise(MADV_DONTFORK) it.
+ * included: it must not call the library for a controller that its parent opened. Keep the caller's
+ * own registered memory from children, too: madvise(MADV_DONTFORK).
  *
  * @threads opening and closing belong to one thread; registration, allocation and queue pair
  * creation may be called from any thread at any time in between.
@@ -34,7 +34,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/** What backs the memory of the library. */
+/** The pages that the library's memory is made of. */
 enum nnvme_hugepages {
 	NNVME_HUGEPAGES_AUTO,	/* 2 MiB pages (the smallest that the machine has) */
 	NNVME_HUGEPAGES_OFF,	/* ordinary pages, pinned */
@@ -55,11 +55,14 @@ enum nnvme_shadow_doorbells {
 enum nnvme_quirk {
 	/* A PRP list per command, page-aligned: no list pointer into the middle of a page. */
 	NNVME_QUIRK_ALIGNED_LISTS = 1 << 0,
-	/* Ring the CQ doorbell with each nnvme_poll() that found any, not when half of the queue was taken. */
+	/*
+	 * Ring the CQ doorbell with each nnvme_poll() that found any, not when half of the queue
+	 * was taken.
+	 */
 	NNVME_QUIRK_CQ_DOORBELL_EACH_POLL = 1 << 1,
 };
 
-/** How much a line of the log matters. */
+/** Severity of a log line. */
 enum nnvme_log_level {
 	NNVME_LOG_ERROR, NNVME_LOG_WARNING, NNVME_LOG_INFO, NNVME_LOG_DEBUG,
 };
@@ -71,7 +74,7 @@ enum nnvme_log_level {
  */
 typedef void nnvme_log_fn(void *arg, enum nnvme_log_level level, const char *line);
 
-/** How to open a controller. All zero but the size is the default of everything. */
+/** How to open a controller. 0 in every field but size selects the defaults. */
 struct nnvme_options {
 	uint32_t size;		/* set by the caller: sizeof(struct nnvme_options) */
 	enum nnvme_mode mode;
@@ -92,15 +95,16 @@ struct nnvme_ctrl;
  * Open a controller and bring it up.
  *
  * The controller must be bound to vfio-pci. It is enabled and identified, its namespaces are known,
- * and it has no I/O queue yet. That takes as long as the controller takes to be ready, at most CAP.TO
- * or, where CAP.CRMS has it, CRTO.CRWMT; one that was left enabled and not ready is waited for as
- * long before, and then reset. On failure the device is as it was.
+ * and it has no I/O queue yet. That takes as long as the controller takes to be ready, at most
+ * CAP.TO or, where CAP.CRMS has it, CRTO.CRWMT; one that was left enabled and not ready is waited
+ * for as long before, and then reset. On failure the device is as it was.
  *
  * @param bdf        its address: "0000:41:00.0", "41:00.0" or "0000.41.00.0"
- * @param opts       its size is set by the caller; NULL: the default of everything
+ * @param opts       its size is set by the caller; NULL: the defaults
  * @param[out] ctrl  the controller; untouched on failure
  * @retval 0            it is open
- * @retval -EINVAL      `bdf` is not an address, or the size of `opts` is below that of the first layout
+ * @retval -EINVAL      `bdf` is not an address, or the size of `opts` is below that of the first
+ *                      layout
  * @retval -E2BIG       `opts` has something set that this library is too old for
  * @retval -ENODEV      no such device, or not NVMe
  * @retval -EBUSY       another driver or program has it
@@ -126,9 +130,9 @@ int nnvme_ctrl_open(const char *bdf, const struct nnvme_options *opts, struct nn
  *
  * @param ctrl  the controller; NULL is allowed
  * @retval 0       it is closed
- * @retval -EBUSY  the controller could not be stopped. Nothing was given back: keep `ctrl`, its queue
- *                 pairs and all memory that was ever registered with it. Call again later, when it
- *                 may have recovered or been removed
+ * @retval -EBUSY  the controller could not be stopped. Nothing was given back: keep `ctrl`, its
+ *                 queue pairs and all memory that was ever registered with it. Call again later,
+ *                 when it may have recovered or been removed
  * @threads the thread that opened it, while no other uses the controller.
  * @spec Base 2.x, Memory-Based Controller Shutdown.
  * @example
@@ -241,6 +245,8 @@ int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
  * @retval 0        registered
  * @retval -EINVAL  not aligned, or above the addresses that come without a hint
  * @retval -EEXIST  overlaps memory registered before
+ * @retval -EOPNOTSUPP
+ *                  the device would have to use addresses above 52 bits
  * @retval -ENOMEM  the memlock limit, or no memory
  * @retval -EFAULT  or another errno of the kernel's: not all of it can be pinned
  * @example
@@ -249,7 +255,7 @@ int nnvme_ns_info(const struct nnvme_ns *ns, struct nnvme_ns_info *info);
 int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
 /**
- * Undo one nnvme_mem_register() whole.
+ * Undo one nnvme_mem_register().
  *
  * No other thread may submit I/O there meanwhile: what is being submitted can't be seen.
  *
@@ -261,9 +267,9 @@ int nnvme_mem_register(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnv
  * @retval -EBUSY   it is registered as before, because a command in flight reads or writes it (or,
  *                  without an IOMMU, other memory with the same pages), or because the controller
  *                  could not be stopped: keep it
- * @retval -ENOMEM  it is registered as before, for want of memory to look for such commands
- * @retval -EIO     or another errno of the kernel's: no I/O can use the memory any more, but it stays
- *                  pinned, until this is repeated with success or the controller is closed
+ * @retval -ENOMEM  no memory to look for such commands; it is registered as before
+ * @retval -EIO     or another errno of the kernel's: no I/O can use the memory any more, but it
+ *                  stays pinned, until this is repeated with success or the controller is closed
  */
 int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct nnvme_err *err);
 
@@ -279,10 +285,10 @@ int nnvme_mem_unregister(struct nnvme_ctrl *ctrl, void *va, size_t len, struct n
  * @retval -EINVAL  no bytes, or too many
  * @example
  * @code
- * char *buf = nnvme_mem_alloc(ctrl, 32 * 4096, &err);
+ *	char *buf = nnvme_mem_alloc(ctrl, 32 * 4096, &err);
  *
- * if (!buf)
- * 	fprintf(stderr, "%s\n", err.text);
+ *	if (!buf)
+ *		fprintf(stderr, "%s\n", err.text);
  * @endcode
  */
 void *nnvme_mem_alloc(struct nnvme_ctrl *ctrl, size_t size, struct nnvme_err *err);
@@ -352,7 +358,7 @@ int nnvme_qpair_create(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_qpa
 int nnvme_qpair_destroy(struct nnvme_qpair *qp);
 
 /**
- * Put a completion's status into the specification's words.
+ * Describe a completion's status in the specification's words.
  *
  * @param status  of a completion
  * @return The words, in static storage.

@@ -4,7 +4,8 @@
 
 /**
  * @file
- * The default domain of a device's IOMMU group: how the kernel's own drivers access memory through the IOMMU.
+ * The default domain of a device's IOMMU group: how the kernel's own drivers access memory through
+ * the IOMMU.
  *
  * It can be changed at run time, while no device of the group is bound to a driver.
  * Programs that open a device through VFIO get a domain of their own, whatever this one is.
@@ -101,10 +102,10 @@ void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
 /**
  * Set the default domain type of a device's group.
  *
- * NVMe controllers of the group that are not in use are unbound from their driver and returned to it
- * afterwards; from DMA to DMA-FQ they stay bound. Setting the type that the group has already
- * succeeds whatever is mounted. Waits until the disks are back, about a second. On failure the group
- * keeps its type and its devices their drivers.
+ * NVMe controllers of the group that are not in use are unbound from their driver and returned to
+ * it afterwards; from DMA to DMA-FQ they stay bound. Setting the type that the group has already
+ * succeeds whatever is mounted. Waits until the disks are back, about a second. On failure the
+ * group keeps its type and its devices their drivers.
  *
  * @param bdf   its address, as for nnvme_bdf_parse()
  * @param type  what to set
@@ -118,26 +119,23 @@ void nnvme_iommu_group_free(struct nnvme_iommu_group *group);
 int nnvme_iommu_group_set(const char *bdf, enum nnvme_domain type, struct nnvme_err *err);
 
 /** A group whose type is held. */
-struct nnvme_iommu_hold {
-	uint32_t size;		/* set by the caller: sizeof(struct nnvme_iommu_hold) */
-	int lock;		/* -1: nothing is held */
-	char bdf[NNVME_BDF_SIZE];
-};
+struct nnvme_iommu_hold;
 
 /**
  * Set the default domain type of a device's group for a time.
  *
  * As nnvme_iommu_group_set(); until it is released, nobody else can change the group.
  *
- * @param bdf            its address, as for nnvme_bdf_parse()
- * @param type           what to set
- * @param[in,out] hold   its size is set by the caller
+ * @param bdf        its address, as for nnvme_bdf_parse()
+ * @param type       what to set
+ * @param[out] hold  for nnvme_iommu_group_release(); NULL on failure
  * @retval 0            held
+ * @retval -ENOMEM      no memory
  * @retval -EBUSY, -EPERM, -EINVAL, -EOPNOTSUPP, -EIO
  *                      as for nnvme_iommu_group_set()
  * @see nnvme_iommu_group_release()
  */
-int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold *hold,
+int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme_iommu_hold **hold,
 			   struct nnvme_err *err);
 
 /**
@@ -145,12 +143,12 @@ int nnvme_iommu_group_hold(const char *bdf, enum nnvme_domain type, struct nnvme
  *
  * On failure nnvme_iommu_group_restore() remains.
  *
- * @param[in,out] hold  what nnvme_iommu_group_hold() filled
+ * @param[in,out] hold  from nnvme_iommu_group_hold(); NULL afterwards, on failure too
  * @retval 0       released, or nothing was held
  * @retval -EBUSY, -EPERM, -EINVAL, -EOPNOTSUPP, -EIO
  *                 as for nnvme_iommu_group_set()
  */
-int nnvme_iommu_group_release(struct nnvme_iommu_hold *hold, struct nnvme_err *err);
+int nnvme_iommu_group_release(struct nnvme_iommu_hold **hold, struct nnvme_err *err);
 
 /**
  * Undo a change or a hold whose process was killed.

@@ -4,7 +4,7 @@
 
 /**
  * @file
- * What keeps a controller from memory that it was not given, with proof.
+ * What keeps a controller from memory that it was not given, and a test of it.
  *
  * Two pages of the library are canaries. The controller is told to read from its disk to the
  * physical address of the first, and to where the second was mapped until a moment ago; neither
@@ -16,11 +16,13 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bus.h"
 #include "err.h"
 #include "dma_limits.h"
+#include "probe.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,7 +34,7 @@ struct nnvme_ctrl;
 /** Whether an IOMMU keeps a controller from memory that it was not given. */
 enum nnvme_verdict {
 	NNVME_ISOLATED,
-	/* ... but with memory writes the device may raise interrupts that aren't its own */
+	/* ... but the device may raise others' interrupts by memory writes */
 	NNVME_ISOLATED_BUT_INTERRUPTS,
 	NNVME_BYPASS_POSSIBLE,	/* seen, or not disproved */
 	NNVME_UNPROTECTED,	/* no IOMMU: nothing was tried */
@@ -49,28 +51,27 @@ struct nnvme_attempt {
 
 #define NNVME_ATTEMPTS 4
 
-/** A verdict, and what it rests on. */
+/** A verdict, and the facts behind it. */
 struct nnvme_isolation {
 	uint32_t size;		/* set by the caller: sizeof(struct nnvme_isolation) */
 	enum nnvme_verdict verdict;
 	char reason[240];	/* why that verdict, a sentence */
 	enum nnvme_mode mode;
-	const char *mode_reason;	/* lives as long as the controller, as do the ranges in limits */
-	struct nnvme_dma_limits limits;
+	const char *mode_reason;	/* lives as long as the controller */
 	unsigned attempts;	/* made */
 	struct nnvme_attempt attempt[NNVME_ATTEMPTS];
+	/* where memory can be mapped, ascending, as long as the controller lives; none: no IOMMU */
+	const struct nnvme_iova_range *iova_ranges;
+	size_t nr_iova_ranges;
+	uint64_t alignment;	/* of what can be mapped, in bytes */
+	/* The device can't bypass the CPU's caches, even for accesses that it marks no-snoop. */
+	enum nnvme_have coherency_enforced;
+	/*
+	 * It can't raise other devices' interrupts by writing to memory. Unknown where the
+	 * administrator has switched the kernel's check off (allow_unsafe_interrupts).
+	 */
+	enum nnvme_have interrupts_isolated;
 };
-
-/*
- * Test the open controller @ctrl with its first namespace. Needs a free I/O queue pair, and
- * CAP_SYS_ADMIN for physical addresses. Memory registrations from other threads wait meanwhile,
- * for some milliseconds.
- *
- * 0 with the verdict in *result. -errno when there is none: -EINVAL its size is below that of
- * the first layout; -EPERM a capability is missing; -ENODEV no namespace; -EIO or -ETIMEDOUT
- * the controller failed, or memory that is mapped does not work; otherwise as
- * nnvme_qpair_create() and nnvme_mem_register().
- */
 
 /**
  * Test whether an IOMMU keeps an open controller from memory that it was not given.
@@ -86,6 +87,8 @@ struct nnvme_isolation {
  * @retval -ENODEV     no namespace
  * @retval -EIO, -ETIMEDOUT
  *                     the controller failed, or memory that is mapped does not work
+ * @retval -EAGAIN     no physical address could be told from a mapped one: try again
+ * @retval -EBUSY      the controller could not be stopped after a queue was not deleted
  * @retval -ENOSPC, -ENOMEM
  *                     as for nnvme_qpair_create() and nnvme_mem_register()
  * @threads any thread, while the controller is open.
@@ -94,7 +97,7 @@ int nnvme_isolation(struct nnvme_ctrl *ctrl, struct nnvme_isolation *result,
 		    struct nnvme_err *err);
 
 /**
- * Put a verdict into words.
+ * Describe a verdict.
  *
  * @param verdict  any value
  * @return "isolated", "isolated (interrupts not isolated)", "bypass possible" or

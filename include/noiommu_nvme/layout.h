@@ -7,11 +7,11 @@
  * The number of the layout that programs are built for.
  *
  * @internal
- * The number of what the inline functions of qpair.h and table.h compile into a program. The library
- * exports a symbol of that name, and each file that includes qpair.h needs it (a table comes from a
- * queue pair only): a program built for another layout fails to load, where it would corrupt memory.
- * That costs a pointer per file and nothing per I/O. What the number stands for, and when it
- * changes: docs/abi.md.
+ * The number of what the inline functions of qpair.h and table.h compile into a program. The
+ * library exports a symbol of that name, and each file that includes qpair.h needs it (a table
+ * comes from a queue pair only): a program built for another layout fails to load, where it would
+ * corrupt memory. That costs a pointer per file and nothing per I/O. What the number stands for,
+ * and when it changes: docs/abi.md.
  */
 #define NNVME_LAYOUT 1
 

@@ -93,7 +93,7 @@ int nnvme_pci_list(struct nnvme_pci_info **list, size_t *count, uint32_t size,
 /**
  * Check whether nnvme_ctrl_open() could open a controller in a mode.
  *
- * As far as that can be told without opening anything.
+ * As far as can be told without opening it.
  *
  * @param bdf   its address, as for nnvme_bdf_parse()
  * @param mode  as in struct nnvme_options
@@ -131,8 +131,8 @@ int nnvme_pci_in_use(const char *bdf, struct nnvme_err *err);
 /**
  * Bind an NVMe controller to vfio-pci, and record its former driver.
  *
- * The driver is loaded if it is a module. A controller that is bound already is success, and an
- * earlier call that was killed half-way is completed. Takes as long as both drivers need, about a
+ * The driver is loaded if it is a module. Succeeds if the controller is bound already, and
+ * completes an earlier call that was killed half-way. Takes as long as both drivers need, about a
  * second. On failure the device keeps its driver, or has it back.
  *
  * @param bdf    its address, as for nnvme_bdf_parse()
@@ -168,8 +168,8 @@ int nnvme_pci_bind_to(const char *bdf, const char *driver, unsigned flags, struc
  * Return a controller to the driver that it had before nnvme_pci_bind().
  *
  * Whichever process called that; if the driver is not recorded, to the one that the kernel chooses.
- * A controller that is not bound to vfio-pci is success, and what somebody else has changed since
- * stays as it is.
+ * Succeeds if the controller is not bound to vfio-pci. What somebody else has changed since stays
+ * as it is.
  *
  * @param bdf  its address, as for nnvme_bdf_parse()
  * @retval 0         returned

@@ -4,7 +4,8 @@
 
 /**
  * @file
- * What this library needs of the running kernel and of the calling process, and whether it is there.
+ * What this library needs of the running kernel and of the calling process, and whether it is
+ * there.
  *
  * Changes nothing and needs no device.
  *
@@ -39,7 +40,7 @@ struct nnvme_probe {
 	enum nnvme_have noiommu_on;	/* and it is on now */
 	enum nnvme_have noiommu_cdev;	/* device nodes without an IOMMU too */
 	enum nnvme_have get_pa;		/* iommufd gives physical addresses */
-	enum nnvme_have phys_addr;	/* devices can use physical addresses, it seems */
+	enum nnvme_have phys_addr;	/* devices can use physical addresses, apparently */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
 	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: huge pages and binding */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock does not limit it */
@@ -50,7 +51,7 @@ struct nnvme_probe {
 };
 
 /**
- * Find out what of the library's needs the kernel and this process have.
+ * Find out which of the library's needs the kernel and this process meet.
  *
  * Changes nothing, and needs neither a device nor a privilege.
  *

@@ -140,10 +140,10 @@ static inline int32_t nnvme_key_slow(uint32_t cid)
  * Slot indices are counted in steps of 8: so they stand in a CID, and the processor's scaled
  * addressing leads from them to the entry (times 8 is 64 bytes) and to the slot (times 2 is 16).
  *
- * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and a
- * quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
- * library, behind them. No line is shared with another queue pair, nor, to keep the CPU from fetching a
- * neighbour along, is a pair of lines.
+ * Lines touched per command: these two, one SQ entry, the namespace's, the bus-address entry's, and
+ * a quarter of a slot's line and of a CQ line. What happens once in many commands is private to the
+ * library, behind them. No line is shared with another queue pair, nor is a pair of lines, because
+ * CPUs also fetch a line's neighbour.
  */
 struct nnvme_qpair {
 	/* submission */
@@ -183,7 +183,7 @@ static inline unsigned nnvme_sq_space_left(const struct nnvme_qpair *qp)
 }
 
 /**
- * Count the commands that were submitted and not yet handed back.
+ * Count the commands that were submitted and not yet returned.
  *
  * @param qp  the queue pair
  * @return How many.
@@ -245,8 +245,8 @@ static inline void nnvme_batch_store(const struct nnvme_batch *b)
  * Begin a batch: submissions in a row to one namespace.
  *
  * It keeps the queue's state in registers, so that many commands are cheaper than one by one. Until
- * nnvme_batch_end() nothing else may be done with `qp`, but for further calls of the batch. It lives in
- * the caller's function: nothing that isn't inlined may take its address.
+ * nnvme_batch_end() nothing else may be done with `qp`, but for further calls of the batch. It
+ * lives in the caller's function: nothing that isn't inlined may take its address.
  *
  * @param qp  the queue pair
  * @param ns  the namespace
@@ -395,8 +395,8 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
 /**
  * Submit a read or write.
  *
- * Reads `blocks` logical blocks at `lba` into `buf`, or writes them from it. Longer transfers than one
- * command allows (MDTS) are split, and complete as one. Nothing reaches the controller before
+ * Reads `blocks` logical blocks at `lba` into `buf`, or writes them from it. Longer transfers than
+ * one command allows (MDTS) are split, and complete as one. Nothing reaches the controller before
  * nnvme_ring().
  *
  * @param qp      the queue pair
@@ -415,6 +415,7 @@ static inline int nnvme_rw(struct nnvme_qpair *qp, const struct nnvme_ns *ns, ui
  * @retval -ESTALE  the namespace may have another format by now: open the controller again, see
  *                  nnvme_admin_command()
  * @spec NVM Command Set specification, Read command and Write command.
+ * @see nnvme_batch_read(), nnvme_readv(), nnvme_read_flags()
  * @example
  * @snippet example.c read
  */
@@ -445,13 +446,14 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 /**
  * Submit a read or write of several buffers.
  *
- * They lie anywhere in registered memory, also in different regions: dword-aligned, and a multiple of 4
- * bytes long, which may be 0. The sum of the lengths is the length of the transfer, a multiple of the
- * block size.
+ * They lie anywhere in registered memory, also in different regions: dword-aligned, and a multiple
+ * of 4 bytes long, which may be 0. The sum of the lengths is the length of the transfer, a multiple
+ * of the block size.
  *
- * Buffers that join at page borders (all but the first begin on a page, all but the last end on one) are
- * cheapest. Others go out as a scatter gather list if the controller has them; otherwise as several
- * commands, completed as one, and then no block may lie across buffers that do not join so.
+ * Buffers that join at page borders (all but the first begin on a page, all but the last end on
+ * one) are cheapest. Others go out as a scatter gather list if the controller has them; otherwise
+ * as several commands, completed as one, and then no block may lie across buffers that do not join
+ * so.
  *
  * @param qp      the queue pair
  * @param ns      the namespace
@@ -471,11 +473,11 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
  * @spec Base 2.x, PRP Entry Layout and Scatter Gather List.
  * @example
  * @code
- * const struct iovec iov[] = { { header, 4096 }, { body, 8192 } };
+ *	const struct iovec iov[] = { { header, 4096 }, { body, 8192 } };
  *
- * ret = nnvme_readv(qp, ns, iov, 2, lba, tag);
- * if (!ret)
- * 	nnvme_ring(qp);
+ *	ret = nnvme_readv(qp, ns, iov, 2, lba, tag);
+ *	if (!ret)
+ *		nnvme_ring(qp);
  * @endcode
  */
 static inline int nnvme_readv(struct nnvme_qpair *qp, const struct nnvme_ns *ns,
@@ -511,16 +513,16 @@ int nnvme_rwv_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t o
 /**
  * Submit a read or write with command flags.
  *
- * As nnvme_read(), nnvme_write(), nnvme_readv() and nnvme_writev(). All commands that the request takes
- * get the flags.
+ * As nnvme_read(), nnvme_write(), nnvme_readv() and nnvme_writev(). All commands that the request
+ * takes get the flags.
  *
  * @param qp      the queue pair
  * @param ns      the namespace
  * @param buf     as for nnvme_read()
  * @param lba     the first logical block
  * @param blocks  how many
- * @param flags   NNVME_FUA: a write completes when it is durable, harmless where there is no volatile
- *                write cache; NNVME_LIMITED_RETRY: rather fail than try for long; or'ed
+ * @param flags   NNVME_FUA: a write completes when it is durable, harmless where there is no
+ *                volatile write cache; NNVME_LIMITED_RETRY: rather fail than try for long; or'ed
  * @param tag     what nnvme_poll() returns with the completion
  * @retval 0        submitted; nnvme_poll() will return `tag` once
  * @retval -EINVAL  a flag that is none of these, or as for nnvme_read() and nnvme_readv()
@@ -614,8 +616,9 @@ int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64
 /**
  * Tell the controller that logical blocks are no longer used.
  *
- * What they read as then is the controller's choice. Any number of blocks within the namespace: it takes
- * as many commands as the controller's limits require (DMRL, DMRSL, DMSL), and completes as one.
+ * What they read as then is the controller's choice. Any number of blocks within the namespace: it
+ * takes as many commands as the controller's limits require (DMRL, DMRSL, DMSL), and completes as
+ * one.
  *
  * @param qp      the queue pair
  * @param ns      the namespace
@@ -629,8 +632,8 @@ int nnvme_write_zeroes(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64
  * @retval -EOPNOTSUPP  the controller has no such command
  * @retval -EIO         the controller was stopped
  * @retval -ESTALE      as for nnvme_read()
- * @spec NVM Command Set specification, Dataset Management command; I/O Command Set Specific Identify
- * Controller data structure.
+ * @spec NVM Command Set specification, Dataset Management command; I/O Command Set Specific
+ * Identify Controller data structure.
  */
 int nnvme_deallocate(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint64_t lba,
 		     uint64_t blocks, void *tag);
@@ -658,11 +661,12 @@ static inline void nnvme_sq_doorbell(struct nnvme_qpair *qp, uint32_t tail)
 void nnvme_ring_slow(struct nnvme_qpair *qp);
 
 /**
- * Tell the controller about all commands submitted since the last ring.
+ * Announce all commands submitted since the last ring.
  *
  * One doorbell write, none when there is nothing new.
  *
  * @param qp  the queue pair
+ * @see nnvme_read(), nnvme_poll()
  * @example
  * @snippet example.c read
  */
@@ -695,9 +699,9 @@ static inline void nnvme_batch_end(struct nnvme_batch *b)
 
 /**
  * @internal
- * Between the store that frees a slot and those that give it to the next command: other threads see them in
- * this order (nvme/in_flight.c, which has the other half). x86-64 keeps stores in order, and
- * the compiler has the branches of a submission between them.
+ * Between the store that frees a slot and those that give it to the next command: other threads see
+ * them in this order (nvme/in_flight.c, which has the other half). x86-64 keeps stores in order,
+ * and the compiler has the branches of a submission between them.
  */
 static inline void nnvme_slot_freed(void)
 {
@@ -725,12 +729,13 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
 /**
  * Take completed commands.
  *
- * Never waits. Rings the CQ doorbell when half of that queue has been taken, or in each call that found
- * any with NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
+ * Never waits. Rings the CQ doorbell when half of that queue has been taken, or in each call that
+ * found any with NNVME_QUIRK_CQ_DOORBELL_EACH_POLL.
  *
  * When the controller was stopped (for example because it did not delete another queue pair), all
- * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those that it
- * had completed. When it could not be stopped they do not come back, because it may still execute them.
+ * commands in flight come back with status 8h, Command Aborted due to SQ Deletion, after those that
+ * it had completed. When it could not be stopped they do not come back, because it may still
+ * execute them.
  *
  * Completions are untrusted: a CID counts only if its slot is in flight under that very CID, its
  * generation included. All others are dropped and counted, see nnvme_qpair_stats().
@@ -740,6 +745,7 @@ static inline bool nnvme_ready(const struct nnvme_qpair *qp)
  * @param max       how many at most
  * @return How many; 0 when there are none now.
  * @spec Base 2.x, Common Completion Queue Entry Layout.
+ * @see nnvme_wait(), nnvme_ready(), nnvme_status_errno()
  * @example
  * @snippet example.c read
  */

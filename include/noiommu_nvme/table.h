@@ -31,14 +31,14 @@
  * therefore says at once where a buffer is, that all of it is registered, and that its granule's
  * list page describes it; no other load has to agree with it.
  *
- * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages exist.
- * What has no leaf has one of zeroes that all share. It costs the same few instructions for one region
- * or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves' addresses (2 on arm64).
- * What a MiB of address space needs once is kept until close, so that no reader ever finds it used for
- * something else.
+ * The entries stand in leaves of 1 GiB of address space each, of which only the touched pages
+ * exist. What has no leaf has one of zeroes that all share. It costs the same few instructions for
+ * one region or ten thousand. Memory: 32 bytes per registered page (0.8 %), 1 MiB for the leaves'
+ * addresses (2 on arm64). What a MiB of address space needs once is kept until close, so that no
+ * reader ever finds it used for something else.
  *
- * Of a page that is no longer registered, entry and lists name a page that nobody uses: what should never
- * be asked for doesn't end up at bus address 0.
+ * Of a page that is no longer registered, entry and lists name a page that nobody uses: what should
+ * never be asked for doesn't end up at bus address 0.
  *
  * Thread rule: look-ups may run in any thread at any time, also while another thread registers or
  * unregisters. A look-up says yes only to memory that was registered, all of it at one time, while
@@ -81,13 +81,17 @@ struct nnvme_table {
 };
 
 /*
- * An entry: bits 39:0 the page's number on the bus, bits 63:52 the pages that are registered from this one
- * on, 0 where it is not. So an entry shifted left is the address, and shifted right the bytes.
+ * An entry: bits 39:0 the page's number on the bus, bits 63:52 the pages that are registered from
+ * this one on, 0 where it is not. So an entry shifted left is the address, and shifted right the
+ * bytes.
  */
 #define NNVME_ENTRY_PAGES_SHIFT 52
 #define NNVME_ENTRY_BYTES_SHIFT (NNVME_ENTRY_PAGES_SHIFT - NNVME_PAGE_SHIFT)
 
-/* So many words behind a page's entry, its leaf has where on the bus the list entry after its own is. */
+/*
+ * So many words behind a page's entry, its leaf has where on the bus the list entry after its own
+ * is.
+ */
 #define NNVME_LEAF_LISTS (((size_t)1 << (NNVME_LEAF_SHIFT - NNVME_PAGE_SHIFT)) + NNVME_LIST_ENTRIES)
 
 /* The two data pointer fields of a command (Base 2.x, Common Command Format). */
@@ -102,7 +106,10 @@ int nnvme_table_prp_slow(const struct nnvme_table *table, uintptr_t va, size_t l
 /* The longest transfer that may be looked up. */
 #define NNVME_LEN_MAX ((size_t)4 << 20)
 
-/* Bits of no buffer: not dword-aligned (PRP1 has to be, Base 2.x, PRP Entry Layout), or beyond all leaves. */
+/*
+ * Bits of no buffer: not dword-aligned (PRP1 has to be, Base 2.x, PRP Entry Layout), or beyond all
+ * leaves.
+ */
 static const uintptr_t nnvme_va_bad_bits = -NNVME_VA_END | 3;
 
 static inline bool nnvme_va_bad(uintptr_t va)
@@ -110,7 +117,10 @@ static inline bool nnvme_va_bad(uintptr_t va)
 #if defined(__x86_64__)
 	bool bad;
 
-	/* By itself the compiler makes a register of so large a constant, one instruction more per I/O. */
+	/*
+	 * By itself the compiler makes a register of so large a constant, one instruction more per
+	 * I/O.
+	 */
 	__asm__("test %1, %2" : "=@ccnz"(bad) : "r"(va), "m"(nnvme_va_bad_bits));
 	return bad;
 #else
@@ -119,8 +129,9 @@ static inline bool nnvme_va_bad(uintptr_t va)
 }
 
 /*
- * A word that another thread may read or write meanwhile. Aligned ones are loaded and stored at once on these
- * machines; said so in C, gcc 12 keeps their addresses in registers, up to six instructions more per I/O.
+ * A word that another thread may read or write meanwhile. Aligned ones are loaded and stored at
+ * once on these machines; said so in C, gcc 12 keeps their addresses in registers, up to six
+ * instructions more per I/O.
  */
 #if defined(__SANITIZE_THREAD__)
 #define NNVME_LOAD(from) __atomic_load_n(from, __ATOMIC_RELAXED)
@@ -136,7 +147,10 @@ static inline bool nnvme_va_bad(uintptr_t va)
 /* Where the entry of the page of @va is, which must be below NNVME_VA_END. */
 static inline const uint64_t *nnvme_table_at(const struct nnvme_table *table, uintptr_t va)
 {
-	/* no array to the compiler, which believes that constant addresses go on from nnvme_va_bad() */
+	/*
+	 * no array to the compiler, which believes that constant addresses go on from
+	 * nnvme_va_bad()
+	 */
 	const uintptr_t *leaves = table->leaf;
 	uintptr_t leaf;
 
@@ -146,15 +160,18 @@ static inline const uint64_t *nnvme_table_at(const struct nnvme_table *table, ui
 	return (const uint64_t *)(leaf + 8 * (va >> NNVME_PAGE_SHIFT));
 }
 
-/* The entry. Acquire, with the release in set_entry(): what it speaks of, entries and lists, was stored before. */
+/*
+ * The entry. Acquire, with the release in set_entry(): what it speaks of, entries and lists, was
+ * stored before.
+ */
 static inline uint64_t nnvme_table_entry(const struct nnvme_table *table, uintptr_t va)
 {
 	return __atomic_load_n(nnvme_table_at(table, va), __ATOMIC_ACQUIRE);
 }
 
 /*
- * Whether @va is dword-aligned, all of [va, va + len) is registered, and one list page describes it; then
- * *entry is that of @va. @len from 1 to NNVME_LEN_MAX.
+ * Whether @va is dword-aligned, all of [va, va + len) is registered, and one list page describes
+ * it; then *entry is that of @va. @len from 1 to NNVME_LEN_MAX.
  */
 static inline bool nnvme_table_look_up(const struct nnvme_table *table, uintptr_t va, size_t len,
 				       uint64_t *entry)
@@ -166,8 +183,8 @@ static inline bool nnvme_table_look_up(const struct nnvme_table *table, uintptr_
 }
 
 /*
- * The same, and the PRP fields. They are written also when the answer is false, and mean nothing then:
- * with the check behind them the compiler has a register more. One page is the common case.
+ * The same, and the PRP fields. They are written also when the answer is false, and mean nothing
+ * then: with the check behind them the compiler has a register more. One page is the common case.
  */
 static inline bool nnvme_table_fill(const struct nnvme_table *table, uintptr_t va, size_t len,
 				    uint64_t *prp1, uint64_t *prp2)
@@ -198,8 +215,8 @@ static inline bool nnvme_table_fill(const struct nnvme_table *table, uintptr_t v
 
 /*
  * The PRP fields for the @len bytes at @va; @len from 1 to NNVME_LEN_MAX.
- * 0; -EINVAL when @va is not dword-aligned; -EFAULT when not all of the range is registered; -E2BIG when it
- * is but needs more entries than are left in its granule's list page.
+ * 0; -EINVAL when @va is not dword-aligned; -EFAULT when not all of the range is registered; -E2BIG
+ * when it is but needs more entries than are left in its granule's list page.
  */
 static inline int nnvme_table_prp(const struct nnvme_table *table, uintptr_t va, size_t len,
 				  struct nnvme_prp *prp)

@@ -6,9 +6,9 @@
  * @file
  * Waiting for completions.
  *
- * By polling, by sleeping until the controller interrupts, or by the one and then the other. A queue pair can be slept on when its controller was opened with
- * nnvme_options.interrupts; each then has an interrupt vector and an eventfd of its own. nnvme_poll() is
- * the same for all.
+ * By polling, by sleeping until the controller interrupts, or by the one and then the other. A
+ * queue pair can be slept on when its controller was opened with nnvme_options.interrupts; each
+ * then has an interrupt vector and an eventfd of its own. nnvme_poll() is the same for all.
  *
  *	nnvme_ring(qp);
  *	while (!(n = nnvme_poll(qp, done, 32)))
@@ -45,7 +45,10 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-/** A spin for nnvme_wait() that outlasts a read of most flash: sleeps are for when there is little to do. */
+/**
+ * A spin for nnvme_wait() that outlasts a read of most flash: sleeps are for when there is little
+ * to do.
+ */
 #define NNVME_SPIN_NS 100000u
 
 /**
@@ -76,8 +79,8 @@ int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms);
 /**
  * Wait until nnvme_poll() would find something on any of several queue pairs.
  *
- * They are of one controller or of several, and each is this thread's. It sleeps only if all of them
- * have interrupts, and polls all otherwise. The rest is as for nnvme_wait().
+ * They are of one controller or of several, and each is this thread's. It sleeps only if all of
+ * them have interrupts, and polls all otherwise. The rest is as for nnvme_wait().
  *
  * @param qp          the queue pairs
  * @param n           how many, 1 to NNVME_WAIT_MAX
@@ -92,12 +95,12 @@ int nnvme_wait(struct nnvme_qpair *qp, uint64_t spin_ns, int timeout_ms);
  * @retval -EINVAL  `n` is 0 or too large
  * @example
  * @code
- * int ret = nnvme_wait_many(qp, n, NNVME_SPIN_NS, 1000);
+ *	int ret = nnvme_wait_many(qp, n, NNVME_SPIN_NS, 1000);
  *
- * if (ret < 0 && ret != -EINTR)
- * 	return ret;
- * for (unsigned i = 0; ret > 0 && i < n; i++)
- * 	take(qp[i], done, nnvme_poll(qp[i], done, 32));
+ *	if (ret < 0 && ret != -EINTR)
+ *		return ret;
+ *	for (unsigned i = 0; ret > 0 && i < n; i++)
+ *		take(qp[i], done, nnvme_poll(qp[i], done, 32));
  * @endcode
  */
 int nnvme_wait_many(struct nnvme_qpair *const *qp, unsigned n, uint64_t spin_ns, int timeout_ms);

@@ -10,7 +10,7 @@ cache=${NNVME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/noiommu-nvme}
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
-# One builder at a time for each thing in the cache; the lock goes when the script ends.
+# One builder at a time for each cached object; the lock ends with the script.
 lock() {
 	mkdir -p "$cache"
 	exec {lock_fd}>"$cache/$1.lock"

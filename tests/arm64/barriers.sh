@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Whether the code made for arm64 has its barriers, and where it has to (docs/performance.md, Barriers).
+# Does arm64 code have its barriers where it needs them (docs/performance.md, Barriers)?
 # usage: barriers.sh OBJDUMP CORE_LIBRARY BARRIERS_LIBRARY
 set -u
 objdump=$1 core=$2 inline=$3

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The distribution's fio with the engine, on software controllers: engine.sh MODULE-ON-MODEL MODULE
-# Prints TAP. What the controllers saw wrong (witness.c) fails the run in which it happened.
+# Prints TAP. A violation that a controller records (witness.c) fails the run in which it happens.
 # shellcheck source=tests/engine/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -68,7 +68,8 @@ works 'batches that wait for all' --iodepth=64 --iodepth_batch=16 --iodepth_low=
 	--iodepth_batch_complete_min=16 --iodepth_batch_complete_max=64 --rw=randrw --size=8m
 works 'completions taken as they are there' --iodepth=16 --iodepth_batch_complete_min=0 --rw=randread
 
-# rings ARGUMENTS: 8192 reads at depth 32 on a controller that completes in bursts; how often each doorbell rang
+# rings ARGUMENTS: 8192 reads at depth 32 on a controller that completes in bursts; how often each
+# doorbell rang
 rings() {
 	NNVME_MODEL=burst=1 job --debug=process --iodepth=32 --rw=randread --size=8m --io_size=32m "$@"
 	said ' err= 0' || return
@@ -131,7 +132,8 @@ on=$A:$B works 'the largest size that two files have' --bs=1m --size=134217728 -
 on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 works 'the largest that three have from an offset' --offset=67104768 \
 	--size=12288 --rw=read
 works 'sync=1 for a job that only reads' --sync=1 --rw=read
-# fua NAME COUNT ARGUMENTS: so many commands have Force Unit Access, in words of a pattern, and none is a Flush
+# fua NAME COUNT ARGUMENTS: so many commands have Force Unit Access, in words of a pattern, and none
+# is a Flush
 fua() {
 	fua_name=$1 count=$2
 	shift 2
@@ -148,7 +150,7 @@ fua 'no sync' 0 --rw=randwrite
 printf 'fio version 2 iolog\n%s add\n%s open\n%s write 0 4096\n%s close\n' $A $A $A $A >"$tmp/log"
 fua 'sync=1 for a log that writes' 1 --sync=1 "--read_iolog=$tmp/log"
 works 'sync=1, verify' --sync=1 --rw=randwrite --iodepth=8 --verify=crc32c
-# fills NAME MIB ARGUMENTS: without a size, what is there is written once
+# fills NAME MIB ARGUMENTS: without a size, the whole device is written once
 fills() {
 	fills_name=$1 mib=$2
 	shift 2
@@ -223,7 +225,8 @@ on=$A:$B NNVME_WITNESS=vanish job --rw=randread --time_based --runtime=60 --rate
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'the controller is gone'
 result $? 'one of two controllers dies, with a rate'
 
-# loses NAME ARGUMENTS: the first controller never completes one of the I/Os, and the job ends all the same
+# loses NAME ARGUMENTS: the first controller never completes one of the I/Os, and the job ends all
+# the same
 loses() {
 	loses_name=$1
 	shift

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# fio with the engine on software controllers: what the scripts beside this share. Sourced, never run.
-# The first two arguments are the engine linked with the model, and the engine; FIO names the fio.
+# fio with the engine on software controllers: what the other scripts here share. Sourced, never
+# run. The first two arguments are the engine linked with the model, and the engine; FIO names the
+# fio.
 set -u
 # shellcheck disable=SC2034 # for the scripts that source this
 model=$(readlink -f "$1") module=$(readlink -f "$2")
@@ -49,7 +50,7 @@ works() {
 	result $? "$works_name"
 }
 
-# refuses NAME WORDS ARGUMENTS: says those, in one line of the engine's, with a status that is no crash
+# refuses NAME WORDS ARGUMENTS: prints those, in one line of the engine, and exits without a crash
 refuses() {
 	refuses_name=$1 words=$2
 	shift 2
@@ -58,7 +59,7 @@ refuses() {
 	result $? "refused: $refuses_name"
 }
 
-# An engine made for another release whose interface has the same version: what they share may differ in layout.
+# An engine built for another release with the same interface version, whose layouts may differ.
 other_release() {
 	release=$("$fio" --version)
 	other=${release%?}x

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# fio 3.38 and later call the engine in another way than the fio that Debian 12 installs: builds the engine for a
-# fio of a newer suite, and runs both on software controllers: newer.sh SOURCE BUILD
-# Prints TAP.
+# fio 3.38 and later call the engine differently than Debian 12's fio. Builds the engine for a fio
+# of a newer suite, and runs both on software controllers: newer.sh SOURCE BUILD Prints TAP.
 set -euo pipefail
 top=$(readlink -f "$1") build=$2/newer-fio
 

@@ -8,7 +8,8 @@
 
 rows='kernel-identity-plain kernel-dma-plain kernel-none-registered nnvme-iommu nnvme-noiommu'
 
-# few FOLDER OPTION...: those rows, by the script of ./run bench, which leaves in /out what goes to FOLDER.
+# few FOLDER OPTION...: those rows, by the script of ./run bench, which leaves in /out what goes to
+# FOLDER.
 few() {
 	folder=$1
 	shift
@@ -32,8 +33,8 @@ holds() {
 
 check 'timed' few /tmp/timed --time=0.2
 check 'counted' few /tmp/counted --ios=2000 --marks
-# Merging is Python's, on the host. Here, what it does that with: in one round of one column the pairs of
-# marks are numbered as the rows come. Pair, user, kernel, SQ, CQ, row, I/Os:
+# Merging is Python's, on the host. Here, what it does that with: in one round of one column the
+# pairs of marks are numbered as the rows come. Pair, user, kernel, SQ, CQ, row, I/Os:
 awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } { print $at["row"], $at["ios"] }' \
 	/tmp/counted/results.csv | paste -d' ' /tmp/counted/marks.txt - >/tmp/merged
 # merged ROW METRIC: per I/O

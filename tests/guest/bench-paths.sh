@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
 # guest: --iommu=split --nvme=size=16M,drive=failing,mdts=5
-# The benchmark's paths on real devices: each kind works, they mean the same data, and what fails is counted.
+# The benchmark's paths on real devices: each kind works, all see the same data, and failures are
+# counted.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 kinds="plain registered polled passthrough"
@@ -37,8 +38,9 @@ works() {
 	check "$1, $3: 128 KiB in order" says 'ret 0 ios 300 errors 0' path run "$1" "$2" depth=8 bytes=0x20000 ios=300 \
 		random=0
 }
-# fails KIND ERRNO: what the controller refuses or fails is an error, and no I/O. $NVME_1 fails to read what lies
-# at 1 MiB. At depth 1, and with I/Os as large as a command, because the kernel makes one command of neighbours.
+# fails KIND ERRNO: what the controller refuses or fails is an error, not an I/O. $NVME_1 fails
+# reads at 1 MiB. At depth 1, and with I/Os as large as a command, because the kernel merges
+# neighbours into one command.
 fails() {
 	check "$1: the bad sector is one error" says "ret 0 ios 4095 errors 1 first_error $2 latencies 4095 " \
 		path run "$1" "$NVME_1" random=0 ios=4096 depth=1
@@ -53,7 +55,8 @@ for kind in $kinds; do
 	case $kind in passthrough) fails "$kind" EIO ;; *) fails "$kind" ENODATA ;; esac
 done
 
-# What one writes the others read, also across the kernel's driver and this one: each writes a MiB of its own.
+# Each kind writes a MiB of its own, and the others read it, across the kernel's driver and this
+# one.
 at=0
 # writes KIND
 writes() {
@@ -64,7 +67,7 @@ reads_all() { check "$1 reads what all wrote" path verify "$1" "$NVME_NOIOMMU" b
 for kind in $kinds; do writes "$kind"; done
 for kind in $kinds; do reads_all "$kind"; done
 
-# What can't be, or must not.
+# What is impossible, or forbidden.
 refuses 'passthrough on a block device' 'EINVAL.*ng0n1' /tests/bench_path run passthrough "$(node plain "$NVME_1")"
 refuses 'passthrough of more than a command takes' 'EOPNOTSUPP.*does not split' path run passthrough "$NVME_1" \
 	bytes=0x40000 ios=1
@@ -92,7 +95,7 @@ done
 for bdf in "$NVME_NOIOMMU" "$NULL_NOIOMMU" "$NVME_IOMMU"; do check "unbind $bdf" noiommu-nvme unbind "$bdf"; done
 for kind in $kinds; do reads_all "$kind"; done
 
-# fio's I/Os are those that succeeded, also where one in 128 fails.
+# fio counts only I/Os that succeeded, also where one in 128 fails.
 noiommu-nvme-bench --device "$NVME_1" --fio --rows kernel-none-plain,nnvme-noiommu --columns read-128k-qd32 --rounds 1 \
 	--time 2 --warmup 0 --out /tmp/fio >/tmp/said 2>&1
 for row in kernel-none-plain nnvme-noiommu; do
@@ -103,7 +106,7 @@ for row in kernel-none-plain nnvme-noiommu; do
 		END { exit !good }' /tmp/fio/results.csv
 done
 
-# Without poll queues the polled kinds are refused: interrupts would be measured under their name.
+# Without poll queues the polled kinds are refused: they would measure interrupts.
 echo 0 >/sys/module/nvme/parameters/poll_queues
 check "unbind $NVME_1" noiommu-nvme unbind "$NVME_1"
 for kind in polled passthrough; do

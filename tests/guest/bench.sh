@@ -3,8 +3,8 @@
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
 # guest: --iommu=split --nvme=drive=null,logical_block_size=4096
 # alone: it changes parameters of the nvme driver and looks at all state files that are left.
-# noiommu-nvme-bench on two controllers: every row, what it refuses, and that all is as it was after an end,
-# an interruption, a load that dies and a run that is killed.
+# noiommu-nvme-bench on two controllers: every row, what it refuses, and that all is restored after
+# a normal end, an interruption, a load that dies and a run that is killed.
 # shellcheck source=tests/guest/domain-lib.sh
 . /tests/domain-lib.sh
 n=$NULL_NOIOMMU i=$NULL_IOMMU
@@ -25,7 +25,7 @@ as_found() {
 }
 # value NAME: a member at the top of results.json
 value() { sed -n "s/^  \"$1\": \(.*[^,]\),*$/\1/p" $out/results.json; }
-# says WORDS: what the last run said has them
+# says WORDS: the last run printed them
 says() { grep -q -e "$1" /tmp/said || { cat /tmp/said; return 1; }; }
 # The process that makes the load of the run $run, and the run at that.
 loads() {
@@ -49,7 +49,7 @@ finish() {
 	wait "$run" || got=$?
 }
 
-# What is refused, with nothing touched.
+# What is refused, with nothing changed.
 mke2fs "/dev/$(disk "$NVME_IOMMU")" >/dev/null 2>&1
 mkdir -p /mnt/x
 mount "/dev/$(disk "$NVME_IOMMU")" /mnt/x
@@ -103,7 +103,7 @@ check 'writing: as it was' as_found
 check 'writing: types change as soon as a disk is closed' quick --destroy-data --columns 'randw*-4k-qd32,randrw*' \
 	--rows 'kernel-identity-registered,kernel-dma-registered,kernel-identity-polled,kernel-dma-polled'
 
-# What this machine has not.
+# What this machine does not have.
 quick --rows 'nnvme-noiommu,kernel-none-plain' >/tmp/said 2>&1
 check 'noiommu mode off: said' says 'skipped: nnvme-noiommu: noiommu mode is off'
 check 'noiommu mode off: it stays so' as_found
@@ -121,7 +121,7 @@ check 'poll queues: taken back' as_found 0
 check 'poll queues: from the device too' [ "$(cat "/sys/block/$(disk "$n")/queue/io_poll")" = 0 ]
 echo 2 >$poll
 
-# Found with vfio-pci, left with it.
+# Bound to vfio-pci before, and after.
 noiommu-nvme bind "$i" >/dev/null
 check 'found with vfio-pci' quick --rows kernel-identity-plain,nnvme-iommu
 check 'found with vfio-pci: left with it' driver_is "$i" vfio-pci
@@ -195,7 +195,7 @@ left "device $i nvme 1" 'poll_queues 0 0' frob
 refuses 'a state file of another kind' 'is no state file of this program' quick --rows kernel-none-plain
 rm $state
 
-# Only what a run set is put back, and only if it is still so.
+# Only what a run changed is restored, and only if it is still so.
 left "device $i nvme 1" 'poll_queues 0 1' 'noiommu N Y' 'hugepages 3 20'
 echo 12 >/proc/sys/vm/nr_hugepages
 quick --rows kernel-none-plain >/tmp/said 2>&1

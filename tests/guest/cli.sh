@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# noiommu-nvme in a real kernel: list, bind, unbind, doctor, and what they must refuse; then the library's way
-# to a device that it has bound.
+# noiommu-nvme on a real kernel: list, bind, unbind, doctor, and what they must refuse; then the
+# library opening a device that it has bound.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU
@@ -72,7 +72,7 @@ if swapon "/dev/$d" 2>/dev/null; then
 else
 	not_ok 'bind: swapped on # swapon does not work here'
 fi
-# Programs that have it open as everybody may, by any of its nodes.
+# Programs that have it open without O_EXCL, by any of its nodes.
 ctrl=/dev/${d%n1}
 for node in "/dev/$d" "$ctrl" "/dev/ng${d#nvme}"; do
 	# shellcheck disable=SC2217 # it shall have it open
@@ -84,7 +84,8 @@ for node in "/dev/$d" "$ctrl" "/dev/ng${d#nvme}"; do
 done
 # shellcheck disable=SC2046 # two words
 mknod /tmp/another-name b $(sed 's/:/ /' "/sys/class/block/$d/dev")
-# held NAME WORDS SIGN ARGUMENT...: bind refuses while /tests/device, which says SIGN when it has it, runs
+# held NAME WORDS SIGN ARGUMENT...: bind refuses while /tests/device, which says SIGN when it has
+# it, runs
 held() {
 	held_name=$1 held_words=$2 held_sign=$3
 	shift 3
@@ -123,7 +124,7 @@ check 'unbind that one' noiommu-nvme unbind "$NULL_NOIOMMU"
 check 'bind behind an IOMMU' noiommu-nvme bind "$i"
 check 'list: iommu' row "^$i  *vfio-pci  *iommu  *[0-9][0-9]*  .*-$"
 
-# The library's way to both.
+# The library opens both.
 /tests/device check "$n" | sed 's/ok /ok noiommu device: /'
 /tests/device check "$i" | sed 's/ok /ok iommu device: /'
 check 'device: every spelling of the address' /tests/device open "$(echo "$n" | tr : .)"
@@ -154,7 +155,7 @@ check 'no state file is left' [ -z "$(ls /run/noiommu-nvme)" ]
 check 'no driver_override is left' grep -q null "/sys/bus/pci/devices/$n/driver_override"
 check 'its disk works' dd if="/dev/$(disk "$n")" of=/dev/null bs=4k count=1
 
-# Two at a time, and what other hands have done since.
+# Two at a time, and what others have changed since.
 noiommu-nvme bind "$i" >/tmp/first 2>&1 &
 first=$!
 check 'two binds at a time: one' noiommu-nvme bind "$i"
@@ -170,7 +171,7 @@ echo >"/sys/bus/pci/devices/$i/driver_override"
 echo "$i" >/sys/bus/pci/drivers/nvme/bind
 until_true [ -e "/sys/bus/pci/devices/$i/nvme" ]
 
-# Bound while the mode was off: vfio-pci refuses, and bind puts it right.
+# Bound while the mode was off: vfio-pci refuses, and bind corrects that.
 echo N >$switch
 refuses 'bind: off again' "bind --unsafe-noiommu" noiommu-nvme bind "$n"
 echo "$n" >"/sys/bus/pci/devices/$n/driver/unbind"

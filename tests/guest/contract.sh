@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --cpus=2
-# The contract of the patched kernel, point by point, by raw ioctls: see contract/contract.h.
+# What the patched kernel must do, point by point, by raw ioctls: see contract/contract.h.
 kills=20
 [ "${NNVME_LONG:-0}" = 0 ] || kills=200
 exec /tests/contract $kills

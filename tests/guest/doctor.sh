@@ -2,14 +2,14 @@
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared
 # alone: the kernel must not be tainted yet
-# What doctor and list say, each finding in both of its states, and that what doctor says of a device is what the
-# library says.
+# The output of doctor and list, each finding in both states; what doctor says of a device is what
+# the library says.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU a=$NVME_1
 row() { noiommu-nvme list | grep -q "$@"; }
 
-# found COMMAND LINE...: a line of what it said, and with a second pattern the line after that
+# found COMMAND LINE...: a line of the output, and with a second pattern the line after it
 found() { found_in "noiommu-nvme doctor" "$@"; }
 found_in() {
 	sh -c "$1" >/tmp/doctor || return 1
@@ -64,7 +64,7 @@ mkswap "$swap" >/dev/null 2>&1
 swapon "$swap"
 check 'who uses it, and the command that ends that' device "$n" "^note  *in-use .*swapoff $swap"
 swapoff "$swap"
-# same NAME BDF: doctor's last word is the library's
+# same NAME BDF: doctor's last line is the library's error
 same() {
 	/tests/device open "$2" 2>&1 | sed -n 's/^device: //p' >/tmp/words
 	check "$1" sh -c "cat /tmp/words; [ -s /tmp/words ] && noiommu-nvme doctor $2 | grep -qFf /tmp/words"

@@ -11,11 +11,11 @@ type_is() { [ "$(cat "/sys/bus/pci/devices/$1/iommu_group/type")" = "$2" ]; }
 driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
 status() { want=$1; shift; "$@" >/dev/null 2>&1; [ $? = "$want" ]; }
 
-# What the kernel of this guest makes of a type.
+# The type that results on this guest's kernel.
 auto=${AUTO:-DMA-FQ}
 resolved() { case $1 in auto) echo "$auto" ;; *) echo "$1" ;; esac; }
 
-# A tree of files, written under one type, is whole under the next.
+# A tree of files written under one type is intact under the next.
 write_tree() {
 	mount -t ext4 "/dev/$(disk "$i")" /mnt/x || return 1
 	rm -rf /mnt/x/tree

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=place=shared --nvme=place=shared --device=virtio-balloon-pci,bus=pcie.0,addr=0x1b.2 --with=/sbin/mkfs.ext4:/usr/sbin/mkfs.ext4
-# The default domain types of IOMMU groups: every switch, every refusal, a group of several devices, holding,
-# being killed, and files that survive it all.
+# The default domain types of IOMMU groups: every switch, every refusal, a group of several devices,
+# holding, being killed, and files that survive it all.
 # shellcheck source=tests/guest/domain-lib.sh
 . /tests/domain-lib.sh
 a=$NVME_1 b=$NVME_2 balloon=0000:00:1b.2
@@ -25,7 +25,7 @@ for from in identity DMA DMA-FQ auto; do
 done
 check 'its disk works' dd if="/dev/$(disk "$i")" of=/dev/null bs=4k count=1
 
-# Mounted: what changes nothing, and what needs no unbinding.
+# While mounted: requests that change nothing, or need no unbinding.
 noiommu-nvme domain "$i" DMA >/dev/null
 d=$(disk "$i")
 mke2fs "/dev/$d" >/dev/null 2>&1
@@ -56,8 +56,8 @@ check 'not root: the type that it has' su nobody -s /bin/sh -c "noiommu-nvme dom
 check 'after all that: the type' type_is "$i" DMA-FQ
 check 'after all that: the driver' driver_is "$i" nvme
 
-# Anybody can open the type, and lock it; a program that has the disk open is in the way, a state file that is
-# damaged is named.
+# Anybody can open the type's file, and lock it; a program that has the disk open prevents a change;
+# a damaged state file is named.
 su nobody -s /bin/sh -c "exec flock /sys/bus/pci/devices/$i/iommu_group/type sleep 1000" &
 holder=$!
 until_true has_open $holder /type
@@ -129,7 +129,7 @@ check 'hold: restored after that, too' back
 refuses 'hold: others must wait' 'held by another program (process [1-9]' hold noiommu-nvme domain "$i" DMA
 for s in INT TERM HUP; do
 	rm -f /tmp/began /tmp/told
-	# What runs in the background has SIGINT ignored by the shell: setsid's child would inherit that.
+	# The shell ignores SIGINT for background jobs: setsid's child would inherit that.
 	noiommu-nvme domain "$i" identity --hold -- sh -c "trap 'echo told >/tmp/told; exit 5' $s
 		echo >/tmp/began; while :; do usleep 50000; done" &
 	holder=$!
@@ -157,7 +157,8 @@ check 'domain --restore: nothing to do' sh -c "noiommu-nvme domain $i --restore 
 # shellcheck disable=SC2086 # one number or more
 kill $command
 
-# Killed between unbinding and binding, as far as a state file can tell; bind and unbind undo it as well.
+# Killed between unbinding and binding, as far as a state file can tell; bind and unbind undo it as
+# well.
 for verb in bind unbind 'domain --restore'; do
 	group=$(basename "$(readlink "/sys/bus/pci/devices/$i/iommu_group")")
 	echo noiommu-nvme >"/sys/bus/pci/devices/$i/driver_override"

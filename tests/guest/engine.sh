@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=namespaces=2 --nvme=logical_block_size=4096
-# The installed engine in the distribution's fio, on controllers that nobody here wrote.
+# The installed engine in the distribution's fio, on QEMU's controllers.
 # shellcheck source=tests/guest/fio-lib.sh
 . /tests/fio-lib.sh
 A=$(dots "$NVME_NOIOMMU") TWO=$(dots "$NVME_1") BIG=$(dots "$NVME_2") BEHIND=$(dots "$NVME_IOMMU")
@@ -11,7 +11,7 @@ fio="$fio --size=4m"
 
 check 'help by the installed name' sh -c 'fio --enghelp=libnoiommu_nvme | grep -q ^nsid'
 
-# What is refused, and that nothing happened to the device.
+# What is refused, with the device unchanged.
 refuses 'bound to nvme, says how to bind it' "noiommu-nvme bind $NVME_NOIOMMU" on "$A" --rw=randwrite
 check 'it still is' test -b "/dev/$(disk "$NVME_NOIOMMU")"
 refuses 'no such controller' '0000:99:00.0' on 0000.99.00.0 --rw=read
@@ -61,7 +61,7 @@ check 'time_based, with a rate' on "$A" --rw=randread --time_based --runtime=2 -
 check 'behind an IOMMU' on "$BEHIND" --rw=randwrite --iodepth=16 --verify=crc32c
 check '1 GiB of it all, nothing in the way' on "$A" --rw=read --bs=1m --size=0 --iodepth=8
 
-# The device is one program's.
+# Only one program can have the device.
 hold "$A" --rw=randread
 refuses 'open in another program, names it' "process $holder" on "$A" --rw=read
 end_holder KILL
@@ -72,7 +72,7 @@ check 'an interrupt ends a job in order' grep -q 'err= 0' /tmp/holder
 free=$(sed -n 's/HugePages_Free: *//p' /proc/meminfo)
 check 'no huge page is left behind' test "$free" = 256
 
-# What was written is there for everybody.
+# What was written is visible to all.
 check 'write for the kernel to read' on "$A" --rw=write --buffer_pattern=0x5a --offset=16m --size=8m --bs=128k
 for bdf in "$NVME_NOIOMMU" "$NVME_1" "$NVME_2" "$NVME_IOMMU"; do
 	check "unbind $bdf" noiommu-nvme unbind "$bdf"

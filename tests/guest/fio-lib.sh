@@ -29,5 +29,6 @@ hold() {
 	sleep 2
 }
 
-# written FILE MEGABYTES-BEFORE MEGABYTES: how many bytes in there are what --buffer_pattern=0x5a writes
+# written FILE MEGABYTES-BEFORE MEGABYTES: how many bytes in there are what --buffer_pattern=0x5a
+# writes
 written() { dd if="$1" bs=1M skip="$2" count="$3" 2>/dev/null | tr -dc Z | wc -c; }

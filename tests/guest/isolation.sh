@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared --nvme=size=64M,place=iommu,mdts=1
-# Isolation, proven on QEMU's IOMMU: both modes side by side, each way to open a device, one in a group of two.
+# Isolation, proven on QEMU's IOMMU: both modes side by side, each backend, and a device in a group
+# of two.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU a=$NVME_1 b=$NVME_2 small=$NVME_3
@@ -9,7 +10,7 @@ unsafe=/sys/module/iommufd/parameters/allow_unsafe_interrupts
 unsafe_container=/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
 sum() { md5sum <"/dev/$(disk "$1")"; }
 
-# verdict STATUS WORDS BDF: exits so, and its last line is that
+# verdict STATUS WORDS BDF: the exit status, and the last line
 verdict() {
 	_want=$1 _words=$2
 	shift 2

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# What guest tests are written with: `. /tests/lib.sh`. Each test is a line `ok NAME` or `not ok NAME`;
-# lines before it that begin with `#` are shown when it failed.
+# What guest tests are written with: `. /tests/lib.sh`. Each test is a line `ok NAME` or `not ok
+# NAME`; lines before it that begin with `#` are shown when it failed.
 
 ok() { echo "ok $*"; }
 not_ok() { echo "not ok $*"; }
@@ -20,8 +20,8 @@ check() {
 	fi
 }
 
-# refuses NAME WORDS COMMAND...: the command fails, of itself and not by a signal, and says WORDS
-# (a basic regular expression) in one line.
+# refuses NAME WORDS COMMAND...: the command fails, not by a signal, and prints WORDS (a basic
+# regular expression) in one line.
 refuses() {
 	_name=$1 _words=$2
 	shift 2

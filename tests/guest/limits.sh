@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=off --nvme=size=7G
-# QEMU's controller skips ranges above its DMRSL, 2 GiB less a block here, and says success.
+# QEMU's controller skips ranges above its DMRSL, 2 GiB less a block here, and reports success.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 echo 64 >/proc/sys/vm/nr_hugepages

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --count
-# The plugin that counts instructions and doorbell writes between marks, against what is known of both.
+# The plugin that counts instructions and doorbell writes between marks, compared with known
+# numbers.
 /tests/marks "/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NULL_IOMMU"/nvme/nvme*/nvme*n1)")"

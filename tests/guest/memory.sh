@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=off --memory=5G --append=hugepagesz=1G --append=hugepages=1
-# Memory of both sizes of huge pages, 1 GiB of it, and what the fio engine does with them.
+# 1 GiB of huge pages of either size, and what the fio engine does with them.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 disk=$(basename "$(ls -d "/sys/bus/pci/devices/$NVME_NOIOMMU"/nvme/nvme*/nvme*n1)")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# The two address modes side by side, in one guest and in one program: the engine, the example, the device;
-# and a controller behind an IOMMU with and without iommufd.
+# The two address modes side by side, in one guest and in one program: the engine, the example, the
+# device; and a controller behind an IOMMU with and without iommufd.
 # shellcheck source=tests/guest/fio-lib.sh
 . /tests/fio-lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU
@@ -26,7 +26,7 @@ check 'iommu, as asked' why "$i" iommu '^mode iommu, as asked: '
 refuses 'never iommu without one' 'mode iommu is not possible for .*has no IOMMU' on "$N" --rw=read --mode=iommu
 refuses 'nor noiommu behind one' 'mode noiommu is not possible for .*behind an IOMMU' on "$I" --rw=read --mode=noiommu
 
-# each NAME DEVICE MODE: what a mode has to be good for
+# each NAME DEVICE MODE: what each mode must be able to do
 each() {
 	check "$1: write and verify" on "$2" --mode="$3" --rw=randwrite --iodepth=32 --verify=crc32c
 	check "$1: ordinary pages" on "$2" --mode="$3" --rw=randwrite --iodepth=8 --verify=crc32c --hugepages=off
@@ -44,7 +44,7 @@ check 'both at once, each a job' sh -c "$fio --rw=randrw --iodepth=16 --verify=c
 	--name=other --ioengine=libnoiommu_nvme --bs=4k --size=8m --rw=randrw --iodepth=16 --verify=crc32c --thread=1 \
 	--filename=$I --mode=iommu"
 
-# The engine's jobs wrote over the first block: write it again, the way that the kernel would see.
+# The engine's jobs overwrote the first block: write it again, as the kernel's driver would.
 for bdf in "$n" "$i"; do
 	check "unbind $bdf" noiommu-nvme unbind "$bdf"
 	dd if="/tmp/${bdf##*/}" of="/dev/$(disk "$bdf")" bs=512 conv=fsync 2>/dev/null
@@ -61,7 +61,7 @@ refuses 'iommu: open in another program' "process $holder" on "$I" --rw=read
 end_holder KILL
 check 'iommu: after kill -9 it works again' on "$I" --rw=randwrite --iodepth=32 --verify=crc32c
 
-# A kernel without iommufd, as Debian's: here without its node.
+# A kernel without iommufd, like Debian's: here without its node.
 by_container() {
 	mv /dev/iommu /dev/iommu.away
 	check 'container: chosen' why "$i" auto '^mode iommu, chosen: .* through a VFIO container, because there is no iommufd$'

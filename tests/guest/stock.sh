@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --kernel=no-iommufd --iommu=split
-# A kernel as Debian builds it, without iommufd and without VFIO's device nodes: what works behind an IOMMU, by
-# the container, and what is said where nothing can work.
+# A kernel as Debian builds it, without iommufd and VFIO's device nodes: what works behind an IOMMU,
+# by the container, and the errors where nothing can work.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU i=$NVME_IOMMU

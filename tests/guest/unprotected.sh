@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=off
-# A machine without an IOMMU: nothing is called isolation, nothing is tried, and nothing passes for mode iommu.
+# A machine without an IOMMU: nothing counts as isolated, nothing is tried, and mode iommu is
+# refused.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 n=$NVME_NOIOMMU null=$NULL_NOIOMMU

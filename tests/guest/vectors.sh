@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # guest: --iommu=split
-# Vectored reads and writes on QEMU's controller, which has scatter gather lists, in both address modes.
+# Vectored reads and writes on QEMU's controller, which has scatter gather lists, in both address
+# modes.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
 echo 128 >/proc/sys/vm/nr_hugepages

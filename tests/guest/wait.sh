@@ -5,7 +5,7 @@
 # shellcheck source=tests/guest/fio-lib.sh
 . /tests/fio-lib.sh
 fio="$fio --size=8m"
-# waits NAME BDF: the library, asleep
+# waits NAME BDF: the library sleeps
 waits() {
 	/tests/wait "$2" | sed "s/ok /ok $1: /"
 }

@@ -28,7 +28,8 @@ static const struct key {
 #define KEY(field) { #field, offsetof(struct model_config, field), \
 		     sizeof(((struct model_config *)0)->field) }
 	KEY(mqes), KEY(dstrd), KEY(to), KEY(mpsmin), KEY(mpsmax), KEY(cqr), KEY(crms), KEY(crto),
-	KEY(mdts), KEY(vwc), KEY(cache), KEY(vendor), KEY(rtd3e), KEY(oncs), KEY(wzsl), KEY(dmrl), KEY(dmrsl), KEY(dmsl),
+	KEY(mdts), KEY(vwc), KEY(cache), KEY(vendor), KEY(rtd3e), KEY(oncs), KEY(wzsl),
+	KEY(dmrl), KEY(dmrsl), KEY(dmsl),
 	KEY(queues), KEY(aerl), KEY(dbbuf), KEY(sgls), KEY(vectors), KEY(vectors_given),
 	KEY(interrupts), KEY(run), KEY(list512), KEY(ready), KEY(shutdown), KEY(never_ready),
 	KEY(stuck),

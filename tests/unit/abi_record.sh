@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
-# tests/abi on copies of the public headers that differ from what is recorded: what may grow, what must not change.
+# tests/abi on copies of the public headers that differ from what is recorded: what may grow, what
+# must not change.
 # shellcheck source=tests/unit/check.sh
 . "$(dirname "$0")/check.sh"
 if ! command -v abidiff >/dev/null; then
@@ -50,7 +51,7 @@ grows() {
 same() { fresh && edit "$@" && silent; }
 
 check "what is recorded of this tree fits its headers" "$top/tests/abi" check
-check "a comment is no change" same qpair.h 's|^/\* Commands that can be submitted now|&, or so|'
+check "a comment is no change" same qpair.h 's|^ \* Count the commands that can be submitted now|&, or so|'
 check "nor is a parameter's name" same wait.h 's/int nnvme_arm(struct nnvme_qpair \*qp)/int nnvme_arm(struct nnvme_qpair *q)/'
 
 check "a queue pair's field of another width breaks" breaks qpair.h 's/^\tuint32_t rung;/\tuint64_t rung;/'

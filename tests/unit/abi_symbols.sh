@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
-# What the library exports is what the public headers declare, and a program of another layout does not load.
+# What the library exports is what the public headers declare, and a program of another layout does
+# not load.
 # usage: abi_symbols.sh BUILD
 # shellcheck source=tests/unit/check.sh
 . "$(dirname "$0")/check.sh"

@@ -12,22 +12,7 @@
 #include <sys/stat.h>
 
 #include "bench/namespace.h"
-
-static char folder[40];
-
-static int setup(void **state)
-{
-	strcpy(folder, "/tmp/bench-namespace.XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[80];
-
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
-}
+#include "folder_rig.h"
 
 /* "nvme0n1/nsid=1 nvme0n1/nuse=12": what the kernel would show. */
 static void show(const char *attributes)
@@ -95,12 +80,14 @@ static void how_much_of_it_is_used(void **state)
 	assert_int_equal(ns.used, 4096);
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_same_by_its_nsid, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_that_both_can_have, setup, teardown),
-		cmocka_unit_test_setup_teardown(how_much_of_it_is_used, setup, teardown),
+		TEST(the_same_by_its_nsid),
+		TEST(one_that_both_can_have),
+		TEST(how_much_of_it_is_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

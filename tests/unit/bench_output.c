@@ -17,31 +17,16 @@
 #include <unistd.h>
 
 #include "bench/results.h"
+#include "folder_rig.h"
 
 static const char precious[] = "precious\n";
-static char dir[40];
-
-static int setup(void **state)
-{
-	strcpy(dir, "/tmp/bench-output.XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[80];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
-
 static const char *in_dir(const char *name)
 {
 	static char path[2][80];
 	static int n;
 
 	n = !n;
-	snprintf(path[n], sizeof(path[n]), "%s/%s", dir, name);
+	snprintf(path[n], sizeof(path[n]), "%s/%s", folder, name);
 	return path[n];
 }
 
@@ -124,16 +109,18 @@ static void nothing_is_left_beside_it(void **state)
 	assert_int_equal(bench_results_write(&r, in_dir("results.json"), &err), -EISDIR);
 	assert_non_null(strstr(err.text, "results.json cannot be written"));
 	assert_int_equal(rmdir(in_dir("results.json")), 0);
-	assert_int_equal(rmdir(dir), 0);	/* it is empty */
+	assert_int_equal(rmdir(folder), 0);	/* it is empty */
 	assert_int_equal(bench_results_write(&r, in_dir("results.json"), &err), -ENOENT);
 	bench_results_free(&r);
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(results_follow_no_link, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_left_beside_it, setup, teardown),
+		TEST(results_follow_no_link),
+		TEST(nothing_is_left_beside_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,8 @@ static void one_for_reading_does_not_write(void **state)
 	struct bench_io io = { .bytes = 4 * KIB, .write = true };
 	struct bench_done done = { 0 };
 
-	assert_int_equal(run(path, (struct bench_workload){ .bytes = 4 * KIB, .depth = 1, .percent_write = 1 }, 10),
+	assert_int_equal(run(path, (struct bench_workload){ .bytes = 4 * KIB, .depth = 1,
+							    .percent_write = 1 }, 10),
 			 -EINVAL);
 	/* nor does the file, should the load be wrong */
 	assert_int_equal(path->ops->submit(path, &io, 1), 0);

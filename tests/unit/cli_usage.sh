@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The command lines of noiommu-nvme that need no device: usage errors, help, and how arguments are read.
+# The command lines of noiommu-nvme that need no device: usage errors, help, and how arguments are
+# read.
 # Usage: cli_usage.sh PROGRAM
 set -u
 program=$1

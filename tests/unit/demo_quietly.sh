@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2034,SC2154 # variables of the functions under test, and for them
-# The demo's own way of measuring again what was disturbed (bench/demo.sh), with a host whose answers are planned.
+# How the demo repeats disturbed measurements (bench/demo.sh), with a host whose answers are
+# planned.
 demo=$(dirname "$0")/../../bench/demo.sh
 take() { eval "$(sed -n "/^$1() {/,/^}/p" "$demo")"; }
 take waited

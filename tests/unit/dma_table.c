@@ -106,6 +106,29 @@ static void the_highest_addresses_are_their_own(void **state)
 	assert_int_equal(prp(high, PAGE, &p), -EFAULT);
 }
 
+/* Where one leaf ends and the next begins, whichever of them is there first; no memory need be. */
+static void neighbours_join_across_leaves_in_any_order(void **state)
+{
+	for (unsigned order = 0; order < 2; order++) {
+		char *border = (char *)(NNVME_VA_END / 2 - ((size_t)order << (NNVME_LEAF_SHIFT + 1)));
+		char *half[2] = { border - 2 * PAGE, border };
+		struct nnvme_prp p;
+
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(nnvme_space_add(space, half[i ^ order], 2 * PAGE, NULL), 0);
+		for (unsigned round = 0; round < 4; round++) {
+			check_prp(border - PAGE, 2 * PAGE);
+			check_prp(border - PAGE + 512, 2 * PAGE);
+			check_prp(border - 2 * PAGE, 4 * PAGE);
+			assert_int_equal(nnvme_space_remove(space, half[round % 2], 2 * PAGE, NULL,
+							    NULL, NULL), 0);
+			assert_int_equal(prp(border - PAGE, 2 * PAGE, &p), -EFAULT);
+			check_prp(half[!(round % 2)], 2 * PAGE);
+			assert_int_equal(nnvme_space_add(space, half[round % 2], 2 * PAGE, NULL), 0);
+		}
+	}
+}
+
 static void every_length_at_every_kind_of_place(void **state)
 {
 	static const size_t offsets[] = { 0, 4, 512, 2048, 4092 };
@@ -385,6 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_registered_at_first),
 		T(the_highest_addresses_are_their_own),
+		T(neighbours_join_across_leaves_in_any_order),
 		T(every_length_at_every_kind_of_place),
 		T(longer_than_a_list_page_is_told_apart),
 		T(misaligned_is_refused),

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "driver_rig.h"
+#include "nvme/private.h"
 
 static void counts(struct rig *r, struct model_counts *c)
 {
@@ -138,6 +139,23 @@ static void a_refused_queue_leaves_nothing(void **state)
 		assert_int_equal(nnvme_qpair_create(r.ctrl, 8, &qp, &r.err), 0);
 		nnvme_qpair_destroy(qp);
 	}
+	rig_down(&r);
+}
+
+/*
+ * It failed while it was told of a queue, and may know of it: the queue's memory is not given to
+ * anybody else before the controller has stopped.
+ */
+static void a_queue_that_may_be_known_is_kept(void **state)
+{
+	struct nnvme_qpair *qp = NULL;
+	struct rig r;
+
+	rig_up(&r, NULL, 4);
+	model_fatal(r.m);
+	assert_int_equal(nnvme_qpair_create(r.ctrl, 8, &qp, &r.err), -EIO);
+	assert_null(qp);
+	assert_non_null(r.ctrl->qpairs[1]);
 	rig_down(&r);
 }
 
@@ -495,6 +513,7 @@ int main(void)
 		cmocka_unit_test(commands_in_flight_die_with_their_queue),
 		cmocka_unit_test(commands_not_rung_are_forgotten),
 		cmocka_unit_test(a_refused_queue_leaves_nothing),
+		cmocka_unit_test(a_queue_that_may_be_known_is_kept),
 		cmocka_unit_test(a_queue_that_cannot_be_taken_back_stops_the_controller),
 		cmocka_unit_test(a_refused_deletion_stops_the_controller),
 		cmocka_unit_test(a_controller_that_is_never_ready_is_given_up),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
-# An installed copy is enough to build a program on the library, and gives it no private header.
+# An installation is enough to build a program on the library, and has no private header.
 # usage: install.sh BUILD (CC: a compiler other than cc)
 # shellcheck source=tests/unit/check.sh
 . "$(dirname "$0")/check.sh"
@@ -20,7 +20,7 @@ read -ra libs < <(flags --libs)
 same() { diff <(cd "$top/include" && find . -name '*.h' | sort) <(cd "$work/root/usr/include" && find . -type f | sort); }
 check "its headers are those of include/, all of them, and no others" same
 
-# Sources are taken out of this tree, so that they can't find anything in it.
+# Copy sources out of this tree, so that they can't find anything in it.
 compile() { "${cc[@]}" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-missing-field-initializers -Werror "$@"; }
 for source in "$top"/docs/*.c "$top"/docs/examples/*.c; do
 	name=$(basename "$source" .c)
@@ -38,12 +38,15 @@ for run in example 'batch 32' 'threads 2 8' 'epoll 8'; do
 done
 installed() { diff <(cd "$top/docs" && basename -a ./*.c examples/*.c | sort) <(ls "$work/root/usr/share/doc/noiommu-nvme/examples"); }
 check "the examples are installed" installed
+pages() { diff <(ls "$build/docs/man3/man3") <(ls "$work/root/usr/share/man/man3"); }
+if [ -d "$build/docs/man3/man3" ]; then check "the man pages of section 3 are installed" pages; fi
 
 mkdir "$work/bench"
 cp "$top"/bench/*.h "$top/bench/path_driver.c" "$work/bench/"
 check "the benchmark's path through the driver builds on it" \
 	compile -c "$work/bench/path_driver.c" "${cflags[@]}" -o "$work/path_driver.o"
-# What it takes of the library is exported: a declaration of its own would get round the headers.
+# What it uses of the library is exported: with a declaration of its own it could bypass the
+# headers.
 public() {
 	nm -u "$work/path_driver.o" | awk '$2 ~ /^nnvme_/ { print $2 }' | sort >"$work/taken"
 	[ -s "$work/taken" ] || { echo "takes nothing"; return 1; }

@@ -135,7 +135,11 @@ static void isolated(void **state)
 		assert_int_equal(i.verdict, NNVME_ISOLATED);
 		assert_string_equal(nnvme_verdict_text(i.verdict), "isolated");
 		assert_int_equal(i.mode, NNVME_MODE_IOMMU);
-		assert_int_equal(i.limits.nr_iova_ranges, 1);
+		assert_int_equal(i.nr_iova_ranges, 1);
+		assert_true(i.iova_ranges[0].first < i.iova_ranges[0].last);
+		assert_int_equal(i.alignment, 4096);
+		assert_int_equal(i.coherency_enforced, NNVME_HAVE);
+		assert_int_equal(i.interrupts_isolated, NNVME_HAVE);
 		assert_int_equal(i.attempts, 4);
 		for (int n = 0; n < 4; n++) {
 			char address[32];

@@ -310,9 +310,7 @@ static void open_it(void)
 	fake.at_unbind = NULL;
 }
 
-/*
- * A program that opens a disk without O_EXCL between the check and the unbinding is found after it.
- */
+/* A program that opens a disk without O_EXCL after the check is found after the unbinding. */
 static void opened_in_between(void **state)
 {
 	fake.at_unbind = open_it;
@@ -373,10 +371,7 @@ static void unbind_in_a_container(void **state)
 	assert_int_equal(nnvme_pci_can_open(FAKE_IOMMU, NNVME_MODE_AUTO, &err), 0);
 }
 
-/*
- * A device opened through a group's node has no name of its own; the group's descriptor may be
- * closed.
- */
+/* Opened through a group's node it has no name; the group's descriptor may be closed. */
 static void unbind_nameless(void **state)
 {
 	struct nnvme_err err;
@@ -400,9 +395,7 @@ static void count_probe(void)
 	probes++;
 }
 
-/*
- * The kernel's own driver would show the disks, and then lose them again while somebody uses them.
- */
+/* The kernel's own driver would show the disks, and lose them again while in use. */
 static void not_to_the_kernels_driver(void **state)
 {
 	struct nnvme_err err;

@@ -62,7 +62,7 @@ static void each_call_fails(void **state)
 /* The same for restoring: what failed can be done again. */
 static void each_call_of_release_fails(void **state)
 {
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold *hold;
 	struct nnvme_err err;
 	long n = 0, failed = 0;
 	int rc;
@@ -115,7 +115,7 @@ static void set_identity(void)
 
 static void hold_and_release(void)
 {
-	struct nnvme_iommu_hold hold = { .size = sizeof(hold) };
+	struct nnvme_iommu_hold *hold;
 
 	if (!nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, NULL))
 		nnvme_iommu_group_release(&hold, NULL);

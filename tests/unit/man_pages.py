@@ -95,6 +95,18 @@ def faults(work):
         check(f"{name} is complained of", [] if new != old and any(words in x for x in said) else ["said:", *said])
 
 
+def later_paragraph(work):
+    """What a comment goes on with after a section."""
+    copy, out = Path(work) / "later", Path(work) / "later.out"
+    shutil.copytree(HEADERS, copy)
+    header = copy / "probe.h"
+    header.write_text(header.read_text().replace("any time.\n", "any time.\n *\n * And a later paragraph.\n", 1))
+    said = write(copy, out)
+    page = (out / "noiommu_nvme_probe.3").read_text()
+    description = page[page.index(".SH DESCRIPTION"):page.index(".SH FUNCTIONS")]
+    check("a paragraph after a section is kept", said if "And a later paragraph." in description else [description])
+
+
 def section_3(work, names):
     out = Path(work) / "man3"
     check("the headers' comments give pages without complaint", write(HEADERS, out))
@@ -124,6 +136,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         names = section_3(work, names)
         check("mandoc has no warning of those written by hand", mandoc(hand))
+        later_paragraph(work)
         faults(work)
     print(f"1..{count}")
     return failed > 0

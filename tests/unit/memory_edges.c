@@ -250,7 +250,7 @@ static void the_range_is_checked(void **state)
 {
 	struct nnvme_completion done;
 	struct edges e;
-	struct iovec iov[3];
+	struct iovec iov[3], pair[2];
 	uint64_t end;
 
 	up(&e, "mdts=0,size=64m");
@@ -260,10 +260,16 @@ static void the_range_is_checked(void **state)
 	iov[0] = (struct iovec){ e.mem, PAGE };
 	iov[1] = (struct iovec){ NULL, 0 };
 	iov[2] = (struct iovec){ e.mem + PAGE, PAGE };
+	pair[0] = iov[0];
+	pair[1] = iov[2];
 	assert_int_equal(try(&e, iov, 3, end), -ERANGE);
 	assert_int_equal(try(&e, iov, 3, end - 15), -ERANGE);
 	assert_int_equal(try(&e, iov, 3, UINT64_MAX), -ERANGE);
 	assert_int_equal(try(&e, &iov[1], 1, 0), -EINVAL);	/* nothing at all */
+	/* without an empty one between them, the short way */
+	assert_int_equal(try(&e, pair, 2, end), -ERANGE);
+	assert_int_equal(try(&e, pair, 2, end - 15), -ERANGE);
+	assert_int_equal(try(&e, pair, 2, UINT64_MAX), -ERANGE);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(nnvme_readv(e.r.qp, e.r.ns, iov, 3, end - 16, &e), 0);
 	assert_int_equal(nnvme_readv(e.r.qp, e.r.ns, iov, 3, 0, &e), -EAGAIN);

@@ -44,7 +44,8 @@ static inline void letters(struct bench_path *path, unsigned slots, uint32_t byt
 		memset(path->buffers + slot * path->stride, first + (int)slot, bytes);
 }
 
-static inline void transfer(struct bench_path *path, uint64_t offset, uint32_t bytes, uint32_t slot, bool write)
+static inline void transfer(struct bench_path *path, uint64_t offset, uint32_t bytes, uint32_t slot,
+			    bool write)
 {
 	struct bench_io io = { .offset = offset, .bytes = bytes, .slot = slot, .write = write };
 	struct bench_done done;
@@ -62,7 +63,8 @@ static inline void transfer(struct bench_path *path, uint64_t offset, uint32_t b
  * Every slot has its buffer, every offset its blocks: four slots of @to write them; those of @from,
  * which may be the same path, read them in another order.
  */
-static inline void data_goes_through(struct bench_path *to, struct bench_path *from, uint32_t bytes, char first)
+static inline void data_goes_through(struct bench_path *to, struct bench_path *from, uint32_t bytes,
+				     char first)
 {
 	letters(to, 4, bytes, first);
 	for (uint32_t slot = 0; slot < 4; slot++)

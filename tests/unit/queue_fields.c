@@ -164,7 +164,7 @@ static void its_slot_is_free(void **state)
 	mem = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_int_equal(nnvme_mem_register(r.ctrl, mem, 4096, NULL), 0);
 	sqe = full(bus_of(&r, mem), PATTERN);
-	nnvme_submit(r.qp, &sqe, NULL, 0, 0, false);
+	nnvme_submit(r.qp, &sqe, NULL, 0, 0, true);
 	assert_int_equal(rig_wait(&r).status, 0);
 	assert_int_equal(nnvme_slot_at(r.qp, 0)->key, NNVME_KEY_DIRTY);
 	assert_int_equal(nnvme_mem_unregister(r.ctrl, mem, 4096, NULL), 0);

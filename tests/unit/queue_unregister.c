@@ -224,6 +224,51 @@ static void a_command_older_than_the_ring(void **state)
 	down(&u);
 }
 
+/* One that is held while the ring goes round once, so that another command displaces it. */
+static void displace(struct unregister *u, unsigned page, unsigned pages)
+{
+	struct model_rule hold = model_rule(MODEL_HOLD);
+	struct rig *r = &u->r;
+	uint32_t index = r->qp->tail;
+
+	hold.times = 1;
+	model_inject_clear(r->m);
+	model_inject(r->m, &hold);
+	assert_int_equal(nnvme_read(r->qp, r->ns, u->mem + page * PAGE, 0, pages * 8, u), 0);
+	nnvme_ring(r->qp);
+	model_drain(r->m);
+	assert_int_equal(model_held(r->m), 1);
+	for (uint32_t i = 0; i < r->qp->end / 8; i++)
+		assert_int_equal(rig_read(r, u->mem + 300 * PAGE, 0, 8), 0);
+	assert_int_equal(r->qp->tail, index + 8);
+	model_release(r->m, MODEL_FIFO);
+	assert_ptr_equal(rig_wait(r).tag, u);
+}
+
+/* What is known of a command that was displaced, or had a list, is forgotten when it has ended. */
+static void the_next_in_the_same_slot(void **state)
+{
+	struct unregister u;
+	bool used[PAGES];
+
+	up(&u, "size=64m,mdts=9,run=16", 8);
+	for (unsigned pages = 3; pages <= 400; pages += 397) {
+		displace(&u, 200, pages);
+		for (uint32_t i = 0; i < u.r.qp->end / 8; i++) {
+			uint8_t *at = u.mem + (i % 2 ? 20 : 40) * PAGE;
+
+			assert_int_equal(nnvme_read(u.r.qp, u.r.ns, at, 0, 24, &u), 0);
+			memset(used, 0, sizeof(used));
+			memset(used + (at - u.mem) / PAGE, true, 3);
+			expect_busy(&u, used, 60);
+			assert_int_equal(take(&u, 200), 0);
+			give(&u, 200);
+			assert_int_equal(rig_wait(&u.r).status, 0);
+		}
+	}
+	down(&u);
+}
+
 static void allocated_memory_too(void **state)
 {
 	struct rig r;
@@ -374,6 +419,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(scatter_gather_lists),
 		cmocka_unit_test(transfers_of_many_commands),
 		cmocka_unit_test(a_command_older_than_the_ring),
+		cmocka_unit_test(the_next_in_the_same_slot),
 		cmocka_unit_test(allocated_memory_too),
 		cmocka_unit_test(memory_that_is_used_after_it_was_freed),
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),

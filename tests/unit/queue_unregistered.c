@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "driver_rig.h"
+#include "nvme/prp_pool.h"
 #include "step.h"
 
 #define PAGE 4096u
@@ -87,10 +88,74 @@ static void unregistered_memory_is_refused_at_every_instruction(void **state)
 	rig_down(r);
 }
 
+static unsigned free_sets(const struct rig *r)
+{
+	const struct nnvme_prp_pool *pool = nnvme_qp(r->qp)->prp_pool;
+	unsigned n = 0;
+
+	for (uint16_t set = pool->free; set; set = pool->set[set - 1].next)
+		n++;
+	return n;
+}
+
+/* Against the rules: from under a request. What comes of those that are submitted is their own fault. */
+static void pull(void *arg)
+{
+	struct stepped *s = arg;
+
+	if (!nnvme_mem_unregister(s->r.ctrl, s->mem + REGISTERED * PAGE, 100 * PAGE, NULL))
+		s->there = false;
+}
+
+/* An empty iovec keeps it from the short way; whole pages are PRPs, parts of pages SGLs. */
+static void long_request(void *arg)
+{
+	struct stepped *s = arg;
+	struct iovec iov[91];
+
+	for (unsigned i = 0; i < 90; i++)
+		iov[i] = (struct iovec){ s->mem + (REGISTERED + (i * 7) % 90) * PAGE,
+					 s->kind ? 512 : PAGE };
+	iov[90] = (struct iovec){ NULL, 0 };
+	s->result = nnvme_readv(s->r.qp, s->r.ns, iov, 91, 0, s);
+}
+
+static void a_request_that_fails_midway_keeps_no_list(void **state)
+{
+	struct stepped s = { 0 };
+	struct rig *r = &s.r;
+
+	rig_up(r, "size=64m,mdts=9,run=1,sgls=1", 2);
+	s.mem = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(s.mem != MAP_FAILED);
+	rig_step_by_hand(r);
+	for (s.kind = 0; s.kind < 2; s.kind++) {
+		struct step step = { .subject = long_request, .between = { pull }, .arg = &s };
+		unsigned refused = 0;
+
+		for (bool more = true; more; step.at[0] += 997) {
+			if (!s.there)
+				change(&s);
+			more = step_run(&step);
+			if (!s.result)
+				rig_wait(r);
+			else	/* gone while the blocks were counted: no list has it */
+				assert_true(s.result == -EFAULT || s.result == -EOPNOTSUPP);
+			refused += s.result == -EFAULT;
+			assert_int_equal(nnvme_in_flight(r->qp), 0);
+			assert_int_equal(free_sets(r), 2);
+		}
+		assert_true(refused);
+	}
+	model_forgive(r->m);
+	rig_down(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unregistered_memory_is_refused_at_every_instruction),
+		cmocka_unit_test(a_request_that_fails_midway_keeps_no_list),
 	};
 
 	if (STEP_MISSING) {

@@ -271,6 +271,37 @@ static void namespaces_with_metadata(void **state)
 	rig_down(&r);
 }
 
+static void protect(void *arg, uint8_t cns, uint32_t nsid, void *data)
+{
+	struct nvme_id_ns *id = data;
+
+	if (cns == NVME_IDENTIFY_CNS_NS)
+		id->dps = *(uint8_t *)arg;
+}
+
+/* PRACT keeps protection information from memory, and no other metadata. */
+static void metadata_that_stays_in_the_controller(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t *buf, dps = i & 1;
+		struct nnvme_command cmd;
+		struct rig r;
+
+		rig_model(&r, i & 2 ? "size=1m,meta=8,extended=1" : "size=1m,meta=8");
+		r.config.identify = protect;
+		r.config.identify_arg = &dps;
+		if (rig_open(&r))
+			fail_msg("%s", r.err.text);
+		rig_queue(&r, 4);
+		buf = rig_alloc(&r, PAGE);
+		cmd = raw_blocks(NNVME_OP_READ, buf, 0, 2);
+		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), -EINVAL);
+		cmd.cdw12 |= 1u << 29;		/* PRACT */
+		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), dps ? 0 : -EINVAL);
+		rig_down(&r);			/* the model has no such metadata: not rung */
+	}
+}
+
 static void a_full_queue_says_so(void **state)
 {
 	struct nnvme_command cmd = raw_command(RAW_NONE), list;
@@ -426,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_status_comes_with_the_result),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test(namespaces_with_metadata),
+		cmocka_unit_test(metadata_that_stays_in_the_controller),
 		cmocka_unit_test(a_full_queue_says_so),
 		cmocka_unit_test(beside_split_transfers),
 		cmocka_unit_test(completions_that_are_repeated),

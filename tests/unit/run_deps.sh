@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2317 # check() calls what looks unreachable
-# ./run deps, on a machine whose dpkg-query, apt-get and id are ours: what is installed, when, by whom.
+# ./run deps, with fake dpkg-query, apt-get and id: what is installed, when, by whom.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -27,7 +27,8 @@ cat "$work/user"
 EOF
 chmod +x "$work/bin/"*
 
-# run ABSENT USER ARGUMENT...: ./run on such a machine; what was said is in $said, its status in $status
+# run ABSENT USER ARGUMENT...: ./run on such a machine; what was said is in $said, its status in
+# $status
 run() {
 	tr ' ' '\n' <<<"$1" >"$work/absent"
 	echo "$2" >"$work/user"
