@@ -36,7 +36,7 @@ static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_com
 	default:
 		return true;
 	}
-	if (!ns || !ns->ns.block_shift || ns->stale)
+	if (!ns || !ns->ns.block_shift)
 		return !ns;		/* the controller refuses it; or nobody knows how long */
 	/*
 	 * Metadata that is all protection information stays in the controller with PRACT, which
@@ -50,6 +50,13 @@ static bool long_enough(const struct nnvme_namespace *ns, const struct nnvme_com
 	return cmd->data_len >= blocks << ns->ns.block_shift && cmd->metadata_len >= metadata;
 }
 
+/* Nobody knows how long its blocks are: see outdate() in admin_command.c. */
+static bool is_stale(const struct nnvme_namespace *ns, uint8_t opcode)
+{
+	return ns && ns->stale &&
+	       (opcode == NNVME_OP_READ || opcode == NNVME_OP_WRITE || opcode == nvme_cmd_compare);
+}
+
 static int check(const struct nnvme_qpair *qp, const struct nnvme_command *cmd)
 {
 	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
@@ -57,6 +64,8 @@ static int check(const struct nnvme_qpair *qp, const struct nnvme_command *cmd)
 
 	if (!ns && cmd->nsid && cmd->nsid != NNVME_NSID_ALL)
 		return -ENODEV;
+	if (is_stale(ns, cmd->opcode))
+		return -ESTALE;
 	if (cmd->timeout_ms || cmd->data_len % 4)
 		return -EINVAL;
 	if (cmd->data_len && (uintptr_t)cmd->data % 4)

@@ -72,7 +72,7 @@ struct nnvme_command {
  * open it again after Format NVM, Namespace Management and Namespace Attachment. With blocks longer
  * than the library knows of, the controller would write past buffers: from when Format NVM is sent
  * (for all namespaces) or Namespace Management (for the one that it names), whatever comes of it,
- * reads and writes are refused with -ESTALE. Have none in flight then.
+ * reads and writes are refused with -ESTALE. Have none in flight then, and no batch begun.
  *
  * @param ctrl  the controller
  * @param cmd   the command; its size is set by the caller, its data_len at most
@@ -129,6 +129,8 @@ int nnvme_admin_command(struct nnvme_ctrl *ctrl, const struct nnvme_command *cmd
  * @retval -EINVAL  a field, an alignment, metadata that is not contiguous, or too little data
  * @retval -E2BIG   more data than one command may carry, or a field of a newer layout is set
  * @retval -ENODEV  no active namespace `nsid`
+ * @retval -ESTALE  Read, Write or Compare, and the namespace may have another format by now: see
+ *                  nnvme_admin_command()
  * @retval -EFAULT  not all of the memory is registered
  * @retval -EIO     the controller was stopped
  * @threads the thread that the queue pair belongs to.

@@ -466,7 +466,7 @@ static void expect_stale(struct rig *r, const struct nnvme_ns *ns, uint8_t *buf,
 	assert_int_equal(nnvme_write_flags(r->qp, ns, buf, 0, 1, NNVME_FUA, r), code);
 	assert_int_equal(nnvme_write_zeroes(r->qp, ns, 0, 1, r), code);
 	assert_int_equal(nnvme_deallocate(r->qp, ns, 0, 1, r), code);
-	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), stale ? -EINVAL : 0);
+	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), code);
 	assert_int_equal(nnvme_flush(r->qp, ns, r), 0);
 	for (unsigned i = stale ? 1 : 11; i; i--)
 		assert_int_equal(rig_wait(r).status, 0);
@@ -495,6 +495,10 @@ static void namespaces_that_may_have_changed_are_not_read(void **state)
 	rig_queue(&r, 32);
 	buf = rig_alloc(&r, 64 * PAGE);
 	expect_stale(&r, nnvme_ns_get(r.ctrl, 1, NULL), buf, false);
+	cmd = command(nvme_admin_ns_mgmt);
+	cmd.nsid = NNVME_NSID_ALL;
+	assert_int_equal(run(&r, &cmd), RIG_DNR(NVME_SC_INVALID_OPCODE));
+	expect_stale(&r, nnvme_ns_get(r.ctrl, 2, NULL), buf, true);
 	rig_down(&r);
 }
 

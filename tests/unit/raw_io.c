@@ -151,9 +151,11 @@ static void each_field_arrives(void **state)
 static void a_status_comes_with_the_result(void **state)
 {
 	struct nnvme_command cmd = raw_data(RAW_NONE, NULL, 0);
+	struct model_rule fail = model_rule(MODEL_FAIL);
 	struct nnvme_completion done;
 	uint64_t result = 1;
 	struct rig r;
+	uint8_t *buf;
 
 	raw_up(&r, "vendor=1", 4);
 	cmd.cdw13 = COMPARE_FAILURE;
@@ -165,6 +167,18 @@ static void a_status_comes_with_the_result(void **state)
 	cmd.result = NULL;
 	result = 8;
 	assert_int_equal(raw_run(&r, &cmd).status, COMPARE_FAILURE);
+	assert_int_equal(result, 8);
+	/* nor do later commands that fail have the result of a raw one in their slot */
+	cmd.result = &result;
+	for (uint32_t i = 0; i < r.qp->end / 8; i++)
+		(void)raw_run(&r, &cmd);
+	result = 8;
+	fail.status = RIG_DNR(NVME_SC_INTERNAL);
+	fail.result = 9;
+	model_inject(r.m, &fail);
+	buf = rig_alloc(&r, PAGE);
+	for (uint32_t i = 0; i < r.qp->end / 8; i++)
+		assert_int_equal(rig_read(&r, buf, 0, 1), fail.status);
 	assert_int_equal(result, 8);
 	rig_down(&r);
 }
@@ -210,6 +224,7 @@ static void what_makes_no_sense_is_refused(void **state)
 	expect(&r, (bad = raw_blocks(NNVME_OP_READ, buf, 0, 8), bad.data_len -= 4, bad), -EINVAL);
 	expect(&r, raw_blocks(NNVME_OP_READ, NULL, 0, 1), -EINVAL);
 	expect(&r, (bad = raw_blocks(NNVME_OP_WRITE, buf, 0, 8), bad.cdw12 |= 8, bad), -EINVAL);
+	expect(&r, (bad = raw_blocks(NNVME_OP_READ, buf, 0, 8), bad.cdw12 |= 0x8000, bad), -EINVAL);
 	expect(&r, raw_blocks(COMPARE, NULL, 0, 1), -EINVAL);
 	expect(&r, (bad = raw_data(NNVME_OP_DSM, buf, 16), bad.cdw10 = 1, bad), -EINVAL);
 	assert_int_equal(rig_commands(&r), 0);
