@@ -118,7 +118,7 @@ int bench_state_parse(const char *text, struct bench_places *p)
 	char again[512];
 	int n;
 
-	*p = (struct bench_places){ .state = -1, .hold = { .size = sizeof(p->hold), .lock = -1 } };
+	*p = (struct bench_places){ .state = -1 };
 	if (sscanf(at, "boot %39[0-9a-f-]%n", p->boot, &n) != 1)
 		return -EINVAL;
 	at += n;
