@@ -297,7 +297,6 @@ static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 	struct bench_parameter *huge = &p->parameter[BENCH_HUGEPAGES];
 	unsigned long available;
 	bool noiommu = p->unsafe_noiommu;
-	char text[24];
 
 	if (polled && !strcmp(poll->was, "0"))
 		strcpy(poll->set, "1");
@@ -305,8 +304,7 @@ static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 		noiommu = noiommu || (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
 	if (noiommu && !strcmp(sw->was, "N"))
 		strcpy(sw->set, "Y");	/* binding does it */
-	bench_sysfs_read(text, sizeof(text), "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
-	available = strtoul(text, NULL, 10);
+	available = bench_sysfs_number(0, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
 	if (*huge->was && available < hugepages)
 		snprintf(huge->set, sizeof(huge->set), "%lu", strtoul(huge->was, NULL, 10) + hugepages - available);
 }
