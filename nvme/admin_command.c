@@ -212,7 +212,7 @@ static void copy(struct bounce *b, const struct nnvme_command *cmd, bool in)
 
 		memcpy(in ? ours : theirs, in ? theirs : ours, len);
 	}
-	if (cmd->metadata_len)
+	if (b->metadata)
 		memcpy(in ? b->metadata : cmd->metadata, in ? cmd->metadata : b->metadata,
 		       cmd->metadata_len);
 }
