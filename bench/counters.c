@@ -82,14 +82,11 @@ static const char *const events[BENCH_TRACES] = {
 };
 
 /* The number of an event; 0 when there is no such event. */
-static unsigned long event_id(const char *event)
+static uint64_t event_id(const char *event)
 {
-	char text[24];
+	uint64_t id = bench_sysfs_number(0, "/sys/kernel/tracing/events/%s/id", event);
 
-	if (bench_sysfs_read(text, sizeof(text), "/sys/kernel/tracing/events/%s/id", event) <= 0 &&
-	    bench_sysfs_read(text, sizeof(text), "/sys/kernel/debug/tracing/events/%s/id", event) <= 0)
-		return 0;
-	return strtoul(text, NULL, 10);
+	return id ? id : bench_sysfs_number(0, "/sys/kernel/debug/tracing/events/%s/id", event);
 }
 
 /*
@@ -106,7 +103,7 @@ static bool other_iommu(void)
 	return other;
 }
 
-static int open_event(unsigned long id, int cpu)
+static int open_event(uint64_t id, int cpu)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_TRACEPOINT,
@@ -121,7 +118,7 @@ static int open_event(unsigned long id, int cpu)
 bool bench_tracer_open(struct bench_tracer *t)
 {
 	size_t nr_cpus = (size_t)sysconf(_SC_NPROCESSORS_CONF);
-	unsigned long id = 0;
+	uint64_t id = 0;
 	struct rlimit limit;
 
 	*t = (struct bench_tracer){ .nr_cpus = nr_cpus, .fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd)) };

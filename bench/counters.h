@@ -17,18 +17,18 @@ uint64_t bench_interrupts(const char *controller, const char *bdf);
 uint64_t bench_interrupts_in(FILE *file, const char *controller, const char *bdf);
 
 /*
- * The IOMMU layer's tracepoints. They count for the whole machine: what an I/O gives back is unmapped
- * where its interrupt arrives, or later by a timer. In the order of their metrics, from BENCH_MAPS on.
+ * The IOMMU layer's tracepoints. They count for the whole machine: a buffer is unmapped where its
+ * interrupt arrives, or later by a timer. In the order of their metrics, from BENCH_MAPS on.
  */
 enum bench_trace { BENCH_TRACE_MAP, BENCH_TRACE_UNMAP, BENCH_TRACE_INVALIDATION, BENCH_TRACES };
 
 struct bench_tracer {
-	int *fd;		/* of each trace one a processor; -1: not to be had */
+	int *fd;		/* of each trace one per CPU; -1: not available */
 	size_t nr_cpus;
 	bool counts[BENCH_TRACES];
 };
 
-/* Those that there are; false: there is none, and nothing to close. */
+/* Opens those that exist; false: there are none, and nothing to close. */
 bool bench_tracer_open(struct bench_tracer *tracer);
 void bench_tracer_start(struct bench_tracer *tracer);
 

@@ -16,7 +16,7 @@
 
 #define MOST_WORDS 40
 #define LOOK_US 100000		/* between two looks at fio's threads */
-#define MOST_BYTES (1 << 20)	/* of what fio prints; it is some 6 KiB */
+#define MOST_BYTES (1 << 20)	/* of fio's output, which is about 6 KiB */
 
 /*
  * The errnos of a failed I/O (blk_errors[] in the kernel's block/blk-core.c): EIO, ETIMEDOUT,
@@ -31,7 +31,7 @@ static const char *const waits[] = { "poll", "hybrid", "interrupt" };
 static void put_nnvme(FILE *f, const struct bench_fio_job *job)
 {
 	fputs(" --ioengine=libnoiommu_nvme --filename=", f);
-	/* A colon separates names for fio; the engine takes a BDF with points. */
+	/* fio separates names at colons; the engine accepts a BDF with dots. */
 	for (const char *c = job->target; *c; c++)
 		fputc(*c == ':' ? '.' : *c, f);
 	if (job->nsid)
@@ -83,7 +83,10 @@ char **bench_fio_words(const struct bench_fio_job *job)
 	fprintf(f, " --time_based --runtime=%lums", (unsigned long)(job->seconds * 1000));
 	if (job->warm_up > 0)
 		fprintf(f, " --ramp_time=%lums", (unsigned long)(job->warm_up * 1000));
-	/* Reads and writes as one, errors counted and not the end, latencies from submission on. */
+	/*
+	 * Reads and writes together, errors counted without ending the job, latencies from
+	 * submission on.
+	 */
 	fputs(" --unified_rw_reporting=mixed --continue_on_error=io --ignore_error=" IO_ERRORS "," IO_ERRORS
 	      " --lat_percentiles=1 --clat_percentiles=0 --percentile_list=50:99:99.9 --output-format=json", f);
 	if (fclose(f) || !text) {
@@ -129,15 +132,15 @@ static int last_words(int log, int status, struct nnvme_err *err)
 			  *line ? line : "it said nothing");
 }
 
-/* What is in @out, as a round. */
+/* The output in @out, as a round. */
 static int parse_output(int out, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
-	size_t size = (size_t)lseek(out, 0, SEEK_END) + 1;	/* beyond its end a page is zero: a string */
+	size_t size = (size_t)lseek(out, 0, SEEK_END) + 1;	/* with the zero that ends it */
 	char *text = ftruncate(out, (off_t)size) ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, out, 0);
 	int ret;
 
 	if (text == MAP_FAILED)
-		return nnvme_fail(err, -errno, "no memory for what fio printed: %s", strerror(errno));
+		return nnvme_fail(err, -errno, "no memory for fio's output: %s", strerror(errno));
 	ret = bench_fio_parse(text, bytes, round, err);
 	munmap(text, size);
 	return ret;
@@ -156,7 +159,7 @@ static int run(char **words, const int files[2], uint32_t bytes, struct bench_ro
 	if (child < 0)
 		return nnvme_fail(err, -errno, "fio cannot be started: %s", strerror(errno));
 	bench_disturbance_begin(&disturbance, BENCH_HOST_PORT, child);
-	/* fio's threads end before it does. */
+	/* fio's threads end before fio does. */
 	while ((ended = waitpid(child, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
 		bench_disturbance_look(&disturbance);
 		usleep(LOOK_US);
@@ -176,7 +179,7 @@ int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, st
 	if (words && files[0] >= 0 && files[1] >= 0)
 		ret = run(words, files, job->work->bytes, round, err);
 	else
-		ret = nnvme_fail(err, -ENOMEM, "no memory for fio's command line and what it prints");
+		ret = nnvme_fail(err, -ENOMEM, "no memory for fio's command line and output");
 	close(files[0]);
 	close(files[1]);
 	if (words)

@@ -21,7 +21,7 @@ struct bench_fio_job {
 	double seconds, warm_up;
 };
 
-/* The words of the command, NULL last: for bench_fio_free(). NULL without memory. */
+/* The arguments of the command, ended by NULL, to be freed by bench_fio_free(). NULL: no memory. */
 char **bench_fio_words(const struct bench_fio_job *job);
 void bench_fio_free(char **words);
 
@@ -35,8 +35,8 @@ void bench_fio_free(char **words);
 int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err);
 
 /*
- * Runs the job and waits for its end; it is killed when its parent dies. -EIO and fio's last words when it
- * failed.
+ * Run the job and wait for its end; it is killed when its parent dies. -EIO with fio's last line if
+ * it failed.
  */
 int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, struct nnvme_err *err);
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What is at @path, a JSON pointer (RFC 6901): a number from 0 up; NAN when it is not there. */
+/* The number at @path, a JSON pointer (RFC 6901), 0 or above; NAN if it is missing. */
 static double number(struct json_object *object, const char *path)
 {
 	struct json_object *found;
@@ -78,7 +78,7 @@ static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round
 
 int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
-	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* remarks may come before it */
+	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* messages may come before it */
 	struct json_object *all = json ? json_tokener_parse(json) : NULL, *job = NULL;
 	int ret;
 

@@ -44,7 +44,7 @@ bool bench_machine_is_emulated(void)
 	return !strcmp(name, "TCGTCGTCGTCG");
 }
 
-/* Of the first processor; "" where the kernel does not name it. */
+/* Of the first CPU; "" if the kernel does not name it. */
 static void cpu_model(char *model, size_t size)
 {
 	char text[4096], *line;
@@ -54,7 +54,7 @@ static void cpu_model(char *model, size_t size)
 	snprintf(model, size, "%.*s", line ? (int)strcspn(line + 13, "\n") : 0, line ? line + 13 : "");
 }
 
-/* One that is not empty; of a controller its name begins with @prefix. */
+/* A fact that is not empty; the names of a controller's begin with @prefix. */
 static int add(struct bench_facts *facts, const char *prefix, const char *name, const char *value)
 {
 	char full[48];
@@ -63,7 +63,7 @@ static int add(struct bench_facts *facts, const char *prefix, const char *name, 
 	return *value ? bench_facts_add(facts, full, "%s", value) : 0;
 }
 
-/* One that is a file's text; without the file there is none. */
+/* A fact that is a file's text; none if there is no file. */
 static int add_file(struct bench_facts *facts, const char *prefix, const char *name, const char *folder,
 		    const char *file)
 {
@@ -73,7 +73,7 @@ static int add_file(struct bench_facts *facts, const char *prefix, const char *n
 	return add(facts, prefix, name, text);
 }
 
-/* What is in a folder, "a, b, c"; with @count what the file of that name has in each: "8 of 2048kB". */
+/* The names in a directory, "a, b, c"; with @count the content of that file in each: "8 of 2048kB". */
 static void list(const char *pattern, const char *count, char *text, size_t size)
 {
 	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w");
@@ -149,7 +149,7 @@ static int kernel_facts(struct bench_facts *facts, const char *prefix, const str
 	snprintf(folder, sizeof(folder), "/sys/class/block/%s", node + 5);
 	rc |= add_file(facts, prefix, "lba", folder, "queue/logical_block_size");
 	if (bench_sysfs_read(text, sizeof(text), "%s/size", folder) > 0)
-		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* sysfs counts so */
+		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* in sysfs's units */
 	rc |= add(facts, prefix, "size", text);
 	snprintf(text, sizeof(text), "%u", ns.nsid);
 	rc |= add(facts, prefix, "nsid", text);

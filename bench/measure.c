@@ -18,7 +18,7 @@
 #include "generator.h"
 #include "mark.h"
 
-#define PATIENCE_NS 10000000000	/* for the load to end when it was asked to */
+#define PATIENCE_NS 10000000000	/* for the load to end when asked to */
 
 /* What the two processes share. */
 struct shared {
@@ -299,7 +299,7 @@ static int mind(pid_t child, bool fio, struct shared *s)
 		if (!s->stop)
 			asked = bench_now();
 		s->stop = 1;
-		if (fio || bench_now() - asked > PATIENCE_NS)	/* fio does not look at it */
+		if (fio || bench_now() - asked > PATIENCE_NS)	/* fio does not check it */
 			kill(child, SIGKILL);
 	}
 }

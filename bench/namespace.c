@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "sysfs.h"
 
@@ -22,16 +21,6 @@ static bool parse_name(const char *entry, struct bench_namespace *ns)
 	return sscanf(entry, "nvme%uc%un%u%n", &ns->disk, &path, &ns->number, &n) == 3 && !entry[n];
 }
 
-/* A number from sysfs, or @otherwise. */
-static uint64_t attribute(const char *folder, const char *entry, const char *name, uint64_t otherwise)
-{
-	char text[32];
-
-	if (bench_sysfs_read(text, sizeof(text), "%s/%s/%s", folder, entry, name) <= 0)
-		return otherwise;
-	return strtoull(text, NULL, 10);
-}
-
 bool bench_namespace_find(const char *folder, uint32_t nsid, struct bench_namespace *found)
 {
 	DIR *dir = opendir(folder);
@@ -44,9 +33,9 @@ bool bench_namespace_find(const char *folder, uint32_t nsid, struct bench_namesp
 
 		if (!parse_name(entry->d_name, &ns))
 			continue;
-		ns.nsid = (uint32_t)attribute(folder, entry->d_name, "nsid", ns.number);
-		ns.used = attribute(folder, entry->d_name, "nuse", UINT64_MAX);
-		has_metadata = attribute(folder, entry->d_name, "metadata_bytes", 0);
+		ns.nsid = (uint32_t)bench_sysfs_number(ns.number, "%s/%s/nsid", folder, entry->d_name);
+		ns.used = bench_sysfs_number(UINT64_MAX, "%s/%s/nuse", folder, entry->d_name);
+		has_metadata = bench_sysfs_number(0, "%s/%s/metadata_bytes", folder, entry->d_name);
 		if (nsid ? ns.nsid != nsid : any && (has_metadata != best_has_metadata ? has_metadata :
 						     ns.nsid >= found->nsid))
 			continue;

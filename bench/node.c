@@ -3,7 +3,6 @@
 #include "path_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,37 +12,27 @@
 
 #include "sysfs.h"
 
-/* The number in the file @name of @folder; false if there is none. */
-static bool number(const char *folder, const char *name, uint64_t *value)
+/* Of the disk, because a partition has no queue of its own. 0: not known. */
+static uint64_t queue_number(const char *folder, const char *name)
 {
-	char text[32];
+	uint64_t of_disk = bench_sysfs_number(0, "%s/../queue/%s", folder, name);
 
-	return bench_sysfs_read(text, sizeof(text), "%s/%s", folder, name) > 0 &&
-	       sscanf(text, "%" SCNu64, value) == 1;
-}
-
-/* Of the disk, because a partition has no queue of its own. */
-static bool queue_number(const char *folder, const char *name, uint64_t *value)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "../queue/%s", name);
-	return number(folder, path + 3, value) || number(folder, path, value);
+	return bench_sysfs_number(of_disk, "%s/queue/%s", folder, name);
 }
 
 static int facts_of_disk(const char *node, const char *folder, struct bench_node *facts,
 			 struct nnvme_err *err)
 {
-	uint64_t sectors, block, kib = 0, polls = 0;
+	uint64_t sectors = bench_sysfs_number(0, "%s/size", folder);
+	uint64_t block = queue_number(folder, "logical_block_size");
+	uint64_t kib = queue_number(folder, "max_hw_sectors_kb");
 
-	if (!number(folder, "size", &sectors) || !queue_number(folder, "logical_block_size", &block))
+	if (!sectors || !block)
 		return nnvme_fail(err, -ENODEV, "%s: %s does not say how large it is", node, folder);
-	queue_number(folder, "max_hw_sectors_kb", &kib);
-	queue_number(folder, "io_poll", &polls);
 	facts->bytes = sectors * 512;
 	facts->block = (uint32_t)block;
 	facts->max_transfer = kib < UINT32_MAX / 1024 ? (uint32_t)kib * 1024 : 0;
-	facts->polls = polls;
+	facts->polls = queue_number(folder, "io_poll");
 	return 0;
 }
 

@@ -77,12 +77,12 @@ static int choose_columns(struct bench_options *o, const char *list, struct nnvm
 
 struct option {
 	const char *name;
-	bool *flag;		/* one of the three */
+	bool *flag;		/* one of these three is set */
 	const char **text;
 	double *number;
 	double least, most;
 	bool whole;
-	bool once;		/* a second one would be another device's */
+	bool once;		/* a second one is a mistake */
 };
 
 static int take_number(const struct option *o, const char *text, struct nnvme_err *err)
@@ -99,7 +99,7 @@ static int take_number(const struct option *o, const char *text, struct nnvme_er
 	return 0;
 }
 
-/* One of @options at *@word, as "--name=value" or "--name value"; *@word is then its last word. */
+/* Take the option at *@word, "--name=value" or "--name value"; leaves *@word at its last word. */
 static int take(const struct option *options, char ***word, char **end, struct nnvme_err *err)
 {
 	const char *name = **word, *value = NULL;

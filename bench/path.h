@@ -83,8 +83,8 @@ enum bench_uring {
 /*
  * Both set @err (not NULL) when they fail.
  *
- * @node is the block device, or the generic device (/dev/ng0n1) for passthrough. -EOPNOTSUPP names what
- * this kernel, device or configuration lacks.
+ * @node is the block device, or for passthrough the generic device (/dev/ng0n1). -EOPNOTSUPP names
+ * what this kernel, device or configuration lacks.
  */
 int bench_path_uring(const char *node, enum bench_uring kind, const struct bench_shape *shape,
 		     struct bench_path **path, struct nnvme_err *err);

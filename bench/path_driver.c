@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "noiommu_nvme/batch.h"
 #include "noiommu_nvme/ctrl.h"
 #include "noiommu_nvme/stats.h"
 #include "noiommu_nvme/wait.h"

@@ -10,8 +10,8 @@
 #define BENCH_PAGE 4096u
 
 /*
- * @size bytes, zero but for the path that they begin with: its operations, clock, shape and stride. NULL: no
- * memory, or (-EINVAL) @shape is none that a path of @what can have.
+ * Allocate @size bytes that begin with a path; its operations, clock, shape and stride are set, the
+ * rest is zero. NULL: no memory, or (-EINVAL) no path of @what can have @shape.
  */
 void *bench_path_new(size_t size, const char *what, const struct bench_path_ops *ops,
 		     const struct bench_shape *shape, struct nnvme_err *err);

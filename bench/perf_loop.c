@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <valgrind/callgrind.h>
 
+#include "noiommu_nvme/batch.h"
 #include "noiommu_nvme/ctrl.h"
 #include "noiommu_nvme/stats.h"
 

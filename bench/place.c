@@ -15,7 +15,7 @@
 #define DEVICES "/sys/bus/pci/devices"
 #define TRIES 100		/* of 100 ms: for a disk to appear, for a program to end */
 
-/* Whether there is another try; it waits for it. */
+/* Wait for the next try; false: there is none. */
 static bool again(int *tries)
 {
 	usleep(100000);
@@ -297,7 +297,6 @@ static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 	struct bench_parameter *huge = &p->parameter[BENCH_HUGEPAGES];
 	unsigned long available;
 	bool noiommu = p->unsafe_noiommu;
-	char text[24];
 
 	if (polled && !strcmp(poll->was, "0"))
 		strcpy(poll->set, "1");
@@ -305,8 +304,7 @@ static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 		noiommu = noiommu || (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
 	if (noiommu && !strcmp(sw->was, "N"))
 		strcpy(sw->set, "Y");	/* binding does it */
-	bench_sysfs_read(text, sizeof(text), "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
-	available = strtoul(text, NULL, 10);
+	available = bench_sysfs_number(0, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
 	if (*huge->was && available < hugepages)
 		snprintf(huge->set, sizeof(huge->set), "%lu", strtoul(huge->was, NULL, 10) + hugepages - available);
 }
@@ -320,7 +318,7 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 	rc = bench_state_write(p, err);
 	if (rc)
 		return rc;
-	/* The kernel may find fewer; a row that gets too few then names them in its error. */
+	/* The kernel may find fewer; a row that gets too few then reports it as its error. */
 	bench_parameter_apply(&p->parameter[BENCH_HUGEPAGES], bench_parameter_paths[BENCH_HUGEPAGES]);
 	rc = bench_state_write(p, err);
 	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set)
@@ -364,7 +362,10 @@ static int put_device_back(const struct bench_places *p, const struct bench_devi
 	rc = to_kernel(device->bdf, err);
 	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set) {
 		rc = probe_again(device, *p->parameter[BENCH_NOIOMMU].set, err);
-		/* Noiommu mode is off, and was so when it was to get the poll queue: it has none. */
+		/*
+		 * Noiommu mode is off, as it was when the poll queue was to be added: there is
+		 * none.
+		 */
 		rc = rc == -EPERM ? 0 : rc;
 	}
 	return rc ? rc : wait_for_disk(device, err);

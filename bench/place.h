@@ -31,7 +31,7 @@ struct bench_device {
 struct bench_places {
 	struct bench_device device[2];
 	size_t nr_devices;
-	bool unsafe_noiommu;	/* turn noiommu mode on if need be */
+	bool unsafe_noiommu;	/* turn noiommu mode on if necessary */
 	struct bench_parameter parameter[BENCH_PARAMETERS];
 	char boot[40];		/* when that was: the kernel's boot_id */
 	char no_poll[200];	/* why the kernel's driver has no poll queues here; "" if it has */

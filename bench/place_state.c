@@ -51,7 +51,7 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 	}
 }
 
-/* Their names in the file, and what their values are made of. */
+/* Their names in the file, and the characters and length of their values. */
 static const struct {
 	const char *name, *of;
 	size_t most;
@@ -78,7 +78,7 @@ void bench_state_format(const struct bench_places *p, char *text, size_t size)
 	fclose(file);
 }
 
-/* One at *@text, which is then behind it. */
+/* The device at *@text, which moves past it. */
 static bool parse_device(const char **text, struct bench_device *device)
 {
 	char bdf[20];
@@ -111,7 +111,7 @@ static void parse_parameter(const char **text, size_t i, struct bench_parameter 
 	*text += n;
 }
 
-/* What is not as it would be written was not written by a run. */
+/* A text that we would write differently was not written by a run. */
 int bench_state_parse(const char *text, struct bench_places *p)
 {
 	const char *at = text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Results to JSON and CSV. What could not be written bench_output_end() finds. */
+/* Results to JSON and CSV. bench_output_end() reports what could not be written. */
 #include "results.h"
 
 #include <inttypes.h>
@@ -23,10 +23,10 @@ static const char *number_text(double value, char text[32])
 struct json {
 	FILE *file;
 	int depth;
-	bool more;	/* something stands in this object or array already */
+	bool more;	/* this object or array is not empty */
 };
 
-/* The next member's value, or with "" the next element, in printf()'s manner. */
+/* The next member, or if @name is "" the next element; its value as printf() formats it. */
 __attribute__((format(printf, 3, 4)))
 static void put(struct json *j, const char *name, const char *fmt, ...)
 {
@@ -103,7 +103,7 @@ static void put_figure(struct json *j, const char *name, const struct bench_figu
 	end(j, '}');
 }
 
-/* @values of a round, or @figures of a cell. A dot in a name is an object, whose members are neighbours. */
+/* The @values of a round or the @figures of a cell. A dot in a name means nesting; members are neighbours. */
 static void put_metrics(struct json *j, const double *values, const struct bench_figure *figures)
 {
 	char group[32] = "";
@@ -216,7 +216,7 @@ int bench_results_write(const struct bench_results *r, const char *path, struct 
 	return bench_output_end(&out, err);
 }
 
-/* With a comma behind it. */
+/* Followed by a comma. */
 static void csv_text(FILE *file, const char *text)
 {
 	bool quoted = strpbrk(text, "\",\r\n");

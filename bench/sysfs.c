@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,17 @@ int bench_sysfs_read(char *text, size_t size, const char *fmt, ...)
 		length--;
 	text[length] = '\0';
 	return rc ? rc : (int)length;
+}
+
+uint64_t bench_sysfs_number(uint64_t otherwise, const char *fmt, ...)
+{
+	char path[PATH_MAX], text[32], *end;
+	uint64_t value;
+
+	FORMAT(path, fmt);
+	bench_sysfs_read(text, sizeof(text), "%s", path);
+	value = strtoull(text, &end, 10);
+	return end > text ? value : otherwise;
 }
 
 int bench_sysfs_write(const char *text, const char *fmt, ...)

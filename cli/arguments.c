@@ -6,8 +6,8 @@
 #include "cli.h"
 
 /*
- * What getopt_long() refused: a letter in optopt; or a long option, which it has just passed, and of
- * which optopt has the number if it is known (arguments.h: 1) and takes no value.
+ * What getopt_long() refused: a letter in optopt; or a long option, which it has just passed. Then
+ * optopt is 0, or what a known one sets (arguments.h: 1) that was given a value and takes none.
  */
 static int refused(char **argv, int answer)
 {

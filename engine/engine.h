@@ -12,7 +12,7 @@
 #include "fio.h"
 
 #include "noiommu_nvme/ctrl.h"
-#include "noiommu_nvme/qpair.h"
+#include "noiommu_nvme/batch.h"
 
 /* Before every line that the engine writes. */
 #define NNVME_FIO_PREFIX "libnoiommu_nvme: "

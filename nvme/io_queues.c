@@ -113,8 +113,10 @@ static int create_locked(struct nnvme_ctrl *ctrl, unsigned depth, struct nnvme_q
 {
 	struct nnvme_qpair *qp;
 	uint32_t i = 0;
-	int ret;
+	int ret = nnvme_admin_check(ctrl, "Create I/O Completion Queue", err);
 
+	if (ret)	/* before it takes a place and memory, which would be kept */
+		return ret;
 	while (i < ctrl->max_qpairs && ctrl->qpairs[i])
 		i++;
 	if (i == ctrl->max_qpairs)

@@ -8,7 +8,7 @@
 #include "noiommu_nvme/layout.h"
 
 #include "noiommu_nvme/ctrl.h"
-#include "noiommu_nvme/qpair.h"
+#include "noiommu_nvme/batch.h"
 #include "noiommu_nvme/table.h"
 #include "noiommu_nvme/wire.h"
 

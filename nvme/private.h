@@ -15,7 +15,7 @@
 #include "dma/space.h"
 #include "kernel/device.h"
 #include "noiommu_nvme/ctrl.h"
-#include "noiommu_nvme/qpair.h"
+#include "noiommu_nvme/io.h"
 
 /* Ranges of one Dataset Management command: Number of Ranges has 8 bits and is 0's based. */
 #define NNVME_DSM_RANGES 256

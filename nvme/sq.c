@@ -20,7 +20,8 @@ bool nnvme_sq_wrap(struct nnvme_qpair *qp)
 	return qp->tail != qp->stop;
 }
 
-#define KEPT (1ull << 16)	/* of nnvme_slot.head: a bit of the CID, which in_flight.c does not read */
+/* Of nnvme_slot.head, so that it is not 0: a bit of the CID, which in_flight.c does not read. */
+#define KEPT (1ull << 16)
 
 /*
  * Keep what in_flight.c cannot read in the queue, until the slot is free: a slow key leads

@@ -76,15 +76,16 @@ struct nnvme_isolation {
 /**
  * Test whether an IOMMU keeps an open controller from memory that it was not given.
  *
- * Uses its first namespace. Needs a free I/O queue pair, and CAP_SYS_ADMIN for physical addresses.
- * Memory registrations from other threads wait meanwhile, for some milliseconds.
+ * Reads from its first namespace that may be read: not after Format NVM, see nnvme_admin_command().
+ * Needs a free I/O queue pair, and CAP_SYS_ADMIN for physical addresses. Memory registrations from
+ * other threads wait meanwhile, for some milliseconds.
  *
  * @param ctrl             the controller
  * @param[in,out] result   the verdict; its size is set by the caller
  * @retval 0           there is a verdict
  * @retval -EINVAL     its size is below that of the first layout
  * @retval -EPERM      a capability is missing
- * @retval -ENODEV     no namespace
+ * @retval -ENODEV     no such namespace
  * @retval -EIO, -ETIMEDOUT
  *                     the controller failed, or memory that is mapped does not work
  * @retval -EAGAIN     no physical address could be told from a mapped one: try again

@@ -27,9 +27,11 @@
 #include "pci.h"
 #include "probe.h"
 #include "ctrl.h"
+#include "qpair.h"
+#include "io.h"
+#include "batch.h"
 #include "command.h"
 #include "isolation.h"
-#include "qpair.h"
 #include "stats.h"
 #include "wait.h"
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "noiommu_nvme/batch.h"
 #include "noiommu_nvme/ctrl.h"
 #include "tests/model/model.h"
 

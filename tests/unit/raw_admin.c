@@ -381,6 +381,7 @@ static void a_controller_that_was_given_up_costs_nothing(void **state)
 	struct model_rule silent = model_rule(MODEL_SILENT);
 	struct nnvme_command cmd = command(NONE);
 	static uint8_t data[32 * PAGE];
+	struct nnvme_qpair *qp;
 	struct rig r;
 
 	rig_up(&r, "vendor=1", 4);
@@ -394,6 +395,7 @@ static void a_controller_that_was_given_up_costs_nothing(void **state)
 	cmd.metadata_len = 8;
 	for (unsigned i = 0; i < 200; i++) {
 		expect_refusal(&r, &cmd, -EIO, "not sent");
+		assert_int_equal(nnvme_qpair_create(r.ctrl, 64, &qp, &r.err), -EIO);
 		assert_int_equal(nnvme_ctrl_info(r.ctrl, i ? &after : &before), 0);
 	}
 	assert_int_equal(after.registered, before.registered);
