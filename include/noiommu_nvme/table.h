@@ -134,6 +134,13 @@ static inline bool nnvme_va_bad(uintptr_t va)
  * instructions more per I/O.
  */
 #if defined(__SANITIZE_THREAD__)
+#define NNVME_SANITIZE_THREAD	/* gcc */
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NNVME_SANITIZE_THREAD	/* clang */
+#endif
+#endif
+#ifdef NNVME_SANITIZE_THREAD
 #define NNVME_LOAD(from) __atomic_load_n(from, __ATOMIC_RELAXED)
 #define NNVME_STORE(to, value) __atomic_store_n(to, value, __ATOMIC_RELAXED)
 #else
