@@ -28,7 +28,7 @@ IOPS = Subject("IOPS", "IOPS", "", 1, ("iops",))
 LATENCY = Subject("median latency", "p50, µs", "µs", 1e-3, ("latency.p50_ns",))
 TAIL = Subject("99 % latency", "p99, µs", "µs", 1e-3, ("latency.p99_ns",))
 CPU = Subject("CPU time per I/O", "CPU, µs", "µs", 1, ("cpu.user", "cpu.system"))
-INSTRUCTIONS = Subject("instructions per I/O", "instruc\u00adtions", "", 1,
+INSTRUCTIONS = Subject("instructions per I/O", "in\u00adstruc\u00adtions", "", 1,
                        ("per_io.instructions_user", "per_io.instructions_kernel"))
 
 Row = namedtuple("Row", "name label group kind spins")

@@ -7,6 +7,7 @@
  *
  * The controller must be bound to vfio-pci: see `noiommu-nvme bind`.
  */
+#define _POSIX_C_SOURCE 200809L	/* CLOCK_MONOTONIC, with -std=c11 too */
 #include <noiommu_nvme/noiommu_nvme.h>
 
 #include <inttypes.h>
