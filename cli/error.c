@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-static void print(const char *fmt, va_list ap, const char *end)
+static __attribute__((format(printf, 1, 0), nonnull(1))) void
+print(const char *fmt, va_list ap, const char *end)
 {
 	fputs("noiommu-nvme: ", stderr);
 	vfprintf(stderr, fmt, ap);
