@@ -132,15 +132,6 @@ on=$A:$B works 'the largest size that two files have' --bs=1m --size=134217728 -
 on=${A}n1:${A}n2:${A}n3 NNVME_MODEL=ns=3 works 'the largest that three have from an offset' --offset=67104768 \
 	--size=12288 --rw=read
 works 'sync=1 for a job that only reads' --sync=1 --rw=read
-# fua NAME COUNT ARGUMENTS: so many commands have Force Unit Access, in words of a pattern, and none
-# is a Flush
-fua() {
-	fua_name=$1 count=$2
-	shift 2
-	NNVME_WITNESS_COUNTS=1 job "$@"
-	[ $status -eq 0 ] && said ' err= 0' && said "flushes=0 fua=$count\$"
-	result $? "$fua_name"
-}
 fua 'sync=1: each write has FUA' 256 --sync=1 --rw=write
 fua 'sync=sync at random' 256 --sync=sync --rw=randwrite --iodepth=8
 fua 'sync=dsync for a mixed job: the writes alone' '1[0-9][0-9]' --sync=dsync --rw=randrw --iodepth=4

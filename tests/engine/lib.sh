@@ -59,6 +59,16 @@ refuses() {
 	result $? "refused: $refuses_name"
 }
 
+# fua NAME COUNT ARGUMENTS: so many commands have Force Unit Access, in words of a pattern, and none
+# is a Flush
+fua() {
+	fua_name=$1 count=$2
+	shift 2
+	NNVME_WITNESS_COUNTS=1 job "$@"
+	[ $status -eq 0 ] && said ' err= 0' && said "flushes=0 fua=$count\$"
+	result $? "$fua_name"
+}
+
 # An engine built for another release with the same interface version, whose layouts may differ.
 other_release() {
 	release=$("$fio" --version)

@@ -64,10 +64,11 @@ NNVME_WITNESS=lose job --rw=randread --size=8m --io_size=64m --io_timeout=2 --io
 [ $status -ne 0 ] && [ $status -lt 128 ] && said 'nothing completed for 2 s' && said 'err=110'
 result $? 'a completion that never comes ends the job'
 
+fua 'sync=dsync: each write has FUA' 256 --sync=dsync --rw=write
+
 ### what is refused
 refuses 'bs=1000' 'bs=1000 .*512-byte.*bs=1024' --bs=1000 --rw=read
-refuses 'a size over the end' 'over the end' --size=67109376 --rw=read
-refuses 'sync=dsync' 'sync=dsync: .* fdatasync=1' --sync=dsync --rw=write
+refuses 'a size over the end' 'past the end of' --size=67109376 --rw=read
 refuses "atomic=1 (fio's own words)" 'does not support atomic writes' --atomic=1 --rw=write
 
 finish
