@@ -3,9 +3,10 @@
 #define NNVME_BENCH_MARK_H
 
 /*
- * Marks around measurements, for an instruction counter outside the machine (bench/insn): long NOPs
- * that no compiler emits, because their displacement spells a name. A CPU does nothing for them;
- * the counter finds them when the code is translated. A pair has a number, passed one bit per NOP.
+ * Marks around measurements, for an instruction counter outside the machine (kernel/guest/insn):
+ * long NOPs that no compiler emits, because their displacement spells a name. A CPU does nothing
+ * for them; the counter finds them when the code is translated. A pair has a number, passed one bit
+ * per NOP.
  *
  * Pairs do not nest, and only one thread of the machine at a time sets them. Except on x86-64 they
  * are nothing.

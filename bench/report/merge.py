@@ -2,8 +2,8 @@
 """Instructions and doorbell writes into the results of a run that was timed.
 
 They come from another run of the same rows and columns, in a guest that a plugin counts and slows
-(bench/insn): its results say which round set which marks and how many I/Os were between them, and
-the counter's file what it counted there.
+(kernel/guest/insn): its results say which round set which marks and how many I/Os were between
+them, and the counter's file what it counted there.
 """
 import re
 

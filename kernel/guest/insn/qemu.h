@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_BENCH_INSN_QEMU_H
-#define NNVME_BENCH_INSN_QEMU_H
+#ifndef NNVME_KERNEL_GUEST_INSN_QEMU_H
+#define NNVME_KERNEL_GUEST_INSN_QEMU_H
 
 /*
  * What this plugin uses of QEMU's interface for TCG plugins, version 1 (QEMU 6.2 to 8.1), for which
