@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCG plugin that counts, between the marks of bench/mark.h, the instructions that the whole
+ * A TCG plugin that counts, between the marks of kernel/guest/insn/mark.h, the instructions that the whole
  * x86-64 guest executes, user's and kernel's apart, and its writes to the doorbells of QEMU's NVMe
  * controllers. A processor that waits in HLT executes none.
  *

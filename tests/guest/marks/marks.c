@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/mark.h"
+#include "kernel/guest/insn/mark.h"
 
 struct counted {
 	unsigned number;

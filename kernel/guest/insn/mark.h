@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NNVME_BENCH_MARK_H
-#define NNVME_BENCH_MARK_H
+#ifndef NNVME_INSN_MARK_H
+#define NNVME_INSN_MARK_H
 
 /*
  * Marks around measurements, for an instruction counter outside the machine (kernel/guest/insn):
