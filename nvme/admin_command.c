@@ -206,9 +206,11 @@ static struct bounce *bounce_create(struct nnvme_ctrl *ctrl, const struct nnvme_
 
 static void copy(struct bounce *b, const struct nnvme_command *cmd, bool in)
 {
-	for (size_t at = 0; at < cmd->data_len; at += PAGE) {
+	char *data = cmd->data;
+
+	for (size_t at = 0; data && at < cmd->data_len; at += PAGE) {
 		size_t len = cmd->data_len - at < PAGE ? cmd->data_len - at : PAGE;
-		void *ours = b->page[at / PAGE].va, *theirs = (char *)cmd->data + at;
+		void *ours = b->page[at / PAGE].va, *theirs = data + at;
 
 		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): take() left none without memory */
 		memcpy(in ? ours : theirs, in ? theirs : ours, len);
