@@ -287,16 +287,14 @@ int nnvme_identify_all(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 
 const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, struct nnvme_err *err)
 {
-	for (size_t i = 0; i < ctrl->nr_ns; i++) {
-		if (ctrl->ns[i].ns.nsid != nsid)
-			continue;
-		if (!ctrl->ns[i].refusal[0])
-			return &ctrl->ns[i].ns;
-		nnvme_fail(err, ctrl->ns[i].code, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
-			   ctrl->ns[i].refusal);
-		return NULL;
-	}
-	if (ctrl->nr_ns)
+	const struct nnvme_namespace *n = nnvme_namespace_find(ctrl, nsid);
+
+	if (n && !n->refusal[0])
+		return &n->ns;
+	if (n)
+		nnvme_fail(err, n->code, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
+			   n->refusal);
+	else if (ctrl->nr_ns)
 		nnvme_fail(err, -ENODEV, "%s: there is no active namespace %u; there are %zu, the first is %u",
 			   ctrl->dev->name, nsid, ctrl->nr_ns, ctrl->ns[0].ns.nsid);
 	else

@@ -108,10 +108,9 @@ static bool read_slot(const struct nnvme_qpair *qp, uint32_t slot, struct comman
 
 static unsigned block_shift(const struct nnvme_ctrl *ctrl, uint32_t nsid)
 {
-	for (size_t i = 0; i < ctrl->nr_ns; i++)
-		if (ctrl->ns[i].ns.nsid == nsid)
-			return ctrl->ns[i].ns.block_shift;
-	return 0;
+	const struct nnvme_namespace *n = nnvme_namespace_find(ctrl, nsid);
+
+	return n ? n->ns.block_shift : 0;
 }
 
 static size_t smaller(size_t a, size_t b)

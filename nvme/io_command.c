@@ -9,14 +9,6 @@
 
 #define PRACT (1u << 29) /* of CDW12: the controller makes or strips the protection information */
 
-static const struct nnvme_namespace *find(const struct nnvme_ctrl *ctrl, uint32_t nsid)
-{
-	for (size_t i = 0; i < ctrl->nr_ns; i++)
-		if (ctrl->ns[i].ns.nsid == nsid)
-			return &ctrl->ns[i];
-	return NULL;
-}
-
 /*
  * What the controller is going to move, where the library knows it: with less memory than that it
  * would go on at bus address 0 (NVM Command Set, Read, Write, Compare and Dataset Management
@@ -60,7 +52,7 @@ static bool is_stale(const struct nnvme_namespace *ns, uint8_t opcode)
 static int check(const struct nnvme_qpair *qp, const struct nnvme_command *cmd)
 {
 	const struct nnvme_ctrl *ctrl = nnvme_qp(qp)->ctrl;
-	const struct nnvme_namespace *ns = find(ctrl, cmd->nsid);
+	const struct nnvme_namespace *ns = nnvme_namespace_find(ctrl, cmd->nsid);
 
 	if (!ns && cmd->nsid && cmd->nsid != NNVME_NSID_ALL)
 		return -ENODEV;

@@ -88,6 +88,16 @@ struct nnvme_ctrl {
 	struct nnvme_ctrl *next;	/* of those that ctrl.c keeps */
 };
 
+/* The active namespace @nsid, usable or not; NULL: there is none. */
+static inline const struct nnvme_namespace *nnvme_namespace_find(const struct nnvme_ctrl *ctrl,
+								 uint32_t nsid)
+{
+	for (size_t i = 0; i < ctrl->nr_ns; i++)
+		if (ctrl->ns[i].ns.nsid == nsid)
+			return &ctrl->ns[i];
+	return NULL;
+}
+
 /*
  * What a command needs besides its tag, by slot index. A slow key leads here; all zero while
  * the slot is free, but for others.
