@@ -223,6 +223,18 @@ static inline uint32_t rig_random(uint32_t *seed)
 	return *seed >> 8;
 }
 
+/* Random bytes, and their sum. */
+static inline uint32_t rig_fill(uint8_t *to, size_t len, uint32_t seed)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		to[i] = (uint8_t)rig_random(&seed);
+		sum += to[i];
+	}
+	return sum;
+}
+
 /* I/O commands that the controller has fetched. */
 static inline uint64_t rig_commands(struct rig *r)
 {

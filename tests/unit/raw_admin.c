@@ -93,17 +93,6 @@ static void each_field_arrives(void **state)
 	rig_down(&r);
 }
 
-static uint32_t fill(uint8_t *to, size_t len, uint32_t seed)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		to[i] = (uint8_t)rig_random(&seed);
-		sum += to[i];
-	}
-	return sum;
-}
-
 /*
  * Whatever length, the controller gets these bytes, they come back changed, and none beside them
  * is.
@@ -117,8 +106,8 @@ static void both_ways(struct rig *r, size_t len, size_t metadata)
 
 	assert_non_null(data);
 	assert_non_null(copy);
-	fill(data, len + 2 * GUARD, 1);
-	sum = fill(data + GUARD, len, (uint32_t)len) + fill(meta, metadata, 3);
+	rig_fill(data, len + 2 * GUARD, 1);
+	sum = rig_fill(data + GUARD, len, (uint32_t)len) + rig_fill(meta, metadata, 3);
 	memcpy(copy, data, len + 2 * GUARD);
 	cmd.data = data + GUARD;
 	cmd.cdw10 = cmd.data_len = (uint32_t)len;
@@ -130,7 +119,7 @@ static void both_ways(struct rig *r, size_t len, size_t metadata)
 	for (size_t i = 0; i < len; i++)
 		copy[GUARD + i]++;
 	assert_memory_equal(data, copy, len + 2 * GUARD);
-	sum = fill(copy, metadata, 3);
+	sum = rig_fill(copy, metadata, 3);
 	for (size_t i = 0; i < metadata; i++)
 		assert_int_equal(meta[i], (uint8_t)(copy[i] + 1));
 	free(data);

@@ -39,24 +39,13 @@ static void commands_that_have_no_call_of_their_own(void **state)
 	rig_down(&r);
 }
 
-static uint32_t fill(uint8_t *to, size_t len, uint32_t seed)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		to[i] = (uint8_t)rig_random(&seed);
-		sum += to[i];
-	}
-	return sum;
-}
-
 /* The bytes that the controller gets, and that come back, are these and no others. */
 static void both_ways(struct rig *r, uint8_t *mem, size_t at, uint32_t len, uint32_t metadata)
 {
 	struct nnvme_command cmd = raw_data(RAW_BOTH, mem + at, len);
 	uint8_t *meta = mem + 1100 * PAGE + at % PAGE / 8 * 4, before = at ? mem[at - 1] : 0,
 		after = mem[at + len];
-	uint32_t sum = fill(mem + at, len, len + 1) + fill(meta, metadata, 9), seed = len + 1;
+	uint32_t sum = rig_fill(mem + at, len, len + 1) + rig_fill(meta, metadata, 9), seed = len + 1;
 	struct nnvme_completion done;
 	uint64_t result = 0;
 
