@@ -17,7 +17,7 @@ int nnvme_rw_flags(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t op
 	if (!nnvme_rw_fast(qp, ns, opcode, buf, lba, blocks, tag))
 		return nnvme_request_rw(qp, ns, opcode, buf, lba, blocks, flags, tag);
 	/* The controller looks at it once it is rung, and in_flight.c only at the length. */
-	NNVME_STORE(&sqe->cdw12, sqe->cdw12 | flags);
+	NNVME_STORE(&sqe->cdw12, (blocks - 1) | flags);
 	return 0;
 }
 
