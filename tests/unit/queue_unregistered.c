@@ -20,6 +20,16 @@ struct stepped {
 	int result;
 };
 
+/* A queue pair, and a MiB of memory from its beginning on. */
+static void up(struct stepped *s, const char *settings, unsigned depth)
+{
+	rig_up(&s->r, settings, depth);
+	s->mem = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(s->mem != MAP_FAILED);
+	s->mem += -(uintptr_t)s->mem % (256 * PAGE);
+	rig_step_by_hand(&s->r);
+}
+
 static void change(void *arg)
 {
 	struct stepped *s = arg;
@@ -62,11 +72,7 @@ static void unregistered_memory_is_refused_at_every_instruction(void **state)
 	struct stepped s = { 0 };
 	struct rig *r = &s.r;
 
-	rig_up(r, "size=64m,mdts=9,run=16", 8);
-	s.mem = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_true(s.mem != MAP_FAILED);
-	s.mem += -(uintptr_t)s.mem % (256 * PAGE);
-	rig_step_by_hand(r);
+	up(&s, "size=64m,mdts=9,run=16", 8);
 	for (unsigned i = 0; i < 10; i++) {
 		struct step step = { .subject = request, .between = { change }, .arg = &s };
 		uint64_t before = rig_commands(r);
@@ -125,10 +131,7 @@ static void a_request_that_fails_midway_keeps_no_list(void **state)
 	struct stepped s = { 0 };
 	struct rig *r = &s.r;
 
-	rig_up(r, "size=64m,mdts=9,run=1,sgls=1", 2);
-	s.mem = mmap(NULL, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_true(s.mem != MAP_FAILED);
-	rig_step_by_hand(r);
+	up(&s, "size=64m,mdts=9,run=1,sgls=1", 2);
 	for (s.kind = 0; s.kind < 2; s.kind++) {
 		struct step step = { .subject = long_request, .between = { pull }, .arg = &s };
 		unsigned refused = 0;
