@@ -190,7 +190,8 @@ static void every_entry_zero(void *arg, uint8_t cns, uint32_t nsid, void *data)
 static void pages_of_ones_or_zeroes_are_survived(void **state)
 {
 	static const uint8_t cns[] = { NVME_IDENTIFY_CNS_NS, NVME_IDENTIFY_CNS_CTRL,
-				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, NVME_IDENTIFY_CNS_CSI_CTRL };
+				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST,
+				       NVME_IDENTIFY_CNS_CSI_CTRL };
 	struct rig r;
 
 	for (unsigned i = 0; i < sizeof(cns); i++) {
@@ -206,8 +207,8 @@ static void pages_of_ones_or_zeroes_are_survived(void **state)
 /* Strings are neither terminated nor trustworthy: the result must be safe on a terminal. */
 static void strings_are_made_printable(void **state)
 {
-	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127, 255,
-				 '%', 's', 'y');
+	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127,
+						   255, '%', 's', 'y');
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
@@ -349,8 +350,9 @@ static void fuzz(void *arg, uint8_t cns, uint32_t nsid, void *data)
 	unsigned n = rig_random(&fuzz_seed) % 16 ? rig_random(&fuzz_seed) % 8 : 4096;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned at = n == 4096 ? i : rig_random(&fuzz_seed) %
-			      (cns == NVME_IDENTIFY_CNS_NS ? 192 : rig_random(&fuzz_seed) % 2 ? 4096 : 600);
+		unsigned at = n == 4096 ? i :
+			      rig_random(&fuzz_seed) % (cns == NVME_IDENTIFY_CNS_NS ? 192 :
+							rig_random(&fuzz_seed) % 2 ? 4096 : 600);
 
 		((uint8_t *)data)[at] = (uint8_t)rig_random(&fuzz_seed);
 	}

@@ -507,7 +507,8 @@ int fake_setup(void **state)
 	real = nnvme_sys;
 	nnvme_sys = (struct nnvme_sys){
 		.root = root, .open = fake_open, .close = fake_close, .ioctl = fake_ioctl,
-		.mmap = fake_mmap, .munmap = fake_munmap, .eventfd = real.eventfd, .read = real.read,
+		.mmap = fake_mmap, .munmap = fake_munmap, .eventfd = real.eventfd,
+		.read = real.read,
 		.ppoll = real.ppoll, .pread = fake_pread,
 		.pwrite = fake_pwrite, .access = fake_access, .readlink = fake_readlink,
 		.scandir = fake_scandir, .mkdir = fake_mkdir, .unlink = fake_unlink,
