@@ -7,6 +7,15 @@ guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$guest_dir/../.." && pwd)
 cache=${NNVME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/noiommu-nvme}
 
+# In a hook git says where its repository is, and a builder's `git am` would commit there.
+if command -v git >/dev/null; then
+	# shellcheck disable=SC2046 # names of variables
+	unset $(git rev-parse --local-env-vars)
+fi
+
+# git for a builder's own tree, where a user's settings must not change how patches apply
+git_alone() { GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -c gc.auto=0 "$@"; }
+
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 

@@ -121,8 +121,16 @@ breaks() {
 	build "$work/top" "$release"
 	failed_by 1 && says "the patches do not apply to linux-source-6.12"
 }
+# As in a hook, where the environment says whose repository it is.
+repository=$work/repository
+in_hook() {
+	git init -q "$repository"
+	GIT_DIR=$repository/.git GIT_WORK_TREE=$repository breaks && ! git -C "$repository" rev-parse -q --verify HEAD
+}
 if [ -z "$lost" ]; then
 	check "a patch that does not apply is an error" breaks
+	rm -rf "$work/top"
+	check "a repository that the environment names is left alone" in_hook
 	check "and leaves the modules of before" [ -d "$("$top/kernel/module/build-modules" "$release")" ]
 fi
 echo "1..$count"
