@@ -103,13 +103,15 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 		one = finding_add(f, "noiommu", FINDING_NOTE, "the switch is %s",
 				  p->noiommu_on == NNVME_HAVE ? "on: vfio-pci takes devices that "
 				  "can access all of memory" :
-				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
+				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" :
+				  "unreadable");
 		if (p->noiommu_on == NNVME_HAVE_NOT)
 			finding_fix(one, "only if a device has no IOMMU: noiommu-nvme bind "
 				     "--unsafe-noiommu BDF");
 	}
 	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
-		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since boot" :
+		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since "
+		    "boot" :
 		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not tainted by noiommu mode" :
 		    "unreadable");
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
@@ -123,8 +125,8 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 	struct finding *one;
 
 	have(f, "CAP_SYS_RAWIO", p->sys_rawio, "for devices without an IOMMU", "run as root");
-	have(f, "CAP_SYS_ADMIN", p->sys_admin, "to bind, and to prove isolation; not to drive a device",
-	     "run as root");
+	have(f, "CAP_SYS_ADMIN", p->sys_admin,
+	     "to bind, and to prove isolation; not to drive a device", "run as root");
 	have(f, "CAP_IPC_LOCK", p->ipc_lock, "lifts the limit on pinned memory",
 	     "run as root, or raise memlock");
 	if (p->memlock == UINT64_MAX) {
@@ -218,7 +220,8 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 			  "IOMMU group %s of %zu device%s, type %s%s", group.number, group.count,
 			  group.count == 1 ? "" : "s", group.type_text,
 			  group.holder > 0 ? ", held by a process" : group.holder ?
-			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
+			  ", being changed or held, or left in the middle of a change" :
+			  group.unfinished ?
 			  ", in the middle of a change that was interrupted" : "");
 	if (group.unfinished && !group.holder)
 		finding_fix(one, "noiommu-nvme domain %s --restore", info->bdf);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/module_kernels.h"
 #include "kernel/sys.h"
 
 /* kernel/module/source-tree gives the modules this MODULE_VERSION; Linux's iommufd has none. */
@@ -69,7 +68,7 @@ static void os_release(char value[16], const char *text, const char *key)
  */
 static const char *debian_kernel(const char *release, const char *version)
 {
-	static const char *const kernels[] = { NNVME_MODULE_KERNELS };
+	static const char *const kernels[] = { NNVME_MODULE_KERNELS };	/* kernel/meson.build */
 	const char *flavour, *found = NULL;
 	char end[64];
 
@@ -138,9 +137,9 @@ static void fill_fix(const struct nnvme_probe *p, char *fix, size_t size)
 				  has_iommufd(p->release, "kernel/drivers/iommu/iommufd")))
 		snprintf(fix, size, "modprobe vfio-pci");
 	else if (installed)
-		snprintf(fix, size, "modprobe -r vfio-pci vfio_iommu_type1 vfio iommufd && modprobe "
-			 "vfio-pci, once no program uses VFIO: other modules than those of "
-			 "noiommu-vfio-dkms are loaded");
+		snprintf(fix, size, "modprobe -r vfio-pci vfio_iommu_type1 vfio iommufd && "
+			 "modprobe vfio-pci, once no program uses VFIO: other modules than those "
+			 "of noiommu-vfio-dkms are loaded");
 	else
 		by_distribution(fix, size, p->release);
 }

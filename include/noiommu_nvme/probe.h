@@ -58,7 +58,7 @@ struct nnvme_probe {
 	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" not x86 */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
 	enum nnvme_noiommu_origin noiommu_origin;	/* who brought noiommu_cdev and get_pa */
-	char noiommu_fix[252];		/* what brings these two, a command if possible; "" if there */
+	char noiommu_fix[252];		/* what brings both, a command if possible; "" not needed */
 };
 
 /**

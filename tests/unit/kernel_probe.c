@@ -13,6 +13,7 @@
 
 #define DEBIAN "6.12.117+deb12-amd64"
 #define DEBIAN_CLOUD "6.12.117+deb12-cloud-amd64"
+#define DEBIAN_7_3 "7.3.4+deb13-amd64"
 #define INSTALL "apt install "
 #define PACKAGE "./noiommu-vfio-dkms_*.deb"
 
@@ -128,7 +129,10 @@ static struct nnvme_probe probe_origin(const char *release)
 
 static void where_nodes_come_from(void **state)
 {
-	static const struct { const char *release, *mark; enum nnvme_noiommu_origin origin; } cases[] = {
+	static const struct {
+		const char *release, *mark;
+		enum nnvme_noiommu_origin origin;
+	} cases[] = {
 		{ "6.12.117", NULL, NNVME_NOIOMMU_SERIES },
 		{ "7.2.99-rc1", NULL, NNVME_NOIOMMU_SERIES },
 		{ "7.3.0", NULL, NNVME_NOIOMMU_MERGED },
@@ -168,8 +172,8 @@ static void assert_fix(const char *release, enum nnvme_noiommu_origin origin, co
 
 static void what_debian_installs(void **state)
 {
-	static const char boot[] = INSTALL "linux-image-" DEBIAN " linux-headers-" DEBIAN " " PACKAGE
-		", and boot that kernel";
+	static const char boot[] = INSTALL "linux-image-" DEBIAN " linux-headers-" DEBIAN " "
+		PACKAGE ", and boot that kernel";
 
 	stock();
 	fake_file("PRETTY_NAME=\"Debian\"\nVERSION_ID=\"12\"\nVERSION=\"12 (b)\"\nID=debian\n",
@@ -181,13 +185,19 @@ static void what_debian_installs(void **state)
 	assert_fix("6.12.1+deb12-amd64", NNVME_NOIOMMU_ABSENT, boot);
 	assert_fix("6.1.0-13-cloud-amd64", NNVME_NOIOMMU_ABSENT, INSTALL "linux-image-" DEBIAN_CLOUD
 		   " linux-headers-" DEBIAN_CLOUD " " PACKAGE ", and boot that kernel");
+	fake_file("ID=debian\nVERSION_ID=13\n", "/etc/os-release");	/* two series */
+	assert_fix("7.3.1+deb13-amd64", NNVME_NOIOMMU_ABSENT, INSTALL "linux-image-" DEBIAN_7_3
+		   " linux-headers-" DEBIAN_7_3 " " PACKAGE ", and boot that kernel");
+	assert_fix(DEBIAN_7_3, NNVME_NOIOMMU_ABSENT,
+		   INSTALL "linux-headers-" DEBIAN_7_3 " " PACKAGE);
 	fake_file("ID='debian'\nVERSION_ID='12'", "/etc/os-release");	/* no newline at the end */
 	assert_fix("6.1.0-13-amd64", NNVME_NOIOMMU_ABSENT, boot);
 }
 
 static void what_others_need(void **state)
 {
-	static const char options[] = "CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV and CONFIG_VFIO_NOIOMMU";
+	static const char options[] =
+		"CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV and CONFIG_VFIO_NOIOMMU";
 	char older[256], newer[256];
 
 	snprintf(older, sizeof(older), "Linux 7.3, or 6.12 with the series in "
@@ -209,9 +219,9 @@ static void modules_that_are_not_loaded(void **state)
 {
 	stock();
 	fake_file("", "/lib/modules/" DEBIAN "/updates/dkms/iommufd.ko.xz");
-	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, "modprobe -r vfio-pci vfio_iommu_type1 vfio iommufd "
-		   "&& modprobe vfio-pci, once no program uses VFIO: other modules than those of "
-		   "noiommu-vfio-dkms are loaded");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, "modprobe -r vfio-pci vfio_iommu_type1 vfio "
+		   "iommufd && modprobe vfio-pci, once no program uses VFIO: other modules than those "
+		   "of noiommu-vfio-dkms are loaded");
 	fake_remove("/sys/class/vfio-dev");
 	assert_fix(DEBIAN, NNVME_NOIOMMU_UNKNOWN, "modprobe vfio-pci");
 	fake_remove("/lib/modules");
