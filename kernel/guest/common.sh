@@ -42,6 +42,23 @@ took() {
 		'BEGIN { printf "%s\t%.1f\t%s\n", kind, now - begun, what }' >>"$NNVME_TIMES"
 }
 
+# times_begin, times_end: of a verb whose steps follow one another: prints how long each took that took a
+# second, without the downloads in it, which are in the last line.
+times_begin() {
+	NNVME_TIMES=$(mktemp)
+	export NNVME_TIMES NNVME_BEGUN=$EPOCHREALTIME
+}
+times_end() {
+	awk -F'\t' -v begun="$NNVME_BEGUN" -v now="$EPOCHREALTIME" '
+		function clock(seconds) { return sprintf("%d:%02d", seconds / 60, int(seconds) % 60) }
+		BEGIN { print "-- the steps, without downloads:" }
+		$1 == "download" { loaded += $2; all += $2; next }
+		$2 - loaded >= 1 { printf "   %6s  %s\n", clock($2 - loaded), $3 }
+		{ loaded = 0 }
+		END { printf "-- %s in all, %s of it downloads\n", clock(now - begun), clock(all) }' "$NNVME_TIMES" >&2
+	rm -f "$NNVME_TIMES"
+}
+
 # timed KIND WHAT COMMAND...: a program, and how long it took
 timed() {
 	local kind=$1 what=$2 begun=$EPOCHREALTIME status=0
