@@ -96,6 +96,77 @@ static void list(const char *pattern, const char *count, char *text, size_t size
 		fclose(to);
 }
 
+/* Where the CPU is vulnerable and what the kernel does about it: "spectre_v2: Mitigation: ..., ...". */
+static void mitigations(char *text, size_t size)
+{
+	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w");
+	const char *comma = "";
+	char state[256];
+	glob_t found;
+
+	if (!glob("/sys/devices/system/cpu/vulnerabilities/*", 0, NULL, &found))
+		for (size_t i = 0; to && i < found.gl_pathc; i++) {
+			if (bench_sysfs_read(state, sizeof(state), "%s", found.gl_pathv[i]) <= 0 ||
+			    !strcmp(state, "Not affected"))
+				continue;
+			fprintf(to, "%s%s: %s", comma, strrchr(found.gl_pathv[i], '/') + 1, state);
+			comma = ", ";
+		}
+	globfree(&found);
+	if (to)
+		fclose(to);
+}
+
+/* Of the options that the kernel was built with, those that can be seen in the time of an I/O. */
+static const char *const timely[] = {
+	"HZ", "PREEMPT_DYNAMIC", "PREEMPT_VOLUNTARY", "IOMMU_DEFAULT_DMA_LAZY", "IOMMU_DEFAULT_DMA_STRICT",
+	"IOMMU_DEFAULT_PASSTHROUGH", "MITIGATION_RETPOLINE", "MITIGATION_RETHUNK", "X86_KERNEL_IBT",
+	"INIT_ON_ALLOC_DEFAULT_ON", "HARDENED_USERCOPY", "SLAB_FREELIST_HARDENED", "RANDOMIZE_KSTACK_OFFSET_DEFAULT",
+	"MEMCG", "BLK_CGROUP", "BLK_WBT", "NVME_MULTIPATH", "FUNCTION_TRACER", "KASAN", "PROVE_LOCKING",
+};
+
+/* From where distributions keep their kernel's configuration; "" where there is none. */
+static void configuration(const char *release, char *text, size_t size)
+{
+	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w"), *from;
+	char path[256], line[256];
+	const char *comma = "";
+	size_t length;
+
+	snprintf(path, sizeof(path), "/boot/config-%s", release);
+	from = fopen(path, "re");
+	while (from && to && fgets(line, sizeof(line), from))
+		for (size_t i = 0; i < sizeof(timely) / sizeof(timely[0]); i++) {
+			length = strlen(timely[i]);
+			if (strncmp(line, "CONFIG_", 7) || strncmp(line + 7, timely[i], length) ||
+			    line[7 + length] != '=')
+				continue;
+			fprintf(to, "%s%.*s", comma, (int)strcspn(line + 7, "\n"), line + 7);
+			comma = ", ";
+		}
+	if (from)
+		fclose(from);
+	if (to)
+		fclose(to);
+}
+
+/* Which kernel, and what of it costs time that another build of the same version does not. */
+static int kernel_build(struct bench_facts *facts)
+{
+	struct utsname uts;
+	char text[1024];
+	int rc;
+
+	if (uname(&uts))
+		return 0;
+	rc = bench_facts_add(facts, "kernel", "%s %s", uts.release, uts.machine);
+	rc |= add(facts, "", "kernel_build", uts.version);
+	configuration(uts.release, text, sizeof(text));
+	rc |= add(facts, "", "kernel_config", text);
+	mitigations(text, sizeof(text));
+	return rc | add(facts, "", "mitigations", *text ? text : "none");
+}
+
 static void join(int argc, char **argv, char *text, size_t size)
 {
 	size_t length = 0;
@@ -109,11 +180,9 @@ static void join(int argc, char **argv, char *text, size_t size)
 int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
 {
 	char text[512], name[13];
-	struct utsname uts;
-	int rc = 0;
+	int rc;
 
-	if (!uname(&uts))
-		rc |= bench_facts_add(facts, "kernel", "%s %s", uts.release, uts.machine);
+	rc = kernel_build(facts);
 	rc |= add_file(facts, "", "cmdline", "/proc", "cmdline");
 	cpu_model(text, sizeof(text));
 	rc |= add(facts, "", "cpu", text);
