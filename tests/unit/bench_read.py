@@ -99,11 +99,11 @@ class Results(unittest.TestCase):
                 ('"rounds": 3', '"rounds": 3.5', "of type double, and not int"),
                 ('"rounds": 3', '"rounds": true', "of type boolean, and not int"),
                 ('"seconds": 0.2', '"seconds": null', 'there is no "seconds"'),
-                ('"seconds": 0.2', '"seconds": -0.2', "not a number from 0 up"),
-                ('"seconds": 0.2', '"seconds": NaN', "not a number from 0 up"),
-                ('"seconds": 0.2', '"seconds": 1e999', "not a number from 0 up"),
+                ('"seconds": 0.2', '"seconds": -0.2', "not 0 or a number from 1e-15"),
+                ('"seconds": 0.2', '"seconds": NaN', "not 0 or a number from 1e-15"),
+                ('"seconds": 0.2', '"seconds": 1e999', "not 0 or a number from 1e-15"),
                 ('"seconds": 0.2', '"seconds": 1' + 5000 * "0", "is no JSON"),
-                ('"seconds": 0.2', '"seconds": 1' + 400 * "0", "not a number from 0 up"),
+                ('"seconds": 0.2', '"seconds": 1' + 400 * "0", "not 0 or a number from 1e-15"),
                 ('"kernel": "6.12"', '"kernel": 6.12', 'machine: "kernel" is of type double'),
                 ('"cells": [', '"cells": [ 7,', '"cells"[0] is no object'),
                 ('"cells": [', '"cells": {}, "cell": [', '"cells" is of type object, and not array'),
@@ -123,6 +123,24 @@ class Results(unittest.TestCase):
                 self.assertIn(old, self.text)
                 self.refused(message, self.text.replace(old, new, 1))
         self.refused("is no JSON", self.text.encode().replace(b'"blocks"', b'"\xff"'))
+
+    def test_numbers_that_are_next_to_none(self):
+        """Too small or too large to draw, and sums of them would be none."""
+        for number in ("5e-324", "1e-16", "1e19", "1" + 308 * "0"):
+            self.refused("not 0 or a number from 1e-15", self.text.replace('"iops": 1200.25', f'"iops": {number}'))
+
+    def test_a_cell_without_figures(self):
+        """They follow from the rounds, whatever stands there."""
+        whole = self.read()["cells"][0]
+        for old in ('"latency"', '"iops"'):
+            self.path.write_text(self.text.replace(f"      {old}:", f'      {old}: 3, "was":', 1))
+            cell = self.read()["cells"][0]
+            self.assertEqual({m: get(cell, m) for m in METRICS}, {m: get(whole, m) for m in METRICS})
+
+    def test_csv_has_no_formulas(self):
+        r = self.read()
+        r["cells"][0]["row"] = "=cmd|' /C calc'!A0"
+        self.assertIn("\n'=cmd|", to_csv(r))
 
     def test_another_schema_is_its_own_error(self):
         self.refused("its schema is 3, and this program reads 2",
