@@ -219,7 +219,7 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 				  "CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
-			  "kernel/module/patches/6.12", bdf);
+			  "kernel/module/patches/6.12: run noiommu-nvme doctor", bdf);
 }
 
 /*
