@@ -15,7 +15,7 @@ import tempfile
 
 from ratio import figure_of
 
-SCHEMA = 2
+SCHEMA = 3
 MOST_BYTES = 64 << 20
 MOST_CELLS = MOST_ROUNDS = 10000
 MOST_FACTS = 500
@@ -44,6 +44,8 @@ METRICS = {
     "per_io.instructions_kernel": "instructions, kernel",
     "run_delay": "run delay",
 }
+# What sum_up() adds to a cell: it is in no file.
+SUMS = {"errors", "domain_read_back", *(metric.partition(".")[0] for metric in METRICS)}
 CELL_TEXTS = ("row", "column", "driver", "variant", "domain", "domain_read_back", "mode", "device")
 
 
@@ -196,11 +198,11 @@ def read(path):
 # --- what follows from the rounds ---
 
 def sum_up(results):
-    """Figures, errors and the domain of every cell, so that they can't say anything else."""
+    """Figures, errors and the domain of every cell; what the file says of them is not taken."""
     for cell in results["cells"]:
         rounds = cell["rounds"]
-        for metric in METRICS:
-            cell.pop(metric.partition(".")[0], None)
+        for name in SUMS:
+            cell.pop(name, None)
         cell["errors"] = sum(r["errors"] for r in rounds)
         domains = {r.get("domain_read_back") or None for r in rounds}
         found = "mixed" if len(domains) > 1 else next(iter(domains), None)
@@ -254,7 +256,8 @@ def to_json(results):
             return {k: tidy(v) for k, v in value.items()}
         return [tidy(v) for v in value] if isinstance(value, list) else plain(value)
 
-    return json.dumps(tidy(results), indent=2) + "\n"
+    cells = [{k: v for k, v in cell.items() if k not in SUMS} for cell in results["cells"]]
+    return json.dumps(tidy({**results, "cells": cells}), indent=2) + "\n"
 
 
 def no_formula(text):
