@@ -388,7 +388,6 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 	int status, rc;
 
 	bench_block_signals();
-	bench_results_init(&run.results);
 	rc = look(&run, &err);
 	if (!rc) {
 		skip_impossible(&run);
