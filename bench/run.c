@@ -259,7 +259,6 @@ static int write_results(struct run *run, struct nnvme_err *err)
 	char path[PATH_MAX];
 	int rc;
 
-	bench_results_sum_up(&run->results);
 	snprintf(path, sizeof(path), "%s/results.json", run->options->out);
 	rc = bench_results_write(&run->results, path, err);
 	snprintf(path, sizeof(path), "%s/results.csv", run->options->out);

@@ -21,6 +21,12 @@ ALSO = {
     "debug": "contract cli engine isolation limits memory modes unprotected vectors wait",
 }
 
+# Programs of their own that print TAP: name, tier, whether natively or in guests, what it is, how it is called.
+COMMANDS = (
+    ("perf", "short", "native", "instructions per I/O", ("tests/perf/perf", "--tap")),
+    ("fuzz", "short", "native", "fuzzers", ("./run", "fuzz", "--runs=1000")),
+)
+
 
 class Script:
     """A script of tests/guest, and what its first lines say."""
@@ -91,6 +97,12 @@ def runs(found, tier, kernel=None, filters=()):
         if tier == "long":
             wanted += [(other, s, False) for other in ALSO for s in found if s.name in ALSO[other].split()]
     return [run for run in wanted if not run[1].fault and chosen(f"guest {run[1].name}", filters)]
+
+
+def commands(tier, lane, filters=()):
+    """(name, what it is, how it is called)"""
+    return [(name, title, args) for name, there, where, title, args in COMMANDS
+            if (there, where) == (tier, lane) and chosen(name, filters)]
 
 
 def boots(found, tier, kernel=None, filters=()):

@@ -29,12 +29,15 @@ def main():
         for line in LINES:
             program.line(line)
         program.end(0)
+        program = module.Program(count, "q")
+        program.line("1..0 # SKIP no mirror")
+        program.end(0)
         status = count.summary()
     for number, (name, got, wanted) in enumerate((
             ("passed", count.passed, 2), ("failed", count.failed, []),
             ("all of it skipped", module.exit_status({"result": "SKIP", "returncode": 0}), 0),
             ("a failure", module.exit_status({"result": "FAIL", "returncode": 0}), 1),
-            ("skipped", count.skipped, ["p: # SKIP two", "p: three: no mirror # SKIP"]),
+            ("skipped", count.skipped, ["p: # SKIP two", "p: three: no mirror # SKIP", "q: # SKIP no mirror"]),
             ("said again", said.getvalue().count("p: # SKIP two"), 2),
             ("the last line", said.getvalue().splitlines()[-1], "2 passed, 0 failed"),
             ("success", status, 0)), 1):
