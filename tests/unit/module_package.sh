@@ -73,8 +73,9 @@ check "which name their license" licensed
 # read_conf RELEASE: as dkms reads it, and asks for AUTOINSTALL without a kernel in front of the one it has
 read_conf() {
 	bash -euc 'kernelver=$1 kernel_source_dir=x
-		sourced() { local kernelver=""; . "$2" >/dev/null; echo "$AUTOINSTALL $BUILD_EXCLUSIVE_KERNEL"; }
-		sourced "$@"' read_conf "$1" "$source/dkms.conf"
+		sourced() { . "$1" >/dev/null; echo "$AUTOINSTALL $BUILD_EXCLUSIVE_KERNEL"; }
+		in_front() { local kernelver=; sourced "$2"; }
+		in_front "$@"' read_conf "$1" "$source/dkms.conf"
 }
 autoinstall() {
 	local release auto exclusive
