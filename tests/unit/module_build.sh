@@ -47,6 +47,7 @@ field() { modinfo -F "$1" "$built/$2.ko"; }
 for_that_kernel() {
 	local m
 	for m in "${modules[@]}"; do
+		[ "$(field version "$m")" = "noiommu-vfio $series" ] || { echo "$m: version $(field version "$m")"; return 1; }
 		[[ $(field vermagic "$m") == "$1 "* ]] || { echo "$m: $(field vermagic "$m")"; return 1; }
 	done
 }
@@ -85,7 +86,6 @@ defines() { nm --defined-only "$built/$1.ko" | grep -qw "$2" || { echo "$1 lacks
 series() {
 	defines iommufd iommufd_ioas_noiommu_get_pa && defines iommufd interval_tree_span_iter_first &&
 		defines vfio vfio_device_fops_cdev_open && defines iommufd "$1" &&
-		field version iommufd | grep -x "noiommu-vfio $series" &&
 		field parm vfio | grep '^enable_unsafe_noiommu_mode:'
 }
 # Of its four questions to an IOMMU driver, two are of dirty tracking. Those of 7.3 answer EOPNOTSUPP

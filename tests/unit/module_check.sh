@@ -131,7 +131,7 @@ program modprobe "[ \"\$1\" != -a ] || shift" "for m; do echo \"modprobe \$m\" >
 reloads() {
 	local said
 	: >"$log"
-	said=$("$dkms/reload" 2>&1) || return
+	said=$("$dkms/reload" ${removed:+"$removed"} 2>&1) || return
 	echo "$said"
 	cat "$log"
 	[[ $said == *"$1"* ]] && { [ -n "$1" ] || [ -z "$said" ]; } &&
@@ -151,6 +151,10 @@ machine
 vfio
 mkdir -p "$NOIOMMU_VFIO_ROOT/sys/bus/pci/drivers/vfio-pci/0000:41:00.0"
 check "a bound device would lose its driver" reloads 'VFIO is in use (0000:41:00.0 is bound to vfio-pci), so the modules that are loaded stay'
+removed=--removed
+check "and no file that goes is named where the package does" \
+	reloads 'when that has ended, run rmmod vfio_pci vfio_iommu_type1 vfio_pci_core vfio iommufd; modprobe vfio-pci'
+removed=
 machine
 vfio
 file proc/77/comm qemu

@@ -65,7 +65,7 @@ every_kernel() {
 }
 check "each kernel of the list has sources" every_kernel
 licensed() {
-	! find "$source" -name '*.[ch]' ! -name config.h ! -name origin.c ! -name span_iter.c \
+	! find "$source" -name '*.[ch]' ! -name config.h ! -name span_iter.c \
 		-exec grep -L 'SPDX-License-Identifier: .*GPL-2.0' {} + | grep .
 }
 check "which name their license" licensed
@@ -73,7 +73,7 @@ check "which name their license" licensed
 # read_conf RELEASE: as dkms reads it, and asks for AUTOINSTALL without a kernel in front of the one it has
 read_conf() {
 	bash -euc 'kernelver=$1 kernel_source_dir=x
-		sourced() { . "$1" >/dev/null; echo "$AUTOINSTALL $BUILD_EXCLUSIVE_KERNEL"; }
+		sourced() { . "$1" >/dev/null; echo "${AUTOINSTALL:-no} $BUILD_EXCLUSIVE_KERNEL"; }
 		in_front() { local kernelver=; sourced "$2"; }
 		in_front "$@"' read_conf "$1" "$source/dkms.conf"
 }
@@ -107,7 +107,11 @@ builds() {
 	headers=$("$top/kernel/module/headers" "$first") || return
 	mkdir -p "$work/dkms" "$modules/kernel/drivers/vfio"
 	ln -s "$headers" "$modules/build"
-	echo stock >"$modules/kernel/drivers/vfio/vfio.ko"
+	# Debian's own, of a version that dkms compares with.
+	perl -pe 's/version=\Knoiommu-vfio 6\.12/"0.3" . "\0" x 14/e' "$("$top/kernel/module/build-modules" "$first")/vfio.ko" \
+		>"$modules/kernel/drivers/vfio/vfio.ko"
+	[ "$(modinfo -F version "$modules/kernel/drivers/vfio/vfio.ko")" = 0.3 ] || return
+	cp "$modules/kernel/drivers/vfio/vfio.ko" "$work/stock.ko"
 	in_folders add "noiommu-vfio/$version" || return
 	in_folders autoinstall --kernelver "$first" --kernelsourcedir "$headers" ||
 		{ cat "$work"/dkms/noiommu-vfio/*/build/make.log; return 1; }
@@ -116,7 +120,7 @@ builds() {
 }
 removes() {
 	in_folders remove "noiommu-vfio/$version" --all
-	[ "$(cat "$work/modules/$first/kernel/drivers/vfio/vfio.ko")" = stock ] && [ ! -e "$work/dkms/noiommu-vfio" ] &&
+	cmp "$work/modules/$first/kernel/drivers/vfio/vfio.ko" "$work/stock.ko" && [ ! -e "$work/dkms/noiommu-vfio" ] &&
 		[ ! -e "$work/modules/$first/updates" ]
 }
 if ! command -v dkms >/dev/null; then
