@@ -137,9 +137,8 @@ static void fill_fix(const struct nnvme_probe *p, char *fix, size_t size)
 				  has_iommufd(p->release, "kernel/drivers/iommu/iommufd")))
 		snprintf(fix, size, "modprobe vfio-pci");
 	else if (installed)
-		snprintf(fix, size, "modprobe -r vfio-pci vfio_iommu_type1 vfio iommufd && "
-			 "modprobe vfio-pci, once no program uses VFIO: other modules than those "
-			 "of noiommu-vfio-dkms are loaded");
+		snprintf(fix, size, "/usr/lib/noiommu-vfio/reload, once nothing uses VFIO: the "
+			 "modules that are loaded are not those of noiommu-vfio-dkms");
 	else
 		by_distribution(fix, size, p->release);
 }

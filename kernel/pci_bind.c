@@ -187,8 +187,8 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 		return rc;
 	if (on == -ENOENT)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: it has no IOMMU and this "
-				  "kernel's VFIO has no noiommu mode; build it with "
-				  "CONFIG_VFIO_NOIOMMU", info->bdf);
+				  "kernel's VFIO has no noiommu mode (CONFIG_VFIO_NOIOMMU); "
+				  "what brings it: noiommu-nvme doctor", info->bdf);
 	if (on < 0)
 		return denied(err, on, "read noiommu mode for", info->bdf);
 	if (flags & NNVME_BIND_UNSAFE_NOIOMMU) {

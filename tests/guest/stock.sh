@@ -21,7 +21,7 @@ printf 'ID=debian\nVERSION_ID="12"\n' >/etc/os-release
 check 'doctor: the one command on Debian' fix "apt install linux-headers-$release ./noiommu-vfio-dkms_*.deb;"
 mkdir -p "/lib/modules/$release/updates/dkms"
 touch "/lib/modules/$release/updates/dkms/iommufd.ko"
-check 'doctor: when that was done, and the modules of before are loaded' fix 'modprobe -r vfio-pci vfio_iommu_type1 vfio'
+check 'doctor: when that was done, and the modules of before are loaded' fix '/usr/lib/noiommu-vfio/reload, once'
 rm "/lib/modules/$release/updates/dkms/iommufd.ko"
 rm /etc/os-release
 check 'doctor: on other distributions' fix 'Linux 7.3, or 6.12 with the series'

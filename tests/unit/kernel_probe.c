@@ -219,9 +219,8 @@ static void modules_that_are_not_loaded(void **state)
 {
 	stock();
 	fake_file("", "/lib/modules/" DEBIAN "/updates/dkms/iommufd.ko.xz");
-	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, "modprobe -r vfio-pci vfio_iommu_type1 vfio "
-		   "iommufd && modprobe vfio-pci, once no program uses VFIO: other modules than those "
-		   "of noiommu-vfio-dkms are loaded");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, "/usr/lib/noiommu-vfio/reload, once nothing uses "
+		   "VFIO: the modules that are loaded are not those of noiommu-vfio-dkms");
 	fake_remove("/sys/class/vfio-dev");
 	assert_fix(DEBIAN, NNVME_NOIOMMU_UNKNOWN, "modprobe vfio-pci");
 	fake_remove("/lib/modules");
