@@ -96,7 +96,7 @@ static void list(const char *pattern, const char *count, char *text, size_t size
 		fclose(to);
 }
 
-/* Where the CPU is vulnerable and what the kernel does about it: "spectre_v2: Mitigation: ..., ...". */
+/* Where the CPU is vulnerable, and what the kernel does: "spectre_v2: Mitigation: ..., ...". */
 static void mitigations(char *text, size_t size)
 {
 	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w");
@@ -119,10 +119,11 @@ static void mitigations(char *text, size_t size)
 
 /* Of the options that the kernel was built with, those that can be seen in the time of an I/O. */
 static const char *const timely[] = {
-	"HZ", "PREEMPT_DYNAMIC", "PREEMPT_VOLUNTARY", "IOMMU_DEFAULT_DMA_LAZY", "IOMMU_DEFAULT_DMA_STRICT",
-	"IOMMU_DEFAULT_PASSTHROUGH", "MITIGATION_RETPOLINE", "MITIGATION_RETHUNK", "X86_KERNEL_IBT",
-	"INIT_ON_ALLOC_DEFAULT_ON", "HARDENED_USERCOPY", "SLAB_FREELIST_HARDENED", "RANDOMIZE_KSTACK_OFFSET_DEFAULT",
-	"MEMCG", "BLK_CGROUP", "BLK_WBT", "NVME_MULTIPATH", "FUNCTION_TRACER", "KASAN", "PROVE_LOCKING",
+	"HZ", "PREEMPT_DYNAMIC", "PREEMPT_VOLUNTARY", "IOMMU_DEFAULT_DMA_LAZY",
+	"IOMMU_DEFAULT_DMA_STRICT", "IOMMU_DEFAULT_PASSTHROUGH", "MITIGATION_RETPOLINE",
+	"MITIGATION_RETHUNK", "X86_KERNEL_IBT", "INIT_ON_ALLOC_DEFAULT_ON", "HARDENED_USERCOPY",
+	"SLAB_FREELIST_HARDENED", "RANDOMIZE_KSTACK_OFFSET_DEFAULT", "MEMCG", "BLK_CGROUP",
+	"BLK_WBT", "NVME_MULTIPATH", "FUNCTION_TRACER", "KASAN", "PROVE_LOCKING",
 };
 
 /* From where distributions keep their kernel's configuration; "" where there is none. */
