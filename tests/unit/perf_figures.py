@@ -3,6 +3,7 @@
 """What `./run perf` takes for a figure: nothing that was not counted passes for a small one."""
 import importlib.machinery
 import importlib.util
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -46,6 +47,17 @@ class Figures(unittest.TestCase):
         self.assertEqual(perf.totals(["totals: 3\n", "totals: 2\n", "totals: 1\n"], ""), [3, 2, 1])
         for texts in (["totals: 3\n"], ["totals: 3\n", "totals: 0\n", "totals: 1\n"]):
             self.assertRaises(SystemExit, perf.totals, texts, "")
+
+    def test_a_command_without_an_end_can_clean_up(self):
+        with tempfile.TemporaryDirectory() as folder:
+            begun, cleaned = Path(folder) / "begun", Path(folder) / "cleaned"
+            command = ["bash", "-c", f"trap 'touch {cleaned}; exit 1' TERM; touch {begun}; while :; do sleep 0.1; done"]
+            for seconds in (0.2, 2, 20, 200):  # whatever a busy machine takes to begin
+                with self.assertRaisesRegex(SystemExit, "no end"):
+                    perf.run(command, "nothing", seconds)
+                if begun.exists():
+                    break
+            self.assertTrue(cleaned.exists())
 
 
 bench_tap.main(__name__)
