@@ -16,11 +16,6 @@ const char *const bench_metrics[BENCH_METRICS] = {
 	"run_delay",
 };
 
-void bench_results_init(struct bench_results *r)
-{
-	*r = (struct bench_results){ 0 };
-}
-
 void bench_results_free(struct bench_results *r)
 {
 	for (size_t i = 0; i < r->nr_cells; i++)
@@ -29,7 +24,7 @@ void bench_results_free(struct bench_results *r)
 	free(r->skipped);
 	free(r->machine.fact);
 	free(r->device.fact);
-	bench_results_init(r);
+	*r = (struct bench_results){ 0 };
 }
 
 /* Append an entry of @size zero bytes to *@array; NULL: no memory. */

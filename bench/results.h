@@ -100,8 +100,7 @@ struct bench_results {
 
 #define BENCH_SCHEMA 3		/* what docs/bench-results.md describes */
 
-/* All zero, with this schema. */
-void bench_results_init(struct bench_results *r);
+/* What is all zero is empty. */
 void bench_results_free(struct bench_results *r);
 
 /* Append; the pointer is valid until the next call. NULL: no memory. */

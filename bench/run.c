@@ -100,28 +100,6 @@ static void skip_impossible(struct run *run)
 	}
 }
 
-/* A row skipped in all columns for the same reason gets one entry. */
-static void join_skipped(struct run *run, const struct bench_row *row)
-{
-	struct bench_results *r = &run->results;
-	struct bench_skipped *first = NULL;
-	size_t same = 0, kept = 0;
-
-	for (size_t i = 0; i < r->nr_skipped; i++) {
-		if (strcmp(r->skipped[i].row, row->name) != 0)
-			continue;
-		first = first ? first : &r->skipped[i];
-		same += !strcmp(r->skipped[i].reason, first->reason);
-	}
-	if (same < 2 || same != run->options->nr_columns)
-		return;
-	first->column[0] = '\0';
-	for (size_t i = 0; i < r->nr_skipped; i++)
-		if (&r->skipped[i] == first || strcmp(r->skipped[i].row, row->name) != 0)
-			r->skipped[kept++] = r->skipped[i];
-	r->nr_skipped = kept;
-}
-
 /* --- a step --- */
 
 static struct bench_cell *cell_of(struct run *run, const struct bench_step *step,
@@ -382,8 +360,6 @@ static int end_run(struct run *run)
 {
 	struct nnvme_err err;
 
-	for (size_t i = 0; i < run->options->nr_rows; i++)
-		join_skipped(run, run->options->rows[i]);
 	run->results.complete = !run->interrupted;
 	if (write_results(run, &err)) {
 		say("%s", err.text);
@@ -412,7 +388,6 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 	int status, rc;
 
 	bench_block_signals();
-	bench_results_init(&run.results);
 	rc = look(&run, &err);
 	if (!rc) {
 		skip_impossible(&run);

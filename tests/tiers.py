@@ -15,10 +15,12 @@ GUEST = Path(__file__).resolve().parent / "guest"
 NAMES = ("short", "long")
 OWN = "debian"  # the kernel of those that name none
 
-# What the long tier runs on other kernels besides, in its short form: ./run guest --help says which they are.
+# What the long tier runs on other kernels besides, in its short form: ./run guest --help says which they are,
+# and what other options may follow. Two processors at once are more than this machine's QEMU can.
 ALSO = {
     "no-group": "contract cli modes",
     "debug": "contract cli engine isolation limits memory modes unprotected vectors wait",
+    "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
 
 # Programs of their own that print TAP: name, tier, whether natively or in guests, what it is, how it is called.

@@ -79,13 +79,21 @@ def tables(m):
         yield column, [(title, of) for title, of in found if of]
 
 
+def skipped(results):
+    """{(row, reason): its columns}: what a row lacks, it often lacks in all of them."""
+    found = {}
+    for s in results["skipped"]:
+        found.setdefault((s["row"], s["reason"]), []).append(s.get("column") or "all")
+    return found
+
+
 def of_run(results):
     m = matrix.Matrix(results)
     return template("run.html").render(
         r=results, m=m, sentences=list(matrix.sentences(m)), summary=list(matrix.summary(m)),
         subjects=SUMMARY, default_type=matrix.default_type(results),
         doubts=list(matrix.doubts(m)), comparisons=list(matrix.comparisons(m)),
-        ratios=plot.ratios(m), pairs=matrix.pairs(m), names=plot.Rows(m).names(),
+        skipped=skipped(results), ratios=plot.ratios(m), pairs=matrix.pairs(m), names=plot.Rows(m).names(),
         plots=list(plots(m)), tables=list(tables(m)),
         unmeasured=[title for metric, title in METRICS.items() if not m.has(metric)],
         row_cells=[(r, [c for c in (m.cell(r, k) for k in m.columns) if c]) for r in m.rows])

@@ -292,8 +292,16 @@ class Report(unittest.TestCase):
         self.assertNotIn("<small>apart</small>", text)
         self.assertRegex(text, r"seconds of a round</th><td[^>]*>5</td><td[^>]*>6<")
 
+    def test_columns_that_one_row_lacks(self):
+        r = made(3)
+        r["skipped"] += [{"row": "nnvme-iommu-hybrid", "column": c, "reason": "no interrupts"}
+                         for c in ("one", "two", "three")]
+        text = section(self.page(r), "rows")
+        self.assertEqual(text.count("no interrupts"), 1)
+        self.assertIn("one, two, three", text)
+
     def test_a_row_that_failed_in_all_columns(self):
-        """The program joins its reasons into one: its cells are in doubt for that."""
+        """One reason for the whole row: its cells are in doubt for that."""
         r = made(3)
         cell = find(r, "nnvme-iommu", DEEP)
         del cell["rounds"][2]

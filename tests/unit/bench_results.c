@@ -39,7 +39,7 @@ static void fill(struct bench_results *r)
 	struct bench_cell *cell;
 	struct bench_round *round;
 
-	bench_results_init(r);
+	*r = (struct bench_results){ 0 };
 	strcpy(r->started, "2001-02-03T04:05:06Z");
 	strcpy(r->harness, "bench");
 	strcpy(r->backend, "null-co");
@@ -116,7 +116,7 @@ static void a_place_that_cannot_be_written(void **state)
 	struct bench_results r;
 	struct nnvme_err err;
 
-	bench_results_init(&r);
+	memset(&r, 0, sizeof(r));
 	assert_int_equal(bench_results_write(&r, "/no/such/results.json", &err), -ENOENT);
 	assert_non_null(strstr(err.text, "/no/such/results.json cannot be written"));
 	assert_int_equal(bench_results_write_csv(&r, "/no/such/results.csv", &err), -ENOENT);
