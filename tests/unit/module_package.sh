@@ -11,7 +11,12 @@ mapfile -t releases < <(awk '!/^#/ && NF { print $1 }' "$list")
 first=${releases[0]}
 root=$work/root
 
-package() { deb=$("$top/kernel/module/dkms/package" "$1" 2>"$work/err") || { status=$?; tail -n 5 "$work/err"; return "$status"; }; }
+package() {
+	deb=$("$top/kernel/module/dkms/package" "$1" 2>"$work/err") && return
+	local status=$?
+	tail -n 5 "$work/err"
+	return "$status"
+}
 status=0
 package "$work" >"$work/why" || status=$?
 if [ "$status" = 75 ]; then
@@ -29,7 +34,8 @@ check "made again it is the same, byte for byte" same
 
 # Folders that are Debian's, and otherwise only our own: nothing in /etc, which removal would leave.
 paths() {
-	! dpkg-deb -c "$1" | awk '{ print $6 }' | grep -Evx '\./(usr/((lib|src|share)/)?)?|\./usr/share/doc/|\./usr/lib/modprobe\.d/' |
+	! dpkg-deb -c "$1" | awk '{ print $6 }' |
+		grep -Evx '\./(usr/((lib|src|share)/)?)?|\./usr/share/doc/|\./usr/lib/modprobe\.d/' |
 		grep -Ev "^\./usr/(src/noiommu-vfio-$version|lib/noiommu-vfio|share/doc/noiommu-vfio-dkms)/" |
 		grep -Fvx ./usr/lib/modprobe.d/noiommu-vfio.conf
 }
@@ -108,14 +114,15 @@ builds() {
 	mkdir -p "$work/dkms" "$modules/kernel/drivers/vfio"
 	ln -s "$headers" "$modules/build"
 	# Debian's own, of a version that dkms compares with.
-	perl -pe 's/version=\Knoiommu-vfio 6\.12/"0.3" . "\0" x 14/e' "$("$top/kernel/module/build-modules" "$first")/vfio.ko" \
-		>"$modules/kernel/drivers/vfio/vfio.ko"
+	perl -pe 's/version=\Knoiommu-vfio 6\.12/"0.3" . "\0" x 14/e' \
+		"$("$top/kernel/module/build-modules" "$first")/vfio.ko" >"$modules/kernel/drivers/vfio/vfio.ko"
 	[ "$(modinfo -F version "$modules/kernel/drivers/vfio/vfio.ko")" = 0.3 ] || return
 	cp "$modules/kernel/drivers/vfio/vfio.ko" "$work/stock.ko"
 	in_folders add "noiommu-vfio/$version" || return
 	in_folders autoinstall --kernelver "$first" --kernelsourcedir "$headers" ||
 		{ cat "$work"/dkms/noiommu-vfio/*/build/make.log; return 1; }
-	[ "$(cd "$modules/updates/dkms" && echo *)" = "iommufd.ko vfio-pci-core.ko vfio-pci.ko vfio.ko vfio_iommu_type1.ko" ] &&
+	[ "$(cd "$modules/updates/dkms" && echo *)" = \
+		"iommufd.ko vfio-pci-core.ko vfio-pci.ko vfio.ko vfio_iommu_type1.ko" ] &&
 		[ "$(modinfo -F version "$modules/updates/dkms/iommufd.ko")" = "noiommu-vfio 6.12" ]
 }
 removes() {
