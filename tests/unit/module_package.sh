@@ -76,28 +76,30 @@ licensed() {
 }
 check "which name their license" licensed
 
-# read_conf RELEASE: as dkms reads it, and asks for AUTOINSTALL without a kernel in front of the one it has
+# read_conf RELEASE INSTALLED: as dkms reads it for AUTOINSTALL, with a kernel that has the modules already,
+# or nothing, in front of the one that it is asked for
 read_conf() {
 	bash -euc 'kernelver=$1 kernel_source_dir=x
 		sourced() { . "$1" >/dev/null; echo "${AUTOINSTALL:-no} $BUILD_EXCLUSIVE_KERNEL"; }
-		in_front() { local kernelver=; sourced "$2"; }
-		in_front "$@"' read_conf "$1" "$source/dkms.conf"
+		in_front() { local kernelver=$2; sourced "$3"; }
+		in_front "$@"' read_conf "$1" "$2" "$source/dkms.conf"
 }
 autoinstall() {
 	local release auto exclusive
 	for release in "${releases[@]}"; do
-		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release")
+		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release" "$1")
 		[[ $auto = yes && $release =~ $exclusive ]] || { echo "$release: $auto $exclusive"; return 1; }
 	done
 	for release in 6.12.1+deb12-amd64 "6.12.117xdeb12-amd64" "x$first" "$first-x" 7.4.1+deb13-amd64; do
-		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release")
+		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release" "$1")
 		[[ $auto != yes && ! $release =~ $exclusive ]] || { echo "$release: $auto $exclusive"; return 1; }
 	done
 }
-check "dkms builds for the kernels of the list, and no other" autoinstall
+check "dkms builds for the kernels of the list, and no other" autoinstall ''
+check "the same where one has them" autoinstall "$first"
 refuses() {
 	mkdir -p "$work/machine/sys/module/kvmgt"
-	[[ $(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$first" 2>&1) != "yes "* ]]
+	[[ $(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$first" "" 2>&1) != "yes "* ]]
 	local status=$?
 	rm -r "$work/machine/sys"
 	return "$status"
@@ -125,6 +127,12 @@ builds() {
 		"iommufd.ko vfio-pci-core.ko vfio-pci.ko vfio.ko vfio_iommu_type1.ko" ] &&
 		[ "$(modinfo -F version "$modules/updates/dkms/iommufd.ko")" = "noiommu-vfio 6.12" ]
 }
+# Its status must not fail, or that kernel's package stays half-configured.
+another_kernel() {
+	mkdir -p "$work/modules/6.12.1+other/build/include"
+	in_folders autoinstall --kernelver 6.12.1+other --kernelsourcedir "$work/modules/6.12.1+other/build" &&
+		[ ! -e "$work/modules/6.12.1+other/updates" ]
+}
 removes() {
 	in_folders remove "noiommu-vfio/$version" --all
 	cmp "$work/modules/$first/kernel/drivers/vfio/vfio.ko" "$work/stock.ko" && [ ! -e "$work/dkms/noiommu-vfio" ] &&
@@ -134,6 +142,7 @@ if ! command -v dkms >/dev/null; then
 	echo "ok $((count += 1)) - dkms builds the modules # SKIP dkms is not installed: ./run deps test"
 else
 	check "dkms builds the modules" builds
+	check "which then installs another kernel, with that one's own modules" another_kernel
 	check "and removes them without a trace, the kernel's own stay" removes
 fi
 echo "1..$count"
