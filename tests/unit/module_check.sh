@@ -125,7 +125,8 @@ check "no headers" says 0 "apt-get install linux-headers-$release"
 log=$work/log
 loaded=$NOIOMMU_VFIO_ROOT/sys/module
 program rmmod "echo \"rmmod \$1\" >>$log; [ \"\$1\" != \"\${BUSY-}\" ] && rm -r $loaded/\$1"
-program modprobe "[ \"\$1\" != -a ] || shift" "for m; do echo \"modprobe \$m\" >>$log; mkdir -p $loaded/\$m $loaded/iommufd; done" \
+program modprobe "[ \"\$1\" != -a ] || shift" \
+	"for m; do echo \"modprobe \$m\" >>$log; mkdir -p $loaded/\$m $loaded/iommufd; done" \
 	"echo 'noiommu-vfio 6.12' >$loaded/iommufd/version"
 # reloads TEXT STEP...: what is said, and what was done
 reloads() {
@@ -146,11 +147,13 @@ check "nothing is loaded: nothing to exchange" reloads ''
 machine
 vfio
 check "nobody uses them: exchanged" reloads 'the modules are loaded (noiommu-vfio 6.12)' "${exchange[@]}"
-check "and from ours to others alike" reloads 'the modules are loaded' "${exchange[@]:0:4}" "rmmod iommufd" "${exchange[@]:4}"
+check "and from ours to others alike" \
+	reloads 'the modules are loaded' "${exchange[@]:0:4}" "rmmod iommufd" "${exchange[@]:4}"
 machine
 vfio
 mkdir -p "$NOIOMMU_VFIO_ROOT/sys/bus/pci/drivers/vfio-pci/0000:41:00.0"
-check "a bound device would lose its driver" reloads 'VFIO is in use (0000:41:00.0 is bound to vfio-pci), so the modules that are loaded stay'
+check "a bound device would lose its driver" \
+	reloads 'VFIO is in use (0000:41:00.0 is bound to vfio-pci), so the modules that are loaded stay'
 removed=--removed
 check "and no file that goes is named where the package does" \
 	reloads 'when that has ended, run rmmod vfio_pci vfio_iommu_type1 vfio_pci_core vfio iommufd; modprobe vfio-pci'

@@ -11,7 +11,12 @@ mapfile -t releases < <(awk '!/^#/ && NF { print $1 }' "$list")
 first=${releases[0]}
 root=$work/root
 
-package() { deb=$("$top/kernel/module/dkms/package" "$1" 2>"$work/err") || { status=$?; tail -n 5 "$work/err"; return "$status"; }; }
+package() {
+	deb=$("$top/kernel/module/dkms/package" "$1" 2>"$work/err") && return
+	local status=$?
+	tail -n 5 "$work/err"
+	return "$status"
+}
 status=0
 package "$work" >"$work/why" || status=$?
 if [ "$status" = 75 ]; then
@@ -29,7 +34,8 @@ check "made again it is the same, byte for byte" same
 
 # Folders that are Debian's, and otherwise only our own: nothing in /etc, which removal would leave.
 paths() {
-	! dpkg-deb -c "$1" | awk '{ print $6 }' | grep -Evx '\./(usr/((lib|src|share)/)?)?|\./usr/share/doc/|\./usr/lib/modprobe\.d/' |
+	! dpkg-deb -c "$1" | awk '{ print $6 }' |
+		grep -Evx '\./(usr/((lib|src|share)/)?)?|\./usr/share/doc/|\./usr/lib/modprobe\.d/' |
 		grep -Ev "^\./usr/(src/noiommu-vfio-$version|lib/noiommu-vfio|share/doc/noiommu-vfio-dkms)/" |
 		grep -Fvx ./usr/lib/modprobe.d/noiommu-vfio.conf
 }
@@ -70,28 +76,30 @@ licensed() {
 }
 check "which name their license" licensed
 
-# read_conf RELEASE: as dkms reads it, and asks for AUTOINSTALL without a kernel in front of the one it has
+# read_conf RELEASE INSTALLED: as dkms reads it for AUTOINSTALL, with a kernel that has the modules already,
+# or nothing, in front of the one that it is asked for
 read_conf() {
 	bash -euc 'kernelver=$1 kernel_source_dir=x
 		sourced() { . "$1" >/dev/null; echo "${AUTOINSTALL:-no} $BUILD_EXCLUSIVE_KERNEL"; }
-		in_front() { local kernelver=; sourced "$2"; }
-		in_front "$@"' read_conf "$1" "$source/dkms.conf"
+		in_front() { local kernelver=$2; sourced "$3"; }
+		in_front "$@"' read_conf "$1" "$2" "$source/dkms.conf"
 }
 autoinstall() {
 	local release auto exclusive
 	for release in "${releases[@]}"; do
-		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release")
+		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release" "$1")
 		[[ $auto = yes && $release =~ $exclusive ]] || { echo "$release: $auto $exclusive"; return 1; }
 	done
 	for release in 6.12.1+deb12-amd64 "6.12.117xdeb12-amd64" "x$first" "$first-x" 7.4.1+deb13-amd64; do
-		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release")
+		read -r auto exclusive < <(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$release" "$1")
 		[[ $auto != yes && ! $release =~ $exclusive ]] || { echo "$release: $auto $exclusive"; return 1; }
 	done
 }
-check "dkms builds for the kernels of the list, and no other" autoinstall
+check "dkms builds for the kernels of the list, and no other" autoinstall ''
+check "the same where one has them" autoinstall "$first"
 refuses() {
 	mkdir -p "$work/machine/sys/module/kvmgt"
-	[[ $(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$first" 2>&1) != "yes "* ]]
+	[[ $(NOIOMMU_VFIO_ROOT=$work/machine read_conf "$first" "" 2>&1) != "yes "* ]]
 	local status=$?
 	rm -r "$work/machine/sys"
 	return "$status"
@@ -108,15 +116,22 @@ builds() {
 	mkdir -p "$work/dkms" "$modules/kernel/drivers/vfio"
 	ln -s "$headers" "$modules/build"
 	# Debian's own, of a version that dkms compares with.
-	perl -pe 's/version=\Knoiommu-vfio 6\.12/"0.3" . "\0" x 14/e' "$("$top/kernel/module/build-modules" "$first")/vfio.ko" \
-		>"$modules/kernel/drivers/vfio/vfio.ko"
+	perl -pe 's/version=\Knoiommu-vfio 6\.12/"0.3" . "\0" x 14/e' \
+		"$("$top/kernel/module/build-modules" "$first")/vfio.ko" >"$modules/kernel/drivers/vfio/vfio.ko"
 	[ "$(modinfo -F version "$modules/kernel/drivers/vfio/vfio.ko")" = 0.3 ] || return
 	cp "$modules/kernel/drivers/vfio/vfio.ko" "$work/stock.ko"
 	in_folders add "noiommu-vfio/$version" || return
 	in_folders autoinstall --kernelver "$first" --kernelsourcedir "$headers" ||
 		{ cat "$work"/dkms/noiommu-vfio/*/build/make.log; return 1; }
-	[ "$(cd "$modules/updates/dkms" && echo *)" = "iommufd.ko vfio-pci-core.ko vfio-pci.ko vfio.ko vfio_iommu_type1.ko" ] &&
+	[ "$(cd "$modules/updates/dkms" && echo *)" = \
+		"iommufd.ko vfio-pci-core.ko vfio-pci.ko vfio.ko vfio_iommu_type1.ko" ] &&
 		[ "$(modinfo -F version "$modules/updates/dkms/iommufd.ko")" = "noiommu-vfio 6.12" ]
+}
+# Its status must not fail, or that kernel's package stays half-configured.
+another_kernel() {
+	mkdir -p "$work/modules/6.12.1+other/build/include"
+	in_folders autoinstall --kernelver 6.12.1+other --kernelsourcedir "$work/modules/6.12.1+other/build" &&
+		[ ! -e "$work/modules/6.12.1+other/updates" ]
 }
 removes() {
 	in_folders remove "noiommu-vfio/$version" --all
@@ -127,6 +142,7 @@ if ! command -v dkms >/dev/null; then
 	echo "ok $((count += 1)) - dkms builds the modules # SKIP dkms is not installed: ./run deps test"
 else
 	check "dkms builds the modules" builds
+	check "which then installs another kernel, with that one's own modules" another_kernel
 	check "and removes them without a trace, the kernel's own stay" removes
 fi
 echo "1..$count"
