@@ -110,6 +110,12 @@ check 'noiommu mode off: said' says 'skipped: nnvme-noiommu: noiommu mode is off
 check 'noiommu mode off: it stays so' as_found
 check 'one controller' noiommu-nvme-bench --device "$n" --out $out --rounds 1 --time 0.1 --warmup 0 \
 	--rows kernel-dma-plain,nnvme-iommu,kernel-none-plain --columns randread-4k-qd1
+facts() {
+	grep -e '"kernel' -e '"mitigations"' $out/results.json
+	grep -q '"mitigations": "..*"' $out/results.json || return
+	[ ! -e "/boot/config-$(uname -r)" ] || grep -q '"kernel_config": ".*HZ=[0-9]' $out/results.json
+}
+check 'which kernel, how it was built and what it mitigates' facts
 check 'one controller: why not the others' [ "$(grep -c 'has no IOMMU in front' $out/results.json)" = 2 ]
 check 'blocks of 4096 bytes' noiommu-nvme-bench --device "$NVME_1" --out $out --rounds 2 --time 0.1 --warmup 0 \
 	--rows nnvme-noiommu,kernel-none-pl*,kernel-none-pass* --columns randread-512-qd32,randread-4k-qd1 --unsafe-noiommu

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tests/steps.py and timed() of kernel/guest/common.sh: which steps took the longest, downloads apart."""
+"""tests/steps.py, and timed() and times_end() of kernel/guest/common.sh: which steps took the longest, downloads apart."""
 import subprocess
 import sys
 import tempfile
@@ -18,6 +18,24 @@ def shell(file):
     return subprocess.run(["bash", "-c", TIMED, "x", str(TESTS.parent / "kernel/guest/common.sh")],
                           env={"PATH": "/usr/bin:/bin", "HOME": "/", **({"NNVME_TIMES": str(file)} if file else {})},
                           stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+TIMES = """set -eu
+. "$1"
+times_begin
+printf 'download\t8\tpackages\nstep\t8.2\tpackages\n' >"$NNVME_TIMES"
+printf 'step\t125\tbuild\ndownload\t3\tdeb\ndownload\t2\tdeb\nstep\t70.5\tkernel\n' >>"$NNVME_TIMES"
+NNVME_BEGUN=$(awk -v now="$EPOCHREALTIME" 'BEGIN { printf "%.6f", now - 210.5 }')
+times_end 2>&1
+[ ! -e "$NNVME_TIMES" ] || echo left
+"""
+
+
+def verb():
+    """What a verb like demo says at its end, its columns by single blanks."""
+    said = subprocess.run(["bash", "-c", TIMES, "x", str(TESTS.parent / "kernel/guest/common.sh")],
+                          env={"PATH": "/usr/bin:/bin", "HOME": "/"}, stdout=subprocess.PIPE, text=True, check=True)
+    return [" ".join(line.split()) for line in said.stdout.splitlines()[1:]]
 
 
 def main():
@@ -46,6 +64,8 @@ def main():
         ("the longest download", "1:05" in lines[-3] and "sources" in lines[-3], True),
         ("the whole, and what of it is downloads", lines[-1], "-- 1:40 in all, 1:10 of it downloads"),
         ("the file is removed", left, False),
+        ("a verb's steps in their order, without downloads, and its file is removed", verb(),
+         ["2:05 build", "1:05 kernel", "-- 3:30 in all, 0:13 of it downloads"]),
     )
     for number, (name, got, wanted) in enumerate(cases, 1):
         if got != wanted:
