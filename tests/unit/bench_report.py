@@ -98,6 +98,14 @@ class Report(unittest.TestCase):
             results["device"].update(of)
             self.assertIn(text, visible(section(self.page(results), "findings")))
 
+    def test_which_kernel(self):
+        r = made(3)
+        self.assertNotIn("faults of this processor", self.page(r))
+        r["machine"].update(kernel_build="#1 SMP Debian 6.12.117-1", kernel_config="HZ=250, MEMCG=y",
+                            mitigations="spectre_v2: Mitigation: Retpolines", kernel="6.12.117 x86_64")
+        self.assertIn("6.12.117 x86_64 (#1 SMP Debian 6.12.117-1), built with HZ=250, MEMCG=y. Against faults "
+                      "of this processor it does: spectre_v2: Mitigation: Retpolines.", self.page(r))
+
     def test_findings(self):
         findings = section(self.page(made(5)), "findings")
         self.assertIn(f"DMA-FQ against DMA:</span> io_uring plain {SAME}", findings)
