@@ -45,7 +45,7 @@ check 'no larger ones are asked for while these are free' sh -c '
 echo 0 >/proc/sys/vm/nr_hugepages
 mv /dev/iommu /dev/iommu.away
 instead=container
-[ "${NNVME_KERNEL:-default}" != no-group ] || instead='modprobe iommufd, or a kernel'
+[ "$NNVME_KERNEL" != no-group ] || instead='modprobe iommufd, or a kernel'
 check 'no iommufd, and what instead' found '^missing  *iommufd' "$instead"
 mv /dev/iommu.away /dev/iommu
 

@@ -59,7 +59,7 @@ check 'bind the other' noiommu-nvme bind "$b"
 check 'a group of two' verdict 0 'isolated (interrupts not isolated)' "$a"
 check 'its second' verdict 0 'isolated (interrupts not isolated)' "$b"
 
-if [ "${NNVME_KERNEL:-default}" != no-group ]; then
+if [ "$NNVME_KERNEL" != no-group ]; then
 	mv /dev/iommu /dev/iommu.away
 	check 'by the container' verdict 0 'isolated (interrupts not isolated)' "$i"
 	check 'which it says' line '^mode .*through a VFIO container'

@@ -82,7 +82,7 @@ by_container() {
 	mv /dev/iommu.away /dev/iommu
 	end_holder KILL
 }
-if [ "${NNVME_KERNEL:-default}" = no-group ]; then
+if [ "$NNVME_KERNEL" = no-group ]; then
 	mv /dev/iommu /dev/iommu.away
 	refuses 'neither iommufd nor container' '/dev/iommu' on "$I" --rw=read
 	mv /dev/iommu.away /dev/iommu

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# guest: --kernel=no-iommufd --iommu=split
-# A kernel as Debian builds it, without iommufd and VFIO's device nodes: what works behind an IOMMU,
+# guest: --kernel=stock --iommu=split
+# Debian's own kernel with its own modules, without iommufd and VFIO's device nodes: what works behind an IOMMU,
 # by the container, and the errors where nothing can work.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh

@@ -34,7 +34,7 @@ check 'after kill -9 asleep it works again' on "$(dots "$NVME_NOIOMMU")" --rw=ra
 waits 'one vector' "$NVME_1"
 waits 'three vectors' "$NVME_2"
 
-if [ "${NNVME_KERNEL:-default}" != no-group ]; then
+if [ "$NNVME_KERNEL" != no-group ]; then
 	mv /dev/iommu /dev/iommu.away
 	waits container "$NVME_IOMMU"
 	mv /dev/iommu.away /dev/iommu

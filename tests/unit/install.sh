@@ -32,7 +32,7 @@ missing_device() {
 	LD_LIBRARY_PATH=$libdir "$work/$1" ffff:ff:1f.7 "${@:2}"
 	[ $? = 1 ] && grep -q ffff:ff:1f.7 "$work/said" && [ "$(wc -l <"$work/said")" = 1 ]
 }
-for run in example 'batch 32' 'threads 2 8' 'epoll 8'; do
+for run in get-pa example 'batch 32' 'threads 2 8' 'epoll 8'; do
 	# shellcheck disable=SC2086 # a name and its arguments
 	check "${run%% *} runs with it, and says that a device is missing" missing_device $run
 done
