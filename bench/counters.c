@@ -121,7 +121,8 @@ bool bench_tracer_open(struct bench_tracer *t)
 	uint64_t id = 0;
 	struct rlimit limit;
 
-	*t = (struct bench_tracer){ .nr_cpus = nr_cpus, .fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd)) };
+	*t = (struct bench_tracer){ .nr_cpus = nr_cpus };
+	t->fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd));
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
@@ -130,11 +131,13 @@ bool bench_tracer_open(struct bench_tracer *t)
 		size_t trace = i / nr_cpus;
 
 		if (i % nr_cpus == 0)
-			id = trace == BENCH_TRACE_INVALIDATION && other_iommu() ? 0 : event_id(events[trace]);
+			id = trace == BENCH_TRACE_INVALIDATION &&
+			     other_iommu() ? 0 : event_id(events[trace]);
 		t->fd[i] = id ? open_event(id, (int)(i % nr_cpus)) : -1;
 		t->counts[trace] = t->counts[trace] || t->fd[i] >= 0;
 	}
-	if (t->counts[BENCH_TRACE_MAP] || t->counts[BENCH_TRACE_UNMAP] || t->counts[BENCH_TRACE_INVALIDATION])
+	if (t->counts[BENCH_TRACE_MAP] || t->counts[BENCH_TRACE_UNMAP] ||
+	    t->counts[BENCH_TRACE_INVALIDATION])
 		return true;
 	bench_tracer_close(t);
 	return false;

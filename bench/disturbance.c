@@ -49,7 +49,8 @@ static bool look_at_process(pid_t process, struct bench_run_delays *delays)
 	while ((entry = readdir(dir))) {
 		unsigned thread = (unsigned)strtoul(entry->d_name, NULL, 10);
 
-		if (thread && bench_sysfs_read(text, sizeof(text), "%s/%u/schedstat", path, thread) > 0 &&
+		if (thread &&
+		    bench_sysfs_read(text, sizeof(text), "%s/%u/schedstat", path, thread) > 0 &&
 		    sscanf(text, "%*u %" SCNu64, &ns) == 1)
 			keep(delays, thread, ns);
 	}
@@ -66,7 +67,8 @@ bool bench_run_delays_parse(const char *line, uint64_t number, struct bench_run_
 	int n = 0;
 
 	*delays = (struct bench_run_delays){ 0 };
-	if (sscanf(line, "%" SCNu64 " %" SCNu64 "%n", &answered, &delays->us, &n) != 2 || answered != number)
+	if (sscanf(line, "%" SCNu64 " %" SCNu64 "%n", &answered, &delays->us, &n) != 2 ||
+	    answered != number)
 		return false;
 	for (line += n; sscanf(line, " %u:%" SCNu64 "%n", &thread, &ns, &n) == 2; line += n)
 		keep(delays, thread, ns);

@@ -87,8 +87,9 @@ char **bench_fio_words(const struct bench_fio_job *job)
 	 * Reads and writes together, errors counted without ending the job, latencies from
 	 * submission on.
 	 */
-	fputs(" --unified_rw_reporting=mixed --continue_on_error=io --ignore_error=" IO_ERRORS "," IO_ERRORS
-	      " --lat_percentiles=1 --clat_percentiles=0 --percentile_list=50:99:99.9 --output-format=json", f);
+	fputs(" --unified_rw_reporting=mixed --continue_on_error=io "
+	      "--ignore_error=" IO_ERRORS "," IO_ERRORS " --lat_percentiles=1 --clat_percentiles=0 "
+	      "--percentile_list=50:99:99.9 --output-format=json", f);
 	if (fclose(f) || !text) {
 		free(text);
 		free(words);
@@ -136,7 +137,8 @@ static int last_words(int log, int status, struct nnvme_err *err)
 static int parse_output(int out, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
 {
 	size_t size = (size_t)lseek(out, 0, SEEK_END) + 1;	/* with the zero that ends it */
-	char *text = ftruncate(out, (off_t)size) ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, out, 0);
+	char *text = ftruncate(out, (off_t)size) ? MAP_FAILED :
+		     mmap(NULL, size, PROT_READ, MAP_PRIVATE, out, 0);
 	int ret;
 
 	if (text == MAP_FAILED)
@@ -166,7 +168,8 @@ static int run(char **words, const int files[2], uint32_t bytes, struct bench_ro
 		if (fstat(files[0], &st) || st.st_size > MOST_BYTES)
 			kill(child, SIGKILL);
 	}
-	ret = status ? last_words(files[1], status, err) : parse_output(files[0], bytes, round, err);
+	ret = status ? last_words(files[1], status, err) :
+	      parse_output(files[0], bytes, round, err);
 	round->value[BENCH_RUN_DELAY] = bench_disturbance_end(&disturbance);
 	return ret;
 }

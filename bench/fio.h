@@ -32,12 +32,14 @@ void bench_fio_free(char **words);
  * the size of an I/O, needed because fio's own number of I/Os and its IOPS include failed ones.
  * -EINVAL names what is missing or wrong.
  */
-int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err);
+int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round,
+		    struct nnvme_err *err);
 
 /*
  * Run the job and wait for its end; it is killed when its parent dies. -EIO with fio's last line if
  * it failed.
  */
-int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round, struct nnvme_err *err);
+int bench_fio_run(const struct bench_fio_job *job, struct bench_round *round,
+		  struct nnvme_err *err);
 
 #endif

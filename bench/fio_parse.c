@@ -14,8 +14,9 @@ static double number(struct json_object *object, const char *path)
 	struct json_object *found;
 	double value;
 
-	if (json_pointer_get(object, path, &found) || (!json_object_is_type(found, json_type_int) &&
-						       !json_object_is_type(found, json_type_double)))
+	if (json_pointer_get(object, path, &found) ||
+	    (!json_object_is_type(found, json_type_int) &&
+	     !json_object_is_type(found, json_type_double)))
 		return NAN;
 	value = json_object_get_double(found);
 	return isfinite(value) && value >= 0 ? value : NAN;
@@ -27,8 +28,8 @@ static double cpu(struct json_object *job, const char *name, double ios)
 	return number(job, name) / 100 * number(job, "/job_runtime") / 1000 / ios * 1e6;
 }
 
-static int parse_figures(struct json_object *job, double ios, double seconds, struct bench_round *round,
-			 struct nnvme_err *err)
+static int parse_figures(struct json_object *job, double ios, double seconds,
+			 struct bench_round *round, struct nnvme_err *err)
 {
 	static const struct {
 		enum bench_metric metric;
@@ -46,7 +47,8 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		value = number(job, from[i].path);
 		if (isnan(value))
-			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no number %s", from[i].path + 1);
+			return nnvme_fail(err, -EINVAL, "fio's JSON: its job has "
+					  "no number %s", from[i].path + 1);
 		round->value[from[i].metric] = value;
 	}
 	round->value[BENCH_IOPS] = ios / seconds;
@@ -62,23 +64,27 @@ static int parse_figures(struct json_object *job, double ios, double seconds, st
 static int parse_job(struct json_object *job, uint32_t bytes, struct bench_round *round,
 		     struct nnvme_err *err)
 {
-	double ios = floor(number(job, "/mixed/io_bytes") / bytes), errors = number(job, "/total_err");
+	double ios = floor(number(job, "/mixed/io_bytes") / bytes),
+	       errors = number(job, "/total_err");
 	double runtime = number(job, ios > 0 ? "/mixed/runtime" : "/job_runtime");
 
 	if (isnan(ios) || isnan(errors) || !(runtime > 0))
-		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/io_bytes, no total_err or no "
-				  "runtime above 0");
+		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no mixed/io_bytes, no "
+				  "total_err or no runtime above 0");
 	if (!(ios > 0) && !(errors > 0))
-		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no I/Os, neither good ones nor failed ones");
+		return nnvme_fail(err, -EINVAL, "fio's JSON: its job has no I/Os, neither good "
+				  "ones nor failed ones");
 	round->ios = (uint64_t)ios;
 	round->errors = (uint64_t)errors;
 	round->seconds = runtime / 1000;
 	return ios > 0 ? parse_figures(job, ios, round->seconds, round, err) : 0;
 }
 
-int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round, struct nnvme_err *err)
+int bench_fio_parse(const char *text, uint32_t bytes, struct bench_round *round,
+		    struct nnvme_err *err)
 {
-	const char *json = *text == '{' ? text : strstr(text, "\n{");	/* messages may come before it */
+	/* Messages may come before it. */
+	const char *json = *text == '{' ? text : strstr(text, "\n{");
 	struct json_object *all = json ? json_tokener_parse(json) : NULL, *job = NULL;
 	int ret;
 

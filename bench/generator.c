@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "generator.h"
 
-void bench_generator_init(struct bench_generator *g, const struct bench_workload *work, uint64_t bytes)
+void bench_generator_init(struct bench_generator *g, const struct bench_workload *work,
+			  uint64_t bytes)
 {
 	*g = (struct bench_generator){
 		.state = work->seed, .places = bytes / work->bytes, .bytes = work->bytes,

@@ -20,7 +20,8 @@ struct bench_generator {
 };
 
 /* @bytes of the namespace, at least those of an I/O. */
-void bench_generator_init(struct bench_generator *g, const struct bench_workload *work, uint64_t bytes);
+void bench_generator_init(struct bench_generator *g, const struct bench_workload *work,
+			  uint64_t bytes);
 
 /* Fill all of @io but its slot. */
 static inline void bench_generator_next(struct bench_generator *g, struct bench_io *io)

@@ -119,7 +119,8 @@ static int keep_up(struct load *l, const struct bench_until *until, const volati
 	sq_rings = l->path->sq_rings;
 	cq_rings = l->path->cq_rings;
 	start = l->found = look(l);
-	while ((l->left || l->in_flight) && !(stop && *stop) && !(until->ns && l->now - start >= until->ns)) {
+	while ((l->left || l->in_flight) && !(stop && *stop) &&
+	       !(until->ns && l->now - start >= until->ns)) {
 		ret = submit(l, (unsigned)n);
 		if (ret)
 			return ret;
@@ -155,7 +156,8 @@ static bool fits(const struct bench_path *path, const struct bench_workload *wor
 }
 
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
-		   const struct bench_until *until, const volatile int *stop, struct bench_measured *measured)
+		   const struct bench_until *until, const volatile int *stop,
+		   struct bench_measured *measured)
 {
 	struct bench_generator generator;
 

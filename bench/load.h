@@ -50,7 +50,8 @@ struct bench_measured {
  * the path's error. After a failure I/Os may still be in flight: close the path.
  */
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
-		   const struct bench_until *until, const volatile int *stop, struct bench_measured *measured);
+		   const struct bench_until *until, const volatile int *stop,
+		   struct bench_measured *measured);
 
 /*
  * The same with a generator (generator.h) made for them that may have been used already: it goes on

@@ -51,7 +51,8 @@ static void cpu_model(char *model, size_t size)
 
 	bench_sysfs_read(text, sizeof(text), "/proc/cpuinfo");
 	line = strstr(text, "model name\t: ");
-	snprintf(model, size, "%.*s", line ? (int)strcspn(line + 13, "\n") : 0, line ? line + 13 : "");
+	snprintf(model, size, "%.*s", line ? (int)strcspn(line + 13, "\n") : 0,
+		 line ? line + 13 : "");
 }
 
 /* A fact that is not empty; the names of a controller's begin with @prefix. */
@@ -64,8 +65,8 @@ static int add(struct bench_facts *facts, const char *prefix, const char *name, 
 }
 
 /* A fact that is a file's text; none if there is no file. */
-static int add_file(struct bench_facts *facts, const char *prefix, const char *name, const char *folder,
-		    const char *file)
+static int add_file(struct bench_facts *facts, const char *prefix, const char *name,
+		    const char *folder, const char *file)
 {
 	char text[512];
 
@@ -73,7 +74,7 @@ static int add_file(struct bench_facts *facts, const char *prefix, const char *n
 	return add(facts, prefix, name, text);
 }
 
-/* The names in a directory, "a, b, c"; with @count the content of that file in each: "8 of 2048kB". */
+/* A directory's names, "a, b, c"; with @count the content of that file in each: "8 of 2048kB". */
 static void list(const char *pattern, const char *count, char *text, size_t size)
 {
 	FILE *to = fmemopen(memset(text, 0, size), size - 1, "w");
@@ -85,7 +86,8 @@ static void list(const char *pattern, const char *count, char *text, size_t size
 			const char *path = found.gl_pathv[i];
 
 			fputs(i ? ", " : "", to);
-			if (count && bench_sysfs_read(number, sizeof(number), "%s/%s", path, count) > 0)
+			if (count &&
+			    bench_sysfs_read(number, sizeof(number), "%s/%s", path, count) > 0)
 				fprintf(to, "%s of ", number);
 			fputs(strrchr(path, count ? '-' : '/') + 1, to);
 		}
@@ -100,7 +102,8 @@ static void join(int argc, char **argv, char *text, size_t size)
 
 	*text = '\0';
 	for (int i = 0; i < argc && length < size; i++)
-		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "", argv[i]);
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " " : "",
+					   argv[i]);
 }
 
 int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
@@ -115,7 +118,8 @@ int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
 	cpu_model(text, sizeof(text));
 	rc |= add(facts, "", "cpu", text);
 	rc |= bench_facts_add(facts, "cpus", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-	bench_sysfs_read(text, sizeof(text), "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+	bench_sysfs_read(text, sizeof(text),
+			 "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
 	rc |= add(facts, "", "governor", *text ? text : "none");
 	hypervisor(name);
 	rc |= add(facts, "", "hypervisor", *name ? name : "none");
@@ -133,7 +137,8 @@ int bench_machine_facts(struct bench_facts *facts, int argc, char **argv)
 /* --- a controller --- */
 
 /* What the kernel's driver shows while it has the controller. */
-static int kernel_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)
+static int kernel_facts(struct bench_facts *facts, const char *prefix,
+			const struct bench_device *device)
 {
 	char controller[32], node[64], folder[96], text[32];
 	struct bench_namespace ns;
@@ -149,7 +154,8 @@ static int kernel_facts(struct bench_facts *facts, const char *prefix, const str
 	snprintf(folder, sizeof(folder), "/sys/class/block/%s", node + 5);
 	rc |= add_file(facts, prefix, "lba", folder, "queue/logical_block_size");
 	if (bench_sysfs_read(text, sizeof(text), "%s/size", folder) > 0)
-		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);	/* in sysfs's units */
+		/* In units of 512 bytes. */
+		snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) * 512);
 	rc |= add(facts, prefix, "size", text);
 	snprintf(text, sizeof(text), "%u", ns.nsid);
 	rc |= add(facts, prefix, "nsid", text);
@@ -157,7 +163,8 @@ static int kernel_facts(struct bench_facts *facts, const char *prefix, const str
 	return rc | add(facts, prefix, "used", ns.used == UINT64_MAX ? "" : text);
 }
 
-int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device)
+int bench_device_facts(struct bench_facts *facts, const char *prefix,
+		       const struct bench_device *device)
 {
 	char folder[64], type[16];
 	int rc = add(facts, prefix, "bdf", device->bdf) | kernel_facts(facts, prefix, device);

@@ -16,6 +16,7 @@ bool bench_machine_is_emulated(void);
 int bench_machine_facts(struct bench_facts *facts, int argc, char **argv);
 
 /* Facts about one controller, with @prefix ("" or "second.") before each name. */
-int bench_device_facts(struct bench_facts *facts, const char *prefix, const struct bench_device *device);
+int bench_device_facts(struct bench_facts *facts, const char *prefix,
+		       const struct bench_device *device);
 
 #endif

@@ -13,16 +13,16 @@ static const char usage[] =
 	"       noiommu-nvme-bench report RESULTS [OTHER] [--out DIR]\n"
 	"       noiommu-nvme-bench merge TIMED COUNTED MARKS\n"
 	"\n"
-	"Measures the same loads through the kernel's driver, under each domain type of the IOMMU, and\n"
-	"through noiommu-nvme, and leaves results.json, results.csv and report.html. All is put back as\n"
-	"it was.\n"
+	"Measures the same loads through the kernel's driver, under each domain type of the\n"
+	"IOMMU, and through noiommu-nvme, and leaves results.json, results.csv and report.html.\n"
+	"All is put back as it was.\n"
 	"\n"
 	"  --device BDF       the controller; nothing may use it or its disks\n"
-	"  --second-device BDF  another of the same kind: one has an IOMMU in front, the other none\n"
+	"  --second-device BDF  another of the same kind: one behind an IOMMU, one without\n"
 	"  --rows PATTERN,... which rows; all by default\n"
 	"  --columns PATTERN,...  which columns; three by default; all: all that read\n"
 	"  --destroy-data     columns that write may run: what is on the devices is lost\n"
-	"  --unsafe-noiommu   turn noiommu mode on for the run: the device can then reach all of memory\n"
+	"  --unsafe-noiommu   noiommu mode on for the run: the device can reach all of memory\n"
 	"  --rounds N         5 by default\n"
 	"  --time SECONDS     of a round of a row and column: 3 by default\n"
 	"  --ios N            at most so many I/Os instead, or as well\n"
@@ -39,8 +39,9 @@ static int list_rows(FILE *to)
 		fprintf(to, "  %-32s %s\n", bench_rows[i].name, bench_rows[i].title);
 	fputs("columns (* by default):\n", to);
 	for (size_t i = 0; i < bench_nr_columns; i++)
-		fprintf(to, "%s %-32s %s%s\n", bench_columns[i].is_default ? "*" : " ", bench_columns[i].name,
-		       bench_columns[i].title, bench_columns[i].work.percent_write ? " (--destroy-data)" : "");
+		fprintf(to, "%s %-32s %s%s\n", bench_columns[i].is_default ? "*" : " ",
+			bench_columns[i].name, bench_columns[i].title,
+			bench_columns[i].work.percent_write ? " (--destroy-data)" : "");
 	return 0;
 }
 

@@ -41,7 +41,8 @@ struct passes {
 	struct bench_round *round;
 };
 
-static int run_pass(struct passes *p, const struct bench_until *until, struct bench_measured *measured)
+static int run_pass(struct passes *p, const struct bench_until *until,
+		    struct bench_measured *measured)
 {
 	return bench_load_continue(p->path, &p->work, &p->generator, until, p->stop, measured);
 }
@@ -53,9 +54,10 @@ static int find_node(const struct bench_task *task, char node[64], struct nnvme_
 	if (!bench_place_node(task->device, generic, node))
 		return 0;
 	if (generic && !bench_place_node(task->device, false, node))
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no generic device beside it: Linux 5.13 and later has",
-				  node);
-	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s", task->device->bdf);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no generic device beside it: Linux "
+				  "5.13 and later has", node);
+	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no "
+			  "namespace on %s", task->device->bdf);
 }
 
 static int open_path(const struct bench_task *task, struct bench_path **path, struct nnvme_err *err)
@@ -70,8 +72,8 @@ static int open_path(const struct bench_task *task, struct bench_path **path, st
 	int rc;
 
 	if (task->row->nnvme)
-		return bench_path_driver(task->device->bdf, task->row->mode, task->device->nsid, task->row->wait,
-					 &shape, path, err);
+		return bench_path_driver(task->device->bdf, task->row->mode, task->device->nsid,
+					 task->row->wait, &shape, path, err);
 	rc = find_node(task, node, err);
 	return rc ? rc : bench_path_uring(node, task->row->uring, &shape, path, err);
 }
@@ -133,7 +135,8 @@ static int timed_pass(struct passes *p)
 		return rc;
 	all = (double)p->measured.latency.count;	/* those of the draining, too */
 	v[BENCH_CPU_USER] = (seconds_of(after.ru_utime) - seconds_of(before.ru_utime)) / all * 1e6;
-	v[BENCH_CPU_SYSTEM] = (seconds_of(after.ru_stime) - seconds_of(before.ru_stime)) / all * 1e6;
+	v[BENCH_CPU_SYSTEM] = (seconds_of(after.ru_stime) - seconds_of(before.ru_stime)) / all *
+			      1e6;
 	v[BENCH_INTERRUPTS] = (double)interrupts / all;
 	return rc;
 }
@@ -165,8 +168,8 @@ static int counting_pass(struct passes *p)
 	return rc;
 }
 
-int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
-		     struct bench_round *round)
+int bench_measure_on(const struct bench_task *task, struct bench_path *path,
+		     const volatile int *stop, struct bench_round *round)
 {
 	static struct passes p;		/* too large for a stack */
 	struct bench_until warmup = { .ns = task->warmup_ns };
@@ -197,8 +200,9 @@ static void load(const struct bench_task *task, struct shared *s)
 	}
 	if (work->bytes % path->block || work->bytes > path->bytes) {
 		s->outcome = BENCH_LACKS;
-		nnvme_fail(&s->err, -EOPNOTSUPP, "I/Os of %u bytes do not fit a namespace of %llu bytes in "
-			   "blocks of %u", work->bytes, (unsigned long long)path->bytes, path->block);
+		nnvme_fail(&s->err, -EOPNOTSUPP, "I/Os of %u bytes do not fit a namespace of %llu "
+			   "bytes in blocks of %u", work->bytes, (unsigned long long)path->bytes,
+			   path->block);
 	} else {
 		rc = bench_measure_on(task, path, &s->stop, &s->round);
 		s->outcome = s->stop ? BENCH_INTERRUPTED : rc ? BENCH_FAILED : BENCH_MEASURED;
@@ -259,7 +263,8 @@ void bench_block_signals(void)
 	sigemptyset(&wanted);
 	for (const int *s = (const int[]){ SIGINT, SIGTERM, SIGQUIT, SIGCHLD, 0 }; *s; s++)
 		sigaddset(&wanted, *s);
-	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)	/* keep nohup's effect */
+	/* Keep nohup's effect. */
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
 		sigaddset(&wanted, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);	/* if it is ignored, children can't be waited for */
@@ -307,7 +312,8 @@ static int mind(pid_t child, bool fio, struct shared *s)
 enum bench_outcome bench_measure(const struct bench_task *task, struct bench_round *round,
 				 struct nnvme_err *err)
 {
-	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED |
+				MAP_ANONYMOUS, -1, 0);
 	enum bench_outcome outcome;
 	pid_t parent = getpid(), child;
 	int status;
@@ -328,8 +334,8 @@ enum bench_outcome bench_measure(const struct bench_task *task, struct bench_rou
 		status = mind(child, task->fio, s);
 		if (WIFSIGNALED(status)) {
 			s->outcome = s->stop ? BENCH_INTERRUPTED : BENCH_FAILED;
-			nnvme_fail(&s->err, -ECHILD, "the load's process was killed by signal %d (%s)",
-				   WTERMSIG(status), strsignal(WTERMSIG(status)));
+			nnvme_fail(&s->err, -ECHILD, "the load's process was killed by "
+				   "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 		}
 	}
 	outcome = s->outcome;

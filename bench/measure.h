@@ -42,8 +42,8 @@ bool bench_interrupted(void);
  * The passes of one round on an open path: warm-up, timed, counting. They are one sequence of I/Os.
  * *stop ends them early when it becomes true. Result as bench_load_run().
  */
-int bench_measure_on(const struct bench_task *task, struct bench_path *path, const volatile int *stop,
-		     struct bench_round *round);
+int bench_measure_on(const struct bench_task *task, struct bench_path *path,
+		     const volatile int *stop, struct bench_round *round);
 
 /*
  * @round is filled, except for its domain and mark, if the outcome is BENCH_MEASURED; otherwise

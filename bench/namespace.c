@@ -33,11 +33,12 @@ bool bench_namespace_find(const char *folder, uint32_t nsid, struct bench_namesp
 
 		if (!parse_name(entry->d_name, &ns))
 			continue;
-		ns.nsid = (uint32_t)bench_sysfs_number(ns.number, "%s/%s/nsid", folder, entry->d_name);
+		ns.nsid = (uint32_t)bench_sysfs_number(ns.number, "%s/%s/nsid", folder,
+						       entry->d_name);
 		ns.used = bench_sysfs_number(UINT64_MAX, "%s/%s/nuse", folder, entry->d_name);
 		has_metadata = bench_sysfs_number(0, "%s/%s/metadata_bytes", folder, entry->d_name);
-		if (nsid ? ns.nsid != nsid : any && (has_metadata != best_has_metadata ? has_metadata :
-						     ns.nsid >= found->nsid))
+		if (nsid ? ns.nsid != nsid : any &&
+		    (has_metadata != best_has_metadata ? has_metadata : ns.nsid >= found->nsid))
 			continue;
 		*found = ns;
 		best_has_metadata = has_metadata;

@@ -28,7 +28,8 @@ static int facts_of_disk(const char *node, const char *folder, struct bench_node
 	uint64_t kib = queue_number(folder, "max_hw_sectors_kb");
 
 	if (!sectors || !block)
-		return nnvme_fail(err, -ENODEV, "%s: %s does not say how large it is", node, folder);
+		return nnvme_fail(err, -ENODEV, "%s: %s does not say "
+				  "how large it is", node, folder);
 	facts->bytes = sectors * 512;
 	facts->block = (uint32_t)block;
 	facts->max_transfer = kib < UINT32_MAX / 1024 ? (uint32_t)kib * 1024 : 0;
@@ -49,8 +50,8 @@ static int facts_of_generic(const char *node, const char *folder, struct bench_n
 	link[n] = 0;
 	name = strrchr(link, '/');
 	if (!name || strncmp(name, "/ng", 3) || strlen(name) > NAME_MAX)
-		return nnvme_fail(err, -EINVAL, "%s is a character device, but no NVMe generic device (/dev/ng0n1)",
-				  node);
+		return nnvme_fail(err, -EINVAL, "%s is a character device, but no NVMe generic "
+				  "device (/dev/ng0n1)", node);
 	snprintf(disk, sizeof(disk), "/sys/class/block/nvme%.*s", NAME_MAX, name + 3);
 	return facts_of_disk(node, disk, facts, err);
 }
@@ -63,8 +64,8 @@ int bench_node_look(const char *node, struct bench_node *facts, struct nnvme_err
 	memset(facts, 0, sizeof(*facts));
 	if (stat(node, &st))
 		return nnvme_fail(err, -errno, "%s: %m", node);
-	snprintf(folder, sizeof(folder), "/sys/dev/%s/%u:%u", S_ISBLK(st.st_mode) ? "block" : "char",
-		 major(st.st_rdev), minor(st.st_rdev));
+	snprintf(folder, sizeof(folder), "/sys/dev/%s/%u:%u",
+		 S_ISBLK(st.st_mode) ? "block" : "char", major(st.st_rdev), minor(st.st_rdev));
 	switch (st.st_mode & S_IFMT) {
 	case S_IFREG:
 		facts->bytes = (uint64_t)st.st_size;

@@ -68,8 +68,9 @@ static int choose_columns(struct bench_options *o, const char *list, struct nnvm
 		if (!(list ? wanted[i] : column->is_default) || (all && refused))
 			continue;
 		if (refused)
-			return nnvme_fail(err, -EINVAL, "%s writes to the device: what is on it is lost; if that "
-					  "is meant, add --destroy-data", column->name);
+			return nnvme_fail(err, -EINVAL, "%s writes to the device: what "
+					  "is on it is lost; if that is meant, add "
+					  "--destroy-data", column->name);
 		o->columns[o->nr_columns++] = column;
 	}
 	return rc;
@@ -91,8 +92,8 @@ static int take_number(const struct option *o, const char *text, struct nnvme_er
 	double v = strtod(text, &end);
 
 	if (end == text || *end || !(v >= o->least && v <= o->most))
-		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a number from %g to %g", o->name, text,
-				  o->least, o->most);
+		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a number "
+				  "from %g to %g", o->name, text, o->least, o->most);
 	if (o->whole && v != floor(v))
 		return nnvme_fail(err, -EINVAL, "%s %.40s: it takes a whole number", o->name, text);
 	*o->number = v;
@@ -109,7 +110,8 @@ static int take(const struct option *options, char ***word, char **end, struct n
 	while (o->name && (strncmp(o->name, name, length) != 0 || o->name[length]))
 		o++;
 	if (!o->name || (o->flag && name[length]))
-		return nnvme_fail(err, -EINVAL, "there is no %s %.60s", *name == '-' ? "option" : "command", name);
+		return nnvme_fail(err, -EINVAL, "there is no %s %.60s",
+				  *name == '-' ? "option" : "command", name);
 	if (o->flag) {
 		*o->flag = true;
 		return 0;
@@ -134,14 +136,15 @@ static int take_devices(struct bench_options *o, const char *device, const char 
 	int rc;
 
 	if (!device)
-		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme list shows them");
+		return nnvme_fail(err, -EINVAL, "--device BDF says which controller; noiommu-nvme "
+				  "list shows them");
 	rc = nnvme_bdf_parse(device, o->device, err);
 	if (!rc && second)
 		rc = nnvme_bdf_parse(second, o->second, err);
 	if (!rc && !strcmp(o->device, o->second))
-		rc = nnvme_fail(err, -EINVAL, "--device and --second-device are both %s: the second is "
-				"another controller of the same kind, one behind an IOMMU and one without",
-				o->second);
+		rc = nnvme_fail(err, -EINVAL, "--device and --second-device are both %s: the "
+				"second is another controller of the same kind, one behind an "
+				"IOMMU and one without", o->second);
 	return rc;
 }
 

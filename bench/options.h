@@ -31,6 +31,7 @@ struct bench_options {
  * Parse the arguments after the program's name; they must outlive @options. -EINVAL says what is
  * wrong; -ENOENT names a row or column that does not exist.
  */
-int bench_options_parse(int argc, char **argv, struct bench_options *options, struct nnvme_err *err);
+int bench_options_parse(int argc, char **argv, struct bench_options *options,
+			struct nnvme_err *err);
 
 #endif

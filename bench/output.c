@@ -36,8 +36,10 @@ static int open_new(struct bench_output *out)
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -1;
-	snprintf(out->temporary, sizeof(out->temporary), ".bench.%016llx", (unsigned long long)random);
-	return openat(out->dir, out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	snprintf(out->temporary, sizeof(out->temporary), ".bench.%016llx",
+		 (unsigned long long)random);
+	return openat(out->dir, out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+		      O_CLOEXEC, 0666);
 }
 
 int bench_output_begin(struct bench_output *out, const char *path, struct nnvme_err *err)
@@ -76,5 +78,6 @@ int bench_output_end(struct bench_output *out, struct nnvme_err *err)
 	if (error)
 		unlinkat(out->dir, out->temporary, 0);
 	close(out->dir);
-	return error ? nnvme_fail(err, -error, "%s cannot be written: %s", out->path, strerror(error)) : 0;
+	return error ? nnvme_fail(err, -error, "%s cannot "
+				  "be written: %s", out->path, strerror(error)) : 0;
 }

@@ -31,7 +31,8 @@ int bench_parameter_apply(struct bench_parameter *p, const char *path)
 	return rc;
 }
 
-int bench_parameter_restore(const struct bench_parameter *p, const char *path, struct nnvme_err *err)
+int bench_parameter_restore(const struct bench_parameter *p, const char *path,
+			    struct nnvme_err *err)
 {
 	char now[sizeof(p->set)];
 	int rc;
@@ -39,10 +40,11 @@ int bench_parameter_restore(const struct bench_parameter *p, const char *path, s
 	if (!*p->set || bench_sysfs_read(now, sizeof(now), "%s", path) < 0 || !strcmp(now, p->was))
 		return 0;
 	if (strcmp(now, p->set) != 0) {
-		fprintf(stderr, "%s was set to %s, and is %s now: it is left so (before it was %s)\n", path,
-			p->set, now, p->was);
+		fprintf(stderr, "%s was set to %s, and is %s now: it is left so (before "
+			"it was %s)\n", path, p->set, now, p->was);
 		return 0;
 	}
 	rc = bench_sysfs_write(p->was, "%s", path);
-	return rc ? nnvme_fail(err, rc, "%s cannot be set back to %s: %s", path, p->was, strerror(-rc)) : 0;
+	return rc ? nnvme_fail(err, rc, "%s cannot be set "
+			       "back to %s: %s", path, p->was, strerror(-rc)) : 0;
 }

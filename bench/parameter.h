@@ -32,6 +32,7 @@ int bench_parameter_apply(struct bench_parameter *p, const char *path);
  * Restore it, if a run set it and it still has that value; a value that somebody else has set since
  * is kept, and reported on stderr.
  */
-int bench_parameter_restore(const struct bench_parameter *p, const char *path, struct nnvme_err *err);
+int bench_parameter_restore(const struct bench_parameter *p, const char *path,
+			    struct nnvme_err *err);
 
 #endif

@@ -13,8 +13,9 @@ void *bench_path_new(size_t size, const char *what, const struct bench_path_ops 
 	struct bench_path *path = NULL;
 
 	if (!shape->depth || shape->depth > BENCH_MAX_DEPTH || !shape->bytes)
-		nnvme_fail(err, -EINVAL, "%s: depth %u with I/Os of %u bytes: a depth of 1 to %d and at least "
-			   "a byte are possible", what, shape->depth, shape->bytes, BENCH_MAX_DEPTH);
+		nnvme_fail(err, -EINVAL, "%s: depth %u with I/Os of %u "
+			   "bytes: a depth of 1 to %d and at least a byte "
+			   "are possible", what, shape->depth, shape->bytes, BENCH_MAX_DEPTH);
 	else if (!(path = calloc(1, size)))
 		nnvme_fail(err, -ENOMEM, "%s: no memory", what);
 	else

@@ -95,6 +95,7 @@ int bench_path_uring(const char *node, enum bench_uring kind, const struct bench
  */
 enum bench_wait { BENCH_WAIT_POLL, BENCH_WAIT_HYBRID, BENCH_WAIT_INTERRUPT };
 int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,
-		      const struct bench_shape *shape, struct bench_path **path, struct nnvme_err *err);
+		      const struct bench_shape *shape, struct bench_path **path,
+		      struct nnvme_err *err);
 
 #endif

@@ -19,7 +19,7 @@ struct driver_path {
 	struct nnvme_ctrl *ctrl;
 	const struct nnvme_ns *ns;
 	struct nnvme_qpair *qp;
-	uint64_t spin_ns;		/* before it sleeps, unless it spins for ever (path.spins) */
+	uint64_t spin_ns;		/* before it sleeps; unused where path.spins */
 	unsigned empty;
 	unsigned nr_refused;		/* by the library: they come back as failed */
 	struct bench_done refused[BENCH_MAX_DEPTH];
@@ -35,14 +35,18 @@ static int driver_submit(struct bench_path *path, const struct bench_io *ios, un
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct bench_io *io = &ios[i];
-		void *buf = path->buffers + io->slot * path->stride, *tag = (void *)(uintptr_t)io->slot;
+		void *buf = path->buffers + io->slot * path->stride,
+		     *tag = (void *)(uintptr_t)io->slot;
 
 		if (io->write)
-			ret = nnvme_batch_write(&b, buf, io->offset >> shift, io->bytes >> shift, tag);
+			ret = nnvme_batch_write(&b, buf, io->offset >> shift, io->bytes >> shift,
+						tag);
 		else
-			ret = nnvme_batch_read(&b, buf, io->offset >> shift, io->bytes >> shift, tag);
+			ret = nnvme_batch_read(&b, buf, io->offset >> shift, io->bytes >> shift,
+					       tag);
 		if (ret)
-			p->refused[p->nr_refused++] = (struct bench_done){ .slot = io->slot, .error = -ret };
+			p->refused[p->nr_refused++] = (struct bench_done){ .slot = io->slot,
+									   .error = -ret };
 	}
 	nnvme_batch_end(&b);
 	return 0;
@@ -132,14 +136,16 @@ static int make_queue(struct driver_path *p, const char *bdf, struct nnvme_err *
 	per_command = (uint64_t)ns.max_blocks * ns.block_size;
 	commands = shape->depth * ((shape->bytes + per_command - 1) / per_command);
 	if (commands > info.max_depth)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu commands in flight, and a "
-				  "queue of it takes %u: use a smaller depth", bdf, shape->depth, shape->bytes,
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: %u I/Os of %u bytes are %llu "
+				  "commands in flight, and a queue of it takes %u: use "
+				  "a smaller depth", bdf, shape->depth, shape->bytes,
 				  (unsigned long long)commands, info.max_depth);
 	return nnvme_qpair_create(p->ctrl, (unsigned)commands, &p->qp, err);
 }
 
 /* It must be the namespace of the kernel's rows: another would not compare. */
-static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsid, struct nnvme_err *err)
+static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsid,
+			    struct nnvme_err *err)
 {
 	struct nnvme_err why = { 0 };
 
@@ -147,10 +153,10 @@ static int choose_namespace(struct driver_path *p, const char *bdf, uint32_t nsi
 	if (p->ns)
 		return 0;
 	if (nsid)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: namespace %u, which the kernel's rows have: %.300s", bdf,
-				  nsid, why.text);
-	return nnvme_fail(err, -ENODEV, "%s has no namespace that can be used (noiommu-nvme list shows them "
-			  "under the kernel's driver)", bdf);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: namespace %u, which the kernel's rows "
+				  "have: %.300s", bdf, nsid, why.text);
+	return nnvme_fail(err, -ENODEV, "%s has no namespace that can be used (noiommu-nvme list "
+			  "shows them under the kernel's driver)", bdf);
 }
 
 static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode mode, uint32_t nsid,
@@ -159,7 +165,8 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 	struct nnvme_options options = {
 		.size = sizeof(options),
 		.mode = mode, .qpairs = 1, .interrupts = !p->path.spins,
-		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF : NNVME_HUGEPAGES_AUTO,
+		.hugepages = p->path.shape.ordinary_pages ? NNVME_HUGEPAGES_OFF :
+		NNVME_HUGEPAGES_AUTO,
 	};
 	int ret = nnvme_ctrl_open(bdf, &options, &p->ctrl, err);
 
@@ -181,7 +188,8 @@ static int open_driver(struct driver_path *p, const char *bdf, enum nnvme_mode m
 }
 
 int bench_path_driver(const char *bdf, enum nnvme_mode mode, uint32_t nsid, enum bench_wait wait,
-		      const struct bench_shape *shape, struct bench_path **path, struct nnvme_err *err)
+		      const struct bench_shape *shape, struct bench_path **path,
+		      struct nnvme_err *err)
 {
 	struct driver_path *p = bench_path_new(sizeof(*p), bdf, &driver_ops, shape, err);
 	int ret;

@@ -12,7 +12,8 @@
 
 #include "noiommu_nvme/ctrl.h"
 
-static uint32_t prepare_command(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io)
+static uint32_t prepare_command(struct uring_path *p, struct io_uring_sqe *sqe,
+				const struct bench_io *io)
 {
 	struct nvme_uring_cmd *cmd = (struct nvme_uring_cmd *)sqe->cmd;
 	uint64_t lba = io->offset >> p->block_shift;
@@ -49,17 +50,18 @@ int bench_passthrough_open(struct uring_path *p, const char *node, struct nnvme_
 		return nnvme_fail(err, -errno, "%s: no namespace ID: %m", node);
 	status = nvme_identify_ns(p->fd, p->nsid, &ns);
 	if (status)
-		return nnvme_fail(err, -EIO, "%s: Identify Namespace: %s", node, status < 0 ? strerror(errno) :
-				  nnvme_status_text((uint16_t)status));
+		return nnvme_fail(err, -EIO, "%s: Identify Namespace: %s", node, status < 0 ?
+				  strerror(errno) : nnvme_status_text((uint16_t)status));
 	nvme_id_ns_flbas_to_lbaf_inuse(ns.flbas, &format);
 	/* or the controller would transfer more than the kernel knows */
 	if (ns.lbaf[format].ms)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has %u bytes of metadata a block: passthrough here carries "
-				  "none", node, le16toh(ns.lbaf[format].ms));
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has %u bytes of "
+				  "metadata a block: passthrough here "
+				  "carries none", node, le16toh(ns.lbaf[format].ms));
 	p->block_shift = ns.lbaf[format].ds;
 	if (p->path.block != 1u << p->block_shift)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has blocks of 2^%u bytes, and its block device of %u", node,
-				  p->block_shift, p->path.block);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has blocks of 2^%u bytes, and its block "
+				  "device of %u", node, p->block_shift, p->path.block);
 	p->prepare = prepare_command;
 	p->error_of = error_of_command;
 	return 0;
@@ -79,7 +81,8 @@ int bench_passthrough_try(struct uring_path *p, const char *node, struct nnvme_e
 		return nnvme_fail(err, ret, "%s: io_uring: %s", node, strerror(-ret));
 	/* the run counts the controller's errors */
 	if (done.error == EOPNOTSUPP || done.error == EINVAL || done.error == ENOTTY)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: the kernel refuses polled passthrough with registered "
-				  "buffers (%s): it came with Linux 6.1", node, strerror(done.error));
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: the kernel refuses polled "
+				  "passthrough with registered buffers (%s): it came "
+				  "with Linux 6.1", node, strerror(done.error));
 	return 0;
 }

@@ -17,7 +17,8 @@
 
 #define HUGE ((size_t)2 << 20)
 
-static uint32_t prepare_plain(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io)
+static uint32_t prepare_plain(struct uring_path *p, struct io_uring_sqe *sqe,
+			      const struct bench_io *io)
 {
 	io_uring_prep_rw(io->write ? IORING_OP_WRITE : IORING_OP_READ, sqe, p->fd,
 			 p->path.buffers + io->slot * p->path.stride, io->bytes, io->offset);
@@ -25,7 +26,8 @@ static uint32_t prepare_plain(struct uring_path *p, struct io_uring_sqe *sqe, co
 }
 
 /* The only registered file is number 0, and slot n has registered buffer n. */
-static uint32_t prepare_registered(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io)
+static uint32_t prepare_registered(struct uring_path *p, struct io_uring_sqe *sqe,
+				   const struct bench_io *io)
 {
 	io_uring_prep_rw(io->write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED, sqe, 0,
 			 p->path.buffers + io->slot * p->path.stride, io->bytes, io->offset);
@@ -77,7 +79,8 @@ static int uring_reap(struct bench_path *path, struct bench_done *done, unsigned
 		if (cqe->user_data >= path->shape.depth)
 			return -EPROTO;
 		done[n].slot = (uint32_t)cqe->user_data;
-		done[n].error = cqe->res == (int32_t)p->expect[cqe->user_data] ? 0 : p->error_of(cqe->res);
+		done[n].error = cqe->res == (int32_t)p->expect[cqe->user_data] ? 0 :
+				p->error_of(cqe->res);
 		n++;
 	}
 	io_uring_cq_advance(&p->ring, n);
@@ -112,11 +115,12 @@ static int map_buffers(struct uring_path *p, struct nnvme_err *err)
 
 	if (huge)
 		len = (len + HUGE - 1) / HUGE * HUGE;
-	va = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | (huge ? MAP_HUGETLB | MAP_HUGE_2MB : 0), -1, 0);
+	va = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE |
+		  (huge ? MAP_HUGETLB | MAP_HUGE_2MB : 0), -1, 0);
 	if (va == MAP_FAILED && huge)
-		return nnvme_fail(err, -ENOMEM, "io_uring's buffers need %zu free huge pages of 2 MiB: write that "
-				  "many more to /proc/sys/vm/nr_hugepages", len / HUGE);
+		return nnvme_fail(err, -ENOMEM, "io_uring's buffers need %zu free "
+				  "huge pages of 2 MiB: write that many more to "
+				  "/proc/sys/vm/nr_hugepages", len / HUGE);
 	if (va == MAP_FAILED)
 		return nnvme_fail(err, -ENOMEM, "io_uring's buffers: no %zu bytes of memory", len);
 	p->path.buffers = va;
@@ -134,7 +138,8 @@ static int map_buffers(struct uring_path *p, struct nnvme_err *err)
 static int make_ring(struct uring_path *p, unsigned flags, struct nnvme_err *err)
 {
 	static const unsigned manners[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_COOP_TASKRUN, 0,
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_COOP_TASKRUN,
+		0,
 	};
 	int ret = -EINVAL;
 
@@ -145,16 +150,18 @@ static int make_ring(struct uring_path *p, unsigned flags, struct nnvme_err *err
 	case 0:
 		return 0;
 	case -ENOSYS:
-		return nnvme_fail(err, -EOPNOTSUPP, "this kernel has no io_uring (CONFIG_IO_URING)");
+		return nnvme_fail(err, -EOPNOTSUPP, "this kernel has no io_uring "
+				  "(CONFIG_IO_URING)");
 	case -EPERM:
 		return nnvme_fail(err, -EOPNOTSUPP, "io_uring is not allowed here: see "
-				  "/proc/sys/kernel/io_uring_disabled, and the seccomp filter of a container");
+				  "/proc/sys/kernel/io_uring_disabled, and the seccomp filter "
+				  "of a container");
 	case -EINVAL:
-		return nnvme_fail(err, -EOPNOTSUPP, "this kernel's io_uring lacks a flag of %#x that this kind "
-				  "needs: passthrough came with Linux 5.19", flags);
+		return nnvme_fail(err, -EOPNOTSUPP, "this kernel's io_uring lacks a flag of %#x "
+				  "that this kind needs: passthrough came with Linux 5.19", flags);
 	default:
-		return nnvme_fail(err, ret, "io_uring_setup for %u entries: %s", p->path.shape.depth,
-				  strerror(-ret));
+		return nnvme_fail(err, ret, "io_uring_setup for "
+				  "%u entries: %s", p->path.shape.depth, strerror(-ret));
 	}
 }
 
@@ -170,8 +177,8 @@ static int register_all(struct uring_path *p, struct nnvme_err *err)
 	ret = io_uring_register_buffers(&p->ring, iov, p->path.shape.depth);
 	free(iov);
 	if (ret)
-		return nnvme_fail(err, ret, "registering %u buffers of %zu bytes with io_uring: %s%s",
-				  p->path.shape.depth, p->path.stride, strerror(-ret),
+		return nnvme_fail(err, ret, "registering %u buffers of %zu bytes with io_uring: "
+				  "%s%s", p->path.shape.depth, p->path.stride, strerror(-ret),
 				  ret == -ENOMEM ? ": raise RLIMIT_MEMLOCK (ulimit -l)" : "");
 	ret = io_uring_register_files(&p->ring, &p->fd, 1);
 	if (ret)
@@ -188,21 +195,25 @@ static int fits_node(struct uring_path *p, const char *node, enum bench_uring ki
 	bool generic = kind == BENCH_URING_PASSTHROUGH;
 
 	if (kind >= BENCH_URING_POLLED && !facts->polls)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has no poll queues: boot with nvme.poll_queues=2, or give "
-				  "the nvme module that option (poll_queues=2) and load it again", node);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has no poll queues: boot with "
+				  "nvme.poll_queues=2, or give the nvme module that option "
+				  "(poll_queues=2) and load it again", node);
 	if (generic && facts->is_disk)
-		return nnvme_fail(err, -EINVAL, "%s is a block device: passthrough needs the generic device, "
-				  "/dev/ng0n1 for /dev/nvme0n1", node);
+		return nnvme_fail(err, -EINVAL, "%s is a block device: passthrough needs the "
+				  "generic device, /dev/ng0n1 for /dev/nvme0n1", node);
 	if (generic && facts->max_transfer && p->path.shape.bytes > facts->max_transfer)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s takes %u bytes in a command, and passthrough does not split "
-				  "%u", node, facts->max_transfer, p->path.shape.bytes);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s takes %u bytes "
+				  "in a command, and passthrough does "
+				  "not split %u", node, facts->max_transfer, p->path.shape.bytes);
 	if (facts->bytes < p->path.shape.bytes || p->path.shape.bytes % facts->block)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has %llu bytes in blocks of %u: no I/Os of %u", node,
-				  (unsigned long long)facts->bytes, facts->block, p->path.shape.bytes);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has %llu bytes in blocks of %u: "
+				  "no I/Os of %u", node, (unsigned long long)facts->bytes,
+				  facts->block, p->path.shape.bytes);
 	return 0;
 }
 
-static int open_node(struct uring_path *p, const char *node, enum bench_uring kind, struct nnvme_err *err)
+static int open_node(struct uring_path *p, const char *node, enum bench_uring kind,
+		     struct nnvme_err *err)
 {
 	int flags = O_CLOEXEC | (p->path.shape.writes ? O_RDWR : O_RDONLY);
 	struct bench_node facts;
@@ -224,11 +235,13 @@ static int open_node(struct uring_path *p, const char *node, enum bench_uring ki
 		flags |= O_EXCL;
 	p->fd = open(node, flags);
 	if (p->fd < 0)
-		return nnvme_fail(err, -errno, "%s: %m%s", node, errno == EBUSY ? ": it is mounted or held" : "");
+		return nnvme_fail(err, -errno, "%s: %m%s", node, errno == EBUSY ? ": it is "
+				  "mounted or held" : "");
 	return 0;
 }
 
-static int open_uring(struct uring_path *p, const char *node, enum bench_uring kind, struct nnvme_err *err)
+static int open_uring(struct uring_path *p, const char *node, enum bench_uring kind,
+		      struct nnvme_err *err)
 {
 	bool generic = kind == BENCH_URING_PASSTHROUGH;
 	int ret = open_node(p, node, kind, err);

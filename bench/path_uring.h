@@ -22,7 +22,8 @@ struct uring_path {
 	 * Fill the entry for an I/O, except user_data; returns the result of a successful
 	 * completion.
 	 */
-	uint32_t (*prepare)(struct uring_path *p, struct io_uring_sqe *sqe, const struct bench_io *io);
+	uint32_t (*prepare)(struct uring_path *p, struct io_uring_sqe *sqe,
+			    const struct bench_io *io);
 	/* The positive errno for a result that was not expected. */
 	int (*error_of)(int32_t result);
 };

@@ -33,8 +33,9 @@ static int recover(struct bench_places *p, struct bench_places *before, struct n
 	before->state = p->state;
 	p->state = -1;
 	if (bench_places_end(before, &why))
-		return nnvme_fail(err, why.code, "what an earlier run changed can't be put back: %.300s; fix that, "
-				  "or remove " BENCH_STATE " to leave all as it is", why.text);
+		return nnvme_fail(err, why.code, "what an earlier run changed can't be put "
+				  "back: %.300s; fix that, or remove " BENCH_STATE " to leave "
+				  "all as it is", why.text);
 	return bench_state_open(&p->state, err);
 }
 
@@ -45,7 +46,8 @@ int bench_places_begin(struct bench_places *p, struct nnvme_err *err)
 
 	*p = (struct bench_places){ .state = -1 };
 	if (geteuid())
-		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root only: run as root");
+		return nnvme_fail(err, -EPERM, "drivers and domain types can be changed by root "
+				  "only: run as root");
 	rc = bench_state_open(&p->state, err);
 	if (rc)
 		return rc;
@@ -72,12 +74,14 @@ int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *
 	if (rc)
 		return rc;
 	if (info.class_code != NNVME_PCI_CLASS)
-		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller (class %06x); noiommu-nvme list "
-				  "shows the controllers", info.bdf, info.class_code);
+		return nnvme_fail(err, -ENODEV, "%s is not an NVMe controller "
+				  "(class %06x); noiommu-nvme list shows "
+				  "the controllers", info.bdf, info.class_code);
 	if (strcmp(info.driver, "nvme") != 0 && strcmp(info.driver, "vfio-pci") != 0)
-		return nnvme_fail(err, -EINVAL, "%s has %s%s; the benchmark begins with the kernel's driver "
-				  "(nvme) or with vfio-pci: noiommu-nvme unbind %s", info.bdf,
-				  *info.driver ? "the driver " : "no driver", info.driver, info.bdf);
+		return nnvme_fail(err, -EINVAL, "%s has %s%s; the benchmark begins "
+				  "with the kernel's driver (nvme) or with vfio-pci: "
+				  "noiommu-nvme unbind %s", info.bdf, *info.driver ? "the driver " :
+				  "no driver", info.driver, info.bdf);
 	rc = nnvme_pci_in_use(info.bdf, err);
 	if (rc)
 		return rc;
@@ -110,16 +114,17 @@ const struct bench_device *bench_place_of(const struct bench_places *p, const st
 	for (size_t i = 0; i < p->nr_devices; i++)
 		if (p->device[i].iommu == wants_iommu(row))
 			return &p->device[i];
-	snprintf(all, sizeof(all), p->nr_devices > 1 ? "%s and %s have" : "%s has", p->device[0].bdf,
-		 p->device[1].bdf);
+	snprintf(all, sizeof(all), p->nr_devices > 1 ? "%s and %s have" : "%s has",
+		 p->device[0].bdf, p->device[1].bdf);
 	if (wants_iommu(row))
-		snprintf(why, 300, "%s no IOMMU in front: switch it on in the firmware and, on Intel's, "
-			 "with intel_iommu=on; or name a controller behind one with --second-device", all);
+		snprintf(why, 300, "%s no IOMMU in front: switch it on in the firmware and, on "
+			 "Intel's, with intel_iommu=on; or name a controller behind one with "
+			 "--second-device", all);
 	else
 		snprintf(why, 300, "%s an IOMMU in front%s with --second-device", all, row->nnvme ?
-			 ", and noiommu mode is for devices without one: the kernel has none of it behind an IOMMU, "
-			 "not even in an identity domain; name a controller without one" :
-			 ": this row is for one without, beside noiommu; name it");
+			 ", and noiommu mode is for devices without one: the kernel has none of "
+			 "it behind an IOMMU, not even in an identity domain; name a controller "
+			 "without one" : ": this row is for one without, beside noiommu; name it");
 	return NULL;
 }
 
@@ -224,8 +229,8 @@ static int wait_for_disk(const struct bench_device *device, struct nnvme_err *er
 		if (!bench_place_node(device, false, node))
 			return 0;
 	} while (again(&tries));
-	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s, 10 s after it got it; "
-			  "the kernel's log may say why (dmesg)", device->bdf);
+	return nnvme_fail(err, -ENODEV, "the kernel's driver shows no namespace on %s, 10 s after "
+			  "it got it; the kernel's log may say why (dmesg)", device->bdf);
 }
 
 static int release(struct bench_places *p, struct nnvme_err *err)
@@ -248,10 +253,12 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 	if (rc)
 		return rc;
 	if (noiommu && !strcmp(p->parameter[BENCH_NOIOMMU].was, "N") && !p->unsafe_noiommu)
-		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it is turned on for "
-				  "the run, and the controller can then reach all of memory");
+		return nnvme_fail(err, -EPERM, "noiommu mode is off: with --unsafe-noiommu it "
+				  "is turned on for the run, and the controller can then reach "
+				  "all of memory");
 	if (row->nnvme)
-		return nnvme_pci_bind(device->bdf, noiommu && p->unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
+		return nnvme_pci_bind(device->bdf,
+				      noiommu && p->unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 				      err);
 	rc = to_kernel(device->bdf, err);
 	if (!rc && row->domain != NNVME_DOMAIN_OTHER)
@@ -264,9 +271,11 @@ int bench_place_enter(struct bench_places *p, const struct bench_row *row, struc
 }
 
 /* The nvme driver reads its parameters when it probes a controller. */
-static int probe_again(const struct bench_device *device, bool unsafe_noiommu, struct nnvme_err *err)
+static int probe_again(const struct bench_device *device, bool unsafe_noiommu,
+		       struct nnvme_err *err)
 {
-	int rc = nnvme_pci_bind(device->bdf, !device->iommu && unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
+	int rc = nnvme_pci_bind(device->bdf,
+				!device->iommu && unsafe_noiommu ? NNVME_BIND_UNSAFE_NOIOMMU : 0,
 				err);
 
 	if (!rc)
@@ -286,14 +295,15 @@ static void give_poll_queues(struct bench_places *p)
 		if (!strcmp(p->device[i].driver, "nvme"))
 			rc = probe_again(&p->device[i], p->unsafe_noiommu, &err);
 	if (rc)
-		snprintf(p->no_poll, sizeof(p->no_poll), "nvme.poll_queues is 0, and could not be changed for "
-			 "the run: %.120s", err.text);
+		snprintf(p->no_poll, sizeof(p->no_poll), "nvme.poll_queues is 0, and could not be "
+			 "changed for the run: %.120s", err.text);
 }
 
 /* What the run is about to change. */
 static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 {
-	struct bench_parameter *poll = &p->parameter[BENCH_POLL_QUEUES], *sw = &p->parameter[BENCH_NOIOMMU];
+	struct bench_parameter *poll = &p->parameter[BENCH_POLL_QUEUES],
+			       *sw = &p->parameter[BENCH_NOIOMMU];
 	struct bench_parameter *huge = &p->parameter[BENCH_HUGEPAGES];
 	unsigned long available;
 	bool noiommu = p->unsafe_noiommu;
@@ -301,15 +311,19 @@ static void intend(struct bench_places *p, bool polled, unsigned long hugepages)
 	if (polled && !strcmp(poll->was, "0"))
 		strcpy(poll->set, "1");
 	for (size_t i = 0; i < p->nr_devices; i++)
-		noiommu = noiommu || (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
+		noiommu = noiommu ||
+			  (!p->device[i].iommu && !strcmp(p->device[i].driver, "vfio-pci"));
 	if (noiommu && !strcmp(sw->was, "N"))
 		strcpy(sw->set, "Y");	/* binding does it */
-	available = bench_sysfs_number(0, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+	available = bench_sysfs_number(0,
+				       "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
 	if (*huge->was && available < hugepages)
-		snprintf(huge->set, sizeof(huge->set), "%lu", strtoul(huge->was, NULL, 10) + hugepages - available);
+		snprintf(huge->set, sizeof(huge->set), "%lu",
+			 strtoul(huge->was, NULL, 10) + hugepages - available);
 }
 
-int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err)
+int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages,
+		       struct nnvme_err *err)
 {
 	int rc;
 
@@ -319,7 +333,8 @@ int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepa
 	if (rc)
 		return rc;
 	/* The kernel may find fewer; a row that gets too few then reports it as its error. */
-	bench_parameter_apply(&p->parameter[BENCH_HUGEPAGES], bench_parameter_paths[BENCH_HUGEPAGES]);
+	bench_parameter_apply(&p->parameter[BENCH_HUGEPAGES],
+			      bench_parameter_paths[BENCH_HUGEPAGES]);
 	rc = bench_state_write(p, err);
 	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set)
 		give_poll_queues(p);
@@ -342,8 +357,8 @@ static bool is_as_left(const struct bench_device *device)
 	}
 	if (!*info.driver || !strcmp(info.driver, "nvme") || !strcmp(info.driver, "vfio-pci"))
 		return true;
-	fprintf(stderr, "%s has the driver %s now, which no run binds: it is left alone\n", device->bdf,
-		info.driver);
+	fprintf(stderr, "%s has the driver %s now, which no run binds: it is "
+		"left alone\n", device->bdf, info.driver);
 	return false;
 }
 
@@ -358,7 +373,8 @@ static int put_device_back(const struct bench_places *p, const struct bench_devi
 	if (rc < 0 && rc != -EOPNOTSUPP)
 		return rc;
 	if (!strcmp(device->driver, "vfio-pci"))
-		return nnvme_pci_bind(device->bdf, device->iommu ? 0 : NNVME_BIND_UNSAFE_NOIOMMU, err);
+		return nnvme_pci_bind(device->bdf, device->iommu ? 0 : NNVME_BIND_UNSAFE_NOIOMMU,
+				      err);
 	rc = to_kernel(device->bdf, err);
 	if (!rc && *p->parameter[BENCH_POLL_QUEUES].set) {
 		rc = probe_again(device, *p->parameter[BENCH_NOIOMMU].set, err);
@@ -376,7 +392,8 @@ int bench_places_end(struct bench_places *p, struct nnvme_err *err)
 	int rc = release(p, err), next;
 
 	for (size_t i = 0; i < BENCH_PARAMETERS; i++) {
-		next = bench_parameter_restore(&p->parameter[i], bench_parameter_paths[i], rc ? NULL : err);
+		next = bench_parameter_restore(&p->parameter[i], bench_parameter_paths[i],
+					       rc ? NULL : err);
 		rc = rc ? rc : next;
 		for (size_t d = 0; i == BENCH_POLL_QUEUES && d < p->nr_devices; d++) {
 			next = put_device_back(p, &p->device[d], rc ? NULL : err);

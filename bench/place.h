@@ -56,7 +56,8 @@ int bench_places_add(struct bench_places *p, const char *bdf, struct nnvme_err *
  * From here on things may change: record how they are. With @polled the nvme driver gets a poll
  * queue if it has none; and if fewer than @hugepages of 2 MiB are free, more are reserved.
  */
-int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages, struct nnvme_err *err);
+int bench_places_start(struct bench_places *p, bool polled, unsigned long hugepages,
+		       struct nnvme_err *err);
 
 /* The controller that a row runs on, or NULL with the reason in @why. */
 const struct bench_device *bench_place_of(const struct bench_places *p, const struct bench_row *row,

@@ -30,12 +30,14 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 	int rc;
 
 	if (mkdir(BENCH_STATE_DIR, 0755) && errno != EEXIST)
-		return nnvme_fail(err, -errno, BENCH_STATE_DIR " cannot be made: %s", strerror(errno));
+		return nnvme_fail(err, -errno, BENCH_STATE_DIR " "
+				  "cannot be made: %s", strerror(errno));
 	for (;;) {
 		/* Mode 0600, because anybody who can open a file can lock it. */
 		*fd = open(BENCH_STATE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (*fd < 0)
-			return nnvme_fail(err, -errno, BENCH_STATE " cannot be opened: %s", strerror(errno));
+			return nnvme_fail(err, -errno, BENCH_STATE " cannot "
+					  "be opened: %s", strerror(errno));
 		fchmod(*fd, 0600);
 		rc = lock(*fd);
 		/* Its former holder may have removed it. */
@@ -44,10 +46,11 @@ int bench_state_open(int *fd, struct nnvme_err *err)
 		close(*fd);
 		*fd = -1;
 		if (rc == -EWOULDBLOCK)
-			return nnvme_fail(err, -EBUSY, "another noiommu-nvme-bench is running on this machine, and "
-					  "they would disturb each other");
+			return nnvme_fail(err, -EBUSY, "another noiommu-nvme-bench is running on "
+					  "this machine, and they would disturb each other");
 		if (rc)
-			return nnvme_fail(err, rc, BENCH_STATE " cannot be locked: %s", strerror(-rc));
+			return nnvme_fail(err, rc, BENCH_STATE " cannot "
+					  "be locked: %s", strerror(-rc));
 	}
 }
 
@@ -70,10 +73,12 @@ void bench_state_format(const struct bench_places *p, char *text, size_t size)
 		return;
 	fprintf(file, "boot %s\n", p->boot);
 	for (size_t i = 0; i < p->nr_devices; i++)
-		fprintf(file, "device %s %s %d\n", p->device[i].bdf, p->device[i].driver, p->device[i].iommu);
+		fprintf(file, "device %s %s %d\n", p->device[i].bdf, p->device[i].driver,
+			p->device[i].iommu);
 	for (size_t i = 0; i < BENCH_PARAMETERS; i++)
 		if (*p->parameter[i].set)
-			fprintf(file, "%s %s %s\n", parameters[i].name, p->parameter[i].was, p->parameter[i].set);
+			fprintf(file, "%s %s %s\n", parameters[i].name, p->parameter[i].was,
+				p->parameter[i].set);
 	fputs("end\n", file);
 	fclose(file);
 }
@@ -105,7 +110,8 @@ static void parse_parameter(const char **text, size_t i, struct bench_parameter 
 	int n;
 
 	if (sscanf(*text, " %19s %23s %23s%n", name, found.was, found.set, &n) != 3 ||
-	    strcmp(name, parameters[i].name) != 0 || !is_value(i, found.was) || !is_value(i, found.set))
+	    strcmp(name, parameters[i].name) != 0 || !is_value(i, found.was) ||
+	    !is_value(i, found.set))
 		return;
 	*p = found;
 	*text += n;
@@ -144,8 +150,8 @@ int bench_state_read(int fd, struct bench_places *before, struct nnvme_err *err)
 	if (length < 4 || strcmp(text + length - 4, "end\n") != 0)
 		return 0;
 	if (bench_state_parse(text, before))
-		return nnvme_fail(err, -EINVAL, BENCH_STATE " is no state file of this program; look at it, put "
-				  "back what it says by hand, and remove it");
+		return nnvme_fail(err, -EINVAL, BENCH_STATE " is no state file of this program; "
+				  "look at it, put back what it says by hand, and remove it");
 	bench_state_boot(boot);
 	return !strcmp(before->boot, boot);	/* of another boot: none of it is true any more */
 }
@@ -161,9 +167,11 @@ int bench_state_write(const struct bench_places *p, struct nnvme_err *err)
 	char text[512];
 
 	bench_state_format(p, text, sizeof(text));
-	if (!ftruncate(p->state, 0) && pwrite(p->state, text, strlen(text), 0) == (ssize_t)strlen(text))
+	if (!ftruncate(p->state, 0) &&
+	    pwrite(p->state, text, strlen(text), 0) == (ssize_t)strlen(text))
 		return 0;
-	return nnvme_fail(err, errno ? -errno : -EIO, BENCH_STATE " cannot be written: %s", strerror(errno));
+	return nnvme_fail(err, errno ? -errno : -EIO, BENCH_STATE " cannot "
+			  "be written: %s", strerror(errno));
 }
 
 void bench_state_remove(void)

@@ -23,7 +23,8 @@ int bench_plan_make(struct bench_plan *plan, const struct bench_row *const *rows
 		for (size_t i = 0; i < cells; i++, step++) {
 			size_t cell = round % 2 ? cells - 1 - i : i;
 
-			*step = (struct bench_step){ round, rows[cell / nr_columns], columns[cell % nr_columns] };
+			*step = (struct bench_step){ round, rows[cell / nr_columns],
+						     columns[cell % nr_columns] };
 		}
 	}
 	return 0;

@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct bench_task *task,
-					 size_t *repeats, struct bench_round *round, struct nnvme_err *err)
+					 size_t *repeats, struct bench_round *round,
+					 struct nnvme_err *err)
 {
 	const struct bench_round blank = *round;
 	struct bench_task next = *task;
@@ -14,8 +15,9 @@ enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct
 	     !round->errors && tries < BENCH_TRIES && *repeats; tries++) {
 		struct bench_round again = blank;
 
-		fprintf(stderr, "%s, %s: the load waited for a processor for %.0f %% of the time: once more\n",
-			task->row->name, task->column->name, 100 * round->value[BENCH_RUN_DELAY]);
+		fprintf(stderr, "%s, %s: the load waited for a processor for %.0f %% "
+			"of the time: once more\n", task->row->name, task->column->name,
+			100 * round->value[BENCH_RUN_DELAY]);
 		--*repeats;
 		next.seed = task->seed + ((uint64_t)tries << 32);
 		outcome = measure(&next, &again, err);

@@ -8,8 +8,8 @@
 
 #define BENCH_TRIES 3	/* per round of a cell, at most */
 
-typedef enum bench_outcome bench_measure_fn(const struct bench_task *task, struct bench_round *round,
-					    struct nnvme_err *err);
+typedef enum bench_outcome bench_measure_fn(const struct bench_task *task,
+					    struct bench_round *round, struct nnvme_err *err);
 
 /*
  * Measure one round of one cell by @measure (bench_measure()) until it is not disturbed,
@@ -18,6 +18,7 @@ typedef enum bench_outcome bench_measure_fn(const struct bench_task *task, struc
  * repeats must not hide that.
  */
 enum bench_outcome bench_measure_quietly(bench_measure_fn *measure, const struct bench_task *task,
-					 size_t *repeats, struct bench_round *round, struct nnvme_err *err);
+					 size_t *repeats, struct bench_round *round,
+					 struct nnvme_err *err);
 
 #endif

@@ -25,8 +25,8 @@ int bench_report_program(char *const words[])
 		execv(program, words);
 	}
 	if (pid <= 0) {
-		fprintf(stderr, "noiommu-nvme-bench: %s cannot be started: %s; it needs python3 and "
-			"python3-jinja2\n", program, strerror(errno));
+		fprintf(stderr, "noiommu-nvme-bench: %s cannot be started: %s; it needs python3 "
+			"and python3-jinja2\n", program, strerror(errno));
 		if (!pid)
 			_exit(1);
 		return 1;
@@ -42,5 +42,6 @@ int bench_report(const char *dir)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/results.json", dir);
-	return bench_report_program((char *[]){ "noiommu-nvme-bench-report", "report", path, NULL });
+	return bench_report_program((char *[]){ "noiommu-nvme-bench-report", "report", path,
+						NULL });
 }

@@ -12,7 +12,8 @@ const char *const bench_metrics[BENCH_METRICS] = {
 	"iops", "bytes_per_second", "latency.mean_ns", "latency.p50_ns", "latency.p99_ns",
 	"latency.p999_ns", "latency.max_ns", "cpu.user", "cpu.system", "per_io.interrupts",
 	"per_io.sq_doorbells", "per_io.cq_doorbells", "per_io.maps", "per_io.unmaps",
-	"per_io.invalidations", "per_io.instructions_user", "per_io.instructions_kernel", "run_delay",
+	"per_io.invalidations", "per_io.instructions_user", "per_io.instructions_kernel",
+	"run_delay",
 };
 
 void bench_results_init(struct bench_results *r)
@@ -66,7 +67,8 @@ struct bench_round *bench_cell_round(struct bench_cell *cell)
 	return round;
 }
 
-int bench_results_skip(struct bench_results *r, const char *row, const char *column, const char *fmt, ...)
+int bench_results_skip(struct bench_results *r, const char *row, const char *column,
+		       const char *fmt, ...)
 {
 	struct bench_skipped *skipped = append(&r->skipped, &r->nr_skipped, sizeof(*skipped));
 	va_list ap;
@@ -103,7 +105,8 @@ const char *bench_facts_get(const struct bench_facts *facts, const char *name)
 	return "";
 }
 
-struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column)
+struct bench_cell *bench_results_find(const struct bench_results *r, const char *row,
+				      const char *column)
 {
 	for (size_t i = 0; i < r->nr_cells; i++)
 		if (!strcmp(r->cells[i].row, row) && !strcmp(r->cells[i].column, column))
@@ -155,8 +158,8 @@ static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_m
 			values[n++] = cell->rounds[i].value[m];
 	if (n) {
 		qsort(values, n, sizeof(*values), ascending);
-		figure = (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2, values[0],
-						values[n - 1] };
+		figure = (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2,
+						values[0], values[n - 1] };
 	}
 	free(values);
 	return figure;

@@ -116,8 +116,8 @@ void bench_results_free(struct bench_results *r);
 /* Append; the pointer is valid until the next call. NULL: no memory. */
 struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column);
 struct bench_round *bench_cell_round(struct bench_cell *cell);	/* all NAN */
-int bench_results_skip(struct bench_results *r, const char *row, const char *column, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+int bench_results_skip(struct bench_results *r, const char *row, const char *column,
+		       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 int bench_facts_add(struct bench_facts *facts, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *bench_facts_get(const struct bench_facts *facts, const char *name);	/* or "" */
@@ -128,7 +128,8 @@ bool bench_round_is_disturbed(const struct bench_round *round);
 void bench_round_text(const struct bench_round *round, char *text, size_t size);
 
 /* That cell, or NULL. */
-struct bench_cell *bench_results_find(const struct bench_results *r, const char *row, const char *column);
+struct bench_cell *bench_results_find(const struct bench_results *r, const char *row,
+				      const char *column);
 
 /* Compute figures, errors and domain_read_back of every cell from its rounds. */
 void bench_results_sum_up(struct bench_results *r);

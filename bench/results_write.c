@@ -240,7 +240,8 @@ static void csv_round(FILE *file, const struct bench_cell *cell, const struct be
 	fprintf(file, "%d,%td,%s,%" PRIu64 ",%" PRIu64, cell->spins, round - cell->rounds + 1,
 		number_text(round->seconds, text), round->ios, round->errors);
 	for (int m = 0; m < BENCH_METRICS; m++)
-		fprintf(file, ",%s", isfinite(round->value[m]) ? number_text(round->value[m], text) : "");
+		fprintf(file, ",%s", isfinite(round->value[m]) ?
+			number_text(round->value[m], text) : "");
 	fputc('\n', file);
 }
 

@@ -54,12 +54,14 @@ static void skip(struct run *run, const char *row, const char *column, const cha
 }
 
 /* Without a @column: all of them. */
-static bool is_skipped(const struct run *run, const struct bench_row *row, const struct bench_column *column)
+static bool is_skipped(const struct run *run, const struct bench_row *row,
+		       const struct bench_column *column)
 {
 	for (size_t i = 0; i < run->results.nr_skipped; i++) {
 		const struct bench_skipped *s = &run->results.skipped[i];
 
-		if (!strcmp(s->row, row->name) && (!*s->column || (column && !strcmp(s->column, column->name))))
+		if (!strcmp(s->row, row->name) &&
+		    (!*s->column || (column && !strcmp(s->column, column->name))))
 			return true;
 	}
 	return false;
@@ -78,7 +80,8 @@ static void skip_place(struct run *run, const struct bench_row *row, const char 
 
 static bool is_polled(const struct bench_row *row)
 {
-	return !row->nnvme && (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
+	return !row->nnvme &&
+	       (row->uring == BENCH_URING_POLLED || row->uring == BENCH_URING_PASSTHROUGH);
 }
 
 /* Rows without a controller on this machine, or that poll where there is no poll queue. */
@@ -146,7 +149,8 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 /* "3 min" or "40 s": the remaining time, judging by the steps so far. */
 static void remaining(const struct run *run, size_t index, char text[32])
 {
-	double each = run->done ? (double)(bench_now() - run->began) / 1e9 / (double)run->done : 0, left = 0;
+	double each = run->done ? (double)(bench_now() - run->began) / 1e9 / (double)run->done : 0,
+	       left = 0;
 
 	for (size_t i = index + 1; i < run->plan.count; i++)
 		if (!is_skipped(run, run->plan.steps[i].row, run->plan.steps[i].column))
@@ -154,8 +158,8 @@ static void remaining(const struct run *run, size_t index, char text[32])
 	snprintf(text, 32, left >= 90 ? "%.0f min" : "%.0f s", left >= 90 ? left / 60 : left);
 }
 
-static void keep_round(struct run *run, const struct bench_step *step, const struct bench_device *device,
-		       const struct bench_round *measured)
+static void keep_round(struct run *run, const struct bench_step *step,
+		       const struct bench_device *device, const struct bench_round *measured)
 {
 	size_t index = (size_t)(step - run->plan.steps);
 	struct bench_cell *cell = cell_of(run, step, device);
@@ -171,9 +175,9 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 	*round = *measured;
 	remaining(run, index, left);
 	bench_round_text(round, text, sizeof(text));
-	say("[%zu/%zu] round %u, %s, %s: %s%s%s; %s left", index + 1, run->plan.count, step->round + 1,
-	    step->row->name, step->column->name, text, *round->domain_read_back ? ", domain " : "",
-	    round->domain_read_back, left);
+	say("[%zu/%zu] round %u, %s, %s: %s%s%s; %s left", index + 1, run->plan.count,
+	    step->round + 1, step->row->name, step->column->name, text,
+	    *round->domain_read_back ? ", domain " : "", round->domain_read_back, left);
 	run->failed = run->failed || round->errors;
 	run->disturbed += bench_round_is_disturbed(round);
 }
@@ -181,25 +185,27 @@ static void keep_round(struct run *run, const struct bench_step *step, const str
 /*
  * Before each round of each cell: read the type back, and check that the disk is still not in use.
  */
-static int check_place(const struct bench_row *row, const struct bench_device *device, char type[16],
-		       struct nnvme_err *err)
+static int check_place(const struct bench_row *row, const struct bench_device *device,
+		       char type[16], struct nnvme_err *err)
 {
 	bench_place_read_back(device, type);
 	if (row->nnvme)
 		return 0;
 	if (row->domain != NNVME_DOMAIN_OTHER && strcmp(type, nnvme_domain_name(row->domain)) != 0)
-		return nnvme_fail(err, -EBADE, "the domain type of %s reads back as \"%s\", and not as %s",
-				  device->bdf, type, nnvme_domain_name(row->domain));
+		return nnvme_fail(err, -EBADE, "the domain type of %s reads back as \"%s\", and "
+				  "not as %s", device->bdf, type, nnvme_domain_name(row->domain));
 	return nnvme_pci_in_use(device->bdf, err);
 }
 
-static void measure(struct run *run, const struct bench_step *step, const struct bench_device *device)
+static void measure(struct run *run, const struct bench_step *step,
+		    const struct bench_device *device)
 {
 	struct bench_task task = {
 		.row = step->row,
 		.column = step->column,
 		.device = device,
-		.until = { .ns = (uint64_t)(run->options->seconds * 1e9), .ios = run->options->ios },
+		.until = { .ns = (uint64_t)(run->options->seconds * 1e9),
+			   .ios = run->options->ios },
 		.warmup_ns = (uint64_t)(run->options->warmup * 1e9),
 		.seed = (uint64_t)(step - run->plan.steps) + 1,
 		.fio = run->options->fio,
@@ -236,12 +242,14 @@ static int enter(struct run *run, const struct bench_row *row, const struct benc
 	else if (row->domain == NNVME_DOMAIN_OTHER)
 		say("%s: to the kernel's driver", device->bdf);
 	else
-		say("%s: to the kernel's driver, domain type %s", device->bdf, nnvme_domain_name(row->domain));
+		say("%s: to the kernel's driver, domain type %s", device->bdf,
+		    nnvme_domain_name(row->domain));
 	rc = bench_place_enter(&run->places, row, &err);
 	run->at = rc ? NULL : row;
 	if (rc)
 		skip_place(run, row, err.text);
-	if (rc && rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)	/* these: the machine can't do it */
+	/* The machine can't do it. */
+	if (rc && rc != -EOPNOTSUPP && rc != -EINVAL && rc != -EPERM)
 		run->failed = true;
 	return rc;
 }
@@ -261,7 +269,7 @@ static int write_results(struct run *run, struct nnvme_err *err)
 static void step_through(struct run *run)
 {
 	run->began = bench_now();
-	/* On a machine that is always busy repeats must not triple the time. Counting needs none. */
+	/* Repeats must not triple the time where it is always busy. Counting needs none. */
 	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct bench_step *step = &run->plan.steps[i];
@@ -291,8 +299,8 @@ static int look(struct run *run, struct nnvme_err *err)
 	if (strlen(o->out) > PATH_MAX - 32)
 		return nnvme_fail(err, -ENAMETOOLONG, "--out is longer than a path can be");
 	if (o->marks && o->nr_rows * o->nr_columns * o->rounds > BENCH_MARK_MAX)
-		return nnvme_fail(err, -EINVAL, "--marks has numbers for %d rounds of cells, and this run has more",
-				  BENCH_MARK_MAX);
+		return nnvme_fail(err, -EINVAL, "--marks has numbers for %d rounds of cells, and "
+				  "this run has more", BENCH_MARK_MAX);
 	rc = bench_places_begin(&run->places, err);
 	run->places.unsafe_noiommu = o->unsafe_noiommu;
 	if (!rc)
@@ -325,8 +333,10 @@ static int describe(struct run *run, int argc, char **argv)
 	if (rc || run->places.nr_devices < 2)
 		return rc;
 	rc = bench_device_facts(&r->device, "second.", &run->places.device[1]);
-	if (strcmp(bench_facts_get(&r->device, "model"), bench_facts_get(&r->device, "second.model")) != 0)
-		say("the second device is another model: a ratio of rows on the two compares the controllers, too");
+	if (strcmp(bench_facts_get(&r->device, "model"),
+		   bench_facts_get(&r->device, "second.model")) != 0)
+		say("the second device is another model: a ratio of rows on the two compares the "
+		    "controllers, too");
 	return rc;
 }
 
@@ -336,7 +346,8 @@ static unsigned long hugepages(const struct bench_options *o)
 	unsigned long most = 0;
 
 	for (size_t i = 0; i < o->nr_columns; i++) {
-		unsigned long bytes = o->columns[i]->work.depth * (unsigned long)o->columns[i]->work.bytes;
+		unsigned long bytes = o->columns[i]->work.depth *
+				      (unsigned long)o->columns[i]->work.bytes;
 
 		most = bytes > most ? bytes : most;
 	}
@@ -378,13 +389,14 @@ static int end_run(struct run *run)
 	say("%s/results.json: %zu cells, %zu skipped%s", run->options->out, run->results.nr_cells,
 	    run->results.nr_skipped, run->interrupted ? ", not complete" : "");
 	if (run->disturbed)
-		say("%zu of %zu rounds were disturbed: their load waited for a processor for more than %.0f %% of "
-		    "the time, and they are marked; let nothing else run beside it", run->disturbed, run->done,
-		    100 * BENCH_MOST_RUN_DELAY);
+		say("%zu of %zu rounds were disturbed: their load waited for a processor for "
+		    "more than %.0f %% of the time, and they are marked; let nothing else "
+		    "run beside it", run->disturbed, run->done, 100 * BENCH_MOST_RUN_DELAY);
 	if (!run->results.nr_cells)
 		say("nothing could be run");
 	else if (bench_report(run->options->out))
-		say("a report can be made later: noiommu-nvme-bench report %s/results.json", run->options->out);
+		say("a report can be made later: noiommu-nvme-bench report "
+		    "%s/results.json", run->options->out);
 	if (run->interrupted)
 		return 130;
 	return run->failed || !run->results.nr_cells;

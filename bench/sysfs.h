@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 /* A file's text without white space at its end; returns the length, or -errno with "" in @text. */
-int bench_sysfs_read(char *text, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int bench_sysfs_read(char *text, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* The number that a file has; @otherwise if there is none. */
-uint64_t bench_sysfs_number(uint64_t otherwise, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint64_t bench_sysfs_number(uint64_t otherwise, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* 0 or -errno. */
 int bench_sysfs_write(const char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

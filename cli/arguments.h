@@ -10,7 +10,7 @@
 enum { CLI_OPERANDS_MAX = 2 };
 
 struct cli_syntax {
-	const struct option *options;	/* they set their flags to 1 by themselves: getopt_long(3), flag */
+	const struct option *options;	/* with their flags: getopt_long(3), flag */
 	int operands;		/* at most */
 	const char *takes;	/* these in words: "takes one address" */
 	bool command;		/* another program's command line may follow "--" */

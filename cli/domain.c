@@ -28,7 +28,8 @@ static int check(const struct arguments *args)
 		return cli_usage_error("--hold needs a type and a command: domain BDF TYPE --hold "
 				       "-- COMMAND");
 	if (!args->hold && args->command)
-		return cli_usage_error("a command goes with --hold: domain BDF TYPE --hold -- COMMAND");
+		return cli_usage_error("a command goes with --hold: domain BDF TYPE "
+				       "--hold -- COMMAND");
 	return 0;
 }
 
@@ -64,8 +65,8 @@ static const char *explanation(enum nnvme_domain type)
 		return "the kernel's drivers map each buffer for its transfer and unmap it at once "
 		       "(strict): the best protection, and the slowest";
 	case NNVME_DOMAIN_DMA_FQ:
-		return "the kernel's drivers map each buffer for its transfer and unmap it a little "
-		       "later, in batches (lazy): the device can access a buffer for some "
+		return "the kernel's drivers map each buffer for its transfer and unmap it a "
+		       "little later, in batches (lazy): the device can access a buffer for some "
 		       "milliseconds too long";
 	default:
 		return "a type that this program does not know";
@@ -94,14 +95,16 @@ static int show(const char *bdf)
 	}
 	for (size_t i = 0; i < g.count; i++)
 		if (!strcmp(g.members[i].name, g.bdf) && !strcmp(g.members[i].driver, "vfio-pci"))
-			printf("It is bound to vfio-pci: programs that open it get a domain of their own.\n");
+			printf("It is bound to vfio-pci: programs that open it get a domain of "
+			       "their own.\n");
 	if (g.unfinished)
-		printf("A change of it was interrupted; to undo that: noiommu-nvme domain %s --restore\n",
-		       g.bdf);
+		printf("A change of it was interrupted; to undo that: noiommu-nvme domain "
+		       "%s --restore\n", g.bdf);
 	if (g.holder > 0)
 		printf("Process %d is changing or holding it.\n", g.holder);
 	else if (g.holder)
-		printf("It is being changed or held, or a change of it was interrupted: only root can see which.\n");
+		printf("It is being changed or held, or a change of it was interrupted: only root "
+		       "can see which.\n");
 	nnvme_iommu_group_free(&g);
 	return 0;
 }
@@ -156,8 +159,8 @@ static int hold(const struct arguments *args, enum nnvme_domain type, const sigs
 		status = mind_child(child);
 	if (!nnvme_iommu_group_release(&hold, &err))
 		return status;
-	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain %s --restore",
-		  args->bdf, err.text, args->bdf);
+	cli_error("the domain type of %s was not restored: %s; then run: noiommu-nvme domain "
+		  "%s --restore", args->bdf, err.text, args->bdf);
 	return status ? status : 1;
 }
 

@@ -93,7 +93,8 @@ int cli_isolation(int argc, char **argv)
 	}
 	status = report(ctrl);
 	if (nnvme_ctrl_close(ctrl)) {
-		cli_error("%s could not be stopped; the kernel resets it at the end of this command", bdf);
+		cli_error("%s could not be stopped; the kernel resets it at the end of "
+			  "this command", bdf);
 		return 1;
 	}
 	return status;

@@ -10,7 +10,7 @@
 static const char help[] =
 	"usage: noiommu-nvme COMMAND [ARGUMENT]...\n"
 	"\n"
-	"  doctor [BDF]      what works here, what is missing, and how to fix it; --json for programs\n"
+	"  doctor [BDF]      what works here, what is missing, how to fix it; --json for programs\n"
 	"  list              the NVMe controllers of this machine and their drivers\n"
 	"  bind BDF          give a controller to vfio-pci, for programs to use\n"
 	"    --unsafe-noiommu  turn noiommu mode on if it has no IOMMU: the device, or a\n"
@@ -18,7 +18,7 @@ static const char help[] =
 	"    --driver DRIVER   another VFIO driver than vfio-pci\n"
 	"  unbind BDF        return it to its former driver\n"
 	"  domain BDF        show the type of its IOMMU group's default domain\n"
-	"    TYPE              set it: identity, DMA, DMA-FQ or auto (what the kernel would choose)\n"
+	"    TYPE              set it: identity, DMA, DMA-FQ or auto (the kernel's choice)\n"
 	"    TYPE --hold -- COMMAND...  only while COMMAND runs\n"
 	"    --restore         undo what a killed run left\n"
 	"  isolation BDF     test that the device can only access memory given to it; exit status\n"

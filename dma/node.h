@@ -34,8 +34,8 @@ int nnvme_node_begin(int node, struct nnvme_node_policy *old, struct nnvme_err *
 void nnvme_node_end(int node, const struct nnvme_node_policy *old);
 
 /*
- * Before @len bytes at @va are touched: their pages come from that node while it has any. Those that
- * are there all the same are moved.
+ * Before @len bytes at @va are touched: their pages come from that node while it has any. Those
+ * that are there all the same are moved.
  */
 int nnvme_node_prefer(int node, void *va, size_t len, struct nnvme_err *err);
 

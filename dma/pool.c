@@ -33,10 +33,10 @@ int nnvme_resolve(struct nnvme_device *dev, uint64_t iova, size_t pages, nnvme_b
 		(*calls)++;
 		/* Everything here is in units of a page, so a shorter answer can't be used. */
 		if (len < NNVME_PAGE_SIZE || len > want || !at.v || at.v % NNVME_PAGE_SIZE)
-			return nnvme_fail(err, -EIO, "%s: bus address %#llx with %zu bytes for "
-					  "IOVA %#llx "
-					  "is not a page; the kernel's answer can't be used", dev->name,
-					  (unsigned long long)at.v, len, (unsigned long long)iova);
+			return nnvme_fail(err, -EIO, "%s: bus address %#llx with %zu bytes "
+					  "for IOVA %#llx is not a page; the kernel's answer "
+					  "can't be used", dev->name, (unsigned long long)at.v, len,
+					  (unsigned long long)iova);
 		for (size_t end = done + len / NNVME_PAGE_SIZE; done < end; done++) {
 			bus[done] = at;
 			at.v += NNVME_PAGE_SIZE;

@@ -171,8 +171,8 @@ static int remove_locked(struct nnvme_space *s, uintptr_t va, size_t len, nnvme_
 	int ret;
 
 	if (i == s->nr_regions || r->va != va || r->len != len)
-		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not registered as such", len,
-				  (size_t)va);
+		return nnvme_fail(err, -ENOENT, "%#zx bytes at %#zx were not "
+				  "registered as such", len, (size_t)va);
 	ret = r->leaving ? 0 : hide(s, r, busy, arg, err);
 	if (ret)
 		return ret;

@@ -265,8 +265,8 @@ static int give_list(struct build *b, struct nnvme_pool *pool, size_t granule,
 	leaf->granule_list[granule % LEAF_GRANULES] = list;
 	leaf->list_bus[granule % LEAF_GRANULES] = bus.v;
 	for (size_t i = 0; i < NNVME_GRANULE_PAGES; i++)
-		__atomic_store_n(&leaf->list[granule * NNVME_GRANULE_PAGES % LEAF_PAGES + i], bus.v + 8 * (i + 1),
-				 __ATOMIC_RELAXED);
+		__atomic_store_n(&leaf->list[granule * NNVME_GRANULE_PAGES % LEAF_PAGES + i],
+				 bus.v + 8 * (i + 1), __ATOMIC_RELAXED);
 	return 0;
 }
 

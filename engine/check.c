@@ -148,8 +148,8 @@ static int nnvme_fio_check_ctrl(const struct thread_data *td, const struct nnvme
 		return -EINVAL;
 	}
 	if (td_trim(td) && !ns.can_deallocate) {
-		log_err(NNVME_FIO_PREFIX "%s has no Dataset Management command: trim can't be done\n",
-			info.bdf);
+		log_err(NNVME_FIO_PREFIX "%s has no Dataset Management command: trim "
+			"can't be done\n", info.bdf);
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -175,8 +175,9 @@ static int nnvme_fio_check_stable(const struct thread_data *td)
 	const struct thread_options *o = &td->o;
 
 	if (o->oatomic) {
-		log_err(NNVME_FIO_PREFIX "atomic=1: no write is made atomic here: leave it out; for "
-			"stable writes give sync=1, or fsync=1 end_fsync=1, a Flush after each\n");
+		log_err(NNVME_FIO_PREFIX "atomic=1: no write is made atomic here: leave it "
+			"out; for stable writes give sync=1, or fsync=1 end_fsync=1, a Flush "
+			"after each\n");
 		return -EINVAL;
 	}
 	if (o->barrier_blocks) {

@@ -22,8 +22,9 @@ static enum fio_q_status nnvme_fio_queued(struct thread_data *td, struct io_u *i
 /* An NVMe read is 2 and a write 1; fio counts from 0. */
 static uint8_t nnvme_fio_opcode(enum fio_ddir ddir)
 {
-	_Static_assert(NNVME_OP_READ - DDIR_READ == 2 && NNVME_OP_READ - DDIR_WRITE == NNVME_OP_WRITE,
-		       "opcodes and directions run against each other");
+	_Static_assert(NNVME_OP_READ - DDIR_READ == 2 &&
+		       NNVME_OP_READ - DDIR_WRITE == NNVME_OP_WRITE, "opcodes and directions run "
+		       "against each other");
 	return (uint8_t)(NNVME_OP_READ - (unsigned int)ddir);
 }
 
@@ -46,12 +47,14 @@ static __attribute__((noinline)) enum fio_q_status nnvme_fio_queue_any(struct th
 	if ((io_u->offset | io_u->xfer_buflen) & mask)
 		return nnvme_fio_refuse(td, io_u, EDOM);
 	if (io_u->ddir == DDIR_TRIM)
-		return nnvme_fio_queued(td, io_u, nnvme_deallocate(file->qp, ns, lba, blocks, io_u));
+		return nnvme_fio_queued(td, io_u,
+					nnvme_deallocate(file->qp, ns, lba, blocks, io_u));
 	if (!ddir_rw(io_u->ddir))
 		return nnvme_fio_refuse(td, io_u, EOPNOTSUPP);
 	return nnvme_fio_queued(td, io_u, nnvme_rw_flags(file->qp, ns, nnvme_fio_opcode(io_u->ddir),
 							 io_u->xfer_buf, lba, (uint32_t)blocks,
-							 io_u->ddir == DDIR_WRITE ? file->write_flags : 0,
+							 io_u->ddir == DDIR_WRITE ?
+							 file->write_flags : 0,
 							 io_u));
 }
 
@@ -63,7 +66,8 @@ static enum fio_q_status nnvme_fio_queue(struct thread_data *td, struct io_u *io
 
 	if (fio_unlikely(io_u->ddir > DDIR_WRITE || (offset | len) & file->block_mask) ||
 	    fio_unlikely(!nnvme_rw_fast(file->qp, file->ns, nnvme_fio_opcode(io_u->ddir),
-					io_u->xfer_buf, offset >> shift, (uint32_t)(len >> shift), io_u)))
+					io_u->xfer_buf, offset >> shift, (uint32_t)(len >> shift),
+					io_u)))
 		return nnvme_fio_queue_any(td, io_u);
 	return FIO_Q_QUEUED;
 }
@@ -108,7 +112,8 @@ static void nnvme_fio_poll(struct nnvme_fio_job *job)
 	unsigned int at = job->next;
 
 	if (fio_likely(job->only && !job->dead)) {
-		job->found += nnvme_poll(job->only, &job->done[job->found], job->max_found - job->found);
+		job->found += nnvme_poll(job->only, &job->done[job->found],
+					 job->max_found - job->found);
 		return;
 	}
 	for (unsigned int i = 0; i < job->files; i++) {
@@ -299,8 +304,8 @@ static int nnvme_fio_getevents(struct thread_data *td, unsigned int min, unsigne
 	return nnvme_fio_fetch(td, min, max, wait);
 }
 
-static __attribute__((noinline)) struct io_u *nnvme_fio_event_failed(struct thread_data *td,
-								     const struct nnvme_completion *done)
+static __attribute__((noinline)) struct io_u *
+nnvme_fio_event_failed(struct thread_data *td, const struct nnvme_completion *done)
 {
 	nnvme_fio_failed(td, done->tag, done->status);
 	return done->tag;

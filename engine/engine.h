@@ -48,7 +48,7 @@ struct nnvme_fio_file {
 	unsigned long long block_mask;
 	struct nnvme_ctrl *ctrl;
 	uint32_t write_flags;		/* NNVME_FUA for sync=; then the mask is all ones */
-	int dead;			/* an errno that every I/O fails with; the mask is all ones */
+	int dead;			/* the errno of every I/O; the mask is all ones */
 	bool shared;			/* an earlier file of the job is on the same controller */
 	struct fio_file *fio;
 };

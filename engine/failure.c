@@ -47,8 +47,8 @@ static void nnvme_fio_say(const struct io_u *io_u, char *text, size_t size)
 	const struct nnvme_fio_file *file = FILE_ENG_DATA(io_u->file);
 	unsigned int shift = file->ns->block_shift;
 
-	snprintf(text, size, NNVME_FIO_PREFIX "%s: %s of %llu blocks at LBA %llu of namespace %u: %s",
-		 io_u->file->file_name, io_ddir_name(io_u->ddir), io_u->xfer_buflen >> shift,
+	snprintf(text, size, NNVME_FIO_PREFIX "%s: %s of %llu blocks at LBA %llu of namespace %u: "
+		 "%s", io_u->file->file_name, io_ddir_name(io_u->ddir), io_u->xfer_buflen >> shift,
 		 io_u->offset >> shift, file->ns->nsid, nnvme_fio_cause(io_u));
 }
 

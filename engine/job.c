@@ -237,8 +237,8 @@ static int nnvme_fio_start(struct thread_data *td)
 	for (unsigned int i = 0; !rc && i < job->files; i++)
 		rc = nnvme_qpair_create(job->file[i]->ctrl, td->o.iodepth, &job->file[i]->qp, &err);
 	if (rc)
-		log_err(NNVME_FIO_PREFIX "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ? "" :
-			"; each job takes one for each of its files: use fewer of either");
+		log_err(NNVME_FIO_PREFIX "job %s: %s%s\n", td->o.name, err.text, rc != -ENOSPC ?
+			"" : "; each job takes one for each of its files: use fewer of either");
 	else
 		rc = nnvme_fio_sleep_begin(td, options->wait);
 	if (rc)

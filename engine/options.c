@@ -103,7 +103,8 @@ struct fio_option nnvme_fio_option_list[] = {
 			},
 			{
 				.ival = "hybrid", .oval = NNVME_FIO_HYBRID,
-				.help = "Poll for 100 us, then sleep until the controller interrupts",
+				.help = "Poll for 100 us, then sleep until the "
+				"controller interrupts",
 			},
 			{
 				.ival = "interrupt", .oval = NNVME_FIO_INTERRUPT,

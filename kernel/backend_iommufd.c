@@ -100,7 +100,8 @@ static int open_nodes(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 /* Only now, because attaching removes the ranges that this device's IOMMU can't map or reserves. */
 static int learn_ranges(struct nnvme_vfio *d, struct nnvme_err *err)
 {
-	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
+	int rc = nnvme_ioas_ranges(d->iommufd, d->ioas, &d->iova_ranges, &d->nr_iova_ranges,
+				   &d->alignment);
 
 	if (!rc && !d->nr_iova_ranges)
 		rc = -ENOSPC;

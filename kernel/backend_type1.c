@@ -107,8 +107,8 @@ static int open_device(struct nnvme_vfio *d, const struct nnvme_pci_info *info,
 	/* Ask after the group is in the container: an empty one has no limits. */
 	rc = nnvme_type1_ranges(d->container, &d->iova_ranges, &d->nr_iova_ranges, &d->alignment);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU of %s can map: %s%s",
-				  info->bdf, strerror(-rc),
+		return nnvme_fail(err, rc, "cannot get the IOVA ranges that the IOMMU "
+				  "of %s can map: %s%s", info->bdf, strerror(-rc),
 				  rc == -EOPNOTSUPP ? "; that needs Linux 5.4" : "");
 	d->iovas.iova_ranges = d->iova_ranges;
 	d->iovas.nr_iova_ranges = d->nr_iova_ranges;

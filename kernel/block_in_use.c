@@ -120,8 +120,9 @@ static int look_at_nvmets(const struct nnvme_nodes *nodes, struct nnvme_block_us
 	nnvme_sys_list_free(names, n);
 	if (n != -ENOENT || !nnvme_sys_exists("/sys/module/nvmet"))
 		return rc;
-	snprintf(use->what, sizeof(use->what), "the NVMe target may export it, and configfs, which would show "
-		 "that, is not mounted; run: mount -t configfs configfs /sys/kernel/config");
+	snprintf(use->what, sizeof(use->what), "the NVMe target may export it, and configfs, "
+		 "which would show that, is not mounted; run: mount -t configfs configfs "
+		 "/sys/kernel/config");
 	return 1;
 }
 
@@ -176,7 +177,8 @@ static int look_at_hbas(const struct nnvme_nodes *nodes, struct nnvme_block_use 
 	int n = nnvme_sys_list(&names, LIO), rc = n < 0 && !is_nothing(n) ? n : 0;
 
 	for (int i = 0; i < n && !rc; i++)
-		if (!strncmp(names[i]->d_name, "fileio_", 7) || !strncmp(names[i]->d_name, "iblock_", 7))
+		if (!strncmp(names[i]->d_name, "fileio_", 7) ||
+		    !strncmp(names[i]->d_name, "iblock_", 7))
 			rc = look_at_hba(nodes, names[i]->d_name, use);
 	nnvme_sys_list_free(names, n);
 	return rc;

@@ -63,7 +63,8 @@ static bool has_type(const struct nnvme_iommu_group *group, enum nnvme_domain ty
 	if (type != NNVME_DOMAIN_AUTO)
 		return group->type == type;
 	snprintf(name, sizeof(name), "%s.auto", group->bdf);
-	return nnvme_state_file_read(text, sizeof(text), name) > 0 && !strcmp(text, group->type_text);
+	return nnvme_state_file_read(text, sizeof(text), name) > 0 &&
+	       !strcmp(text, group->type_text);
 }
 
 static void remember_auto(const struct nnvme_iommu_group *group)
@@ -103,9 +104,10 @@ static int check_member(const struct nnvme_iommu_group *group,
 			return rc ? rc : 1;
 		}
 	}
-	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s cannot be changed while %s, which is in it, "
-			  "is driven by %.64s: all devices of a group share its domain; unbind that first: "
-			  "echo %s > " NNVME_IOMMU_GROUPS "/%s/devices/%s/driver/unbind",
+	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s cannot be changed "
+			  "while %s, which is in it, is driven by %.64s: all "
+			  "devices of a group share its domain; unbind that "
+			  "first: echo %s > " NNVME_IOMMU_GROUPS "/%s/devices/%s/driver/unbind",
 			  group->number, group->bdf, member->name, member->driver, member->name,
 			  group->number, member->name);
 }
@@ -137,10 +139,10 @@ static int check_able(const struct nnvme_iommu_group *group, struct nnvme_err *e
 
 	for (int i = 0; i < 2; i++)
 		if (nnvme_sys.has_cap(caps[i].number) != 1)
-			return nnvme_fail(err, -EPERM, "cannot set the domain type of IOMMU group %s of "
-					  "%s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, and "
-					  "this process has no %s; run as root",
-					  group->number, group->bdf, caps[i].name);
+			return nnvme_fail(err, -EPERM, "cannot set the domain type of IOMMU group "
+					  "%s of %s: that takes CAP_SYS_ADMIN and CAP_SYS_RAWIO, "
+					  "and this process has no %s; run as root", group->number,
+					  group->bdf, caps[i].name);
 	if (group->type == NNVME_DOMAIN_OTHER)
 		return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s has no default domain "
 				  "that could be changed: the kernel calls its type \"%s\"",
@@ -201,13 +203,14 @@ static int write_type(struct nnvme_iommu_group *group, enum nnvme_domain type,
 		return nnvme_iommu_explain(group, type, rc, err);
 	rc = nnvme_iommu_read_type(group);
 	if (rc)
-		return nnvme_fail(err, rc, "cannot read the domain type of IOMMU group %s of %s: %s",
-				  group->number, group->bdf, strerror(-rc));
+		return nnvme_fail(err, rc, "cannot read the domain type of IOMMU group "
+				  "%s of %s: %s", group->number, group->bdf, strerror(-rc));
 	if (type == NNVME_DOMAIN_AUTO ? group->type != NNVME_DOMAIN_OTHER : group->type == type)
 		return 0;
-	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s got the type %s instead of %s: its "
-			  "IOMMU driver falls back to that; the kernel's log may say why (dmesg)",
-			  group->number, group->bdf, group->type_text, nnvme_domain_name(type));
+	return nnvme_fail(err, -EOPNOTSUPP, "IOMMU group %s of %s got the type %s instead "
+			  "of %s: its IOMMU driver falls back to that; the kernel's log "
+			  "may say why (dmesg)", group->number, group->bdf, group->type_text,
+			  nnvme_domain_name(type));
 }
 
 /* Restore what can be restored. If that fails, too, the first error's text gets that appended. */
@@ -318,9 +321,9 @@ static int lock_group(const struct nnvme_iommu_group *group, int *fd, struct nnv
 	if (!rc)
 		return 0;
 	if (rc != -EWOULDBLOCK)
-		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot lock IOMMU group %s of %s in "
-				  NNVME_LOCKS ": %s%s", group->number, group->bdf, strerror(-rc),
-				  rc == -EACCES ? "; run as root" : "");
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot lock IOMMU group "
+				  "%s of %s in " NNVME_LOCKS ": %s%s", group->number, group->bdf,
+				  strerror(-rc), rc == -EACCES ? "; run as root" : "");
 	if (pid)
 		snprintf(by, sizeof(by), " (process %d)", pid);
 	return nnvme_fail(err, -EBUSY, "IOMMU group %s of %s is being changed or held by another "
@@ -350,10 +353,12 @@ static int open_group(const char *bdf, struct nnvme_iommu_group *group, int *loc
 static int state_unreadable(const struct nnvme_iommu_group *group, int rc, struct nnvme_err *err)
 {
 	if (rc == -EACCES)
-		return nnvme_fail(err, -EPERM, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s; "
-				  "run as root", group->number, group->bdf);
+		return nnvme_fail(err, -EPERM, "cannot read "
+				  "the state file " NNVME_STATE_DIR "/group-%s of "
+				  "%s; run as root", group->number, group->bdf);
 	if (rc != -EBADMSG)
-		return nnvme_fail(err, rc, "cannot read the state file " NNVME_STATE_DIR "/group-%s of %s: %s",
+		return nnvme_fail(err, rc, "cannot read "
+				  "the state file " NNVME_STATE_DIR "/group-%s of %s: %s",
 				  group->number, group->bdf, strerror(-rc));
 	return nnvme_fail(err, rc, "the state file " NNVME_STATE_DIR "/group-%s, which records the "
 			  "former type of IOMMU group %s of %s, is damaged; remove it (rm "

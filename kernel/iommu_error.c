@@ -33,9 +33,9 @@ static int explain_owned(const struct nnvme_iommu_group *group, const char *what
 	char driven[160];
 
 	list_driven(group, driven, sizeof(driven));
-	return nnvme_fail(err, -EBUSY, "%s: a driver, or a program through VFIO, owns the DMA of a "
-			  "device in the group (bound now: %s); unbind it or end that program first",
-			  what, driven);
+	return nnvme_fail(err, -EBUSY, "%s: a driver, or a program through VFIO, owns the DMA "
+			  "of a device in the group (bound now: %s); unbind it or end that "
+			  "program first", what, driven);
 }
 
 /* The kernel has one errno for all of these: name those that are possible here. */

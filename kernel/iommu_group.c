@@ -170,7 +170,8 @@ static int check_sizes(const struct nnvme_iommu_group *group, struct nnvme_err *
 				   NNVME_SIZE_UP_TO(struct nnvme_iommu_group, members), err);
 
 	return rc ? rc : nnvme_sized_check("struct nnvme_iommu_member", group->member_size,
-					   NNVME_SIZE_UP_TO(struct nnvme_iommu_member, driver), err);
+					   NNVME_SIZE_UP_TO(struct nnvme_iommu_member, driver),
+					   err);
 }
 
 int nnvme_iommu_group_read(const char *bdf, struct nnvme_iommu_group *group, struct nnvme_err *err)

@@ -62,7 +62,8 @@ int nnvme_ioas_ranges(int iommufd, uint32_t ioas, struct nnvme_iova_range **iova
 	uint32_t max = 8;
 	int rc;
 
-	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range), "the same two numbers");
+	_Static_assert(sizeof(*list) == sizeof(struct nnvme_uapi_iova_range),
+		       "the same two numbers");
 	do {	/* a list that is too short gets the number; it may grow meanwhile */
 		more = realloc(list, max * sizeof(*list));
 		if (!more) {

@@ -353,7 +353,8 @@ int nnvme_nodes_refuse_open(const struct nnvme_nodes *nodes, const int *own_fds,
 			    unsigned patience_ms, struct nnvme_err *err)
 {
 	struct scan s = {
-		.nodes = nodes, .own_fds = own_fds, .nr_own = count, .patience = patience_ms / PAUSE_MS,
+		.nodes = nodes, .own_fds = own_fds, .nr_own = count,
+		.patience = patience_ms / PAUSE_MS,
 	};
 	bool found;
 	int rc;

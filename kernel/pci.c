@@ -79,8 +79,8 @@ static void find_node(const char *text, char bdf[NNVME_BDF_SIZE])
 		nnvme_sys_list_free(names, n);
 	}
 	/* Controllers behind a network have another kind of address. */
-	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address", device) < 0 ||
-			!parse_with(bdf, ':', true, field)))
+	if (*device && (nnvme_sys_read(bdf, NNVME_BDF_SIZE, "/sys/class/nvme/%s/address",
+				       device) < 0 || !parse_with(bdf, ':', true, field)))
 		bdf[0] = 0;
 }
 
@@ -104,8 +104,8 @@ int nnvme_bdf_parse(const char *text, char bdf[NNVME_BDF_SIZE], struct nnvme_err
 		return nnvme_fail(err, -EINVAL,
 				  "no PCI address given; write it like 0000:41:00.0");
 	if (looks_cut(text))
-		return nnvme_fail(err, -EINVAL, "\"%s\" is not a PCI address; fio splits file names "
-				  "at colons: write 0000\\:41\\:00.0 or 0000.41.00.0", text);
+		return nnvme_fail(err, -EINVAL, "\"%s\" is not a PCI address; fio splits file "
+				  "names at colons: write 0000\\:41\\:00.0 or 0000.41.00.0", text);
 	if (!parse_with(text, ':', true, f) && !parse_with(text, ':', false, f) &&
 	    !parse_with(text, '.', true, f) && !parse_with(text, '.', false, f))
 		return not_an_address(text, err);
@@ -164,7 +164,8 @@ static int read_uio(struct nnvme_pci_info *info)
 	int n = nnvme_sys_list(&names, NNVME_PCI_DEVICES "/%s/uio", info->bdf);
 
 	for (int i = 0; i < n; i++)
-		if (!strncmp(names[i]->d_name, "uio", 3) && strlen(names[i]->d_name) < sizeof(info->uio))
+		if (!strncmp(names[i]->d_name, "uio", 3) &&
+		    strlen(names[i]->d_name) < sizeof(info->uio))
 			strcpy(info->uio, names[i]->d_name);
 	nnvme_sys_list_free(names, n);
 	return n >= 0 || n == -ENOENT ? 0 : n;

@@ -123,7 +123,8 @@ static int rebind(const char *bdf, const struct nnvme_former *had, const char *v
 		     struct nnvme_err *err)
 {
 	struct move back = {
-		.bdf = bdf, .verb = verb, .driver = had->driver, .override = override_for(had->driver),
+		.bdf = bdf, .verb = verb, .driver = had->driver,
+		.override = override_for(had->driver),
 	};
 	struct nnvme_former marked = *had;
 	char now[NNVME_OVERRIDE_SIZE];
@@ -212,9 +213,10 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 		return nnvme_fail(err, -EINVAL, "cannot bind %s: %s is not a VFIO driver; try "
 				  "--driver " VFIO, bdf, driver);
 	if (info.iommu)
-		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has neither "
-				  "device nodes nor containers; it needs CONFIG_VFIO_DEVICE_CDEV "
-				  "(Linux 6.6) or CONFIG_VFIO_CONTAINER", bdf);
+		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's "
+				  "VFIO has neither device nodes nor containers; "
+				  "it needs CONFIG_VFIO_DEVICE_CDEV (Linux 6.6) or "
+				  "CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
 			  "kernel/module/patches/6.12", bdf);
@@ -285,10 +287,11 @@ static int check_driver(const struct nnvme_pci_info *info, const char *driver,
 	rc = load_driver(driver);
 	if (nnvme_sys_exists("/sys/bus/pci/drivers/%s", driver))
 		return 0;
-	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver %.64s%s%s%.64s%s",
-			  info->bdf, driver, strcmp(driver, VFIO) ? "" : " (CONFIG_VFIO_PCI)",
-			  rc == -ENOENT ? ", and there is no modprobe in PATH or /sbin to load it with; "
-			  "run modprobe " : ", and modprobe ", driver, rc == -ENOENT ? "" : " found none");
+	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel has no driver "
+			  "%.64s%s%s%.64s%s", info->bdf, driver, strcmp(driver, VFIO) ? "" :
+			  " (CONFIG_VFIO_PCI)", rc == -ENOENT ? ", and there is no modprobe "
+			  "in PATH or /sbin to load it with; run modprobe " : ", and modprobe ",
+			  driver, rc == -ENOENT ? "" : " found none");
 }
 
 /* The state before a bind or a detach. */

@@ -44,8 +44,9 @@ int nnvme_former_read(const char *bdf, struct nnvme_former *former, struct nnvme
 	if (rc == -ENOENT || !rc)
 		return -ENOENT;
 	if (rc < 0)
-		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read " NNVME_STATE_DIR "/%s: %s%s",
-				  bdf, strerror(-rc), rc == -EACCES ? "; run as root" : "");
+		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read "
+				  NNVME_STATE_DIR "/%s: %s%s", bdf, strerror(-rc),
+				  rc == -EACCES ? "; run as root" : "");
 	if (!take_line(&rest, former->driver, sizeof(former->driver)) ||
 	    !take_line(&rest, former->override, sizeof(former->override)) ||
 	    !take_line(&rest, former->mark[0], sizeof(former->mark[0])) ||
@@ -67,8 +68,8 @@ bool nnvme_former_has_mark(const struct nnvme_former *former, const char *overri
 
 int nnvme_override_read(const char *bdf, char override[NNVME_OVERRIDE_SIZE], struct nnvme_err *err)
 {
-	int rc = nnvme_sys_read(override, NNVME_OVERRIDE_SIZE, NNVME_PCI_DEVICES "/%s/driver_override",
-				bdf);
+	int rc = nnvme_sys_read(override, NNVME_OVERRIDE_SIZE,
+				NNVME_PCI_DEVICES "/%s/driver_override", bdf);
 
 	if (rc < 0)
 		return nnvme_fail(err, rc == -EACCES ? -EPERM : rc, "cannot read the "

@@ -209,9 +209,9 @@ static int check_sight(const char *bdf, struct nnvme_err *err)
 	int rc = nnvme_sys_link(space, sizeof(space), "/proc/self/ns/pid");
 
 	if (!rc && strcmp(space, WHOLE_MACHINE) != 0)
-		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of this "
-				  "container can be seen (a PID namespace); run it outside, or "
-				  "with the host's (--pid=host)", bdf);
+		return nnvme_fail(err, -EBUSY, "cannot tell who uses %s: only the processes of "
+				  "this container can be seen (a PID namespace); run it outside, "
+				  "or with the host's (--pid=host)", bdf);
 	return rc == -ENOENT ? 0 : rc;	/* a kernel without these */
 }
 
@@ -263,9 +263,9 @@ static int check_node(const char *bdf, const struct nnvme_nodes *nodes, const ch
 	is = nnvme_nodes_find(nodes, type.mode, type.major, type.minor);
 	if (is == node)
 		return 0;
-	return nnvme_fail(err, -EBUSY, "cannot tell whether %s of %s is in use: there is %s by that name "
-			  "here; run it where /dev is the machine's, or first: mknod %s b %u %u",
-			  path, bdf, fd == -ENOENT ? "nothing" : "another file",
+	return nnvme_fail(err, -EBUSY, "cannot tell whether %s of %s is in use: there is %s "
+			  "by that name here; run it where /dev is the machine's, or first: "
+			  "mknod %s b %u %u", path, bdf, fd == -ENOENT ? "nothing" : "another file",
 			  path, node->major, node->minor);
 }
 
@@ -316,8 +316,8 @@ static int check_functions(const char *bdf, struct nnvme_err *err)
 		return 0;
 	if (rc < 0)
 		return rc;
-	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which depend on it; remove "
-			  "them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)",
+	return nnvme_fail(err, -EBUSY, "%s is in use: it has %s virtual functions, which depend on "
+			  "it; remove them first (echo 0 > " NNVME_PCI_DEVICES "/%s/sriov_numvfs)",
 			  bdf, count, bdf);
 }
 

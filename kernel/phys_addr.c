@@ -29,8 +29,10 @@ static const char *encryption(char *cpuinfo)
 		return NULL;
 	flags[strcspn(flags + 1, "\n") + 1] = 0;
 	if (has_word(flags, "sme"))
-		return "memory encryption (SME) adds a bit to its addresses; boot with mem_encrypt=off";
-	if (has_word(flags, "tdx_guest") || (has_word(flags, "hypervisor") && has_word(flags, "sev")))
+		return "memory encryption (SME) adds a bit to its addresses; boot with "
+		       "mem_encrypt=off";
+	if (has_word(flags, "tdx_guest") ||
+	    (has_word(flags, "hypervisor") && has_word(flags, "sev")))
 		return "this is a confidential virtual machine, whose memory the device can't read";
 	return NULL;
 }

@@ -35,9 +35,9 @@ int nnvme_sized_in(const char *name, void *to, uint32_t to_size, size_t least, c
 		return rc;
 	for (uint32_t i = to_size; i < size; i++)
 		if (bytes[i])
-			return nnvme_fail(err, -E2BIG, "byte %u of %s is set, but this library knows %u "
-					  "bytes of it; use a newer library, or leave that field 0",
-					  i, name, to_size);
+			return nnvme_fail(err, -E2BIG, "byte %u of %s is set, but this library "
+					  "knows %u bytes of it; use a newer library, or leave "
+					  "that field 0", i, name, to_size);
 	memset(to, 0, to_size);
 	if (from)
 		memcpy(to, from, size < to_size ? size : to_size);
@@ -62,7 +62,8 @@ void *nnvme_sized_list(void *own, size_t count, size_t own_size, uint32_t size)
 		if (list == own)
 			memcpy(list + i * size, &size, sizeof(size));
 		else
-			nnvme_sized_out(list + i * size, size, (char *)own + i * own_size, own_size);
+			nnvme_sized_out(list + i * size, size, (char *)own + i * own_size,
+					own_size);
 	if (list != own)
 		free(own);
 	return list;

@@ -178,7 +178,8 @@ static int get_type(struct nnvme_file_type *type, int fd, const char *path, int 
 	if (nnvme_sys.statx(fd, path, flags | AT_STATX_DONT_SYNC, 0, &stx))
 		return -errno;
 	*type = (struct nnvme_file_type){
-		.mode = stx.stx_mode & S_IFMT, .major = stx.stx_rdev_major, .minor = stx.stx_rdev_minor,
+		.mode = stx.stx_mode & S_IFMT, .major = stx.stx_rdev_major,
+		.minor = stx.stx_rdev_minor,
 	};
 	return 0;
 }

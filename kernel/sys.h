@@ -46,8 +46,8 @@ struct nnvme_sys {
 	int (*statx)(int dir, const char *path, int flags, unsigned mask, struct statx *stx);
 	int (*flock)(int fd, int operation);
 	void (*pause)(unsigned ms);
-	int (*run)(char *const argv[]);		/* 0; -ENOENT no such program; -EIO its exit status */
-	bool (*same_files)(pid_t a, pid_t b);	/* do two threads certainly share their descriptors? */
+	int (*run)(char *const argv[]);		/* 0; -ENOENT no such program; -EIO it failed */
+	bool (*same_files)(pid_t a, pid_t b);	/* do two threads surely share descriptors? */
 	int (*has_cap)(int capability);		/* is it in effect: 1, 0 or -errno */
 	uint64_t (*memlock)(void);		/* RLIMIT_MEMLOCK in bytes, UINT64_MAX: no limit */
 	long (*page_size)(void);		/* of this kernel, in bytes */

@@ -25,9 +25,9 @@ static int no_node(const struct nnvme_pci_info *info, struct nnvme_err *err)
 		return nnvme_fail(err, -EOPNOTSUPP, "%s has no IOMMU and noiommu mode is off; to "
 				  "accept that the device can reach all memory run: noiommu-nvme "
 				  "bind --unsafe-noiommu %s", info->bdf, info->bdf);
-	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while noiommu "
-			  "mode was off (run: noiommu-nvme bind %s), or this kernel has none "
-			  "without an IOMMU (" NNVME_NEEDS_KERNEL ")", info->bdf, info->bdf);
+	return nnvme_fail(err, -EOPNOTSUPP, "%s has no VFIO device node: it was bound while "
+			  "noiommu mode was off (run: noiommu-nvme bind %s), or this kernel has "
+			  "none without an IOMMU (" NNVME_NEEDS_KERNEL ")", info->bdf, info->bdf);
 }
 
 static int check_mode(const struct nnvme_pci_info *info, enum nnvme_mode *mode,
@@ -57,9 +57,10 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
 	if (rc)
 		return rc;
 	if (*info->uio)
-		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, for another userspace "
-				  "driver (/dev/%s); when that has ended, run: noiommu-nvme "
-				  "bind %s", info->bdf, info->driver, info->uio, info->bdf);
+		return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s, for another "
+				  "userspace driver (/dev/%s); when that has ended, run: "
+				  "noiommu-nvme bind %s", info->bdf, info->driver, info->uio,
+				  info->bdf);
 	return nnvme_fail(err, -EBUSY, "%s is bound to the driver %.64s; run: noiommu-nvme bind %s",
 			  info->bdf, info->driver, info->bdf);
 }
@@ -70,9 +71,9 @@ static int other_driver(const struct nnvme_pci_info *info, struct nnvme_err *err
  */
 static int other_pages(const struct nnvme_pci_info *info, long size, struct nnvme_err *err)
 {
-	return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s: this kernel's pages have %ld bytes and the "
-			  "driver works with pages of %d; boot a kernel with CONFIG_ARM64_4K_PAGES",
-			  info->bdf, size, PAGE);
+	return nnvme_fail(err, -EOPNOTSUPP, "cannot use %s: this kernel's pages have %ld "
+			  "bytes and the driver works with pages of %d; boot a kernel with "
+			  "CONFIG_ARM64_4K_PAGES", info->bdf, size, PAGE);
 }
 
 int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_info *info,
@@ -85,8 +86,8 @@ int nnvme_vfio_check(const char *name, enum nnvme_mode *mode, struct nnvme_pci_i
 	if (nnvme_sys.page_size() != PAGE)
 		return other_pages(info, nnvme_sys.page_size(), err);
 	if (!*info->driver)
-		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: noiommu-nvme bind %s",
-				  info->bdf, info->bdf);
+		return nnvme_fail(err, -ENODEV, "%s is bound to no driver; run: "
+				  "noiommu-nvme bind %s", info->bdf, info->bdf);
 	/* Some devices have a VFIO driver of their own; its entry in sysfs shows that. */
 	if (strcmp(info->driver, "vfio-pci") != 0 && !*info->vfio_dev)
 		return other_driver(info, err);

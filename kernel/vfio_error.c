@@ -32,14 +32,15 @@ static int open_elsewhere(const struct nnvme_pci_info *info, struct nnvme_err *e
 			  "end that first", info->bdf, pid, comm);
 }
 
-#define UNSEEN "another program may have it open that can't be seen from here (look as root, outside of " \
-	"containers)"
+#define UNSEEN "another program may have it open that can't be seen from here (look as root, " \
+	"outside of containers)"
 
 static int busy(const struct nnvme_pci_info *info, struct nnvme_err *err)
 {
 	int rc = open_elsewhere(info, err);
 
-	return rc ? rc : nnvme_fail(err, -EBUSY, "the kernel says that %s is busy: " UNSEEN, info->bdf);
+	return rc ? rc : nnvme_fail(err, -EBUSY, "the kernel says that "
+				    "%s is busy: " UNSEEN, info->bdf);
 }
 
 /* EINVAL of the bind ioctl: drivers/vfio/device_cdev.c, and iommufd_device_bind(). */
@@ -49,10 +50,10 @@ static int not_bindable(const struct nnvme_pci_info *info, struct nnvme_err *err
 
 	if (rc)
 		return rc;
-	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an iommufd (%s): " UNSEEN "%s; the "
-			  "kernel's log may say more (dmesg)", info->bdf, strerror(EINVAL),
-			  nnvme_vfio_is_noiommu(info) ? "" :
-			  ", or its DMA is not coherent with the CPU's caches, which iommufd needs "
+	return nnvme_fail(err, -EINVAL, "the kernel does not bind %s to an "
+			  "iommufd (%s): " UNSEEN "%s; the kernel's log may say more (dmesg)",
+			  info->bdf, strerror(EINVAL), nnvme_vfio_is_noiommu(info) ? "" : ", or "
+			  "its DMA is not coherent with the CPU's caches, which iommufd needs "
 			  "(arm64), or its IOMMU has no driver");
 }
 
@@ -76,9 +77,9 @@ bool nnvme_vfio_shared_group(const struct nnvme_pci_info *info, struct nnvme_err
 		    !strcmp(driver, "pcieport"))
 			continue;
 		found = true;
-		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %.64s, which the driver %.64s has: "
-			   "programs get a group as a whole; bind that to vfio-pci too, or unbind it",
-			   info->bdf, info->group, mate, driver);
+		nnvme_fail(err, -EBUSY, "%s shares IOMMU group %s with %.64s, which the driver "
+			   "%.64s has: programs get a group as a whole; bind that to vfio-pci too, "
+			   "or unbind it", info->bdf, info->group, mate, driver);
 	}
 	nnvme_sys_list_free(names, n);
 	return found;
@@ -105,9 +106,9 @@ int nnvme_vfio_join_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 				  "that are not VFIO's; bind them to vfio-pci too",
 				  info->bdf, info->group);
 	if (rc == -EPERM)
-		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; to "
-				  "accept that, boot with vfio_iommu_type1.allow_unsafe_interrupts=1",
-				  info->bdf);
+		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts "
+				  "can't be isolated; to accept that, boot with "
+				  "vfio_iommu_type1.allow_unsafe_interrupts=1", info->bdf);
 	return nnvme_fail(err, rc, "cannot put group %s of %s into a VFIO container: %s",
 			  info->group, info->bdf, strerror(-rc));
 }
@@ -153,16 +154,16 @@ int nnvme_vfio_bind_failed(const struct nnvme_pci_info *info, int rc, struct nnv
 	if (rc == -EBUSY)
 		return busy(info, err);
 	if (rc == -EPERM && !nnvme_vfio_is_noiommu(info))
-		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts can't be isolated; "
-				  "to accept that, boot with iommufd.allow_unsafe_interrupts=1",
-				  info->bdf);
+		return nnvme_fail(err, rc, "the kernel refuses %s: its interrupts "
+				  "can't be isolated; to accept that, boot with "
+				  "iommufd.allow_unsafe_interrupts=1", info->bdf);
 	if (rc == -EPERM)
 		return nnvme_fail(err, rc, "the kernel refuses %s: a device without an IOMMU needs "
 				  "CAP_SYS_RAWIO; run as root or with that capability", info->bdf);
 	if (rc == -EOPNOTSUPP)
-		return nnvme_fail(err, rc, "the kernel refuses %s: without an IOMMU it would need other "
-				  "addresses than physical ones (memory encryption, Xen, or an "
-				  "offset of its bus)", info->bdf);
+		return nnvme_fail(err, rc, "the kernel refuses %s: without an IOMMU it would need "
+				  "other addresses than physical ones (memory encryption, Xen, or "
+				  "an offset of its bus)", info->bdf);
 	if (rc == -ENOTTY)
 		return nnvme_fail(err, -EOPNOTSUPP, "the kernel can't use %s through its device "
 				  "node; it needs Linux 6.6 with CONFIG_VFIO_DEVICE_CDEV",
@@ -178,12 +179,13 @@ static int too_many_mappings(const char *name, size_t len, struct nnvme_err *err
 {
 	char limit[16];
 
-	if (nnvme_sys_read(limit, sizeof(limit), "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") <= 0)
+	if (nnvme_sys_read(limit, sizeof(limit),
+			   "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit") <= 0)
 		strcpy(limit, "65535");
-	return nnvme_fail(err, -ENOSPC, "cannot map %zu KiB for %s: the IOMMU has no room left; a VFIO "
-			  "container takes %s mappings: register memory in fewer and larger "
-			  "pieces, or load vfio_iommu_type1 with a greater dma_entry_limit",
-			  len / 1024, name, limit);
+	return nnvme_fail(err, -ENOSPC, "cannot map %zu KiB for %s: the IOMMU has no room "
+			  "left; a VFIO container takes %s mappings: register memory in "
+			  "fewer and larger pieces, or load vfio_iommu_type1 with a greater "
+			  "dma_entry_limit", len / 1024, name, limit);
 }
 
 int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct nnvme_err *err)
@@ -191,9 +193,9 @@ int nnvme_vfio_map_failed(const char *name, int rc, void *va, size_t len, struct
 	uint64_t limit = nnvme_sys.memlock();
 
 	if (rc == -ENOMEM && limit != UINT64_MAX && nnvme_sys.has_cap(CAP_IPC_LOCK) != 1)
-		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: RLIMIT_MEMLOCK is %llu KiB, for "
-				  "all that this user pins; raise it (ulimit -l unlimited) or run "
-				  "with CAP_IPC_LOCK", len / 1024, name,
+		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: RLIMIT_MEMLOCK is "
+				  "%llu KiB, for all that this user pins; raise it (ulimit "
+				  "-l unlimited) or run with CAP_IPC_LOCK", len / 1024, name,
 				  (unsigned long long)limit / 1024);
 	if (rc == -ENOMEM)
 		return nnvme_fail(err, rc, "cannot pin %zu KiB for %s: out of memory", len / 1024,

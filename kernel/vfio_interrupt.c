@@ -65,8 +65,8 @@ int nnvme_vfio_interrupts_on(struct nnvme_device *dev, const int *fds, unsigned 
 	int rc;
 
 	if (!has || !*count)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s has neither MSI-X nor MSI: it can only be polled",
-				  dev->name);
+		return nnvme_fail(err, -EOPNOTSUPP, "%s has neither MSI-X nor MSI: it can "
+				  "only be polled", dev->name);
 	if (*count > has)
 		*count = has;
 	rc = set(d, fds, *count);

@@ -112,7 +112,8 @@ int nnvme_type1_ranges(int container, struct nnvme_iova_range **iova_ranges, siz
 	memcpy(&info, answer, sizeof(info));
 	if (!rc)
 		rc = info.flags & VFIO_IOMMU_INFO_CAPS ?
-		     read_ranges(answer, size, info.cap_offset, iova_ranges, nr_iova_ranges) : -EOPNOTSUPP;
+		     read_ranges(answer, size, info.cap_offset, iova_ranges, nr_iova_ranges) :
+		     -EOPNOTSUPP;
 	free(answer);
 	/* The smallest page is the lowest bit. */
 	*alignment = info.iova_pgsizes & -info.iova_pgsizes;

@@ -63,7 +63,8 @@ static const char *refusal(const struct nnvme_command *cmd)
 	case nvme_admin_dbbuf:
 		return "shadow doorbells are the library's; use nnvme_options.shadow_doorbells";
 	case nvme_admin_async_event:
-		return "it ends with an event, and other admin commands would have to wait for that";
+		return "it ends with an event, and other admin commands would have to "
+		       "wait for that";
 	case nvme_admin_abort_cmd:
 		return "it names a command by its CID, and CIDs are the library's";
 	case CONTROLLER_DATA_QUEUE:
@@ -212,7 +213,8 @@ static void copy(struct bounce *b, const struct nnvme_command *cmd, bool in)
 		size_t len = cmd->data_len - at < PAGE ? cmd->data_len - at : PAGE;
 		void *ours = b->page[at / PAGE].va, *theirs = data + at;
 
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): take() left none without memory */
+		/* take() left none without memory */
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 		memcpy(in ? ours : theirs, in ? theirs : ours, len);
 	}
 	if (b->metadata)

@@ -35,7 +35,8 @@ static struct nnvme_buffer *chunk_create(struct nnvme_ctrl *ctrl, size_t size, i
 	b = calloc(1, sizeof(*b) + mem.len / NNVME_PAGE_SIZE);
 	if (!b || nnvme_space_add(ctrl->space, mem.va, mem.len, err)) {
 		if (!b)
-			nnvme_fail(err, -ENOMEM, "no memory to describe a buffer of %zu bytes", size);
+			nnvme_fail(err, -ENOMEM, "no memory to describe a buffer "
+				   "of %zu bytes", size);
 		nnvme_memory_put(&mem);
 		free(b);
 		return NULL;

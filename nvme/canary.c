@@ -194,7 +194,8 @@ static int prove_sight(struct nnvme_canaries *c, struct nnvme_err *err)
 		bool changed = false;
 		int ret = nnvme_canary_fill(&c->canary[i], err);
 
-		ret = ret ? ret : nnvme_canary_read(c, block_at(c, c->canary[i].iova, 0), &status, err);
+		ret = ret ? ret : nnvme_canary_read(c, block_at(c, c->canary[i].iova, 0), &status,
+						    err);
 		ret = ret ? ret : nnvme_canary_check(&c->canary[i], &changed, err);
 		if (ret)
 			return ret;
@@ -295,8 +296,8 @@ static int let_go(struct nnvme_canaries *c, struct nnvme_err *err)
 		return ret;
 	ret = status ? -EIO : unmap(c, GONE);
 	if (ret)
-		return nnvme_fail(err, ret, "%s: cannot unmap a page that was read to (status %#x): %s",
-				  c->ctrl->dev->name, status, strerror(-ret));
+		return nnvme_fail(err, ret, "%s: cannot unmap a page that was read to "
+				  "(status %#x): %s", c->ctrl->dev->name, status, strerror(-ret));
 	c->gone = gone;
 	return is_mapped(c, gone) ? nnvme_fail(err, -EIO, "%s: bus address 0x%llx is mapped twice",
 					       c->ctrl->dev->name, (unsigned long long)gone) : 0;

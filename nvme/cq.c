@@ -81,7 +81,8 @@ static inline const struct nnvme_cqe *take_plain(const struct nnvme_qpair *qp,
 	for (; cqe != end; cqe++) {
 		/* acquire: DW0..DW2 and the data are read after the phase bit that covers them */
 		uint32_t cid = phase ^ __atomic_load_n(&cqe->dw3, __ATOMIC_ACQUIRE);
-		struct nnvme_req *req = (struct nnvme_req *)(slots + 2 * (size_t)(cid & NNVME_CID_SLOT));
+		struct nnvme_req *req =
+			(struct nnvme_req *)(slots + 2 * (size_t)(cid & NNVME_CID_SLOT));
 
 		/* The bits above the CID are 0 if the phase is right and the status is 0. */
 		if (__builtin_expect((uint32_t)req->key != cid, 0))

@@ -157,8 +157,8 @@ static void read_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, const st
 		return;
 	}
 	if (!blocks || blocks > UINT64_MAX >> lbaf->ds || 1u << lbaf->ds > ctrl->max_transfer) {
-		snprintf(n->refusal, sizeof(n->refusal), "its size of %llu blocks of %u bytes makes no sense",
-			 (unsigned long long)blocks, 1u << lbaf->ds);
+		snprintf(n->refusal, sizeof(n->refusal), "its size of %llu blocks of %u bytes "
+			 "makes no sense", (unsigned long long)blocks, 1u << lbaf->ds);
 		return;
 	}
 	n->ns.blocks = blocks;
@@ -194,7 +194,8 @@ static void refuse_ns(struct nnvme_ctrl *ctrl, struct nnvme_namespace *n, uint16
 	n->code = -EIO;
 	snprintf(n->refusal, sizeof(n->refusal), "Identify failed with status %#x (%s); open the "
 		 "controller again when it is ready", status, nnvme_status_text(status));
-	nnvme_log(ctrl, NNVME_LOG_WARNING, "namespace %u can't be used: %s", n->ns.nsid, n->refusal);
+	nnvme_log(ctrl, NNVME_LOG_WARNING, "namespace %u "
+		  "can't be used: %s", n->ns.nsid, n->refusal);
 }
 
 static int add_ns(struct nnvme_ctrl *ctrl, uint32_t nsid, void *page, nnvme_bus_t bus,
@@ -258,7 +259,8 @@ static int read_namespaces(struct nnvme_ctrl *ctrl, void *page, nnvme_bus_t bus,
 		n = ret ? 0 : take_list(page, 0, ctrl->nn, list);
 	}
 	if (n == NNVME_MAX_NAMESPACES && ctrl->nn > n)
-		nnvme_log(ctrl, NNVME_LOG_WARNING, "namespaces after the first %zu are left out", n);
+		nnvme_log(ctrl, NNVME_LOG_WARNING, "namespaces after the first %zu "
+			  "are left out", n);
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = add_ns(ctrl, list[i], page, bus, err);
 	return ret;
@@ -292,14 +294,14 @@ const struct nnvme_ns *nnvme_ns_get(struct nnvme_ctrl *ctrl, uint32_t nsid, stru
 	if (n && !n->refusal[0])
 		return &n->ns;
 	if (n)
-		nnvme_fail(err, n->code, "%s: namespace %u can't be used: %s", ctrl->dev->name, nsid,
-			   n->refusal);
+		nnvme_fail(err, n->code, "%s: namespace %u "
+			   "can't be used: %s", ctrl->dev->name, nsid, n->refusal);
 	else if (ctrl->nr_ns)
-		nnvme_fail(err, -ENODEV, "%s: there is no active namespace %u; there are %zu, the first is %u",
-			   ctrl->dev->name, nsid, ctrl->nr_ns, ctrl->ns[0].ns.nsid);
+		nnvme_fail(err, -ENODEV, "%s: there is no active namespace %u; there are %zu, the "
+			   "first is %u", ctrl->dev->name, nsid, ctrl->nr_ns, ctrl->ns[0].ns.nsid);
 	else
-		nnvme_fail(err, -ENODEV, "%s: there is no active namespace at all; create and attach one",
-			   ctrl->dev->name);
+		nnvme_fail(err, -ENODEV, "%s: there is no active namespace at all; create "
+			   "and attach one", ctrl->dev->name);
 	return NULL;
 }
 

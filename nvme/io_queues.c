@@ -37,8 +37,8 @@ int nnvme_negotiate_queues(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (ctrl->max_qpairs > fit)
 		ctrl->max_qpairs = fit;
 	if (!ctrl->max_qpairs)
-		return nnvme_fail(err, -EIO, "%s: BAR0 has no room for the doorbells of an I/O queue",
-				  ctrl->dev->name);
+		return nnvme_fail(err, -EIO, "%s: BAR0 has no room for the doorbells of "
+				  "an I/O queue", ctrl->dev->name);
 	ctrl->qpairs = calloc(ctrl->max_qpairs, sizeof(struct nnvme_qpair *));
 	return ctrl->qpairs ? 0 : nnvme_fail(err, -ENOMEM, "no memory for %u queue pairs",
 					     ctrl->max_qpairs);

@@ -65,8 +65,8 @@ int nnvme_irq_create(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	close_events(ctrl, count);
 	fit = count > 1 ? count - 1 : 1;
 	if (fit < ctrl->max_qpairs) {
-		nnvme_log(ctrl, NNVME_LOG_INFO, "%s: %u interrupt vectors, so %u queue pairs instead of %u",
-			  ctrl->dev->name, count, fit, ctrl->max_qpairs);
+		nnvme_log(ctrl, NNVME_LOG_INFO, "%s: %u interrupt vectors, so %u queue pairs "
+			  "instead of %u", ctrl->dev->name, count, fit, ctrl->max_qpairs);
 		ctrl->max_qpairs = fit;
 	}
 	return 0;

@@ -93,7 +93,8 @@ static void describe(char text[120], const struct nnvme_attempt *a)
 {
 	snprintf(text, 120, "%s bus address 0x%llx, %s", a->list ? "a PRP list at" : "data sent to",
 		 (unsigned long long)a->bus,
-		 a->unmapped ? "unmapped before" : "the physical address of a page not mapped there");
+		 a->unmapped ? "unmapped before" : "the physical address of a page not "
+			 "mapped there");
 }
 
 static void judge(struct nnvme_isolation *r)
@@ -126,9 +127,9 @@ static void judge(struct nnvme_isolation *r)
 static void judge_unprotected(struct nnvme_isolation *r)
 {
 	r->verdict = NNVME_UNPROTECTED;
-	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing was "
-	       "tried, "
-	       "because every try would be a DMA to a bare physical address that nothing could stop");
+	strcpy(r->reason, "no IOMMU is behind the device, so it reaches all memory; nothing "
+	       "was tried, because every try would be a DMA to a bare physical address that "
+	       "nothing could stop");
 }
 
 /* With the space locked, so that an address that was just unmapped stays unmapped. */
@@ -185,16 +186,16 @@ static int find_out(struct nnvme_ctrl *ctrl, struct nnvme_isolation *r, struct n
 		return 0;
 	}
 	if (!ns)
-		return nnvme_fail(err, -ENODEV, "%s has no namespace to read from; without a read "
-				  "isolation can't be proven%s", ctrl->dev->name, nnvme_ns_next(ctrl, 0) ?
-				  ". After Format NVM open it again" : "");
+		return nnvme_fail(err, -ENODEV, "%s has no namespace to read from; without "
+				  "a read isolation can't be proven%s", ctrl->dev->name,
+				  nnvme_ns_next(ctrl, 0) ? ". After Format NVM open it again" : "");
 	ret = nnvme_qpair_create(ctrl, 1, &qp, err);
 	if (ret)
 		return ret;
 	ret = run(ctrl, qp, ns, r, err);
 	if (nnvme_qpair_destroy(qp) && !ret)
-		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped after a queue was not deleted",
-				 ctrl->dev->name);
+		ret = nnvme_fail(err, -EBUSY, "%s could not be stopped after a queue "
+				 "was not deleted", ctrl->dev->name);
 	if (ret)
 		return ret;
 	judge(r);

@@ -133,7 +133,8 @@ static int alloc_slots(struct nnvme_qpair *qp, struct nnvme_err *err)
 	p->spare_generation = calloc(qp->depth, sizeof(*p->spare_generation));
 	p->slot = calloc(nnvme_sq_entries(qp) + qp->depth, sizeof(*p->slot));
 	if (!qp->req || !p->spare || !p->spare_generation || !p->slot || nnvme_splits_create(qp))
-		return nnvme_fail(err, -ENOMEM, "no memory for a queue pair of depth %u", qp->depth);
+		return nnvme_fail(err, -ENOMEM, "no memory for a queue "
+				  "pair of depth %u", qp->depth);
 	for (unsigned i = 0; i < nnvme_sq_entries(qp) + qp->depth; i++)
 		((struct nnvme_req *)slots)[i].key = NNVME_KEY_FREE;
 	while (p->nr_spare < qp->depth) {

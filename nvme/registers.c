@@ -85,8 +85,8 @@ int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	uint64_t cap;
 
 	if (ctrl->dev->bar_len < DOORBELLS + 8)
-		return nnvme_fail(err, -EIO, "%s: BAR0 has %zu bytes, too few for the doorbells", name,
-				  ctrl->dev->bar_len);
+		return nnvme_fail(err, -EIO, "%s: BAR0 has %zu bytes, too few for "
+				  "the doorbells", name, ctrl->dev->bar_len);
 	if (nnvme_reg32(ctrl, NVME_REG_CSTS) == GONE)
 		return gone(ctrl, err);
 	cap = nnvme_reg64(ctrl, NVME_REG_CAP);
@@ -105,8 +105,8 @@ int nnvme_read_cap(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 	if (!NVME_CAP_MQES(cap))
 		return nnvme_fail(err, -EIO, "%s: CAP.MQES 0 is not allowed", name);
 	if (DOORBELLS + 4 * (size_t)ctrl->doorbell_stride > ctrl->dev->bar_len)
-		return nnvme_fail(err, -EIO, "%s: a doorbell stride of %u bytes does not fit BAR0's %zu",
-				  name, ctrl->doorbell_stride, ctrl->dev->bar_len);
+		return nnvme_fail(err, -EIO, "%s: a doorbell stride of %u bytes does not fit "
+				  "BAR0's %zu", name, ctrl->doorbell_stride, ctrl->dev->bar_len);
 	return 0;
 }
 
@@ -126,11 +126,12 @@ static int wait_csts(struct nnvme_ctrl *ctrl, uint32_t mask, uint32_t value, boo
 		if ((csts & mask) == value)
 			return 0;
 		if (fatal_ends && NVME_CSTS_CFS(csts))
-			return nnvme_fail(err, -EIO, "%s: fatal status (CSTS.CFS) while waiting for %s",
-					  ctrl->dev->name, what);
+			return nnvme_fail(err, -EIO, "%s: fatal status (CSTS.CFS) while "
+					  "waiting for %s", ctrl->dev->name, what);
 		if (late)
-			return nnvme_fail(err, -ETIMEDOUT, "%s: %s not seen within %llu ms (CSTS %#x)",
-					  ctrl->dev->name, what, (unsigned long long)ms, csts);
+			return nnvme_fail(err, -ETIMEDOUT, "%s: %s not seen within "
+					  "%llu ms (CSTS %#x)", ctrl->dev->name, what,
+					  (unsigned long long)ms, csts);
 		nnvme_pause();
 	}
 }
@@ -147,8 +148,8 @@ static int wait_ready(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
  */
 static int wait_reset(struct nnvme_ctrl *ctrl, struct nnvme_err *err)
 {
-	return wait_csts(ctrl, NVME_CSTS_RDY_MASK | NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT, 0, false,
-			 ctrl->ready_timeout_ms, "CSTS.RDY=0 and CFS=0", err);
+	return wait_csts(ctrl, NVME_CSTS_RDY_MASK | NVME_CSTS_CFS_MASK << NVME_CSTS_CFS_SHIFT, 0,
+			 false, ctrl->ready_timeout_ms, "CSTS.RDY=0 and CFS=0", err);
 }
 
 static void clear_enable(struct nnvme_ctrl *ctrl, uint32_t cc)

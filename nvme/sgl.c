@@ -90,7 +90,8 @@ int nnvme_map_iov_sgl(struct nnvme_qpair *qp, struct nnvme_iov_cursor c, size_t 
 		return -EFAULT;
 	}
 	*head = (struct nnvme_sgl){
-		.addr = bus.v, .len = count * (uint32_t)sizeof(*head), .type = NNVME_SGL_LAST_SEGMENT,
+		.addr = bus.v, .len = count * (uint32_t)sizeof(*head),
+		.type = NNVME_SGL_LAST_SEGMENT,
 	};
 	return 0;
 }

@@ -22,7 +22,8 @@ int nnvme_qpair_stats(const struct nnvme_qpair *qp, struct nnvme_qpair_stats *st
 		.missed_interrupts = read_count(&nnvme_qp(qp)->missed_interrupts),
 	};
 	int ret = nnvme_sized_check("struct nnvme_qpair_stats", stats->size,
-				    NNVME_SIZE_UP_TO(struct nnvme_qpair_stats, missed_interrupts), NULL);
+				    NNVME_SIZE_UP_TO(struct nnvme_qpair_stats, missed_interrupts),
+				    NULL);
 
 	if (!ret)
 		nnvme_sized_out(stats, stats->size, &now, sizeof(now));

@@ -163,12 +163,14 @@ static NOINLINE size_t map_pieces(const struct nnvme_qpair *qp, const struct iov
 			continue;
 		}
 		/* leave space for a descriptor for each iovec that follows */
-		list = add_pieces(qp->table, va, len, list, to->va + to->words - 2 * (stop - iov - 1));
+		list = add_pieces(qp->table, va, len, list,
+				  to->va + to->words - 2 * (stop - iov - 1));
 		if (!list)
 			return 0;
 	}
 	sqe->prp1 = to->bus;
-	sqe->prp2 = (uint64_t)((char *)list - (char *)to->va) | (uint64_t)NNVME_SGL_LAST_SEGMENT << 56;
+	sqe->prp2 = (uint64_t)((char *)list - (char *)to->va) |
+		    (uint64_t)NNVME_SGL_LAST_SEGMENT << 56;
 	sqe->flags = NNVME_PSDT_SGL;
 	return bits % 4 ? 0 : bytes;
 }
@@ -250,12 +252,14 @@ int nnvme_rwv(struct nnvme_qpair *qp, const struct nnvme_ns *ns, uint8_t opcode,
 	size_t tail = qp->tail;
 	struct nnvme_req *req = nnvme_slot_at(qp, (uint32_t)tail);
 	struct nnvme_sqe *sqe = nnvme_sqe_at(qp, (uint32_t)tail);
-	const struct nnvme_slot_list *own = (const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
+	const struct nnvme_slot_list *own =
+		(const void *)((char *)nnvme_qp(qp)->slot_list + 2 * tail);
 	uint32_t blocks = 0;
 
 	if (__builtin_expect((unsigned)iovcnt - 2 > NNVME_IOV_MAX - 2, 0))
 		return iovcnt == 1 ? rw_one(qp, ns, opcode, iov, lba, tag) : -EINVAL;
-	if (__builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE || lba >= ns->fast_end, 0))
+	if (__builtin_expect(tail == qp->stop || req->key != NNVME_KEY_FREE ||
+			     lba >= ns->fast_end, 0))
 		return nnvme_request_rwv(qp, ns, opcode, iov, iovcnt, lba, 0, tag);
 	/*
 	 * Free slots and entries beyond the tail are not read: what is written there need not

@@ -8,10 +8,11 @@
  * set). Between the last look at the queue and the sleep an entry may come while the doorbell is
  * still on its way: no interrupt. So nnvme_arm() does, in this order:
  *
- *	1. forget old interrupts: whatever they announced lies in the queue, since an entry is written
- *	   before its interrupt and neither overtakes the other (PCI Express Base, Transaction Ordering);
- *	2. read a register. The read pushes the doorbell ahead of itself, and its answer pushes ahead what
- *	   the controller had written before it knew the doorbell;
+ *	1. forget old interrupts: whatever they announced lies in the queue, since an entry is
+ *	   written before its interrupt and neither overtakes the other (PCI Express Base,
+ *	   Transaction Ordering);
+ *	2. read a register. The read pushes the doorbell ahead of itself, and its answer pushes
+ *	   ahead what the controller had written before it knew the doorbell;
  *	3. look at the queue.
  *
  * An entry that step 3 does not see came after the doorbell, so it sets the status anew, and its

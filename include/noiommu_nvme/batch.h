@@ -4,7 +4,7 @@
 
 /**
  * @file
- * Several commands in a row to one namespace: cheaper, because the queue's state stays in registers.
+ * Several commands in a row to one namespace: cheaper: the queue's state stays in registers.
  *
  *	struct nnvme_batch b = nnvme_batch_begin(qp, ns);
  *
@@ -31,7 +31,7 @@ extern "C" {
  * from command to command: where the entry goes, its CID, and its first eight bytes.
  */
 struct nnvme_batch {
-	struct nnvme_qpair *qp;		/* its batch_ns is the namespace: only the slow path needs it */
+	struct nnvme_qpair *qp;		/* batch_ns: the namespace, for the slow path */
 	const struct nnvme_table *table;
 	struct nnvme_sqe *sqe;
 	struct nnvme_req *req;
@@ -78,7 +78,8 @@ static inline void nnvme_batch_store(const struct nnvme_batch *b)
 static inline struct nnvme_batch nnvme_batch_begin(struct nnvme_qpair *qp,
 						   const struct nnvme_ns *ns)
 {
-	struct nnvme_batch b;	/* no initialiser: g++ -Wextra misses the fields that the load sets */
+	/* No initialiser: g++ -Wextra misses the fields that the load sets. */
+	struct nnvme_batch b;
 
 	b.qp = qp;
 	b.table = qp->table;

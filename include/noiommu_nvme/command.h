@@ -55,9 +55,9 @@ struct nnvme_command {
  *
  * Data and metadata are any memory of the caller's, with any alignment and length: they are copied,
  * so the controller never gets to them. They are copied back whenever the controller answered, with
- * an error too, unless bits 1:0 of the opcode are 1. Where the command's own dwords say how much the
- * controller moves, less data is refused; of the others, a vendor's above all, the caller answers
- * for it, because what is missing would be taken from, or written to, other memory.
+ * an error too, unless bits 1:0 of the opcode are 1. Where the command's own dwords say how much
+ * the controller moves, less data is refused; of the others, a vendor's above all, the caller
+ * answers for it, because what is missing would be taken from, or written to, other memory.
  *
  * Refused are creating and deleting I/O queues, Doorbell Buffer Config, Asynchronous Event Request
  * (it ends when there is an event), Abort (it names a CID, and CIDs are the library's), Controller

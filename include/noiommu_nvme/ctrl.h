@@ -82,8 +82,9 @@ struct nnvme_options {
 	uint32_t qpairs;	/* I/O queue pairs to ask the controller for; 0: 64 */
 	uint32_t quirks;	/* of enum nnvme_quirk, or'ed */
 	enum nnvme_shadow_doorbells shadow_doorbells;
-	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so there may be
-				 * fewer of them: max_qpairs. -EOPNOTSUPP where the device has none */
+	bool interrupts;	/* queue pairs that can be slept on: wait.h. One vector each, so
+				 * there may be fewer of them: max_qpairs. -EOPNOTSUPP where the
+				 * device has none */
 	uint8_t reserved[7];	/* 0 */
 	nnvme_log_fn *log;
 	void *log_arg;
@@ -217,7 +218,7 @@ struct nnvme_ns_info {
 	bool volatile_cache;		/* VWC present: nnvme_flush() does something */
 	uint8_t reserved;		/* 0 */
 	uint32_t max_zeroes_blocks;	/* of one Write Zeroes command (WZSL); 0: it has none */
-	uint32_t dsm_ranges;		/* of one Dataset Management command (DMRL); 0: it has none */
+	uint32_t dsm_ranges;		/* of a Dataset Management command (DMRL); 0: none */
 	uint32_t dsm_range_blocks;	/* of one range (DMRSL) */
 	uint64_t dsm_blocks;		/* of one Dataset Management command, all ranges (DMSL) */
 };

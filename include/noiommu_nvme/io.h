@@ -227,7 +227,8 @@ static inline int nnvme_write_flags(struct nnvme_qpair *qp, const struct nnvme_n
 				    const void *buf, uint64_t lba, uint32_t blocks, uint32_t flags,
 				    void *tag)
 {
-	return nnvme_rw_flags(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, flags, tag);
+	return nnvme_rw_flags(qp, ns, NNVME_OP_WRITE, (void *)(uintptr_t)buf, lba, blocks, flags,
+			      tag);
 }
 
 /**

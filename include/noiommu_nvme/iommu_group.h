@@ -53,8 +53,8 @@ struct nnvme_iommu_group {
 	char type_text[16];		/* the kernel's name for @type */
 	enum nnvme_domain type;
 	bool unfinished;		/* a change was interrupted: nnvme_iommu_group_restore() */
-	int holder;			/* process that changes or holds it now, 0 none; -1 there is one,
-					 * or one was killed: only root can see which */
+	int holder;			/* process that changes or holds it now, 0 none; -1 there
+					 * is one, or one was killed: only root can see which */
 	size_t count;			/* devices in the group, @bdf among them */
 	struct nnvme_iommu_member *members;
 };

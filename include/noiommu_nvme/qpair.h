@@ -80,9 +80,9 @@ struct nnvme_completion {
 	void *tag;		/* what the caller gave at submission */
 	union {
 		__extension__ struct {
-			uint16_t status;	/* 0, or the status field's 15 bits: nnvme_status_text() */
+			uint16_t status;	/* 0, or the status field's 15 bits */
 			uint16_t reserved;	/* 0 */
-			uint32_t result;	/* DW0 of a command that failed or was raw, else 0 */
+			uint32_t result;	/* DW0 if it failed or was raw, else 0 */
 		};
 		uint64_t status_result;		/* all three, in one store */
 	};
@@ -306,7 +306,8 @@ static inline unsigned nnvme_poll(struct nnvme_qpair *qp, struct nnvme_completio
 	 * doorbell write is near.
 	 */
 	req = (struct nnvme_req *)(qp->req + 2 * (size_t)(cid & NNVME_CID_SLOT));
-	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at || qp->stop == qp->end)
+	if (max != 1 || (uint32_t)req->key != cid || cqe + 1 == qp->cq_doorbell_at ||
+	    qp->stop == qp->end)
 		return nnvme_reap(qp, out, max);
 	out->tag = req->tag;
 	out->status_result = 0;

@@ -27,14 +27,14 @@ extern "C" {
 struct nnvme_qpair_stats {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_qpair_stats) */
 	uint32_t reserved;		/* 0 */
-	uint64_t sq_doorbells;		/* writes to the SQ tail doorbell; with shadow doorbells only those
-					 * that the controller wanted */
+	uint64_t sq_doorbells;		/* writes to the SQ tail doorbell; with shadow doorbells
+					 * only those that the controller wanted */
 	uint64_t cq_doorbells;		/* the same of the CQ head doorbell */
 	uint64_t sq_wraps;		/* times that the submission queue was gone through */
-	uint64_t spare_slots;		/* commands that found an earlier one in their slot, see qpair.h */
+	uint64_t spare_slots;		/* commands that found another in their slot: qpair.h */
 	uint64_t split_transfers;	/* requests that took several commands */
-	uint64_t bad_completions;	/* entries that named no command in flight; they were dropped */
-	uint64_t missed_interrupts;	/* sleeps that ended with completions but without an interrupt */
+	uint64_t bad_completions;	/* entries that named no command in flight: dropped */
+	uint64_t missed_interrupts;	/* sleeps that ended with completions, but no interrupt */
 };
 
 /**

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Debian's packages of the kernels in `kernels`: looked up, downloaded, never installed. Sourced after
-# kernel/guest/common.sh.
+# The kernels in `kernels`, and Debian's packages of them: looked up, downloaded, never installed. Sourced
+# after kernel/guest/common.sh.
 
 # NNVME_KERNELS is the list of whoever tries another kernel.
 kernels=${NNVME_KERNELS:-$top/kernel/module/kernels}
 
-releases() { awk '!/^#/ { print $1 }' "$kernels"; }
+releases() { awk '!/^#/ && NF { print $1 }' "$kernels"; }
 
-# version RELEASE: that of its packages, or nothing
+# version RELEASE, suite RELEASE: of its packages, or nothing
 version() { awk -v release="$1" '!/^#/ && $1 == release { print $2 }' "$kernels"; }
+suite() { awk -v release="$1" '!/^#/ && $1 == release { print $3 }' "$kernels"; }
 
-# download DIR PACKAGE VERSION: its file into DIR
+# A backport to an older Debian has the sources of the version that it is of, 6.12.117-1~deb12u1 those of
+# 6.12.117-1; series VERSION: 6.12.
+source_version() { echo "${1%%\~*}"; }
+series() { cut -d. -f1,2 <<<"$1"; }
+
+# download DIR RELEASE PACKAGE...: the packages of that kernel into DIR
 download() {
-	say "packages: downloading $2 $3"
-	(cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2=$3") >"$1/log" 2>&1 || {
-		tail -n 3 "$1/log" >&2
-		say "packages: no $2 $3: apt-get update, or it has left Debian's archive"
-		exit 75
-	}
+	local dir=$1 release=$2
+	shift 2
+	# shellcheck disable=SC2154 # of common.sh
+	"$guest_dir/suite" "$dir" "$(suite "$release")" "${@/%/=$(version "$release")}"
 }

@@ -82,9 +82,10 @@ static void testify(const char *name, struct model *m)
 	if (!counts.shutdowns && counts.enables && !getenv("NNVME_WITNESS"))
 		die(name, "the controller was not shut down");
 	if (getenv("NNVME_WITNESS_COUNTS"))
-		fprintf(stderr, "witness: %s: enables=%llu interrupts=%llu flushes=%llu fua=%llu\n", name,
-			(unsigned long long)counts.enables, (unsigned long long)counts.interrupts,
-			(unsigned long long)counts.flushes, (unsigned long long)counts.fua);
+		fprintf(stderr, "witness: %s: enables=%llu interrupts=%llu "
+			"flushes=%llu fua=%llu\n", name, (unsigned long long)counts.enables,
+			(unsigned long long)counts.interrupts, (unsigned long long)counts.flushes,
+			(unsigned long long)counts.fua);
 }
 
 /* After the engine's own, which closes the controllers of jobs that fio never got to. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: long
 # guest: --count --measure
 # What `./run bench` does in its guests, small: one row of each kind is timed and
 # counted; and fio in the load's place.

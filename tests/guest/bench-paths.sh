@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
+# tier: short
 # guest: --iommu=split --nvme=size=16M,drive=failing,mdts=5
 # The benchmark's paths on real devices: each kind works, all see the same data, and failures are
 # counted.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # it takes awk's programs, behind `check`, for the shell's
+# tier: long
 # guest: --iommu=split --nvme=drive=null,logical_block_size=4096
 # alone: it changes parameters of the nvme driver and looks at all state files that are left.
 # noiommu-nvme-bench on two controllers: every row, what it refuses, and that all is restored after

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split
 # noiommu-nvme on a real kernel: list, bind, unbind, doctor, and what they must refuse; then the
 # library opening a device that it has bound.

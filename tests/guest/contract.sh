@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short long
 # guest: --iommu=split --cpus=2
 # What the patched kernel must do, point by point, by raw ioctls: see contract/contract.h.
 kills=20

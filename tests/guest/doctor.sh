@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared
 # alone: the kernel must not be tainted yet
 # The output of doctor and list, each finding in both states; what doctor says of a device is what

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: long
 # guest: --iommu=split --iommu-model=amd --with=/sbin/mkfs.ext4:/usr/sbin/mkfs.ext4
 # The default domain types with an AMD IOMMU, and VFIO behind it.
 AUTO=DMA # the kernel's choice there, because it sees that it is a virtual machine

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short long
 # guest: --iommu=split --nvme=place=shared --nvme=place=shared --device=virtio-balloon-pci,bus=pcie.0,addr=0x1b.2 --with=/sbin/mkfs.ext4:/usr/sbin/mkfs.ext4
 # The default domain types of IOMMU groups: every switch, every refusal, a group of several devices,
 # holding, being killed, and files that survive it all.

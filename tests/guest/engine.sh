@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split --nvme=namespaces=2 --nvme=logical_block_size=4096
 # The installed engine in the distribution's fio, on QEMU's controllers.
 # shellcheck source=tests/guest/fio-lib.sh

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split
 # docs/get-pa.c, a driver without our library: the block that it reads, the state that it leaves the
 # controller in, and what it refuses.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split --nvme=size=64M,place=shared --nvme=size=64M,place=shared --nvme=size=64M,place=iommu,mdts=1
 # Isolation, proven on QEMU's IOMMU: both modes side by side, each backend, and a device in a group
 # of two.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=off --nvme=size=7G
 # QEMU's controller skips ranges above its DMRSL, 2 GiB less a block here, and reports success.
 # shellcheck source=tests/guest/lib.sh

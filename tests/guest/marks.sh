@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --count
 # The plugin that counts instructions and doorbell writes between marks, compared with known
 # numbers.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=off --memory=5G --append=hugepagesz=1G --append=hugepages=1
 # 1 GiB of huge pages of either size, and what the fio engine does with them.
 # shellcheck source=tests/guest/lib.sh

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split
 # The two address modes side by side, in one guest and in one program: the engine, the example, the
 # device; and a controller behind an IOMMU with and without iommufd.

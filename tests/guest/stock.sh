@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# guest: --kernel=stock --iommu=split
+# tier: long
+# kernel: stock
+# guest: --iommu=split
 # Debian's own kernel with its own modules, without iommufd and VFIO's device nodes: what works behind an IOMMU,
 # by the container, and the errors where nothing can work.
 # shellcheck source=tests/guest/lib.sh

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=off
 # A machine without an IOMMU: nothing counts as isolated, nothing is tried, and mode iommu is
 # refused.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split
 # Vectored reads and writes on QEMU's controller, which has scatter gather lists, in both address
 # modes.

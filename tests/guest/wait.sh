@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# tier: short
 # guest: --iommu=split --nvme=msix_qsize=1 --nvme=msix_qsize=3
 # Sleeping until a controller interrupts: both address modes, with and without iommufd, few vectors.
 # shellcheck source=tests/guest/fio-lib.sh

@@ -144,8 +144,8 @@ bool model_post_due(struct model *m, bool idle)
 		return false;
 	shuffle_if_due(m, idle);
 	for (p = &m->waiting_first; (c = *p);) {
-		if (c->held || c->shuffle || c->due > m->looks || (m->config.burst && c->cqid && !idle) ||
-		    !model_post_one(m, c)) {
+		if (c->held || c->shuffle || c->due > m->looks ||
+		    (m->config.burst && c->cqid && !idle) || !model_post_one(m, c)) {
 			p = &c->next;
 			continue;
 		}

@@ -84,7 +84,8 @@ static int bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
 
 	m->counts.bus_master++;
 	if (ret)
-		nnvme_fail(err, ret, "model: bus mastering can't be switched %s", on ? "on" : "off");
+		nnvme_fail(err, ret, "model: bus mastering can't "
+			   "be switched %s", on ? "on" : "off");
 	else
 		m->bus_master = on;
 	model_unlock(m);

@@ -39,7 +39,8 @@ void model_doorbells_reset(struct model *m)
 /* The value stored since the last look, if any. */
 static bool rung(struct model *m, unsigned qid, bool cq, uint32_t *value)
 {
-	uint32_t *reg = (uint32_t *)(void *)(m->bar + MODEL_DOORBELLS + doorbell_offset(m, qid, cq));
+	uint32_t *reg = (uint32_t *)(void *)(m->bar + MODEL_DOORBELLS + doorbell_offset(m, qid,
+											cq));
 
 	if (__atomic_load_n(reg, __ATOMIC_ACQUIRE) == SEEN)
 		return false;

@@ -59,8 +59,10 @@ static void check_reserved(struct model *m, const struct model_command *cmd)
 {
 	const struct nnvme_sqe *s = &cmd->sqe;
 
-	if (cmd->qid && !m->config.any_fields && (s->cdw2 | s->cdw3 | s->mptr | s->cdw14 | s->cdw15))
-		model_violation(m, "SQ %u: opcode %#x has reserved fields set", cmd->qid, s->opcode);
+	if (cmd->qid && !m->config.any_fields &&
+	    (s->cdw2 | s->cdw3 | s->mptr | s->cdw14 | s->cdw15))
+		model_violation(m, "SQ %u: opcode %#x has "
+				"reserved fields set", cmd->qid, s->opcode);
 }
 
 /* Checks for every command (Base 2.x, Common Command Format). */

@@ -26,7 +26,8 @@ int model_memory_init(struct model *m)
 {
 	m->base = BUS_BASE;
 	m->slots = BUS_SLOTS;
-	m->range = (struct nnvme_iova_range){ BUS_BASE, BUS_BASE + BUS_SLOTS * (uint64_t)MODEL_PAGE - 1 };
+	m->range = (struct nnvme_iova_range){ BUS_BASE,
+					      BUS_BASE + BUS_SLOTS * (uint64_t)MODEL_PAGE - 1 };
 	m->next_iova = FIRST_IOVA;
 	m->host = mmap(NULL, m->slots * sizeof(*m->host), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -137,7 +138,8 @@ int model_map(struct model *m, void *va, size_t len, uint64_t *iova, struct nnvm
 	struct model_region *r;
 
 	if (!len || ((uintptr_t)va | len) % MODEL_PAGE)
-		return nnvme_fail(err, -EINVAL, "model: map of %p, %zu bytes: not whole pages", va, len);
+		return nnvme_fail(err, -EINVAL, "model: map of %p, %zu bytes: "
+				  "not whole pages", va, len);
 	if (m->config.map_limit && m->counts.mapped + len > m->config.map_limit)
 		return nnvme_fail(err, -ENOMEM, "model: mapping %zu bytes exceeds RLIMIT_MEMLOCK "
 				  "of %llu bytes: raise it with ulimit -l", len,

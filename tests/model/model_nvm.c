@@ -59,7 +59,8 @@ static int init_namespace(struct model *m, uint32_t nsid, struct nnvme_err *err)
 				  nsid, strerror(errno));
 	}
 	if (m->config.cache && model_cache_init(ns))
-		return nnvme_fail(err, -ENOMEM, "model: no memory for the cache of namespace %u", nsid);
+		return nnvme_fail(err, -ENOMEM, "model: no memory for the cache of "
+				  "namespace %u", nsid);
 	return 0;
 }
 
@@ -200,7 +201,8 @@ static uint16_t write_zeroes(struct model *m, const struct nnvme_sqe *s, struct 
 	return 0;
 }
 
-static bool dsm_exceeds(const struct model_config *c, const struct nvme_dsm_range *range, unsigned n)
+static bool dsm_exceeds(const struct model_config *c, const struct nvme_dsm_range *range,
+			unsigned n)
 {
 	uint64_t blocks = 0;
 
@@ -278,7 +280,8 @@ uint16_t model_nvm(struct model *m, struct model_command *cmd)
 	ns = &m->ns[s->nsid - 1];
 	if (!ns->data)		/* an inactive NSID */
 		return MODEL_DNR(NVME_SC_INVALID_FIELD);
-	m->counts.fua += (s->opcode == NNVME_OP_READ || s->opcode == NNVME_OP_WRITE) && s->cdw12 & FUA;
+	m->counts.fua += (s->opcode == NNVME_OP_READ || s->opcode == NNVME_OP_WRITE) &&
+		s->cdw12 & FUA;
 	switch (s->opcode) {
 	case NNVME_OP_FLUSH:
 		return flush(m, s);

@@ -89,8 +89,8 @@ static int claim(struct model *m, enum nnvme_mode mode, struct nnvme_err *err)
 	bool busy;
 
 	if (mode != NNVME_MODE_AUTO && mode != m->config.mode)
-		return nnvme_fail(err, -EOPNOTSUPP, "%s: this device can't do %s mode: use mode auto",
-				  m->name, mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
+		return nnvme_fail(err, -EOPNOTSUPP, "%s: this device can't do %s mode: use mode "
+				  "auto", m->name, mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
 	model_lock(m);
 	busy = m->open;
 	m->open = true;
@@ -108,8 +108,8 @@ int nnvme_device_open(const char *name, enum nnvme_mode mode, struct nnvme_devic
 	int ret;
 
 	if (!name || model_name(name, spelled))
-		return nnvme_fail(err, -EINVAL, "\"%s\" is no PCI address: spell it as 0000:41:00.0",
-				  name ? name : "");
+		return nnvme_fail(err, -EINVAL, "\"%s\" is no PCI address: spell it as "
+				  "0000:41:00.0", name ? name : "");
 	m = model_find(spelled);
 	ret = m ? 0 : create(spelled, &m, err);
 	if (!ret)

@@ -271,7 +271,8 @@ bool model_is_vendor(const struct model *m, const struct model_command *cmd);
 int model_cache_init(struct model_ns *ns);
 void model_cache_free(struct model_ns *ns);
 /* Blocks were written, or read with FUA. */
-void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks, bool through);
+void model_cache_pass(struct model *m, struct model_ns *ns, uint64_t lba, uint64_t blocks,
+		      bool through);
 void model_cache_flush(struct model *m, uint32_t nsid);
 
 int model_namespaces_init(struct model *m, struct nnvme_err *err);

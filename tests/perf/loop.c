@@ -205,7 +205,8 @@ static double now(void)
 static char *few_pages_many_times(size_t len)
 {
 	size_t some = len < 8 * HUGE ? HUGE : 8 * HUGE;
-	char *va = mmap(NULL, len + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *va = mmap(NULL, len + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+			MAP_NORESERVE, -1, 0);
 	int fd = memfd_create("perf", MFD_HUGETLB | MFD_HUGE_2MB);
 
 	if (va == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)some)) {
@@ -236,8 +237,8 @@ static int place_in_regions(struct loop *l, struct nnvme_err *err)
 		if (nnvme_mem_register(l->ctrl, va + i * len, len, err))
 			return -1;
 	nnvme_ctrl_info(l->ctrl, &after);
-	printf("registered_mib %zu regions %lu seconds %.3f bus_addr_calls %llu overhead_mib %.1f\n", all >> 20,
-	       l->shape.regions, now() - start,
+	printf("registered_mib %zu regions %lu seconds %.3f bus_addr_calls %llu "
+	       "overhead_mib %.1f\n", all >> 20, l->shape.regions, now() - start,
 	       (unsigned long long)(after.bus_addr_calls - before.bus_addr_calls),
 	       (double)(after.registered - before.registered - all) / (1 << 20));
 	/* The last one needs room for its offset and its length. */
@@ -255,7 +256,8 @@ static char *cut(struct loop *l, struct iovec **iov, struct nnvme_err *err)
 
 	*iov = calloc(n, sizeof(**iov));
 	for (size_t i = 0; p && *iov && i < n; i++)
-		(*iov)[i] = (struct iovec){ p + i * apart / 4096 * 4096 + l->shape.offset, l->shape.bytes };
+		(*iov)[i] = (struct iovec){ p + i * apart / 4096 * 4096 + l->shape.offset,
+					    l->shape.bytes };
 	return *iov ? p : NULL;
 }
 
@@ -333,8 +335,8 @@ static int create_queues(struct loop *l, struct nnvme_err *err)
 	nnvme_ctrl_info(l->ctrl, &last);
 	after = mallinfo2();
 	printf("queue_pairs %u depth %u heap_kib %.1f shared_kib %.1f\n", l->queues, l->commands,
-	       (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / 1024 / l->queues,
-	       (double)(last.registered - first.registered) / 1024 / l->queues);
+	       (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / 1024 /
+	       l->queues, (double)(last.registered - first.registered) / 1024 / l->queues);
 	return 0;
 }
 
@@ -354,7 +356,8 @@ static int prepare(struct loop *l, const char *bdf, struct nnvme_err *err)
 	l->ns = nnvme_ns_next(l->ctrl, 0);
 	l->blocks = l->ns ? (uint32_t)(l->shape.bytes >> l->ns->block_shift) : 0;
 	if (!l->blocks) {
-		snprintf(err->text, sizeof(err->text), "no namespace for reads of %lu bytes", l->shape.bytes);
+		snprintf(err->text, sizeof(err->text), "no namespace for reads "
+			 "of %lu bytes", l->shape.bytes);
 		return -1;
 	}
 	nnvme_ns_info(l->ns, &info);
@@ -415,8 +418,8 @@ int main(int argc, char **argv)
 	unsigned rounds;
 
 	if (argc < 2 || read_shape(&l, argv + 2)) {
-		fprintf(stderr, "usage: perf_loop BDF [depth=N] [bytes=N] [offset=N] [rounds=N] [queues=N] "
-			"[iovecs=N] [regions=N registered=MIB]\n");
+		fprintf(stderr, "usage: perf_loop BDF [depth=N] [bytes=N] [offset=N] [rounds=N] "
+			"[queues=N] [iovecs=N] [regions=N registered=MIB]\n");
 		return 2;
 	}
 	if (prepare(&l, argv[1], &err)) {

@@ -64,12 +64,20 @@ check "another parameter breaks" breaks wait.h 's/int nnvme_arm(struct nnvme_qpa
 check "a function that is gone breaks" breaks ctrl.h '/^const char \*nnvme_version/d'
 check "a constant of another value breaks" breaks ctrl.h 's/NNVME_HUGEPAGES_OFF,/NNVME_HUGEPAGES_OFF = 7,/'
 check "a sized structure's field in the middle breaks" breaks stats.h 's/^\tuint64_t sq_wraps;/\tuint64_t wraps2;\n&/'
+check "and its type alone" breaks stats.h 's/^\tuint64_t sq_wraps;/\tdouble sq_wraps;/'
+check "nor may it have another type where the structure grows" breaks ctrl.h \
+	's/^\tvoid \*log_arg;/\tlong log_arg;/; s/^\tbool interrupts;/&\n\tuint64_t more;/'
+check "two of its fields that change places break" breaks stats.h '/^\tuint64_t sq_wraps;/{h;d}; /^\tuint64_t spare_slots;/G'
+check "a namespace's field of another type breaks" breaks qpair.h 's/^\tuint64_t fast_end;/\tdouble fast_end;/'
+check "a macro of another value breaks" breaks io.h 's/^#define NNVME_FUA .*/#define NNVME_FUA (1u << 29)/'
+check "a macro that is gone breaks" breaks pci.h '/^#define NNVME_PCI_CLASS/d'
 check "a structure without a size, at its end, breaks" breaks err.h 's/^\tchar text\[500\];/&\n\tint more;/'
 
 check "a new function may come" grows wait.h 's/^int nnvme_qpair_fd/int nnvme_new(struct nnvme_qpair *qp);\n&/'
 check "a sized structure may grow at its end" grows stats.h 's/^\tuint64_t missed_interrupts;/&\n\tuint64_t more;/'
 check "a namespace may grow at its end" grows qpair.h 's/^\tuint32_t reserved2;/&\n\tuint64_t more;/'
 check "a new structure may come" grows wait.h 's/^int nnvme_qpair_fd/struct nnvme_new { int n; };\n&/'
+check "a macro may come" grows io.h 's/^#define NNVME_FUA .*/&\n#define NNVME_NEW 3/'
 check "a field may have another name" grows qpair.h 's/^\tuint32_t rung;/\tuint32_t told;/; s/qp->rung/qp->told/'
 check "a constant may come at the end" grows ctrl.h 's/^\tNNVME_HUGEPAGES_1G,/&\n\tNNVME_HUGEPAGES_64K,/'
 

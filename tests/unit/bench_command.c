@@ -72,7 +72,8 @@ static void what_is_not_there_is_named_with_what_is(void **state)
 {
 	const char *said = run("--device 0000:00:00.0 --rows junk", 2);
 
-	assert_int_equal(strncmp(said, "noiommu-nvme-bench: no row is called \"junk\"; see ", 48), 0);
+	assert_int_equal(strncmp(said, "noiommu-nvme-bench: no "
+				 "row is called \"junk\"; see ", 48), 0);
 	assert_non_null(strstr(said, " kernel-dma-fq-plain "));
 	assert_non_null(strstr(said, " nnvme-noiommu-interrupt\n"));
 	prints("--device 0000:00:00.0 --columns junk", 2, " randread-4k-qd32 ");

@@ -54,7 +54,8 @@ static void the_thread_that_waited_most_counts(void **state)
 	bench_run_delays_parse("1 1000000 12:500000000 13:100000000", 1, &before);
 	bench_run_delays_parse("2 3000000 12:600000000 13:700000000", 2, &after);
 	assert_true(fabs(bench_run_delay(&before, &after) - 0.3) < 1e-9);
-	bench_run_delays_parse("2 3000000 12:600000000 14:700000000", 2, &after);	/* began in between */
+	/* Began in between. */
+	bench_run_delays_parse("2 3000000 12:600000000 14:700000000", 2, &after);
 	assert_true(fabs(bench_run_delay(&before, &after) - 0.35) < 1e-9);
 	assert_true(isnan(bench_run_delay(&after, &after)));	/* no time passed */
 	bench_run_delays_parse("2 3000000 12:1", 2, &after);	/* another thread of that number */
@@ -79,8 +80,8 @@ static void be_host(int fd)
 
 	while (fgets(line, sizeof(line), asked) && sscanf(line, "%llu", &number) == 1) {
 		n++;
-		dprintf(fd, "%s%llu %d 5:%d 6:%d\n", n == 1 ? "99 1 5:1\n" : "", number, n * 1000000, 1000,
-			n * 250000000);
+		dprintf(fd, "%s%llu %d 5:%d 6:%d\n", n == 1 ? "99 1 5:1\n" : "", number,
+			n * 1000000, 1000, n * 250000000);
 	}
 	_exit(0);
 }
@@ -227,27 +228,31 @@ static void what_is_disturbed_is_repeated(void **state)
 	measured((const double[]){ BENCH_MOST_RUN_DELAY }, &repeats, 1, BENCH_MEASURED);
 	measured((const double[]){ NAN }, &repeats, 1, BENCH_MEASURED);
 	assert_int_equal(repeats, 10);
-	assert_true(measured((const double[]){ 0.5, 0.01 }, &repeats, 2, BENCH_MEASURED).value[BENCH_IOPS] == 2);
+	assert_true(measured((const double[]){ 0.5, 0.01 }, &repeats, 2,
+			     BENCH_MEASURED).value[BENCH_IOPS] == 2);
 	assert_int_equal(repeats, 9);
 }
 
 static void what_stays_disturbed_is_kept_at_its_best(void **state)
 {
 	size_t repeats = 10;
-	struct bench_round round = measured((const double[]){ 0.5, 0.2, 0.3 }, &repeats, 3, BENCH_MEASURED);
+	struct bench_round round = measured((const double[]){ 0.5, 0.2, 0.3 }, &repeats, 3,
+					    BENCH_MEASURED);
 
 	assert_true(round.value[BENCH_IOPS] == 2 && round.value[BENCH_RUN_DELAY] == 0.2);
 	assert_true(bench_round_is_disturbed(&round));
 	repeats = 1;
 	round = measured((const double[]){ 0.5, 0.6 }, &repeats, 2, BENCH_MEASURED);
 	assert_true(round.value[BENCH_IOPS] == 1);
-	measured((const double[]){ 0.5 }, &repeats, 1, BENCH_MEASURED);	/* none is left to the run */
+	/* None is left to the run. */
+	measured((const double[]){ 0.5 }, &repeats, 1, BENCH_MEASURED);
 }
 
 static void a_repeat_of_unknown_disturbance_is_no_better(void **state)
 {
 	size_t repeats = 10;
-	struct bench_round round = measured((const double[]){ 0.5, NAN, 0.6 }, &repeats, 3, BENCH_MEASURED);
+	struct bench_round round = measured((const double[]){ 0.5, NAN, 0.6 }, &repeats, 3,
+					    BENCH_MEASURED);
 
 	assert_true(round.value[BENCH_IOPS] == 1 && bench_round_is_disturbed(&round));
 }
@@ -257,9 +262,11 @@ static void errors_are_not_repeated_away(void **state)
 	size_t repeats = 10;
 
 	faulty = 1;
-	assert_int_equal(measured((const double[]){ 0.5, 0.01 }, &repeats, 1, BENCH_MEASURED).errors, 1);
+	assert_int_equal(measured((const double[]){ 0.5, 0.01 }, &repeats, 1,
+				  BENCH_MEASURED).errors, 1);
 	faulty = 2;
-	assert_int_equal(measured((const double[]){ 0.5, 0.6, 0.01 }, &repeats, 2, BENCH_MEASURED).errors, 1);
+	assert_int_equal(measured((const double[]){ 0.5, 0.6, 0.01 }, &repeats, 2,
+				  BENCH_MEASURED).errors, 1);
 	faulty = 0;
 }
 
@@ -277,7 +284,8 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(the_thread_that_waited_most_counts),
 		cmocka_unit_test_setup_teardown(a_host_is_asked, begin_host, end_host),
-		cmocka_unit_test_setup_teardown(a_host_that_is_gone_says_nothing, begin_host, end_host),
+		cmocka_unit_test_setup_teardown(a_host_that_is_gone_says_nothing, begin_host,
+						end_host),
 		cmocka_unit_test(a_crowded_processor_shows),
 		cmocka_unit_test(a_process_that_is_gone_is_unknown),
 		cmocka_unit_test(what_is_disturbed_is_repeated),

@@ -28,7 +28,8 @@ static void make(const char *settings)
 
 static int try_open(unsigned depth, uint32_t bytes, bool writes)
 {
-	struct bench_shape shape = { .depth = depth, .bytes = bytes, .writes = writes, .ordinary_pages = true };
+	struct bench_shape shape = { .depth = depth, .bytes = bytes, .writes = writes,
+				     .ordinary_pages = true };
 
 	return bench_path_driver(NAME, NNVME_MODE_AUTO, wanted_nsid, how, &shape, &path, &err);
 }
@@ -72,11 +73,12 @@ static void each_io_is_a_command(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t before = commands();
 
-		loads(path, LOAD(.bytes = 4 * KIB, .depth = depths[i], .random = true, .percent_write = 30,
-				 .seed = 1), 500, 500, 0);
+		loads(path, LOAD(.bytes = 4 * KIB, .depth = depths[i], .random = true,
+				 .percent_write = 30, .seed = 1), 500, 500, 0);
 		assert_int_equal(commands() - before, 500);
 		assert_in_range(measured.sq_rings, 500 / depths[i], 500);
-		assert_in_range(measured.cq_rings, 500 / 64, 500 / 64 + 500 % 64);	/* half of the queue */
+		/* Half of the queue. */
+		assert_in_range(measured.cq_rings, 500 / 64, 500 / 64 + 500 % 64);
 	}
 	down();
 }
@@ -84,7 +86,8 @@ static void each_io_is_a_command(void **state)
 /* For each block size, and split into commands or not. */
 static void data_goes_where_it_should(void **state)
 {
-	static const char *const settings[] = { "size=16m", "size=16m,block=4096", "size=16m,mdts=1" };
+	static const char *const settings[] = { "size=16m", "size=16m,block=4096",
+						"size=16m,mdts=1" };
 
 	for (unsigned i = 0; i < 3; i++) {
 		up(settings[i], 4, 128 * KIB);
@@ -120,7 +123,8 @@ static void large_ios_are_cut_and_counted_once(void **state)
 static void a_failed_command_is_an_error(void **state)
 {
 	up("size=1m,bad_lba=100", 8, 4 * KIB);
-	loads(path, LOAD(.bytes = 4 * KIB, .depth = 8), 512, 510, EIO);	/* twice over the namespace */
+	/* Twice over the namespace. */
+	loads(path, LOAD(.bytes = 4 * KIB, .depth = 8), 512, 510, EIO);
 	down();
 }
 
@@ -160,7 +164,8 @@ static void a_dead_controller_ends_the_run(void **state)
 	for (how = BENCH_WAIT_POLL; how <= BENCH_WAIT_INTERRUPT; how++) {
 		up("size=1m", 4, 4 * KIB);
 		model_fatal(m);
-		assert_int_equal(run(path, LOAD(.bytes = 4 * KIB, .depth = 4, .random = true), 100), -EIO);
+		assert_int_equal(run(path, LOAD(.bytes = 4 * KIB, .depth = 4, .random = true), 100),
+				 -EIO);
 		assert_int_equal(measured.ios, 0);
 		path->ops->close(path);
 		path = NULL;
@@ -179,8 +184,8 @@ static void what_cannot_be_is_refused(void **state)
 	assert_int_equal(try_open(1, 0, false), -EINVAL);
 	assert_int_equal(try_open(32, 128 * KIB, false), -EOPNOTSUPP);
 	assert_non_null(strstr(err.text, "512 commands"));
-	assert_int_equal(bench_path_driver(NAME, NNVME_MODE_IOMMU, 0, BENCH_WAIT_POLL, &shape, &path, &err),
-			 -EOPNOTSUPP);
+	assert_int_equal(bench_path_driver(NAME, NNVME_MODE_IOMMU, 0, BENCH_WAIT_POLL, &shape,
+					   &path, &err), -EOPNOTSUPP);
 	down();
 	make("meta=8");
 	assert_int_equal(try_open(1, 4096, false), -ENODEV);

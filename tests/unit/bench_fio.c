@@ -23,8 +23,8 @@
 /* fio's own total_ios and iops include failed I/Os. */
 #define MIXED(bytes) "\"mixed\":{\"io_bytes\":" bytes ",\"bw_bytes\":40960000,\"iops\":99999.25," \
 	"\"runtime\":2000,\"total_ios\":199999," LATENCY "}"
-#define JOB(bytes) "{\"jobs\":[{" MIXED(bytes) ",\"job_runtime\":2000,\"usr_cpu\":25,\"sys_cpu\":50.0," \
-	"\"total_err\":3}]}"
+#define JOB(bytes) "{\"jobs\":[{" MIXED(bytes) ",\"job_runtime\":2000,\"usr_cpu\":25," \
+	"\"sys_cpu\":50.0,\"total_err\":3}]}"
 /* As fio writes it when nothing succeeded: no runtime, no percentiles. */
 #define ALL_FAILED(errors) "{\"jobs\":[{\"mixed\":{\"io_bytes\":0,\"bw_bytes\":0,\"iops\":0.0," \
 	"\"runtime\":0," \
@@ -90,15 +90,19 @@ static void words(void **state)
 	has(line, " --fixedbufs --registerfiles --hipri ");
 	has(line, " --rw=randwrite --bs=4096 --iodepth=1 ");
 	line = words_of("nnvme-noiommu", "write-128k-qd32", "0000:41:00.0");
-	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu --wait=poll --rw=write ");
+	has(line, " --ioengine=libnoiommu_nvme --filename=0000.41.00.0 --mode=noiommu "
+	    "--wait=poll --rw=write ");
 	line = words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0");
 	has(line, " --mode=iommu --wait=poll ");
 	nsid = 3;
-	has(words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0"), " --filename=0000.41.00.0n3 ");
-	has(words_of("kernel-dma-plain", "randread-4k-qd1", "/dev/nvme0n1"), " --filename=/dev/nvme0n1 ");
+	has(words_of("nnvme-iommu", "randread-4k-qd1", "0000:41:00.0"),
+	    " --filename=0000.41.00.0n3 ");
+	has(words_of("kernel-dma-plain", "randread-4k-qd1", "/dev/nvme0n1"),
+	    " --filename=/dev/nvme0n1 ");
 	nsid = 0;
 	has(words_of("nnvme-iommu-hybrid", "randread-4k-qd1", "0000:41:00.0"), " --wait=hybrid ");
-	has(words_of("nnvme-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"), " --wait=interrupt ");
+	has(words_of("nnvme-noiommu-interrupt", "randread-4k-qd1", "0000:41:00.0"),
+	    " --wait=interrupt ");
 }
 
 static void about(double value, double wanted)
@@ -112,7 +116,8 @@ static void figures(void **state)
 	struct bench_round round = { .mark = 7 };
 
 	round.value[BENCH_MAPS] = 42;
-	assert_int_equal(bench_fio_parse("fio: a remark\n" JOB("81920000"), BYTES, &round, NULL), 0);
+	assert_int_equal(bench_fio_parse("fio: a remark\n" JOB("81920000"), BYTES, &round, NULL),
+			 0);
 	assert_int_equal(round.ios, 20000);
 	assert_int_equal(round.errors, 3);
 	about(round.seconds, 2);
@@ -134,7 +139,8 @@ static void all_failed(void **state)
 {
 	struct bench_round round = { 0 };
 
-	round.value[BENCH_IOPS] = round.value[BENCH_LATENCY_P99] = round.value[BENCH_CPU_USER] = NAN;
+	round.value[BENCH_IOPS] = round.value[BENCH_LATENCY_P99] = round.value[BENCH_CPU_USER] =
+		NAN;
 	assert_int_equal(bench_fio_parse(ALL_FAILED("500"), BYTES, &round, NULL), 0);
 	assert_int_equal(round.ios, 0);
 	assert_int_equal(round.errors, 500);
@@ -159,8 +165,10 @@ static void not_fio(void **state)
 		{ JOB("-5"), "io_bytes" },
 		{ JOB("\"many\""), "io_bytes" },
 		{ ALL_FAILED("0"), "no I/Os" },
-		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":0},\"total_err\":0}]}", "runtime" },
-		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":2},\"total_err\":0}]}", "mixed/bw_bytes" },
+		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":0},\"total_err\":0}]}",
+		  "runtime" },
+		{ "{\"jobs\":[{\"mixed\":{\"io_bytes\":8192,\"runtime\":2},\"total_err\":0}]}",
+		  "mixed/bw_bytes" },
 	};
 	struct bench_round round;
 	struct nnvme_err err;
@@ -176,10 +184,12 @@ static void not_fio(void **state)
 static int run(const char *script, struct bench_round *round, struct nnvme_err *err)
 {
 	const struct bench_fio_job job = {
-		.row = row_find("kernel-none-plain"), .work = &bench_columns[0].work, .target = "/dev/null",
+		.row = row_find("kernel-none-plain"), .work = &bench_columns[0].work,
+		.target = "/dev/null",
 		.seconds = 1,
 	};
-	char folder[] = "/tmp/bench_fio.XXXXXX", path[sizeof(folder) + 5], *before = strdup(getenv("PATH"));
+	char folder[] = "/tmp/bench_fio.XXXXXX", path[sizeof(folder) + 5],
+			*before = strdup(getenv("PATH"));
 	FILE *f;
 	int ret;
 
@@ -205,7 +215,8 @@ static void runs(void **state)
 
 	assert_int_equal(run("echo '" JOB("409600") "'", &round, &err), 0);
 	assert_int_equal(round.ios, 100);
-	assert_int_equal(run("echo first >&2; echo 'fio: it is broken' >&2; exit 1", &round, &err), -EIO);
+	assert_int_equal(run("echo first >&2; echo 'fio: it is "
+			     "broken' >&2; exit 1", &round, &err), -EIO);
 	has(err.text, "fio: it is broken");
 	has_not(err.text, "first");
 	assert_int_equal(run("kill -9 $$", &round, &err), -EIO);

@@ -34,7 +34,8 @@ static void holds_near(uint64_t ns)
 
 	setup(NULL);
 	bench_histogram_add(&h, ns);
-	bench_histogram_add(&h, UINT64_MAX >> 1);	/* the greatest value would cut the bucket's end */
+	/* The greatest value would cut the bucket's end. */
+	bench_histogram_add(&h, UINT64_MAX >> 1);
 	said = bench_histogram_percentile(&h, 50);
 	if (said < (double)ns || said > (double)ns * (1 + 1.0 / 64))
 		fail_msg("%llu became %f", (unsigned long long)ns, said);
@@ -51,7 +52,8 @@ static void a_value_is_known_to_a_64th(void **state)
 		holds_near((uint64_t)1 << bit);
 		holds_near(((uint64_t)1 << bit) + 1);
 		for (unsigned i = 0; i < 100; i++)
-			holds_near(((uint64_t)1 << bit) + bench_random_below(&random, (uint64_t)1 << bit));
+			holds_near(((uint64_t)1 << bit) + bench_random_below(&random,
+									     (uint64_t)1 << bit));
 	}
 }
 

@@ -69,7 +69,8 @@ static int watch_reap(struct bench_path *path, struct bench_done *done, unsigned
 
 static const struct bench_path_ops watch_ops = { .submit = watch_submit, .reap = watch_reap };
 
-static struct watch *watch(const struct bench_simulated *how, unsigned depth, uint32_t bytes, bool writes)
+static struct watch *watch(const struct bench_simulated *how, unsigned depth, uint32_t bytes,
+			   bool writes)
 {
 	struct bench_shape shape = { .depth = depth, .bytes = bytes, .writes = writes };
 	struct watch *w = calloc(1, sizeof(*w));
@@ -89,7 +90,8 @@ static void unwatch(struct watch *w)
 	free(w);
 }
 
-static const struct bench_simulated plain = { .service_ns = 10000, .units = 4, .noise = 0.3, .seed = 5 };
+static const struct bench_simulated plain = { .service_ns = 10000, .units = 4, .noise = 0.3,
+					      .seed = 5 };
 
 /*
  * Submissions come in batches of as many as were reaped, and never more than the depth are in
@@ -101,9 +103,11 @@ static void the_depth_is_kept_and_never_exceeded(void **state)
 
 	for (unsigned i = 0; i < 5; i++) {
 		struct watch *w = watch(&plain, depths[i], 4 * KIB, false);
-		struct bench_workload work = { .bytes = 4 * KIB, .depth = depths[i], .random = true };
+		struct bench_workload work = { .bytes = 4 * KIB, .depth = depths[i],
+					       .random = true };
 
-		assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 3000 }, NULL, &m), 0);
+		assert_int_equal(bench_load_run(&w->path, &work,
+						&(struct bench_until){ .ios = 3000 }, NULL, &m), 0);
 		assert_int_equal(w->nr_seen, 3000);
 		assert_int_equal(w->most, depths[i]);
 		assert_int_equal(w->in_flight, 0);
@@ -123,7 +127,8 @@ static void a_count_below_the_depth_is_kept(void **state)
 	struct watch *w = watch(&plain, 32, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 32 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 5 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 5 }, NULL,
+					&m), 0);
 	assert_int_equal(w->nr_seen, 5);
 	assert_int_equal(m.ios, 5);
 	unwatch(w);
@@ -135,7 +140,8 @@ static void sequential_goes_through_and_begins_again(void **state)
 	struct bench_workload work = { .bytes = 128 * KIB, .depth = 4 };
 
 	w->path.bytes = 5 * 128 * KIB + 512;	/* and the rest is not reached */
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 12 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 12 }, NULL,
+					&m), 0);
 	for (unsigned i = 0; i < 12; i++) {
 		assert_int_equal(w->seen[i].offset, i % 5 * 128 * KIB);
 		assert_int_equal(w->seen[i].bytes, 128 * KIB);
@@ -154,7 +160,8 @@ static int by_offset(const void *a, const void *b)
 /* How many I/Os of a round go to where another one was, on a fresh path. */
 static unsigned repeated(struct watch *w, const char *column, uint64_t seed, unsigned *all)
 {
-	struct bench_device device = { .bdf = "0000:7f:1f.7" };	/* there is none: nothing is counted */
+	/* There is none: nothing is counted. */
+	struct bench_device device = { .bdf = "0000:7f:1f.7" };
 	struct bench_task task = {
 		.row = &bench_rows[0], .column = column_find(column), .device = &device,
 		.until = { .ios = 500 }, .warmup_ns = 500000, .seed = seed,
@@ -180,7 +187,8 @@ static void no_pass_reads_what_was_just_read(void **state)
 
 	for (int i = 0; i < 2; i++) {
 		uint32_t bytes = column_find(columns[i])->work.bytes;
-		struct watch *one = watch(&plain, 32, bytes, false), *other = watch(&plain, 32, bytes, false);
+		struct watch *one = watch(&plain, 32, bytes, false),
+			     *other = watch(&plain, 32, bytes, false);
 		unsigned all, more;
 
 		assert_true(repeated(one, columns[i], 1, &all) < all / 20);
@@ -221,8 +229,8 @@ static void random_reaches_every_place(void **state)
 		assert_in_range(count[i], 850, 1150);
 	work.seed = 10;
 	bench_generator_init(&again, &work, (uint64_t)1 << 40);
-	bench_generator_init(&g, &(struct bench_workload){ .bytes = 4 * KIB, .random = true, .seed = 11 },
-			     (uint64_t)1 << 40);
+	bench_generator_init(&g, &(struct bench_workload){ .bytes = 4 * KIB, .random = true,
+							   .seed = 11 }, (uint64_t)1 << 40);
 	bench_generator_next(&g, &io);
 	bench_generator_next(&again, &same);
 	assert_int_not_equal(io.offset, same.offset);
@@ -230,7 +238,8 @@ static void random_reaches_every_place(void **state)
 
 static unsigned writes_of(unsigned percent, unsigned *low_half)
 {
-	struct bench_workload work = { .bytes = 4 * KIB, .random = true, .percent_write = percent, .seed = 4 };
+	struct bench_workload work = { .bytes = 4 * KIB, .random = true, .percent_write = percent,
+				       .seed = 4 };
 	struct bench_generator g;
 	struct bench_io io;
 	unsigned writes = 0;
@@ -265,7 +274,8 @@ static void time_ends_it(void **state)
 	struct watch *w = watch(&exact, 4, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 999999 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 999999 },
+					NULL, &m), 0);
 	assert_int_equal(m.ns, 1000000);
 	assert_int_equal(m.ios, 400);
 	assert_int_equal(w->in_flight, 0);
@@ -279,7 +289,8 @@ static void the_drained_have_a_latency_and_no_rate(void **state)
 	struct watch *w = watch(&wide, 32, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 32 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 100000 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 100000 },
+					NULL, &m), 0);
 	assert_true(m.ios < w->nr_seen);
 	assert_int_equal(m.latency.count, w->nr_seen);
 	assert_int_equal(w->in_flight, 0);
@@ -313,7 +324,8 @@ static void errors_are_no_ios(void **state)
 	struct watch *w = watch(&failing, 4, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 1000 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 1000 }, NULL,
+					&m), 0);
 	assert_int_equal(m.errors, 100);
 	assert_int_equal(m.ios, 900);
 	assert_int_equal(m.latency.count, 900);
@@ -328,9 +340,11 @@ static void latency_is_from_submission_to_reap(void **state)
 	struct watch *w = watch(&slow, 8, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 8 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 8 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 8 }, NULL,
+					&m), 0);
 	assert_int_equal(m.latency.max, 8 * 500 + 1000);
-	assert_int_equal(bench_load_run(&w->path, &(struct bench_workload){ .bytes = 4 * KIB, .depth = 1 },
+	assert_int_equal(bench_load_run(&w->path,
+					&(struct bench_workload){ .bytes = 4 * KIB, .depth = 1 },
 					&(struct bench_until){ .ios = 100 }, NULL, &m), 0);
 	assert_int_equal(m.latency.max, 1500);
 	assert_int_equal(m.latency.sum, 100 * 1500);
@@ -343,7 +357,8 @@ static void a_path_that_spins_is_asked_again(void **state)
 	struct watch *w = watch(&spinning, 2, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 2 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m), 0);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+					&m), 0);
 	assert_int_equal(m.ios, 100);
 	assert_true(w->reaps > 50 * 90);
 	assert_in_range(m.latency.max, 10000, 10100);
@@ -392,7 +407,8 @@ static void lies_end_the_run(void **state)
 		int ret;
 	} lies[] = {
 		{ more_than_there_are, -EPROTO }, { a_slot_out_of_range, -EPROTO },
-		{ a_slot_just_out_of_range, -EPROTO }, { the_same_twice, -EPROTO }, { gives_up, -ENODEV },
+		{ a_slot_just_out_of_range, -EPROTO }, { the_same_twice, -EPROTO },
+		{ gives_up, -ENODEV },
 	};
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
@@ -400,7 +416,8 @@ static void lies_end_the_run(void **state)
 		struct watch *w = watch(&plain, 4, 4 * KIB, false);
 
 		w->lie = lies[i].lie;
-		assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m),
+		assert_int_equal(bench_load_run(&w->path, &work,
+						&(struct bench_until){ .ios = 100 }, NULL, &m),
 				 lies[i].ret);
 		unwatch(w);
 	}
@@ -412,8 +429,8 @@ static void a_refused_batch_ends_the_run(void **state)
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
 	w->refuse = -ENOSPC;
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m),
-			 -ENOSPC);
+	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+					&m), -ENOSPC);
 	assert_int_equal(m.ios, 0);
 	unwatch(w);
 }
@@ -441,20 +458,23 @@ static void silence_ends_the_run(void **state)
 	static const struct bench_path_ops silent = { .submit = take, .reap = never };
 	struct bench_clock clock = { .now = tick };
 	struct bench_path path = {
-		.ops = &silent, .spins = true, .clock = &clock, .shape = { .depth = 4, .bytes = 4096 },
+		.ops = &silent, .spins = true, .clock = &clock,
+		.shape = { .depth = 4, .bytes = 4096 },
 		.bytes = 1 << 30, .block = 512,
 	};
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m),
-			 -ETIMEDOUT);
+	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+					&m), -ETIMEDOUT);
 	/* also while draining, with a time shorter than the patience */
 	ticks = 0;
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ns = 1 }, NULL, &m), -ETIMEDOUT);
+	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ns = 1 }, NULL, &m),
+			 -ETIMEDOUT);
 	assert_int_equal(m.ios, 0);
 	/* a sleeping one may wake up for nothing, but not for ever */
 	path.spins = false;
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL, &m), -ETIMEDOUT);
+	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+					&m), -ETIMEDOUT);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -463,18 +483,23 @@ static void what_does_not_fit_is_refused(void **state)
 		struct bench_workload work;
 		struct bench_until until;
 	} bad[] = {
-		{ { .bytes = 4096, .depth = 0 }, { .ios = 1 } }, { { .bytes = 4096, .depth = 9 }, { .ios = 1 } },
-		{ { .bytes = 0, .depth = 1 }, { .ios = 1 } }, { { .bytes = 8192, .depth = 1 }, { .ios = 1 } },
-		{ { .bytes = 100, .depth = 1 }, { .ios = 1 } }, { { .bytes = 4096, .depth = 1 }, { 0 } },
+		{ { .bytes = 4096, .depth = 0 }, { .ios = 1 } },
+		{ { .bytes = 4096, .depth = 9 }, { .ios = 1 } },
+		{ { .bytes = 0, .depth = 1 }, { .ios = 1 } },
+		{ { .bytes = 8192, .depth = 1 }, { .ios = 1 } },
+		{ { .bytes = 100, .depth = 1 }, { .ios = 1 } },
+		{ { .bytes = 4096, .depth = 1 }, { 0 } },
 		{ { .bytes = 4096, .depth = 1, .percent_write = 101 }, { .ios = 1 } },
-		{ { .bytes = 4096, .depth = 1, .percent_write = 1 }, { .ios = 1 } },	/* open for reading */
+		{ { .bytes = 4096, .depth = 1, .percent_write = 1 }, { .ios = 1 } }, /* a reader */
 	};
 	struct watch *w = watch(&plain, 8, 4 * KIB, false);
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(bench_load_run(&w->path, &bad[i].work, &bad[i].until, NULL, &m), -EINVAL);
+		assert_int_equal(bench_load_run(&w->path, &bad[i].work, &bad[i].until, NULL, &m),
+				 -EINVAL);
 	w->path.bytes = 2048;
-	assert_int_equal(bench_load_run(&w->path, &(struct bench_workload){ .bytes = 4096, .depth = 1 },
+	assert_int_equal(bench_load_run(&w->path,
+					&(struct bench_workload){ .bytes = 4096, .depth = 1 },
 					&(struct bench_until){ .ios = 1 }, NULL, &m), -EINVAL);
 	assert_int_equal(w->batches, 0);
 	unwatch(w);

@@ -21,7 +21,8 @@ static void show(const char *attributes)
 	long value;
 	int n;
 
-	for (; sscanf(attributes, " %19[^/]/%19[^=]=%ld%n", entry, name, &value, &n) == 3; attributes += n) {
+	for (; sscanf(attributes, " %19[^/]/%19[^=]=%ld%n", entry, name, &value,
+		      &n) == 3; attributes += n) {
 		FILE *file;
 
 		snprintf(path, sizeof(path), "%s/%s", folder, entry);
@@ -63,7 +64,8 @@ static void one_that_both_can_have(void **state)
 {
 	show("nvme0n1/nsid=1 nvme0n1/metadata_bytes=8");
 	finds(0, 1, 0, 1);
-	show("nvme0n3/nsid=3 nvme0n3/metadata_bytes=0 nvme0n2/nsid=2 nvme0n2/metadata_bytes=0 nvme0n2/nuse=12");
+	show("nvme0n3/nsid=3 nvme0n3/metadata_bytes=0 nvme0n2/nsid=2 nvme0n2/metadata_bytes=0 "
+	     "nvme0n2/nuse=12");
 	finds(0, 2, 0, 2);
 	finds(1, 1, 0, 1);
 }

@@ -45,7 +45,8 @@ static void is_precious(const char *name)
 	FILE *file = fopen(in_dir(name), "r");
 
 	assert_non_null(file);
-	if (fread(text, 1, sizeof(text) - 1, file) != strlen(precious) || strcmp(text, precious) != 0)
+	if (fread(text, 1, sizeof(text) - 1, file) != strlen(precious) ||
+	    strcmp(text, precious) != 0)
 		fail_msg("%s was written through: %s", name, text);
 	fclose(file);
 }

@@ -44,7 +44,8 @@ static void refused(const char *line, int rc, const char *message)
 	int got = parse(line, &options, &err);
 
 	if (got != rc || !strstr(err.text, message))
-		fail_msg("'%s': %d, not %d, and '%s' does not say '%s'", line, got, rc, err.text, message);
+		fail_msg("'%s': %d, not %d, and '%s' does "
+			 "not say '%s'", line, got, rc, err.text, message);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -72,7 +73,8 @@ static void wrong_options_are_refused(void **state)
 	refused("--device 41:00.0 --ios 1e30", -EINVAL, "--ios 1e30");
 	refused("--device 41:00.0 --warmup x", -EINVAL, "--warmup x");
 	refused("--device 41:00.0 --fio --ios 5", -EINVAL, "--fio knows neither");
-	refused("--device 41:00.0 --backend 12345678901234567890123456789012", -EINVAL, "31 characters");
+	refused("--device 41:00.0 --backend "
+		"12345678901234567890123456789012", -EINVAL, "31 characters");
 }
 
 static void without_much_said(void **state)
@@ -105,7 +107,8 @@ static void all_that_can_be_said(void **state)
 	assert_true(o.seconds == 0 && o.ios == 100);
 	assert_int_equal(parse("--device 41:00.0 --columns all --destroy-data", &o, NULL), 0);
 	assert_int_equal(o.nr_columns, bench_nr_columns);
-	assert_int_equal(parse("--device 41:00.0 --columns randw* --destroy-data --ios 9 --time 2", &o, NULL), 0);
+	assert_int_equal(parse("--device 41:00.0 --columns randw* --destroy-data "
+			       "--ios 9 --time 2", &o, NULL), 0);
 	assert_int_equal(o.nr_columns, 5);
 	assert_true(o.seconds == 2 && o.ios == 9);
 	assert_int_equal(parse("--device 41:00.0 --rounds 2 --rounds 3", &o, NULL), 0);
@@ -138,7 +141,8 @@ static void every_round_has_every_cell_once(void **state)
 static void places_change_seldom(void **state)
 {
 	const struct bench_row *rows[30];
-	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2], &bench_columns[4] };
+	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2],
+						 &bench_columns[4] };
 	struct bench_plan plan;
 	int changes = 1;
 
@@ -148,7 +152,8 @@ static void places_change_seldom(void **state)
 	for (size_t i = 1; i < plan.count; i++)
 		changes += !bench_same_place(plan.steps[i - 1].row, plan.steps[i].row);
 	assert_int_equal(changes, 6 + 5 + 5);
-	assert_ptr_equal(plan.steps[0].row, plan.steps[plan.count / 3 * 2 - 1].row);	/* backwards */
+	/* Backwards. */
+	assert_ptr_equal(plan.steps[0].row, plan.steps[plan.count / 3 * 2 - 1].row);
 	bench_plan_free(&plan);
 }
 
@@ -204,14 +209,18 @@ static void a_note_has_what_the_run_changes(void **state)
 static void other_texts_are_no_state(void **state)
 {
 	static const char *const texts[] = {
-		"", "end\n", "boot 1\nend\n", "device " BDF " nvme 1\nend\n", NOTE "", NOTE "end", "frob\nend\n",
-		NOTE "frob\nend\n", NOTE "end\nend\n", NOTE "boot 1\nend\n", "boot x\ndevice " BDF " nvme 1\nend\n",
+		"", "end\n", "boot 1\nend\n", "device " BDF " nvme 1\nend\n", NOTE "", NOTE "end",
+		"frob\nend\n",
+		NOTE "frob\nend\n", NOTE "end\nend\n", NOTE "boot 1\nend\n", "boot x\ndevice "
+		BDF " nvme 1\nend\n",
 		"boot 1\ndevice " BDF " nvme 1 \nend\n", "boot 1\ndevice " BDF " nvme 2\nend\n",
 		"boot 1\ndevice " BDF " e1000e 1\nend\n", "boot 1\ndevice ../../x nvme 1\nend\n",
 		NOTE "device " BDF " nvme 1\ndevice " BDF " nvme 1\nend\n",
-		NOTE "poll_queues x 1\nend\n", NOTE "poll_queues 1\nend\n", NOTE "poll_queues -1 1\nend\n",
+		NOTE "poll_queues x 1\nend\n", NOTE "poll_queues 1\nend\n",
+		NOTE "poll_queues -1 1\nend\n",
 		NOTE "poll_queues 0 1\npoll_queues 0 1\nend\n", NOTE "poll_queues 0 1 2\nend\n",
-		NOTE "noiommu X Y\nend\n", NOTE "noiommu N YY\nend\n", NOTE "hugepages 1 many\nend\n",
+		NOTE "noiommu X Y\nend\n", NOTE "noiommu N YY\nend\n",
+		NOTE "hugepages 1 many\nend\n",
 		NOTE "hugepages 12345678901 1\nend\n", NOTE "hugepages 12\nend\n",
 	};
 	struct bench_places p;
@@ -272,7 +281,8 @@ static void only_what_a_run_set_and_is_still_so_is_put_back(void **state)
 
 /* --- where a row goes --- */
 
-static const struct bench_device *place(const struct bench_places *p, const char *row, char why[300])
+static const struct bench_device *place(const struct bench_places *p, const char *row,
+					char why[300])
 {
 	why[0] = '\0';
 	return bench_place_of(p, row_find(row), why);
@@ -303,16 +313,17 @@ static void rows_go_where_they_can(void **state)
 
 static uint64_t interrupts(const char *controller, const char *bdf)
 {
-	static const char text[] =
-		"            CPU0       CPU1       \n"
-		"   0:         10         20    IO-APIC    2-edge      timer\n"
-		"  27:          1          2  PCI-MSIX-0000:41:00.0   0-edge      nvme0q0\n"
-		"  28:        100        200  PCI-MSIX-0000:41:00.0   1-edge      nvme0q1\n"
-		"  29:       1000       2000  PCI-MSIX-0000:42:00.0   1-edge      nvme01q1\n"
-		"  30:      10000      20000  IR-PCI-MSIX-0000:43:00.0   1-edge      vfio-msix[1](0000:43:00.0)\n"
-		"  31:     100000     200000  IR-PCI-MSIX-0000:44:00.0   1-edge      vfio-msix[1](0000:44:00.0)\n"
-		" NMI:          7          7   Non-maskable interrupts\n"
-		" ERR:          3\n";
+	static const char text[] = "            CPU0       CPU1       \n"
+				   "   0:         10         20    IO-APIC    2-edge      timer\n"
+				   "  27:          1          2  PCI-MSIX-0000:41:00.0   "
+				   "0-edge      nvme0q0\n" "  28:        100        200  "
+				   "PCI-MSIX-0000:41:00.0   1-edge      nvme0q1\n" "  29:       "
+				   "1000       2000  PCI-MSIX-0000:42:00.0   1-edge      nvme01q1\n"
+				   "  30:      10000      20000  IR-PCI-MSIX-0000:43:00.0   "
+				   "1-edge      vfio-msix[1](0000:43:00.0)\n"
+				   "  31:     100000     200000  IR-PCI-MSIX-0000:44:00.0   "
+				   "1-edge      vfio-msix[1](0000:44:00.0)\n" " NMI:          "
+				   "7          7   Non-maskable interrupts\n" " ERR:          3\n";
 	FILE *file = fmemopen((void *)(uintptr_t)text, sizeof(text) - 1, "r");
 	uint64_t sum;
 

@@ -17,14 +17,17 @@ static bool near(double is, double should)
 	return fabs(is / should - 1) <= 0.02;
 }
 
-static void run(const struct bench_simulated *how, unsigned depth, uint64_t ios, struct bench_measured *m)
+static void run(const struct bench_simulated *how, unsigned depth, uint64_t ios,
+		struct bench_measured *m)
 {
 	struct bench_shape shape = { .depth = depth, .bytes = 4096 };
-	struct bench_workload work = { .bytes = 4096, .depth = depth, .random = true, .seed = how->seed };
+	struct bench_workload work = { .bytes = 4096, .depth = depth, .random = true,
+				       .seed = how->seed };
 	struct bench_path *path;
 
 	assert_int_equal(bench_path_simulated(how, &shape, &path, NULL), 0);
-	assert_int_equal(bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, m), 0);
+	assert_int_equal(bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, m),
+			 0);
 	path->ops->close(path);
 	assert_int_equal(m->ios, ios);
 	assert_int_equal(m->errors, 0);
@@ -44,11 +47,13 @@ static void finds(uint64_t service_ns, unsigned units, unsigned depth)
 
 	run(&how, depth, 100000, &m);
 	assert_true(near((double)m.ios * 1e9 / (double)m.ns, units * 1e9 / (double)service_ns));
-	assert_true(near(bench_histogram_mean(&m.latency), (double)depth / units * (double)service_ns));
+	assert_true(near(bench_histogram_mean(&m.latency),
+			 (double)depth / units * (double)service_ns));
 	if (depth == units) {
 		/* its quantiles by those of the normal one */
 		assert_true(near(bench_histogram_percentile(&m.latency, 50), median));
-		assert_true(near(bench_histogram_percentile(&m.latency, 99), median * exp(0.1 * 2.3263)));
+		assert_true(near(bench_histogram_percentile(&m.latency, 99),
+				 median * exp(0.1 * 2.3263)));
 	}
 	run(&how, depth, 100000, &again);
 	assert_memory_equal(&m, &again, sizeof(m));

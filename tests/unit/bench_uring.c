@@ -63,7 +63,8 @@ static void loads_run(void **state)
 static void data_goes_where_it_should(void **state)
 {
 	for (unsigned k = 0; k < 2; k++) {
-		struct bench_path *to = open_file(kinds[k], 4, true), *from = open_file(kinds[!k], 4, false);
+		struct bench_path *to = open_file(kinds[k], 4, true),
+				  *from = open_file(kinds[!k], 4, false);
 
 		data_goes_through(to, from, 16 * KIB, "ae"[k]);
 		to->ops->close(to);

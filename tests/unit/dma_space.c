@@ -60,7 +60,8 @@ static void overlaps_are_refused(void **state)
 
 	assert_int_equal(nnvme_space_add(space, AT, 4 * PAGE, NULL), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(nnvme_space_add(space, AT + at[i] * (long)PAGE, 2 * PAGE, &err), -EEXIST);
+		assert_int_equal(nnvme_space_add(space, AT + at[i] * (long)PAGE, 2 * PAGE, &err),
+				 -EEXIST);
 		assert_non_null(strstr(err.text, "overlap"));
 	}
 	assert_int_equal(nnvme_space_add(space, AT - PAGE, PAGE, NULL), 0);

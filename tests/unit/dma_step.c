@@ -142,7 +142,8 @@ static void check(const struct interleaving *i)
 	if (more > 1) {
 		nnvme_bus_t bus = { 0 };
 		size_t granule = ((uintptr_t)memory + i->at) >> NNVME_GRANULE_SHIFT;
-		const uint64_t *list = (const uint64_t *)nnvme_table_list(i->space->table, granule, &bus);
+		const uint64_t *list = (const uint64_t *)nnvme_table_list(i->space->table, granule,
+									  &bus);
 
 		assert_int_equal(i->prp.prp2, bus.v + 8 * (page % NNVME_GRANULE_PAGES + 1));
 		for (size_t n = 1; n <= more; n++)
@@ -175,7 +176,8 @@ static void every_point(unsigned start, size_t b, unsigned one, unsigned two)
 	struct interleaving i = {
 		.space = space, .at = buffer[b].at, .len = buffer[b].len, .toggle = { one, two },
 	};
-	struct step s = { .subject = look_up, .between = { first, two < REGIONS ? second : NULL }, .arg = &i };
+	struct step s = { .subject = look_up, .between = { first, two < REGIONS ? second : NULL },
+			  .arg = &i };
 	unsigned points = 0;
 	bool more = true;
 
@@ -212,7 +214,8 @@ static void two_changes_at_every_pair_of_instructions(void **state)
 	static const struct {
 		unsigned start, one, two, buffer;
 	} c[] = {
-		{ 0, 0, 1, 3 }, { 1, 0, 1, 3 }, { 3, 0, 0, 3 }, { 1, 0, 2, 4 }, { 0, 1, 2, 4 }, { 4, 2, 1, 1 },
+		{ 0, 0, 1, 3 }, { 1, 0, 1, 3 }, { 3, 0, 0, 3 }, { 1, 0, 2, 4 }, { 0, 1, 2, 4 },
+		{ 4, 2, 1, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++)
@@ -313,7 +316,8 @@ static void *look_up_freely(void *arg)
 		/* below the regions, in the gap, and across it: never registered */
 		f->wrong += !nnvme_table_prp(space->table, (uintptr_t)memory, 512, &p);
 		f->wrong += !nnvme_table_prp(space->table, (uintptr_t)memory + 12 * PAGE, 512, &p);
-		f->wrong += !nnvme_table_prp(space->table, (uintptr_t)memory + 9 * PAGE, 14 * PAGE, &p);
+		f->wrong += !nnvme_table_prp(space->table, (uintptr_t)memory + 9 * PAGE, 14 * PAGE,
+					     &p);
 		/* comes and goes */
 		if (nnvme_table_prp(space->table, (uintptr_t)memory + 6 * PAGE, 4 * PAGE, &p)) {
 			f->no++;

@@ -23,7 +23,8 @@ static int prp(const char *va, size_t len, struct nnvme_prp *out)
 static const uint64_t *list_at(const char *va, uint64_t prp2)
 {
 	nnvme_bus_t bus = { 0 };
-	const uint64_t *list = nnvme_table_list(space->table, (uintptr_t)va >> NNVME_GRANULE_SHIFT, &bus);
+	const uint64_t *list = nnvme_table_list(space->table, (uintptr_t)va >> NNVME_GRANULE_SHIFT,
+						&bus);
 
 	assert_non_null(list);
 	assert_true(prp2 >= bus.v && prp2 < bus.v + PAGE);
@@ -52,7 +53,8 @@ static void check_prp(const char *va, size_t len)
 		 */
 		assert_true((p.prp2 % PAGE) / 8 + more <= NNVME_LIST_ENTRIES);
 		for (size_t i = 0; i < more; i++)
-			assert_int_equal(list[i], fake_bus(&fake, (uintptr_t)page + (i + 1) * PAGE));
+			assert_int_equal(list[i],
+					 fake_bus(&fake, (uintptr_t)page + (i + 1) * PAGE));
 	}
 }
 
@@ -101,7 +103,8 @@ static void the_highest_addresses_are_their_own(void **state)
 	assert_int_equal(prp(high + 2 * MIB, PAGE, &p), -EFAULT);
 	/* clear any one bit, and it is another address, whichever index the bit belongs to */
 	for (unsigned bit = 21; bit < NNVME_VA_BITS; bit++)
-		assert_int_equal(prp((char *)((uintptr_t)high ^ (uintptr_t)1 << bit), PAGE, &p), -EFAULT);
+		assert_int_equal(prp((char *)((uintptr_t)high ^ (uintptr_t)1 << bit), PAGE, &p),
+				 -EFAULT);
 	assert_int_equal(nnvme_space_remove(space, high, 2 * MIB, NULL, NULL, NULL), 0);
 	assert_int_equal(prp(high, PAGE, &p), -EFAULT);
 }
@@ -110,12 +113,14 @@ static void the_highest_addresses_are_their_own(void **state)
 static void neighbours_join_across_leaves_in_any_order(void **state)
 {
 	for (unsigned order = 0; order < 2; order++) {
-		char *border = (char *)(NNVME_VA_END / 2 - ((size_t)order << (NNVME_LEAF_SHIFT + 1)));
+		char *border =
+			(char *)(NNVME_VA_END / 2 - ((size_t)order << (NNVME_LEAF_SHIFT + 1)));
 		char *half[2] = { border - 2 * PAGE, border };
 		struct nnvme_prp p;
 
 		for (unsigned i = 0; i < 2; i++)
-			assert_int_equal(nnvme_space_add(space, half[i ^ order], 2 * PAGE, NULL), 0);
+			assert_int_equal(nnvme_space_add(space, half[i ^ order], 2 * PAGE, NULL),
+					 0);
 		for (unsigned round = 0; round < 4; round++) {
 			check_prp(border - PAGE, 2 * PAGE);
 			check_prp(border - PAGE + 512, 2 * PAGE);
@@ -124,7 +129,8 @@ static void neighbours_join_across_leaves_in_any_order(void **state)
 							    NULL, NULL), 0);
 			assert_int_equal(prp(border - PAGE, 2 * PAGE, &p), -EFAULT);
 			check_prp(half[!(round % 2)], 2 * PAGE);
-			assert_int_equal(nnvme_space_add(space, half[round % 2], 2 * PAGE, NULL), 0);
+			assert_int_equal(nnvme_space_add(space, half[round % 2], 2 * PAGE, NULL),
+					 0);
 		}
 	}
 }
@@ -304,7 +310,8 @@ static inline int under_mlockall(void)
 		return 3;
 	if (nnvme_space_add(s, memory, MIB, NULL))
 		return 4;
-	return status_kib("VmLck:") - before > 8192 ? 5 : 0;	/* locked: the pool's 2 MiB, little else */
+	/* Locked: the pool's 2 MiB, little else. */
+	return status_kib("VmLck:") - before > 8192 ? 5 : 0;
 }
 
 /*
@@ -337,7 +344,8 @@ static inline int with_little_address_space(void)
 
 	if (setrlimit(RLIMIT_AS, &little))
 		return 1;
-	return nnvme_space_create(&fake.dev, 0, &s, NULL) || nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
+	return nnvme_space_create(&fake.dev, 0, &s, NULL) ||
+	       nnvme_space_add(s, memory, MIB, NULL) ? 2 : 0;
 }
 
 /* What the kernel counts as committed, in all writable private mappings (VmFlags "ac"), in KiB. */

@@ -60,7 +60,8 @@ static inline void rig_model(struct rig *r, const char *settings)
 	if (settings && model_configure(&r->config, settings, &r->err))
 		fail_msg("%s", r->err.text);
 	r->options = (struct nnvme_options){
-		.size = sizeof(r->options), .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log, .log_arg = r,
+		.size = sizeof(r->options), .hugepages = NNVME_HUGEPAGES_OFF, .log = rig_log,
+		.log_arg = r,
 	};
 }
 

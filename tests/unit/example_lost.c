@@ -18,7 +18,8 @@ __attribute__((constructor)) static void make_lost(void)
 
 	model_defaults(&config);
 	config.name = "0000:42:00.0";
-	if ((settings && model_configure(&config, settings, &err)) || model_create(&config, &m, &err)) {
+	if ((settings && model_configure(&config, settings, &err)) ||
+	    model_create(&config, &m, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		abort();
 	}
@@ -30,8 +31,8 @@ __attribute__((destructor)) static void look_back(void)
 	struct model *m = model_find("0000:41:00.0");
 
 	if (m && (model_faults(m) || model_violations(m))) {
-		fprintf(stderr, "%u faults, %u violations: %s %s\n", model_faults(m), model_violations(m),
-			model_fault_text(m, 0), model_violation_text(m, 0));
+		fprintf(stderr, "%u faults, %u violations: %s %s\n", model_faults(m),
+			model_violations(m), model_fault_text(m, 0), model_violation_text(m, 0));
 		abort();
 	}
 }

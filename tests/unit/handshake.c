@@ -1,53 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * How long the driver waits for a controller's registers, and what it does with a controller that
- * was left half-way. The test has its own clock: each pause of the driver lasts 100 ms, in which
- * the controller looks once.
+ * How long the driver waits for a controller's registers, and what it does with a controller that was
+ * left half-way.
  */
-#include "driver_rig.h"
+#include "clock_rig.h"
 #include "nvme/private.h"
-
-#define PAUSE_MS 100
-
-static struct {
-	struct model *m;
-	uint64_t ms;
-} now;
-
-/* Replaces nvme/clock.c: see meson.build. */
-uint64_t __wrap_nnvme_now_ms(void);
-void __wrap_nnvme_pause(void);
-
-uint64_t __wrap_nnvme_now_ms(void)
-{
-	return now.ms;
-}
-
-void __wrap_nnvme_pause(void)
-{
-	now.ms += PAUSE_MS;
-	model_step(now.m, 64);
-}
 
 static void up(struct rig *r, const char *settings)
 {
 	rig_model(r, settings);
-	r->config.manual = true;
-	assert_int_equal(model_create(&r->config, &r->m, NULL), 0);
-	now.m = r->m;
-	now.ms = 0;
-}
-
-/* Milliseconds that closing takes. */
-static uint64_t down(struct rig *r)
-{
-	uint64_t start = now.ms, end;
-
-	nnvme_ctrl_close(r->ctrl);
-	end = now.ms;
-	r->ctrl = NULL;
-	rig_down(r);
-	return end - start;
+	rig_clock(r);
 }
 
 static void must_open(struct rig *r)
@@ -63,7 +25,7 @@ static void readiness_may_take_as_long_as_cap_to(void **state)
 
 	up(&r, "to=20,ready=90");
 	must_open(&r);
-	down(&r);
+	rig_clock_down(&r);
 	up(&r, "to=20,ready=110");
 	assert_int_equal(rig_open(&r), -ETIMEDOUT);
 	assert_non_null(strstr(r.err.text, "10000 ms"));
@@ -80,17 +42,17 @@ static void readiness_may_take_as_long_as_crto(void **state)
 
 	up(&r, "to=2,crms=1,crto=20,ready=90");
 	must_open(&r);
-	down(&r);
+	rig_clock_down(&r);
 	up(&r, "to=2,crms=3,crto=65556,ready=90");
 	must_open(&r);
-	down(&r);
+	rig_clock_down(&r);
 	up(&r, "to=2,crms=1,crto=20,ready=110");
 	assert_int_equal(rig_open(&r), -ETIMEDOUT);
 	assert_non_null(strstr(r.err.text, "10000 ms"));
 	rig_down(&r);
 	up(&r, "to=20,crms=1,crto=2,ready=90");		/* less than CAP.TO: not believed */
 	must_open(&r);
-	down(&r);
+	rig_clock_down(&r);
 }
 
 static void crto_is_nothing_without_crms(void **state)
@@ -119,7 +81,7 @@ static uint64_t shut_down(const char *settings, unsigned looks, bool in_time)
 	snprintf(text, sizeof(text), "%s,shutdown=%u", settings, looks);
 	up(&r, text);
 	must_open(&r);
-	ms = down(&r);
+	ms = rig_clock_down(&r);
 	assert_int_equal(!strstr(r.log, "shutdown"), in_time);
 	return ms;
 }

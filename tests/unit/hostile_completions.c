@@ -22,7 +22,8 @@ static void inject(struct rig *r, enum model_act act, unsigned skip, unsigned ti
 static void submit(struct rig *r, void *buf, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(nnvme_read(r->qp, r->ns, buf, i, 1, (void *)(uintptr_t)(i + 1)), 0);
+		assert_int_equal(nnvme_read(r->qp, r->ns, buf, i, 1, (void *)(uintptr_t)(i + 1)),
+				 0);
 	nnvme_ring(r->qp);
 }
 
@@ -137,7 +138,8 @@ static void cids_beside_stragglers_are_not_used_again_at_once(void **state)
 
 static void unknown_cids_are_dropped(void **state)
 {
-	static const uint16_t cids[] = { 0xffff, 0x8000, BAD_CID, DEPTH, DEPTH + 1, DEPTH - 1, 0, 1 };
+	static const uint16_t cids[] = { 0xffff, 0x8000, BAD_CID, DEPTH, DEPTH + 1, DEPTH - 1, 0,
+					 1 };
 	struct rig r;
 	void *buf;
 

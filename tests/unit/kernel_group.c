@@ -102,7 +102,8 @@ static void names_of_types(void **state)
 		assert_int_equal(nnvme_domain_parse(nnvme_domain_name(t), &type, &err), 0);
 		assert_int_equal(type, t);
 	}
-	fake_assert_err(nnvme_domain_parse("dma", &type, &err), -EINVAL, &err, "identity, DMA, DMA-FQ");
+	fake_assert_err(nnvme_domain_parse("dma", &type, &err), -EINVAL, &err,
+			"identity, DMA, DMA-FQ");
 	fake_assert_err(nnvme_domain_parse("other", &type, &err), -EINVAL, &err, "other");
 	assert_string_equal(nnvme_domain_name((enum nnvme_domain)77), "other");
 }
@@ -141,9 +142,11 @@ static void every_switch(void **state)
 	for (int from = 0; from < 4; from++)
 		for (int to = 0; to < 4; to++) {
 			fake_rebuild();
-			assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, types[from].type, NULL), 0);
+			assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, types[from].type, NULL),
+					 0);
 			assert_state(types[from].text);
-			assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, types[to].type, NULL), 0);
+			assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, types[to].type, NULL),
+					 0);
 			assert_state(types[to].text);
 		}
 }
@@ -219,7 +222,8 @@ static void keeps_the_override(void **state)
 {
 	fake_file("nvme\n", "/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU);
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, NULL), 0);
-	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU), "nvme");
+	assert_string_equal(fake_text("/sys/bus/pci/devices/%s/driver_override", FAKE_IOMMU),
+			    "nvme");
 }
 
 /* The disks are back before the call returns. */
@@ -275,8 +279,8 @@ static void no_default_domain(void **state)
 	struct nnvme_err err;
 
 	fake_file("unknown\n", TYPE);
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EOPNOTSUPP, &err,
-			"\"unknown\"");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EOPNOTSUPP,
+			&err, "\"unknown\"");
 	fake_assert_err(nnvme_iommu_group_set(FAKE_NOIOMMU, NNVME_DOMAIN_DMA, &err), -EOPNOTSUPP,
 			&err, "no IOMMU behind it");
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_OTHER, &err), -EINVAL, &err,
@@ -358,8 +362,8 @@ static void driver_gone(void **state)
 	struct nnvme_err err;
 
 	fake.refuses = "nvme";
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -ENODEV, &err,
-			"--restore");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -ENODEV,
+			&err, "--restore");
 	assert_string_equal(fake_text(TYPE), "DMA-FQ\n");
 	assert_string_equal(fake_driver(FAKE_IOMMU), "");
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -ENODEV, &err, "dmesg");
@@ -432,8 +436,8 @@ static void hold_and_release(void **state)
 	assert_false(g.unfinished);
 	nnvme_iommu_group_free(&g);
 	/* Meanwhile nobody else can change it, not even to the type it had. */
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
-			"held by another program");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY,
+			&err, "held by another program");
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBUSY, &err, "held");
 	assert_int_equal(nnvme_iommu_group_release(&hold, &err), 0);
 	assert_state("DMA-FQ");
@@ -479,8 +483,8 @@ static void hold_refused(void **state)
 	struct nnvme_err err;
 
 	fake.type_errno = EINVAL;
-	fake_assert_err(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), -EINVAL,
-			&err, "identity");
+	fake_assert_err(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err),
+			-EINVAL, &err, "identity");
 	assert_state("DMA-FQ");
 	assert_null(hold);
 	assert_int_equal(nnvme_iommu_group_release(&hold, &err), 0);
@@ -503,7 +507,8 @@ static void left_by_another(void **state)
 	fake_file("gibberish\n", STATE);
 	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "group 5");
 	fake_file("other DMA 4711\n", STATE);
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err, "5");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err,
+			"5");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)

@@ -69,7 +69,8 @@ static void each_call_of_release_fails(void **state)
 
 	do {
 		rebuild();
-		assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold, &err), 0);
+		assert_int_equal(nnvme_iommu_group_hold(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &hold,
+							&err), 0);
 		fake.calls = 0;
 		fake.fail_at = ++n;
 		rc = nnvme_iommu_group_release(&hold, &err);

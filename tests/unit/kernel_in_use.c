@@ -34,9 +34,8 @@ static void unused(void **state)
 
 static void disk_mounted(void **state)
 {
-	fake_file("22 1 0:2 / / rw - rootfs rootfs rw\n"
-		  "30 22 259:0 / /mnt/my\\040data\\134x rw,relatime shared:1 - ext4 /dev/nvme0n1 rw\n",
-		  "/proc/self/mountinfo");
+	fake_file("22 1 0:2 / / rw - rootfs rootfs rw\n" "30 22 259:0 / /mnt/my\\040data\\134x "
+		  "rw,relatime shared:1 - ext4 /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
 	assert_used("/dev/nvme0n1 is mounted on /mnt/my data\\x", "umount");
 }
 
@@ -301,7 +300,8 @@ static void open_in_a_ring(void **state)
 /* Before Linux 6.14: without the directory, and with a line for an empty slot. */
 static void open_in_an_older_ring(void **state)
 {
-	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n10\nUserBufs:\t1\n    0: 0x7f00/4096\n");
+	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n10\nUserBufs:\t1\n    0: "
+		  "0x7f00/4096\n");
 	assert_unused();
 	ring_says("UserFiles:\t2\n    0: <none>\n    1: nvme0n1\nUserBufs:\t0\n");
 	assert_used("process 77 (uring) has /dev/nvme0n1 open in an io_uring", "end that");
@@ -513,7 +513,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(unused), TEST(disk_mounted), TEST(other_disk_mounted), TEST(mounted_by_name),
-		TEST(partition_mounted), TEST(second_namespace_mounted), TEST(multipath_disk_mounted),
+		TEST(partition_mounted), TEST(second_namespace_mounted),
+		TEST(multipath_disk_mounted),
 		TEST(swapped), TEST(held), TEST(holder_mounted), TEST(holders_in_circle),
 		TEST(claimed_elsewhere), TEST(claim_errors), TEST(claims_are_held),
 		TEST(each_call_fails), TEST(disk_open), TEST(disk_open_by_another_name),

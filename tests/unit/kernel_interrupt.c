@@ -25,7 +25,8 @@ static void on_and_off(const char *name, uint32_t index, unsigned has)
 	dev->ops->interrupts_off(dev);	/* harmless, and no call */
 	assert_int_equal(fake.irqs_off, 1);
 	assert_int_equal(dev->ops->interrupts_on(dev, fds, &count, &err), 0);
-	dev->ops->close(dev);		/* closing does it by a call: a child may have the descriptor */
+	/* Closing does it by a call: a child may have the descriptor. */
+	dev->ops->close(dev);
 	assert_int_equal(fake.irqs_off, 2);
 	fake_assert_clean();
 }
@@ -106,7 +107,8 @@ static void none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(msix), TEST(msix_behind_an_iommu), TEST(msix_by_container), TEST(msi_without_msix),
+		TEST(msix), TEST(msix_behind_an_iommu), TEST(msix_by_container),
+		TEST(msi_without_msix),
 		TEST(fewer_than_wanted), TEST(none),
 	};
 

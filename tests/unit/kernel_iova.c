@@ -77,9 +77,10 @@ static void random_ones(void **state)
 		if (seed >> 16 & 1 && n) {
 			unsigned k = (seed >> 17) % n;
 
-			assert_int_equal(nnvme_iova_give(&s, held[k].at * 4096, held[k].pages * 4096 + 1),
-					 -ENOENT);
-			assert_int_equal(nnvme_iova_give(&s, held[k].at * 4096, held[k].pages * 4096), 0);
+			assert_int_equal(nnvme_iova_give(&s, held[k].at * 4096,
+							 held[k].pages * 4096 + 1), -ENOENT);
+			assert_int_equal(nnvme_iova_give(&s, held[k].at * 4096,
+							 held[k].pages * 4096), 0);
 			memset(&used[held[k].at], 0, held[k].pages);
 			held[k] = held[--n];
 			continue;
@@ -106,7 +107,8 @@ static void random_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(within), cmocka_unit_test(top_of_all), cmocka_unit_test(random_ones),
+		cmocka_unit_test(within), cmocka_unit_test(top_of_all),
+		cmocka_unit_test(random_ones),
 	};
 
 	return cmocka_run_group_tests_name("kernel_iova", tests, NULL, NULL);

@@ -28,9 +28,12 @@ static void bdf_spellings(void **state)
 static void bdf_rejects(void **state)
 {
 	static const char *const bad[] = {
-		"", "nvme0", "0000:41:00", "0000:41:00.8", "0000:41:20.0", "0000:141:00.0", "0000:41:00.0 ",
-		" 41:00.0", "0000:41.00.0", "0000.41:00.0", "0000:41:00:0", "0000:41:00.00", "41:00.0.0.0",
-		"0x41:00.0", "-1:00.0", "0000::00.0", "123456789:41:00.0", "/dev/nvme0n1", "41:00.0\n",
+		"", "nvme0", "0000:41:00", "0000:41:00.8", "0000:41:20.0", "0000:141:00.0",
+		"0000:41:00.0 ",
+		" 41:00.0", "0000:41.00.0", "0000.41:00.0", "0000:41:00:0", "0000:41:00.00",
+		"41:00.0.0.0",
+		"0x41:00.0", "-1:00.0", "0000::00.0", "123456789:41:00.0", "/dev/nvme0n1",
+		"41:00.0\n",
 	};
 	char bdf[NNVME_BDF_SIZE];
 	struct nnvme_err err;
@@ -48,7 +51,8 @@ static void bdf_cut_at_colons(void **state)
 	struct nnvme_err err;
 
 	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
-		fake_assert_err(nnvme_bdf_parse(cut[i], bdf, &err), -EINVAL, &err, "0000\\:41\\:00.0");
+		fake_assert_err(nnvme_bdf_parse(cut[i], bdf, &err), -EINVAL, &err,
+				"0000\\:41\\:00.0");
 		assert_non_null(strstr(err.text, "0000.41.00.0"));
 		assert_non_null(strstr(err.text, cut[i]));
 	}
@@ -262,7 +266,8 @@ static void list_of_other_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons), TEST(bdf_of_a_node),
+		TEST(bdf_spellings), TEST(bdf_rejects), TEST(bdf_cut_at_colons),
+		TEST(bdf_of_a_node),
 		TEST(long_driver),
 		TEST(error_is_one_line), TEST(info_without_iommu), TEST(info_with_iommu),
 		TEST(info_stand_in_group), TEST(info_errors), TEST(info_sums_namespaces),

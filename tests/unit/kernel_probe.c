@@ -57,7 +57,8 @@ static void get_pa_by_errno(void **state)
 {
 	static const struct { int error; enum nnvme_have have; } cases[] = {
 		{ EINVAL, NNVME_HAVE }, { EPERM, NNVME_HAVE }, { ENOENT, NNVME_HAVE },
-		{ ENOTTY, NNVME_HAVE_NOT }, { EOPNOTSUPP, NNVME_HAVE_NOT }, { EIO, NNVME_HAVE_UNKNOWN },
+		{ ENOTTY, NNVME_HAVE_NOT }, { EOPNOTSUPP, NNVME_HAVE_NOT },
+		{ EIO, NNVME_HAVE_UNKNOWN },
 	};
 	struct nnvme_probe p = { .size = sizeof(p) };
 
@@ -82,8 +83,8 @@ static void cpu(const char *flags)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "processor\t: 0\nmodel name\t: sev sme\nflags\t\t: %s\nbugs\t\t: sme\n"
-		 "\nprocessor\t: 1\n", flags);
+	snprintf(text, sizeof(text), "processor\t: 0\nmodel name\t: sev sme\nflags\t\t: "
+		 "%s\nbugs\t\t: sme\n" "\nprocessor\t: 1\n", flags);
 	fake_file(text, "/proc/cpuinfo");
 }
 

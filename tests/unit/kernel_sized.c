@@ -63,7 +63,8 @@ static void a_size_below_the_first_layout_is_refused(void **state)
 	struct nnvme_err err;
 
 	for (from.size = 0; from.size < LEAST; from.size++) {
-		assert_int_equal(nnvme_sized_in(NAME, &to, sizeof(to), LEAST, &from, &err), -EINVAL);
+		assert_int_equal(nnvme_sized_in(NAME, &to, sizeof(to), LEAST, &from, &err),
+				 -EINVAL);
 		assert_non_null(strstr(err.text, "sizeof(" NAME ")"));
 	}
 }

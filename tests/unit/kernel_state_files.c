@@ -131,8 +131,8 @@ static void refusal_keeps_the_state_file(void **state)
 	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBUSY, &err, "/dev/nvme1n1");
 	assert_string_equal(fake_text(BDF_STATE), text);
 	fake.open_before = 1;	/* somebody came after the question */
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
-			"/dev/nvme1n1");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY,
+			&err, "/dev/nvme1n1");
 	fake.fail_open = NULL;
 	assert_is("nvme", "mine");
 	assert_string_equal(fake_text(BDF_STATE), "");
@@ -161,7 +161,8 @@ static void mode_keeps_the_state_file(void **state)
 static void damaged(void **state)
 {
 	static const char *const texts[] = {
-		"gibberish\n", "nvme\n(null)\n", "\n\n\n", "../../x\n(null)\nvfio-pci\n", "a\nb\nc\nd\ne\n",
+		"gibberish\n", "nvme\n(null)\n", "\n\n\n", "../../x\n(null)\nvfio-pci\n",
+		"a\nb\nc\nd\ne\n",
 	};
 	struct nnvme_err err;
 
@@ -170,9 +171,11 @@ static void damaged(void **state)
 		fake_file(texts[i], BDF_STATE);
 		if (!strcmp(texts[i], "\n\n\n"))	/* that counts as none */
 			continue;
-		fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBADMSG, &err, "rm " BDF_STATE);
+		fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBADMSG, &err, "rm "
+				BDF_STATE);
 		fake_bind_vfio(FAKE_IOMMU);
-		fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " BDF_STATE);
+		fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBADMSG, &err, "rm "
+				BDF_STATE);
 		assert_string_equal(fake_driver(FAKE_IOMMU), "vfio-pci");
 		assert_int_equal(fake.fds, 0);
 	}
@@ -230,7 +233,8 @@ static void damaged_group(void **state)
 	assert_int_equal(nnvme_iommu_group_read(FAKE_IOMMU, &g, &err), 0);
 	assert_true(g.unfinished);
 	nnvme_iommu_group_free(&g);
-	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "rm " GROUP_STATE);
+	fake_assert_err(nnvme_iommu_group_restore(FAKE_IOMMU, &err), -EBADMSG, &err, "rm "
+			GROUP_STATE);
 	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_DMA, &err), -EBADMSG, &err,
 			"rm " GROUP_STATE);
 	assert_string_equal(fake_text(TYPE), "DMA-FQ\n");
@@ -274,10 +278,11 @@ static void names_who_has_the_lock(void **state)
 
 	assert_int_equal(nnvme_lock_file("group-5", 0, &fd, &holder), 0);
 	snprintf(who, sizeof(who), "(process %d)", getpid());
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err, who);
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY,
+			&err, who);
 	fake_file("", NNVME_LOCKS "/group-5");	/* it had no time to write it */
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
-			"another program; wait");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY,
+			&err, "another program; wait");
 	assert_null(strstr(err.text, "process"));
 	nnvme_sys_close(&fd);
 	assert_int_equal(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), 0);
@@ -290,17 +295,19 @@ static void binds_exclude_each_other(void **state)
 	int fd, holder;
 
 	assert_int_equal(nnvme_lock_file(FAKE_IOMMU, 0, &fd, &holder), 0);
-	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBUSY, &err, "another program (process");
+	fake_assert_err(nnvme_pci_bind(FAKE_IOMMU, 0, &err), -EBUSY, &err,
+			"another program (process");
 	assert_true(fake.pauses > 100);		/* it was waited for */
 	assert_string_equal(fake_driver(FAKE_IOMMU), "nvme");
 	assert_string_equal(fake_text(OVERRIDE), "(null)\n");
-	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY, &err,
-			"another program (process");
+	fake_assert_err(nnvme_iommu_group_set(FAKE_IOMMU, NNVME_DOMAIN_IDENTITY, &err), -EBUSY,
+			&err, "another program (process");
 	assert_string_equal(fake_text(GROUP_STATE), "");
 	nnvme_sys_close(&fd);
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
 	assert_int_equal(nnvme_lock_file(FAKE_IOMMU, 0, &fd, &holder), 0);
-	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err, "another program (process");
+	fake_assert_err(nnvme_pci_unbind(FAKE_IOMMU, &err), -EBUSY, &err,
+			"another program (process");
 	/* What is so already needs no lock. */
 	assert_int_equal(nnvme_pci_bind(FAKE_IOMMU, 0, &err), 0);
 	nnvme_sys_close(&fd);

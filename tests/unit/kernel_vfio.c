@@ -385,14 +385,18 @@ static void bus_addr_nonsense(void **state)
 
 	assert_int_equal(dev->ops->map(dev, memory, 8192, &iova, &err), 0);
 	fake.pa_run = 0;
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err,
+			"not plausible");
 	fake.pa_run = 4096;
 	fake.pa_xor = 1;	/* another offset in the page */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err,
+			"not plausible");
 	fake.pa_xor = UINT64_MAX;	/* physical address 0 */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err,
+			"not plausible");
 	fake.pa_xor = 0xfffffffeffffe000ull;	/* the run wraps around */
-	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err, "not plausible");
+	fake_assert_err(dev->ops->bus_addr(dev, iova, &len, &bus, &err), -EIO, &err,
+			"not plausible");
 	assert_int_equal(len, 4096);
 	dev->ops->close(dev);
 }
@@ -413,7 +417,8 @@ int main(void)
 		TEST(bind_fails), TEST(attach_fails), TEST(no_get_pa),
 		TEST(physical_addresses_that_do_not_fit),
 		TEST(odd_bars), TEST(bus_master), TEST(gone_at_open), TEST(reset), TEST(map),
-		TEST(map_fails), TEST(bus_addr), TEST(bus_addr_nonsense), TEST(open_each_call_fails),
+		TEST(map_fails), TEST(bus_addr), TEST(bus_addr_nonsense),
+		TEST(open_each_call_fails),
 	};
 
 	return cmocka_run_group_tests_name("kernel_vfio", tests, NULL, NULL);

@@ -56,8 +56,8 @@ static void reason_container(void **state)
 	struct nnvme_device *dev = must_open(FAKE_IOMMU, NNVME_MODE_AUTO);
 
 	assert_int_equal(dev->mode, NNVME_MODE_IOMMU);
-	assert_string_equal(dev->mode_reason, "mode iommu, chosen: it is in IOMMU group 5; through a "
-			    "VFIO container, because there is no iommufd");
+	assert_string_equal(dev->mode_reason, "mode iommu, chosen: it is in IOMMU group 5; through "
+			    "a VFIO container, because there is no iommufd");
 	dev->ops->close(dev);
 	fake_assert_clean();
 	refuses(NNVME_MODE_NOIOMMU, -EOPNOTSUPP, "behind an IOMMU (group 5)");
@@ -88,7 +88,8 @@ static void never_noiommu(void **state)
 	struct nnvme_device *dev = NULL;
 
 	fake_remove("/sys/bus/pci/devices/%s/iommu_group", FAKE_NOIOMMU);
-	assert_int_equal(nnvme_device_open(FAKE_NOIOMMU, NNVME_MODE_IOMMU, &dev, NULL), -EOPNOTSUPP);
+	assert_int_equal(nnvme_device_open(FAKE_NOIOMMU, NNVME_MODE_IOMMU, &dev, NULL),
+			 -EOPNOTSUPP);
 	fake_remove("/dev/iommu");
 	assert_int_equal(nnvme_device_open(FAKE_IOMMU, NNVME_MODE_IOMMU, &dev, NULL), -EOPNOTSUPP);
 	assert_null(dev);
@@ -343,8 +344,8 @@ static void shared_group_container(void **state)
 	fake.not_viable = true;
 	refuses(NNVME_MODE_AUTO, -EBUSY, "other devices of IOMMU group 5");
 	add_mate("e1000e");
-	refuses(NNVME_MODE_AUTO, -EBUSY, "shares IOMMU group 5 with " FAKE_OTHER ", which the driver "
-		"e1000e has");
+	refuses(NNVME_MODE_AUTO, -EBUSY, "shares IOMMU group 5 with " FAKE_OTHER ", which the "
+		"driver e1000e has");
 }
 
 static void shared_group_iommufd(void **state)
@@ -429,7 +430,8 @@ int main(void)
 		CONTAINER(shared_group_container), TEST(shared_group_iommufd),
 		TEST(can_open), TEST(other_pages_are_refused),
 		TEST(each_call_fails),
-		{ "each_call_fails_container", each_call_fails, setup_container, fake_teardown, NULL },
+		{ "each_call_fails_container", each_call_fails, setup_container, fake_teardown,
+		  NULL },
 	};
 
 	return cmocka_run_group_tests_name("kernel_vfio_modes", tests, NULL, NULL);

@@ -84,6 +84,16 @@ CASES = (
     ("an include of the tests",
      {"tests/x.h": "", "dma/table.c": source("table", include=["tests/x.h"])},
      [("dma/table.c: includes tests/x.h",)]),
+    ("an include by another way", {"kernel/sys.c": '#include "./../nvme/sq.h"\n' + source("sys", "fail")},
+     [("kernel/sys.c: uses nvme/sq.h, a room above",)]),
+    ("and of the tests", {"tests/x.h": "", "dma/table.c": source("table", include=["../tests/x.h"])},
+     [("dma/table.c: includes ../tests/x.h",)]),
+    ("a comment within an include", {"kernel/sys.c": '#/**/include/* */"nvme/sq.h"\n' + source("sys", "fail")},
+     [("kernel/sys.c: uses nvme/sq.h, a room above",)]),
+    ("an include by a macro", {"kernel/sys.c": '#define H "nvme/sq.h"\n#include H\n' + source("sys", "fail")},
+     [("kernel/sys.c: #include H: no name that can be looked up",)]),
+    ("an include of what is no header", {"nvme/x.inc": "", "nvme/cq.c": source("reap", "slot", include=["nvme/x.inc"])},
+     [("nvme/cq.c: includes nvme/x.inc, which is no file of the house",)]),
     ("two programs with a function of one name, each its own",
      {"bench/main.c": source("main", "help"), "bench/help.c": source("help"),
       "cli/main.c": source("main", "help"), "cli/help.c": source("help")}, []),
@@ -126,6 +136,11 @@ def results(folder):
         build(top, {**SOUND, **change}, objects)
         status, lines, said = lint(top)
         yield name, fits(lines, wanted) and status == bool(wanted), [*lines, said]
+    top = folder / "half"
+    build(top, SOUND, objects)
+    (top / "build/nvme_sq.c.o").unlink()
+    status, lines, said = lint(top)
+    yield "an object that is not there", status == 1 and lines[0].startswith("nvme/sq.c: has no object"), [*lines, said]
     (folder / "plot").mkdir()
     status, lines, said = lint(folder / "plot")
     yield "a house that was not built", status == 1 and "./run build" in said, [*lines, said]

@@ -59,7 +59,8 @@ static void expect(struct edges *e, size_t at, size_t len, int want)
 	struct rig *r = &e->r;
 	uint32_t blocks = (uint32_t)(len / 512);
 	uint64_t before = rig_commands(r);
-	struct iovec iov[3] = { { e->mem, 2 * PAGE }, { e->mem + at, len }, { e->mem + PAGE, PAGE } };
+	struct iovec iov[3] = { { e->mem, 2 * PAGE }, { e->mem + at, len },
+				{ e->mem + PAGE, PAGE } };
 	struct nnvme_batch b;
 
 	assert_int_equal(nnvme_read(r->qp, r->ns, e->mem + at, 0, blocks, r), want);
@@ -87,7 +88,8 @@ static void expect(struct edges *e, size_t at, size_t len, int want)
 }
 
 static const char *const modes[] = {
-	"mdts=9,size=64m,run=1", "mdts=9,size=64m,mode=iommu", "mdts=9,size=64m,run=16,sgls=1", "mdts=5,size=64m",
+	"mdts=9,size=64m,run=1", "mdts=9,size=64m,mode=iommu", "mdts=9,size=64m,run=16,sgls=1",
+	"mdts=5,size=64m",
 };
 #define EACH_MODE(m) for (unsigned m = 0; m < 4; m++)
 
@@ -192,9 +194,11 @@ static void each_iovec_is_checked(void **state)
 		size_t at, len;
 		int want;
 	} bad[] = {
-		{ 2, PAGE, -EINVAL }, { 2, 512, -EINVAL }, { 0, PAGE - 2, -EINVAL }, { 0, PAGE - 4, -EINVAL },
+		{ 2, PAGE, -EINVAL }, { 2, 512, -EINVAL }, { 0, PAGE - 2, -EINVAL },
+		{ 0, PAGE - 4, -EINVAL },
 		{ 0, 12, -EINVAL },
-		{ 0, SIZE_MAX - 3, -EINVAL }, { 0, SIZE_MAX - 511, -ERANGE }, { 0, SIZE_MAX / 2 + 1, -ERANGE },
+		{ 0, SIZE_MAX - 3, -EINVAL }, { 0, SIZE_MAX - 511, -ERANGE },
+		{ 0, SIZE_MAX / 2 + 1, -ERANGE },
 		{ 512, SIZE_MAX - 511, -ERANGE },
 		{ 0, (size_t)1 << 47, -ERANGE }, { 64 * MIB, PAGE, -EFAULT },
 		{ (size_t)1 << 47, PAGE, -EFAULT }, { (size_t)1 << 63, PAGE, -EFAULT },
@@ -217,7 +221,8 @@ static void each_iovec_is_checked(void **state)
 				iov[k].iov_len = bad[i].len;
 				ret = try(&e, iov, 4, 0);
 				/* sums of lengths that wrap around */
-				if (ret != bad[i].want && (bad[i].len <= SIZE_MAX / 2 || ret != -EINVAL))
+				if (ret != bad[i].want &&
+				    (bad[i].len <= SIZE_MAX / 2 || ret != -EINVAL))
 					fail_msg("case %u at place %u: %d", i, k, ret);
 			}
 		down(&e);

@@ -279,7 +279,8 @@ static void huge_pages_by_the_threads_policy(void **state)
 	assert_int_equal(fake.mode, MPOL_INTERLEAVE);
 	assert_non_null(strstr(err.text, "8 huge pages of 1048576 kB are needed and 3 are free on "
 					 "NUMA node 2"));
-	assert_non_null(strstr(err.text, "n=" NODE2_POOL "/nr_hugepages; echo $(($(cat $n) + 5)) > $n"));
+	assert_non_null(strstr(err.text, "n=" NODE2_POOL "/nr_hugepages; echo $(($(cat "
+			       "$n) + 5)) > $n"));
 	fake.fail = SYS_set_mempolicy;
 	fake.error = EINVAL;
 	assert_int_equal(nnvme_memory_get(2 * MIB, 2 * MIB, 1, &mem, &err), -EINVAL);
@@ -297,7 +298,8 @@ static void free_huge_pages_that_are_not_ours(void **state)
 	assert_int_equal(nnvme_memory_get(8 * GIB, GIB, 2, &mem, &err), -ENOMEM);
 	machine_off();
 	/* nodes have no such file: mm/hugetlb_sysfs.c, per_node_hstate_attrs */
-	assert_non_null(strstr(err.text, "(/sys/kernel/mm/hugepages/hugepages-1048576kB/resv_hugepages)"));
+	assert_non_null(strstr(err.text,
+			       "(/sys/kernel/mm/hugepages/hugepages-1048576kB/resv_hugepages)"));
 	assert_null(strstr(err.text, "echo"));
 }
 

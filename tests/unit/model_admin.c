@@ -138,10 +138,13 @@ static void features_are_kept_or_refused(void **state)
 
 	host_open(&h, "vwc=1");
 	host_enable(&h);
-	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0),
+			 0);
 	assert_int_equal(h.last.result, 1);
-	assert_int_equal(host_admin(&h, nvme_admin_set_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0), 0);
-	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_set_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0),
+			 0);
+	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_VOLATILE_WC, 0, 0),
+			 0);
 	assert_int_equal(h.last.result, 0);
 	assert_int_equal(host_admin(&h, nvme_admin_set_features,
 				    1u << 31 | NVME_FEAT_FID_VOLATILE_WC, 0, 0),
@@ -358,7 +361,8 @@ static void what_is_unknown_is_refused_for_good(void **state)
 	host_open(&h, NULL);
 	host_enable(&h);
 	assert_int_equal(host_admin(&h, 0xc7, 0, 0, 0), HOST_DNR(NVME_SC_INVALID_OPCODE));
-	assert_int_equal(host_admin(&h, nvme_admin_dbbuf, 0, 0, 0), HOST_DNR(NVME_SC_INVALID_OPCODE));
+	assert_int_equal(host_admin(&h, nvme_admin_dbbuf, 0, 0, 0),
+			 HOST_DNR(NVME_SC_INVALID_OPCODE));
 	assert_int_equal(host_run(&h, 0, &(struct nnvme_sqe){ .opcode = nvme_admin_identify,
 							      .flags = 0x40 }),
 			 HOST_DNR(NVME_SC_INVALID_FIELD));

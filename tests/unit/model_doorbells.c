@@ -174,7 +174,8 @@ static void admin_doorbells_stay(void **state)
 	struct host h;
 
 	up(&h, "dbbuf=1");
-	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_NUM_QUEUES, 0, 0), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_NUM_QUEUES, 0, 0),
+			 0);
 	assert_int_equal(*at(eventidx, 0, false), 0);
 	host_close(&h);
 }

@@ -83,7 +83,8 @@ static inline uint64_t host_bus(struct host *h, const void *va)
 	size_t len = 1;
 	nnvme_bus_t bus;
 
-	assert_int_equal(h->dev->ops->bus_addr(h->dev, h->iova + (size_t)((const uint8_t *)va - h->mem),
+	assert_int_equal(h->dev->ops->bus_addr(h->dev,
+					       h->iova + (size_t)((const uint8_t *)va - h->mem),
 					       &len, &bus, NULL), 0);
 	return bus.v;
 }
@@ -216,8 +217,8 @@ static inline void host_create(struct host *h, unsigned qid, uint32_t entries)
 	host_queue_memory(h, qid, entries);
 	assert_int_equal(host_admin(h, nvme_admin_create_cq, (entries - 1) << 16 | qid, 1,
 				    host_bus(h, h->q[qid].cq)), 0);
-	assert_int_equal(host_admin(h, nvme_admin_create_sq, (entries - 1) << 16 | qid, qid << 16 | 1,
-				    host_bus(h, h->q[qid].sq)), 0);
+	assert_int_equal(host_admin(h, nvme_admin_create_sq, (entries - 1) << 16 | qid, qid << 16 |
+				    1, host_bus(h, h->q[qid].sq)), 0);
 }
 
 /* Enabled, with I/O queue 1 of 16 entries. */

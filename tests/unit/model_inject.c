@@ -87,7 +87,8 @@ static void admin_commands_need_to_be_named(void **state)
 	host_up(&h, NULL);
 	r.status = NVME_SC_INTERNAL;
 	model_inject(h.m, &r);
-	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_NUM_QUEUES, 0, 0), 0);
+	assert_int_equal(host_admin(&h, nvme_admin_get_features, NVME_FEAT_FID_NUM_QUEUES, 0, 0),
+			 0);
 	r.qid = 0;
 	r.opcode = nvme_admin_get_features;
 	model_inject(h.m, &r);

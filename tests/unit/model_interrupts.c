@@ -130,8 +130,9 @@ static void vectors_that_are_not_there(void **state)
 
 	up(&l, NULL);
 	host_queue_memory(h, 2, 16);
-	assert_int_equal(host_admin(h, nvme_admin_create_cq, 15 << 16 | 2, VECTORS << 16 | 3,
-				    host_bus(h, h->q[2].cq)), HOST_SPECIFIC(NVME_SC_INVALID_VECTOR));
+	assert_int_equal(host_admin(h, nvme_admin_create_cq, 15 << 16 |
+				    2, VECTORS << 16 | 3, host_bus(h, h->q[2].cq)),
+			 HOST_SPECIFIC(NVME_SC_INVALID_VECTOR));
 	assert_int_equal(h->dev->ops->interrupts_on(h->dev, l.fd, &count, NULL), -EBUSY);
 	host_expect_violation(h, "twice");
 	down(&l);

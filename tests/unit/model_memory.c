@@ -41,7 +41,8 @@ static void lengths_are_those_of_the_runs(void **state)
 		assert_int_equal(h.dev->ops->bus_addr(h.dev, h.iova + at, &len, &bus, NULL), 0);
 		assert_true(len >= PAGE && len <= asked);
 		for (size_t i = 0; i < len; i += PAGE)
-			assert_ptr_equal(model_host(h.m, (nnvme_bus_t){ bus.v + i }), h.mem + at + i);
+			assert_ptr_equal(model_host(h.m, (nnvme_bus_t){ bus.v + i }),
+					 h.mem + at + i);
 		if (len < asked) {
 			size_t one = 1;
 

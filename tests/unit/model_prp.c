@@ -67,7 +67,8 @@ static void two_pages_take_prp2_as_an_entry(void **state)
 
 	up(&h, "mdts=0");
 	buf = host_pages(&h, 2);
-	assert_int_equal(read_bytes(&h, 4096, host_bus(&h, buf) + 1024, host_bus(&h, buf + PAGE)), 0);
+	assert_int_equal(read_bytes(&h, 4096, host_bus(&h, buf) + 1024, host_bus(&h, buf + PAGE)),
+			 0);
 	check(buf + 1024, 0, 4096);
 	assert_int_equal(lists_read(&h), 0);
 	assert_int_equal(read_bytes(&h, 8192, host_bus(&h, buf), host_bus(&h, buf + PAGE)), 0);

@@ -105,7 +105,8 @@ static void a_last_segment_lists_the_pieces(void **state)
 	/* and the other way */
 	memset(r.buf + 8, 0x11, 100);
 	memset(r.buf + PAGE + 4, 0x22, 412);
-	assert_int_equal(run(&r, NNVME_OP_WRITE, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, r.list, 48)), 0);
+	assert_int_equal(run(&r, NNVME_OP_WRITE, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, r.list, 48)),
+			 0);
 	assert_memory_equal(model_data(r.h.m, 1), r.buf + 8, 100);
 	assert_memory_equal((uint8_t *)model_data(r.h.m, 1) + 100, r.buf + PAGE + 4, 412);
 	host_close(&r.h);
@@ -129,7 +130,8 @@ static void segments_are_chained(void **state)
 
 static void segment_descriptors_are_checked(void **state)
 {
-	const uint16_t bad = HOST_DNR(NVME_SC_SGL_INVALID_LAST), count = HOST_DNR(NVME_SC_SGL_INVALID_COUNT);
+	const uint16_t bad = HOST_DNR(NVME_SC_SGL_INVALID_LAST),
+		       count = HOST_DNR(NVME_SC_SGL_INVALID_COUNT);
 	struct nnvme_sgl d;
 	struct rig r;
 
@@ -203,7 +205,8 @@ static void bit_buckets_swallow(void **state)
 	assert_int_equal(read_list(&r, 2, 2), 0);
 	check(r.buf, 512, 512);
 	/* of a write they are not part */
-	assert_int_equal(run(&r, NNVME_OP_WRITE, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, r.list, 32)), 0);
+	assert_int_equal(run(&r, NNVME_OP_WRITE, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, r.list, 32)),
+			 0);
 	host_close(&r.h);
 }
 
@@ -217,7 +220,8 @@ static void alignment_is_what_sgls_says(void **state)
 	host_close(&r.h);
 
 	up(&r, DWORDS);
-	assert_int_equal(read_by(&r, 1, data(&r, r.buf + 1, 512)), HOST_DNR(NVME_SC_SGL_INVALID_GRANULARITY));
+	assert_int_equal(read_by(&r, 1, data(&r, r.buf + 1, 512)),
+			 HOST_DNR(NVME_SC_SGL_INVALID_GRANULARITY));
 	r.list[0] = data(&r, r.buf, 255);
 	assert_int_equal(read_list(&r, 1, 1), HOST_DNR(NVME_SC_SGL_INVALID_GRANULARITY));
 	host_close(&r.h);
@@ -240,8 +244,8 @@ static void psdt_is_checked(void **state)
 	cmd.flags = 0xc0;
 	assert_int_equal(host_run(&r.h, 1, &cmd), bad);
 	/* never for admin commands */
-	cmd = (struct nnvme_sqe){ .opcode = nvme_admin_identify, .flags = NNVME_PSDT_SGL, .cdw10 = 1,
-				  .prp1 = host_bus(&r.h, r.buf), .prp2 = 4096 };
+	cmd = (struct nnvme_sqe){ .opcode = nvme_admin_identify, .flags = NNVME_PSDT_SGL,
+				  .cdw10 = 1, .prp1 = host_bus(&r.h, r.buf), .prp2 = 4096 };
 	assert_int_equal(host_run(&r.h, 0, &cmd), bad);
 	host_close(&r.h);
 }
@@ -253,7 +257,8 @@ static void what_is_not_mapped_is_a_fault(void **state)
 	up(&r, ANY);
 	assert_int_equal(read_by(&r, 1, data(&r, NULL, 512)), NVME_SC_DATA_XFER_ERROR);
 	host_expect_fault(&r.h, "data write at bus address 0x0");
-	assert_int_equal(read_by(&r, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, NULL, 16)), NVME_SC_DATA_XFER_ERROR);
+	assert_int_equal(read_by(&r, 1, sgl(&r, NNVME_SGL_LAST_SEGMENT, NULL, 16)),
+			 NVME_SC_DATA_XFER_ERROR);
 	host_expect_fault(&r.h, "SGL segment read at bus address 0x0");
 	host_close(&r.h);
 }

@@ -11,9 +11,9 @@ list=$top/kernel/module/kernels
 modules=(iommufd vfio vfio-pci vfio-pci-core vfio_iommu_type1)
 mapfile -t releases < <(awk '!/^#/ { print $1 }' "$list")
 
-# build TOP RELEASE: what it prints is in $built and $said
+# build TOP [OPTION] RELEASE: what it prints is in $built and $said
 build() {
-	built=$("$1/kernel/module/build-modules" "$2" 2>"$work/err")
+	built=$("$1/kernel/module/build-modules" "${@:2}" 2>"$work/err")
 	status=$?
 	said=$(cat "$work/err")
 }
@@ -23,7 +23,7 @@ says() { grep -qF -e "$1" <<<"$said" || { echo "no '$1' in: $said"; return 1; };
 lines() {
 	awk '/^#/ || !NF { next }
 		{ n++; split($1, kernel, "+"); split($2, package, "-") }
-		NF != 2 || $1 !~ /^[0-9.]+\+deb[0-9]+-([a-z]+-)?amd64$/ || kernel[1] != package[1] || seen[$1]++ {
+		NF != 3 || $1 !~ /^[0-9.]+\+deb[0-9]+-([a-z]+-)?amd64$/ || kernel[1] != package[1] || seen[$1]++ {
 			print
 			bad = 1
 		}
@@ -78,6 +78,7 @@ series() {
 	defines iommufd iommufd_ioas_noiommu_get_pa && defines iommufd iommufd_device_bind_noiommu &&
 		defines iommufd interval_tree_span_iter_first && defines vfio vfio_device_fops_cdev_open &&
 		modprobe --dump-modversions "$built/vfio.ko" | grep -w iommufd_device_bind_noiommu &&
+		field version iommufd | grep -x "noiommu-vfio $(cut -d. -f1,2 <<<"$release")" &&
 		field parm vfio | grep '^enable_unsafe_noiommu_mode:'
 }
 # Of its four questions to an IOMMU driver, two are of dirty tracking.
@@ -102,6 +103,14 @@ for release in "${releases[@]}"; do
 	check "$release: dirty tracking is not asked for" no_dirty_tracking
 done
 
+# Without groups there is no container, and so none of its IOMMU drivers.
+no_group() {
+	build "$top" --no-group "${releases[0]}"
+	succeeded && diff <(ls "$built") <(printf '%s.ko\n' "${modules[@]}" | grep -v type1 | sort) &&
+		defines vfio vfio_device_fops_cdev_open && ! nm "$built/vfio.ko" | grep -w vfio_group_fops
+}
+[ -n "$lost" ] || check "without groups: the cdev alone" no_group
+
 # In a copy, so that a patch can be broken.
 breaks() {
 	local patch
@@ -112,8 +121,16 @@ breaks() {
 	build "$work/top" "$release"
 	failed_by 1 && says "the patches do not apply to linux-source-6.12"
 }
+# As in a hook, where the environment says whose repository it is.
+repository=$work/repository
+in_hook() {
+	git init -q "$repository"
+	GIT_DIR=$repository/.git GIT_WORK_TREE=$repository breaks && ! git -C "$repository" rev-parse -q --verify HEAD
+}
 if [ -z "$lost" ]; then
 	check "a patch that does not apply is an error" breaks
+	rm -rf "$work/top"
+	check "a repository that the environment names is left alone" in_hook
 	check "and leaves the modules of before" [ -d "$("$top/kernel/module/build-modules" "$release")" ]
 fi
 echo "1..$count"

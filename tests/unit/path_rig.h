@@ -27,8 +27,8 @@ static inline int run(struct bench_path *path, struct bench_workload work, uint6
 /*
  * Of as many @ios by @depth at a time, @good are I/Os, and the rest failed, the first with @error.
  */
-static inline void loads(struct bench_path *path, struct bench_workload work, uint64_t ios, uint64_t good,
-			 int error)
+static inline void loads(struct bench_path *path, struct bench_workload work, uint64_t ios,
+			 uint64_t good, int error)
 {
 	assert_int_equal(run(path, work, ios), 0);
 	assert_int_equal(measured.ios, good);
@@ -74,7 +74,8 @@ static inline void data_goes_through(struct bench_path *to, struct bench_path *f
 		transfer(from, (3 - slot) * (uint64_t)bytes, bytes, slot, false);
 	for (uint32_t slot = 0; slot < 4; slot++)
 		for (uint32_t at = 0; at < bytes; at += 512)
-			assert_int_equal(from->buffers[slot * from->stride + at], first + 3 - (int)slot);
+			assert_int_equal(from->buffers[slot * from->stride + at],
+					 first + 3 - (int)slot);
 }
 
 #endif

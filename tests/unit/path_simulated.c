@@ -29,15 +29,16 @@ static struct simulated_path *simulated(struct bench_path *path)
 
 static uint64_t now(struct bench_clock *clock)
 {
-	return ((struct simulated_path *)((char *)clock - offsetof(struct simulated_path, clock)))->now;
+	return ((struct simulated_path *)((char *)clock - offsetof(struct simulated_path,
+								   clock)))->now;
 }
 
 static bool allowed(const struct simulated_path *p, const struct bench_io *io)
 {
-	return io->slot < p->path.shape.depth && p->ends[io->slot] == IDLE && io->bytes &&
-	       io->bytes <= p->path.shape.bytes && io->bytes % BLOCK == 0 && io->offset % BLOCK == 0 &&
-	       io->offset <= p->path.bytes && io->bytes <= p->path.bytes - io->offset &&
-	       (p->path.shape.writes || !io->write);
+	return io->slot < p->path.shape.depth && p->ends[io->slot] == IDLE &&
+	       io->bytes && io->bytes <= p->path.shape.bytes && io->bytes % BLOCK == 0 &&
+	       io->offset % BLOCK == 0 && io->offset <= p->path.bytes &&
+	       io->bytes <= p->path.bytes - io->offset && (p->path.shape.writes || !io->write);
 }
 
 static uint64_t service(struct simulated_path *p)
@@ -119,8 +120,8 @@ int bench_path_simulated(const struct bench_simulated *how, const struct bench_s
 	struct simulated_path *p;
 
 	if (how->units > BENCH_MAX_DEPTH)
-		return nnvme_fail(err, -EINVAL, "simulated device: %u units: at most %d", how->units,
-				  BENCH_MAX_DEPTH);
+		return nnvme_fail(err, -EINVAL, "simulated device: %u "
+				  "units: at most %d", how->units, BENCH_MAX_DEPTH);
 	p = bench_path_new(sizeof(*p), "simulated device", &simulated_ops, shape, &why);
 	if (!p)
 		return nnvme_fail(err, why.code, "%s", why.text);

@@ -34,7 +34,8 @@ static void fill_and_drain(struct rig *r, unsigned depth, void *buf)
 			assert_int_equal(done[i].status, 0);
 		}
 		for (unsigned i = 0; i < n && submitted < 5 * depth + 300; i++)
-			assert_int_equal(nnvme_read(r->qp, r->ns, buf, i, 1, tag_of(submitted++)), 0);
+			assert_int_equal(nnvme_read(r->qp, r->ns, buf, i, 1, tag_of(submitted++)),
+					 0);
 		assert_int_equal(nnvme_in_flight(r->qp), submitted - back);
 	}
 	assert_int_equal(nnvme_sq_space_left(r->qp), depth);
@@ -150,7 +151,8 @@ static void a_batch_is_one_doorbell(void **state)
 		model_drain(r.m);
 		model_counts(r.m, &b);
 		assert_int_equal(b.sq_doorbells, batch);
-		assert_int_equal(b.cq_doorbells, batch / 2);	/* half of twice as many entries: queue_head */
+		/* Half of twice as many entries: queue_head. */
+		assert_int_equal(b.cq_doorbells, batch / 2);
 		assert_int_equal(r.qp->sq_rings, batch);
 		assert_int_equal(nnvme_qp(r.qp)->cq_rings, batch / 2);
 	}

@@ -102,7 +102,8 @@ static void compare(const uint8_t *buf, uint64_t byte, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (buf[i] != at(byte + i))
-			fail_msg("byte %zu of %zu from %llu is wrong", i, len, (unsigned long long)byte);
+			fail_msg("byte %zu of %zu from "
+				 "%llu is wrong", i, len, (unsigned long long)byte);
 }
 
 /* Random LBAs and lengths, to random dword-aligned buffers; memory around them stays as it is. */
@@ -314,7 +315,8 @@ static void many_deallocations_at_once_all_end(void **state)
 	data = model_data(r.m, 1);
 	memset(data, 1, 1 << 20);
 	while (back < 500) {
-		int ret = submitted < 500 ? nnvme_deallocate(r.qp, r.ns, submitted * 4, 1, &r) : -EAGAIN;
+		int ret = submitted < 500 ? nnvme_deallocate(r.qp, r.ns, submitted * 4, 1, &r) :
+			  -EAGAIN;
 
 		if (!ret) {
 			submitted++;

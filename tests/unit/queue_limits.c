@@ -9,7 +9,8 @@
 #define BLOCK 512u
 
 /* A controller whose blocks from @first on, @count of them, hold ones. */
-static uint8_t *up(struct rig *r, const char *settings, unsigned depth, uint64_t first, size_t count)
+static uint8_t *up(struct rig *r, const char *settings, unsigned depth, uint64_t first,
+		   size_t count)
 {
 	uint8_t *data;
 
@@ -112,7 +113,8 @@ static void several_long_ones_share_the_queue(void **state)
 	while (back < 20) {
 		unsigned n;
 
-		if (submitted < 20 && !nnvme_deallocate(r.qp, r.ns, submitted * 800, 799, &seen[submitted]))
+		if (submitted < 20 &&
+		    !nnvme_deallocate(r.qp, r.ns, submitted * 800, 799, &seen[submitted]))
 			submitted++;
 		nnvme_ring(r.qp);
 		n = rig_poll(&r, done, 4);
@@ -132,7 +134,8 @@ static void several_long_ones_share_the_queue(void **state)
 /* The lengths of ranges have 32 bits, those of namespaces more. */
 static void more_blocks_than_32_bits_count_are_deallocated(void **state)
 {
-	static const uint64_t mark[] = { 1, 0xfffffffe, 0xffffffff, 0x100000000, 0x100000001, 0x1ffffffff };
+	static const uint64_t mark[] = { 1, 0xfffffffe, 0xffffffff, 0x100000000, 0x100000001,
+					 0x1ffffffff };
 	static const char *settings[] = { "size=4096g", "size=4096g,dmrsl=4194303" };
 
 	for (unsigned k = 0; k < 2; k++) {
@@ -189,8 +192,8 @@ static void zeroes_are_no_longer_than_wzsl(void **state)
 	zeroes("size=8m,wzsl=255", 16000, 1);
 }
 
-static void assert_limits(const char *settings, uint32_t zeroes, uint32_t ranges, uint32_t range_blocks,
-			  uint64_t dsm_blocks)
+static void assert_limits(const char *settings, uint32_t zeroes, uint32_t ranges,
+			  uint32_t range_blocks, uint64_t dsm_blocks)
 {
 	struct nnvme_ns_info info;
 	struct rig r;

@@ -44,7 +44,8 @@ static int submit(struct rig *r, uint8_t *buf, unsigned kind)
 	case 0:
 		return nnvme_read(r->qp, r->ns, buf, 0, 8, r);
 	case 1:	/* longer than a list page */
-		return nnvme_write(r->qp, r->ns, buf + 512, 0, (uint32_t)((MIB + MIB / 2) / 512), r);
+		return nnvme_write(r->qp, r->ns, buf + 512, 0, (uint32_t)((MIB + MIB / 2) / 512),
+				   r);
 	case 2:	/* several commands */
 		return nnvme_read(r->qp, r->ns, buf, 0, (uint32_t)(3 * MIB / 512), r);
 	case 3:
@@ -139,7 +140,8 @@ static void each_command_in_flight_has_its_list(void **state)
 		;
 	assert_int_equal(ret, -EAGAIN);
 	assert_in_range(n, 16, 32);
-	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, &r), nnvme_sq_space_left(r.qp) ? 0 : -EAGAIN);
+	assert_int_equal(nnvme_read(r.qp, r.ns, buf, 0, 8, &r),
+			 nnvme_sq_space_left(r.qp) ? 0 : -EAGAIN);
 	while (nnvme_in_flight(r.qp))
 		assert_int_equal(rig_wait(&r).status, 0);
 	assert_int_equal(nnvme_readv(r.qp, r.ns, iov, 2, 0, &r), 0);

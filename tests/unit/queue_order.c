@@ -65,7 +65,8 @@ static void submit_one(struct storm *s)
 		ret = nnvme_deallocate(qp, s->r.ns, lba, 2, t);
 		break;
 	case 3:
-		ret = nnvme_read(qp, s->r.ns, at, 0, 1 + dice(s, 100), t);	/* often in pieces */
+		/* Often in pieces. */
+		ret = nnvme_read(qp, s->r.ns, at, 0, 1 + dice(s, 100), t);
 		break;
 	default:
 		ret = nnvme_read(qp, s->r.ns, at, lba, 1, t);
@@ -80,8 +81,8 @@ static void submit_batch(struct storm *s, bool ring)
 	for (unsigned n = dice(s, 40); n; n--) {
 		unsigned tag = free_tag(s);
 		void *at = s->buf + 4 * dice(s, 2048);
-		int ret = dice(s, 2) ?
-			  nnvme_batch_read(&b, at, dice(s, BLOCKS), 1 + dice(s, 20), tag_pointer(tag)) :
+		int ret = dice(s, 2) ? nnvme_batch_read(&b, at, dice(s, BLOCKS),
+							1 + dice(s, 20), tag_pointer(tag)) :
 			  nnvme_batch_write(&b, at, dice(s, BLOCKS), 1, tag_pointer(tag));
 
 		if (!count(s, tag, ret))
@@ -236,7 +237,8 @@ static void a_batch_refuses_and_goes_on(void **state)
 	assert_int_equal(nnvme_batch_read(&b, buf, 2047, 2, NULL), -ERANGE);
 	assert_int_equal(nnvme_batch_read(&b, &r, 0, 1, NULL), -EFAULT);
 	assert_int_equal(nnvme_batch_read(&b, buf, 2047, 1, tag_pointer(1)), 0);
-	assert_int_equal(nnvme_batch_write(&b, buf, 0, 100, tag_pointer(2)), 0);	/* 4 pieces */
+	/* 4 pieces. */
+	assert_int_equal(nnvme_batch_write(&b, buf, 0, 100, tag_pointer(2)), 0);
 	assert_int_equal(nnvme_batch_read(&b, buf, 3, 1, tag_pointer(3)), 0);
 	assert_int_equal(nnvme_batch_read(&b, buf, 3, 1, tag_pointer(4)), 0);
 	assert_int_equal(nnvme_batch_read(&b, buf, 3, 1, NULL), -EAGAIN);

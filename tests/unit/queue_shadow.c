@@ -126,7 +126,8 @@ static void count_doorbells(bool forge, struct model_counts *counts)
 		nnvme_ring(r.qp);
 		model_drain(r.m);
 		if (forge)
-			own[1] = (uint32_t)(r.qp->cqe + 1 == r.qp->cq_end ? 0 : r.qp->cqe + 1 - r.qp->cq);
+			own[1] = (uint32_t)(r.qp->cqe + 1 == r.qp->cq_end ? 0 :
+					    r.qp->cqe + 1 - r.qp->cq);
 		if (nnvme_poll(r.qp, &done, 1) != 1)
 			fail_msg("the controller was not told of command %u", i);
 	}

@@ -167,8 +167,10 @@ static void another_thread_reads_along(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(doorbells_and_wraps_are_counted), cmocka_unit_test(spare_slots_are_counted),
-		cmocka_unit_test(split_transfers_are_counted), cmocka_unit_test(callers_of_other_layouts),
+		cmocka_unit_test(doorbells_and_wraps_are_counted),
+		cmocka_unit_test(spare_slots_are_counted),
+		cmocka_unit_test(split_transfers_are_counted),
+		cmocka_unit_test(callers_of_other_layouts),
 		cmocka_unit_test(another_thread_reads_along),
 	};
 

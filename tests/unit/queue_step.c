@@ -32,14 +32,16 @@ static void up(struct moment *m, const char *settings, unsigned depth)
 	assert_int_equal(rig_open(&m->r), 0);
 	m->r.ns = nnvme_ns_get(m->r.ctrl, 1, NULL);
 	rig_queue(&m->r, depth);
-	m->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS, -1, 0);
 	assert_true(m->mem != MAP_FAILED);
 	/*
 	 * The memory asked about joins nothing before it, so the search, and this test, is short.
 	 */
 	for (unsigned i = 0; i < PAGES; i++)
 		if (i != 7 && i != 14)
-			assert_int_equal(nnvme_mem_register(m->r.ctrl, m->mem + i * PAGE, PAGE, NULL), 0);
+			assert_int_equal(nnvme_mem_register(m->r.ctrl, m->mem + i * PAGE, PAGE,
+							    NULL), 0);
 	rig_step_by_hand(&m->r);
 }
 
@@ -54,7 +56,8 @@ static void ask(void *arg)
 {
 	struct moment *m = arg;
 
-	m->result = nnvme_in_flight_to(m->r.ctrl, (uintptr_t)m->mem + m->page * PAGE, m->pages * PAGE);
+	m->result = nnvme_in_flight_to(m->r.ctrl, (uintptr_t)m->mem + m->page * PAGE,
+				       m->pages * PAGE);
 }
 
 static void read_pages(struct moment *m, unsigned page, unsigned pages)
@@ -160,7 +163,8 @@ static void poll_one(void *arg)
 	struct moment *m = arg;
 	struct nnvme_completion done;
 
-	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 0);	/* not yet the last of its commands */
+	/* Not yet the last of its commands. */
+	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 0);
 }
 
 /*

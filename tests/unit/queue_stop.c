@@ -341,7 +341,8 @@ int main(void)
 		TEST(commands_in_flight_come_back_aborted), TEST(what_was_completed_was_completed),
 		TEST(there_is_no_result),
 		TEST(all_kinds_come_back), TEST(a_full_queue_says_so_too), TEST(a_sleeper_wakes_up),
-		TEST(a_polling_thread_comes_to_its_end), TEST(a_controller_that_goes_on_keeps_its_commands),
+		TEST(a_polling_thread_comes_to_its_end),
+		TEST(a_controller_that_goes_on_keeps_its_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,8 @@ static void *do_io(void *arg)
 
 		for (int write = 1; write >= 0; write--) {
 			memset(buf, write ? value : 0, blocks * 512);
-			w->errors += !!(write ? nnvme_write(qp, r->ns, buf, lba_of(w->number), blocks, w) :
+			w->errors += !!(write ?
+					nnvme_write(qp, r->ns, buf, lba_of(w->number), blocks, w) :
 					nnvme_read(qp, r->ns, buf, lba_of(w->number), blocks, w));
 			nnvme_ring(qp);
 			while (!nnvme_poll(qp, &done, 1))
@@ -124,8 +125,8 @@ static void all_at_once(const char *settings)
 	assert_non_null(s.memory);
 	memset(s.memory, 0, 4 << 20);
 	for (unsigned i = 1; i <= 2; i++)
-		assert_int_equal(nnvme_mem_register(s.r.ctrl, s.memory + (1 << 20) * i - 24 * PAGE, 44 * PAGE,
-						&s.r.err), 0);
+		assert_int_equal(nnvme_mem_register(s.r.ctrl, s.memory + (1 << 20) * i - 24 * PAGE,
+						    44 * PAGE, &s.r.err), 0);
 	assert_int_equal(pthread_create(&thread[0], NULL, do_io, &w[0]), 0);
 	assert_int_equal(pthread_create(&thread[1], NULL, do_io, &w[1]), 0);
 	assert_int_equal(pthread_create(&thread[2], NULL, churn, &w[2]), 0);
@@ -162,7 +163,8 @@ static void controllers_share_memory(void **state)
 	struct nnvme_ctrl *ctrl[3];
 	struct nnvme_qpair *qp[3];
 	struct model *m[3];
-	struct nnvme_options options = { .size = sizeof(options), .hugepages = NNVME_HUGEPAGES_OFF };
+	struct nnvme_options options = { .size = sizeof(options),
+					 .hugepages = NNVME_HUGEPAGES_OFF };
 	uint8_t *buf = aligned_alloc(4096, 65536);
 	char name[16];
 

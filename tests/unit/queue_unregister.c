@@ -29,7 +29,8 @@ struct unregister {
 static void up(struct unregister *u, const char *settings, unsigned depth)
 {
 	rig_up(&u->r, settings, depth);
-	u->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	u->mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		      MAP_ANONYMOUS, -1, 0);
 	assert_true(u->mem != MAP_FAILED);
 	for (unsigned i = 0; i < PAGES; i++)
 		assert_int_equal(nnvme_mem_register(u->r.ctrl, u->mem + i * PAGE, PAGE, NULL), 0);
@@ -75,7 +76,8 @@ static void mark(struct unregister *u, bool *used, const struct iovec *iov, unsi
 {
 	memset(used, 0, PAGES);
 	for (unsigned i = 0; i < n; i++) {
-		size_t at = (size_t)((uint8_t *)iov[i].iov_base - u->mem), end = at + iov[i].iov_len;
+		size_t at = (size_t)((uint8_t *)iov[i].iov_base - u->mem),
+		       end = at + iov[i].iov_len;
 
 		for (at /= PAGE; at * PAGE < end; at++)
 			used[at] = true;
@@ -91,8 +93,9 @@ static void one(struct unregister *u, const struct iovec *iov, unsigned n, bool 
 
 	mark(u, used, iov, n);
 	if (n == 1)
-		ret = write ? nnvme_write(r->qp, r->ns, iov->iov_base, 0, (uint32_t)(iov->iov_len / 512), r) :
-			nnvme_read(r->qp, r->ns, iov->iov_base, 0, (uint32_t)(iov->iov_len / 512), r);
+		ret = write ? nnvme_write(r->qp, r->ns, iov->iov_base, 0,
+					  (uint32_t)(iov->iov_len / 512), r) :
+		      nnvme_read(r->qp, r->ns, iov->iov_base, 0, (uint32_t)(iov->iov_len / 512), r);
 	else
 		ret = write ? nnvme_writev(r->qp, r->ns, iov, (int)n, 0, r) :
 			nnvme_readv(r->qp, r->ns, iov, (int)n, 0, r);
@@ -323,7 +326,8 @@ static void *keep_reading(void *arg)
 
 	for (unsigned i = 0; !__atomic_load_n(&t->stop, __ATOMIC_RELAXED); i++) {
 		uint8_t *at = t->u->mem + (i * 13 % 500) * PAGE;
-		struct iovec iov[3] = { { at, PAGE }, { at + 3 * PAGE, PAGE }, { at + 5 * PAGE, PAGE } };
+		struct iovec iov[3] = { { at, PAGE }, { at + 3 * PAGE, PAGE },
+					{ at + 5 * PAGE, PAGE } };
 
 		t->errors += !!(i % 3 ? nnvme_read(r->qp, r->ns, at + 512, 0, 1 + i % 60, r) :
 				nnvme_readv(r->qp, r->ns, iov, 3, 0, r));
@@ -376,7 +380,8 @@ static void reads_beyond(const struct iovec *iov, unsigned n, bool sgl, struct u
 	list = nnvme_qp(qp)->slot[slot].list;
 	/* PRPs go on in all pages of a set, descriptors have one */
 	if (list)
-		behind = (uint64_t *)pool->set[list - 1].va[sgl ? 0 : pool->pages - 1] + NNVME_LIST_ENTRIES;
+		behind = (uint64_t *)pool->set[list - 1].va[sgl ? 0 : pool->pages - 1] +
+			 NNVME_LIST_ENTRIES;
 	else
 		behind = nnvme_qp(qp)->slot_list[slot + 1].va;
 	bus = nnvme_table_page(qp->table, (uintptr_t)u->mem + (PAGES - 1) * PAGE).v;

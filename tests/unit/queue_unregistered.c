@@ -46,7 +46,8 @@ static void request(void *arg)
 	struct stepped *s = arg;
 	struct rig *r = &s->r;
 	/* before what is registered; from before into it */
-	struct iovec iov[3] = { { s->mem, PAGE }, { s->mem + 2 * PAGE, PAGE }, { s->mem + 5 * PAGE, PAGE } };
+	struct iovec iov[3] = { { s->mem, PAGE }, { s->mem + 2 * PAGE, PAGE },
+				{ s->mem + 5 * PAGE, PAGE } };
 
 	switch (s->kind) {
 	case 0:
@@ -62,8 +63,9 @@ static void request(void *arg)
 		s->result = nnvme_readv(r->qp, r->ns, iov, 3, 0, s);
 		break;
 	default:
-		s->result = nnvme_readv(r->qp, r->ns, (struct iovec[]){ { s->mem + 4 * PAGE, 40 * PAGE },
-				       { s->mem + 60 * PAGE, PAGE } }, 2, 0, s);
+		s->result = nnvme_readv(r->qp, r->ns,
+					(struct iovec[]){ { s->mem + 4 * PAGE, 40 * PAGE },
+							  { s->mem + 60 * PAGE, PAGE } }, 2, 0, s);
 	}
 }
 
@@ -104,7 +106,7 @@ static unsigned free_sets(const struct rig *r)
 	return n;
 }
 
-/* Against the rules: from under a request. What comes of those that are submitted is their own fault. */
+/* Against the rules: from under a request. What becomes of those submitted is their own fault. */
 static void pull(void *arg)
 {
 	struct stepped *s = arg;

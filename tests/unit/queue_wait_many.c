@@ -200,7 +200,8 @@ static void numbers_that_make_no_sense(void **state)
 	assert_int_equal(nnvme_wait_many(qp, NNVME_WAIT_MAX + 1, 0, 0), -EINVAL);
 	many_submit(&m, 0);
 	/* all are the same: the completion may come while any of them is looked at */
-	assert_in_range(nnvme_wait_many(qp, NNVME_WAIT_MAX, UINT64_MAX, FOR_EVER), 1, NNVME_WAIT_MAX);
+	assert_in_range(nnvme_wait_many(qp, NNVME_WAIT_MAX, UINT64_MAX, FOR_EVER), 1,
+			NNVME_WAIT_MAX);
 	wait_down(&m.r);
 }
 

@@ -45,7 +45,8 @@ static void both_ways(struct rig *r, uint8_t *mem, size_t at, uint32_t len, uint
 	struct nnvme_command cmd = raw_data(RAW_BOTH, mem + at, len);
 	uint8_t *meta = mem + 1100 * PAGE + at % PAGE / 8 * 4, before = at ? mem[at - 1] : 0,
 		after = mem[at + len];
-	uint32_t sum = rig_fill(mem + at, len, len + 1) + rig_fill(meta, metadata, 9), seed = len + 1;
+	uint32_t sum = rig_fill(mem + at, len, len + 1) + rig_fill(meta, metadata, 9),
+		 seed = len + 1;
 	struct nnvme_completion done;
 	uint64_t result = 0;
 

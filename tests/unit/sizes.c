@@ -36,7 +36,7 @@ static void options_of_a_newer_program(void **state)
 	rig_down(&r);
 }
 
-/* Constants come without a new layout: what is not known is refused, not taken for something else. */
+/* Constants come without a new layout: what is not known is refused, not misunderstood. */
 static void constants_of_a_newer_program(void **state)
 {
 	struct nnvme_options good;
@@ -50,7 +50,8 @@ static void constants_of_a_newer_program(void **state)
 		r.options = good;
 		r.options.mode = field == 0 ? NNVME_MODE_IOMMU + 1 : good.mode;
 		r.options.hugepages = field == 1 ? NNVME_HUGEPAGES_1G + 1 : good.hugepages;
-		r.options.shadow_doorbells = field == 2 ? NNVME_SHADOW_OFF + 1 : good.shadow_doorbells;
+		r.options.shadow_doorbells = field == 2 ? NNVME_SHADOW_OFF + 1 :
+					     good.shadow_doorbells;
 		r.options.quirks = field == 3 ? 1u << 2 : field == 4 ? 1u << 31 : 0;
 		r.options.reserved[6] = field == 5;
 		assert_int_equal(rig_open(&r), -E2BIG);

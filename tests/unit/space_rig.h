@@ -21,7 +21,8 @@ static char *memory;		/* 64 MiB of address space, 2 MiB-aligned, never touched *
 
 static inline int space_setup(void **state)
 {
-	char *p = mmap(NULL, 66 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, 66 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -1;

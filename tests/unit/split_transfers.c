@@ -82,8 +82,9 @@ static void read_five(struct rig *r, uint8_t *buf, unsigned at_first)
 	while (back < 5) {
 		unsigned n;
 
-		while (submitted < 5 && !nnvme_read(r->qp, r->ns, buf + submitted * MIB, submitted * 1000,
-						    1500 + submitted, (void *)(uintptr_t)submitted))
+		while (submitted < 5 &&
+		       !nnvme_read(r->qp, r->ns, buf + submitted * MIB, submitted * 1000,
+				   1500 + submitted, (void *)(uintptr_t)submitted))
 			submitted++;
 		if (!rounds)
 			assert_int_equal(submitted, at_first);
@@ -260,7 +261,8 @@ static void there_is_a_list_for_every_slot(void **state)
 
 	up(&r, "mdts=0,size=16m", 32, &buf);
 	while (back < 100) {
-		int ret = submitted < 100 ? nnvme_read(r.qp, r.ns, buf + 512, 0, 8192, buf) : -EAGAIN;
+		int ret = submitted < 100 ? nnvme_read(r.qp, r.ns, buf + 512, 0, 8192, buf) :
+			  -EAGAIN;
 
 		if (!ret) {
 			submitted++;
@@ -287,7 +289,8 @@ static void buffers_may_span_registrations(void **state)
 	assert_non_null(own);
 	memset(own, 0, 4 * MIB);
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(nnvme_mem_register(r.ctrl, own + i * (MIB - 4096), MIB - 4096, &r.err), 0);
+		assert_int_equal(nnvme_mem_register(r.ctrl, own + i * (MIB - 4096), MIB - 4096,
+						    &r.err), 0);
 	rig_step_by_hand(&r);
 	fill(model_data(r.m, 1), 0, 16 * MIB);
 	assert_int_equal(rig_read(&r, own + 100, 1, 8000), 0);

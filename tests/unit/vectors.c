@@ -97,7 +97,8 @@ static const char *const modes[] = { "mdts=0,size=16m,run=1", "mdts=0,size=16m,m
 
 static void pages_in_any_order_are_one_command(void **state)
 {
-	static const unsigned counts[] = { 1, 2, 3, 4, 8, 31, 63, 64, 65, 66, 200, 512, 513, 514, 1023, 1024 };
+	static const unsigned counts[] = { 1, 2, 3, 4, 8, 31, 63, 64, 65, 66, 200, 512, 513, 514,
+					   1023, 1024 };
 	static struct vector v;
 	struct model_log log;
 	struct rig r;
@@ -252,7 +253,8 @@ static void without_sgls_others_are_split(void **state)
 static void longer_than_mdts_is_split(void **state)
 {
 	static const unsigned depths[] = { 1, 2, 3, 64 };
-	static const char *const sgls[] = { "mdts=1,size=16m,run=3", "mdts=1,size=16m,run=3,sgls=1" };
+	static const char *const sgls[] = { "mdts=1,size=16m,run=3",
+					    "mdts=1,size=16m,run=3,sgls=1" };
 	static struct vector v;
 	struct rig r;
 	uint8_t *buf;
@@ -290,10 +292,12 @@ static void many_at_once_keep_their_lists(void **state)
 
 			v[sent] = (struct vector){ 0 };
 			for (i = 0; i < k; i++)
-				add(&v[sent], buf + (sent * 10 + i) % 2000 * PAGE + sent % 2 * 512, PAGE);
+				add(&v[sent], buf + (sent * 10 + i) % 2000 * PAGE + sent % 2 * 512,
+				    PAGE);
 			if (sent - back >= 48)
 				break;
-			assert_int_equal(nnvme_readv(r.qp, r.ns, v[sent].iov, (int)k, sent, &v[sent]), 0);
+			assert_int_equal(nnvme_readv(r.qp, r.ns, v[sent].iov, (int)k, sent,
+						     &v[sent]), 0);
 		}
 		nnvme_ring(r.qp);
 		n = rig_poll(&r, done, 8);
@@ -394,7 +398,8 @@ static void lists_may_have_to_begin_a_page(void **state)
 static void any_iovecs_carry_any_data(void **state)
 {
 	static const char *const settings[] = {
-		"mdts=0,size=16m,run=1,sgls=1", "mdts=2,size=16m,run=5,sgls=2", "mdts=3,size=16m,mode=iommu,sgls=1",
+		"mdts=0,size=16m,run=1,sgls=1", "mdts=2,size=16m,run=5,sgls=2",
+		"mdts=3,size=16m,mode=iommu,sgls=1",
 		"mdts=0,size=16m,block=4096,sgls=1",
 	};
 	static struct vector v;

@@ -24,7 +24,8 @@ static int read_options(char **args)
 		const char *name;
 		unsigned long *value;
 	} options[] = {
-		{ "depth=", &depth }, { "bytes=", &bytes }, { "ios=", &ios }, { "offset=", &offset },
+		{ "depth=", &depth }, { "bytes=", &bytes }, { "ios=", &ios },
+		{ "offset=", &offset },
 		{ "beyond=", &beyond }, { "random=", &randomly },
 	};
 
@@ -45,14 +46,16 @@ static int open_path(const char *kind, const char *device, bool writes, struct b
 {
 	static const char *const kinds[] = { "plain", "registered", "polled", "passthrough" };
 	static const char *const waits[] = { "driver", "hybrid", "interrupt" };
-	struct bench_shape shape = { .depth = (unsigned)depth, .bytes = (uint32_t)bytes, .writes = writes };
+	struct bench_shape shape = { .depth = (unsigned)depth, .bytes = (uint32_t)bytes,
+				     .writes = writes };
 
 	for (unsigned i = 0; i < 4; i++)
 		if (!strcmp(kind, kinds[i]))
 			return bench_path_uring(device, (enum bench_uring)i, &shape, path, err);
 	for (unsigned i = 0; i < 3; i++)
 		if (!strcmp(kind, waits[i]))
-			return bench_path_driver(device, NNVME_MODE_AUTO, 0, (enum bench_wait)i, &shape, path, err);
+			return bench_path_driver(device, NNVME_MODE_AUTO, 0, (enum bench_wait)i,
+						 &shape, path, err);
 	return nnvme_fail(err, -EINVAL, "no kind %s", kind);
 }
 
@@ -69,9 +72,9 @@ static int run(struct bench_path *path)
 	if (beyond)
 		path->bytes *= 2;
 	ret = bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &m);
-	printf("ret %d ios %llu errors %llu first_error %s latencies %llu doorbells %llu+%llu\n", ret,
-	       (unsigned long long)m.ios, (unsigned long long)m.errors,
-	       m.first_error ? strerrorname_np(m.first_error) : "none", (unsigned long long)m.latency.count,
+	printf("ret %d ios %llu errors %llu first_error %s latencies %llu doorbells %llu+%llu\n",
+	       ret, (unsigned long long)m.ios, (unsigned long long)m.errors, m.first_error ?
+	       strerrorname_np(m.first_error) : "none", (unsigned long long)m.latency.count,
 	       (unsigned long long)m.sq_rings, (unsigned long long)m.cq_rings);
 	return ret != 0;
 }
@@ -101,8 +104,8 @@ static int one(struct bench_path *path, const struct bench_io *io)
 		ret = n < 0 ? n : 0;
 	}
 	if (ret || done.error || done.slot != io->slot)
-		printf("at byte %llu: ret %d error %d slot %u\n", (unsigned long long)io->offset, ret, done.error,
-		       done.slot);
+		printf("at byte %llu: ret %d error "
+		       "%d slot %u\n", (unsigned long long)io->offset, ret, done.error, done.slot);
 	return ret || done.error || done.slot != io->slot;
 }
 
@@ -110,7 +113,8 @@ static int transfer(struct bench_path *path, bool write)
 {
 	for (unsigned long i = 0; i < ios; i++) {
 		struct bench_io io = {
-			.offset = offset + i * bytes, .bytes = (uint32_t)bytes, .slot = (uint32_t)(i % depth),
+			.offset = offset + i * bytes, .bytes = (uint32_t)bytes,
+			.slot = (uint32_t)(i % depth),
 			.write = write,
 		};
 		char *buf = path->buffers + io.slot * path->stride;
@@ -131,7 +135,8 @@ int main(int argc, char **argv)
 	int bad;
 
 	if (argc < 4 || read_options(argv + 4)) {
-		fprintf(stderr, "usage: bench_path run|write|verify KIND DEVICE [NAME=NUMBER]...\n");
+		fprintf(stderr, "usage: bench_path run|write|verify KIND DEVICE "
+			"[NAME=NUMBER]...\n");
 		return 2;
 	}
 	write = !strcmp(argv[1], "write");

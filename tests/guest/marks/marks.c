@@ -30,11 +30,12 @@ static struct counted counted(unsigned number)
 		perror("# /run/host/marks");
 		exit(1);
 	}
-	while (fscanf(f, "%u %llu %llu %llu %llu", &c.number, &c.user, &c.kernel, &c.sq, &c.cq) == 5)
+	while (fscanf(f, "%u %llu "
+		      "%llu %llu %llu", &c.number, &c.user, &c.kernel, &c.sq, &c.cq) == 5)
 		last = c;
 	fclose(f);
-	printf("# pair %u: user %llu, kernel %llu, SQ %llu, CQ %llu\n", last.number, last.user, last.kernel,
-	       last.sq, last.cq);
+	printf("# pair %u: user %llu, kernel %llu, SQ "
+	       "%llu, CQ %llu\n", last.number, last.user, last.kernel, last.sq, last.cq);
 	if (last.number != number)
 		printf("not ok the last line is of pair %u\n", number);
 	return last;

@@ -48,13 +48,15 @@ static int read_to(struct nnvme_qpair *qp, const struct nnvme_ns *ns, void *buf,
 /* The same data wherever it is read to, also across two pages. */
 static int check_places(struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
 {
-	static const size_t at[] = { 512, (2 << 20) - 4096, (2 << 20) - 512, GIB / 2 - 1024, GIB - (1 << 20) };
+	static const size_t at[] = { 512, (2 << 20) - 4096, (2 << 20) - 512, GIB / 2 - 1024,
+				     GIB - (1 << 20) };
 	uint32_t blocks = (1u << 20) >> ns->block_shift;
 
 	if (read_to(qp, ns, va + (64 << 20), blocks))
 		return 1;
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)
-		if (read_to(qp, ns, va + at[i], blocks) || memcmp(va + at[i], va + (64 << 20), 1 << 20)) {
+		if (read_to(qp, ns, va + at[i], blocks) ||
+		    memcmp(va + at[i], va + (64 << 20), 1 << 20)) {
 			printf("# different at %#zx\n", at[i]);
 			return 1;
 		}
@@ -76,14 +78,16 @@ static int check_child(struct nnvme_ctrl *ctrl)
 	return child < 0 || waitpid(child, &status, 0) != child || status;
 }
 
-/* One raw command of each kind, of which is known what they have to say; and a write that is durable. */
-static int check_raw(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnvme_ns *ns, char *va)
+/* One raw command of each kind, with a known answer; and a write that is durable. */
+static int check_raw(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const struct nnvme_ns *ns,
+		     char *va)
 {
 	struct nnvme_ctrl_info info = { .size = sizeof(info) };
 	char id[4096];
 	uint64_t result = 1;
 	struct nnvme_command identify = {
-		.size = sizeof(identify), .opcode = 0x06, .cdw10 = 1, .data = id, .data_len = sizeof(id),
+		.size = sizeof(identify), .opcode = 0x06, .cdw10 = 1, .data = id,
+		.data_len = sizeof(id),
 	};
 	struct nnvme_command read = {
 		.size = sizeof(read), .opcode = NNVME_OP_READ, .nsid = ns->nsid, .data = va + 4,
@@ -93,7 +97,8 @@ static int check_raw(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const stru
 	struct nnvme_err err = { 0 };
 
 	nnvme_ctrl_info(ctrl, &info);
-	if (nnvme_admin_command(ctrl, &identify, &err) || strncmp(id + 4, info.serial, strlen(info.serial))) {
+	if (nnvme_admin_command(ctrl, &identify, &err) ||
+	    strncmp(id + 4, info.serial, strlen(info.serial))) {
 		printf("# Identify: %s\n", err.text);
 		return 1;
 	}
@@ -102,7 +107,8 @@ static int check_raw(struct nnvme_ctrl *ctrl, struct nnvme_qpair *qp, const stru
 	nnvme_ring(qp);
 	while (!nnvme_poll(qp, &done, 1))
 		;
-	if (done.tag != va || done.status || result || memcmp(va + 4, va + (64 << 20), read.data_len))
+	if (done.tag != va || done.status || result ||
+	    memcmp(va + 4, va + (64 << 20), read.data_len))
 		return 1;
 	if (nnvme_write_flags(qp, ns, va + (64 << 20), 0, 1, NNVME_FUA, NULL))
 		return 1;
@@ -134,8 +140,8 @@ int main(int argc, char **argv)
 		goto fail;
 	nnvme_ctrl_info(ctrl, &after);
 	calls = after.bus_addr_calls - before.bus_addr_calls;
-	printf("# %llu calls\n%sok 1 GiB of pages of %s takes at most 512 calls for addresses\n", calls,
-	       calls && calls <= 512 ? "" : "not ", argv[2]);
+	printf("# %llu calls\n%sok 1 GiB of pages of %s takes at most 512 calls "
+	       "for addresses\n", calls, calls && calls <= 512 ? "" : "not ", argv[2]);
 	bad |= calls > 512;
 	bad |= check_places(qp, nnvme_ns_next(ctrl, 0), va);
 	printf("%sok what is read there is what is stored\n", bad ? "not " : "");

@@ -81,7 +81,8 @@ static bool both_ways(struct test *t, size_t byte)
 		memcpy(at, t->iov[i].iov_base, t->iov[i].iov_len);
 	}
 	if (finish(t, nnvme_writev(t->qp, t->ns, t->iov, (int)t->n, lba, NULL)) ||
-	    finish(t, nnvme_read(t->qp, t->ns, t->buf, lba, (uint32_t)(t->len >> t->ns->block_shift), NULL)))
+	    finish(t, nnvme_read(t->qp, t->ns, t->buf, lba,
+				 (uint32_t)(t->len >> t->ns->block_shift), NULL)))
 		return false;
 	return !memcmp(t->buf, t->disk + byte, t->len);
 }
@@ -160,7 +161,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	if (nnvme_ctrl_open(argv[1], NULL, &ctrl, &err) || nnvme_qpair_create(ctrl, 8, &t.qp, &err)) {
+	if (nnvme_ctrl_open(argv[1], NULL, &ctrl, &err) ||
+	    nnvme_qpair_create(ctrl, 8, &t.qp, &err)) {
 		printf("# %s\nnot ok open\n", err.text);
 		return 1;
 	}
@@ -171,7 +173,8 @@ int main(int argc, char **argv)
 		return 1;
 	for (size_t i = 0; i < DISK; i++)
 		t.buf[i] = t.disk[i] = (char)pick(&t, 256);
-	good = !finish(&t, nnvme_write(t.qp, t.ns, t.buf, 0, (uint32_t)(DISK >> t.ns->block_shift), NULL));
+	good = !finish(&t, nnvme_write(t.qp, t.ns, t.buf, 0, (uint32_t)(DISK >> t.ns->block_shift),
+				       NULL));
 	good = tap(good && pages(&t), "iovecs that join at page borders carry their data");
 	good &= tap(pieces(&t), "others do so too, in one command each");
 	good &= tap(long_ones(&t), "and those that take several commands");

@@ -79,7 +79,8 @@ static uint64_t missed(const struct nnvme_qpair *qp)
 	return nnvme_qpair_stats(qp, &stats) ? UINT64_MAX : stats.missed_interrupts;
 }
 
-static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_t spin_ns, const char *what)
+static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_t spin_ns,
+		  const char *what)
 {
 	struct nnvme_completion done[DEPTH];
 	unsigned submitted = 0, back = 0, waits = 0, n;
@@ -97,8 +98,8 @@ static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_
 	}
 	from = effort();
 	while (back < count) {
-		while (submitted < count && !nnvme_read(qp, b->ns, b->buf + submitted % DEPTH * 4096,
-							submitted % 1000, 1, &out[submitted]))
+		while (submitted < count && !nnvme_read(qp, b->ns, b->buf + submitted % DEPTH *
+							4096, submitted % 1000, 1, &out[submitted]))
 			submitted++;
 		waits++;
 		if (nnvme_wait(qp, spin_ns, TIMEOUT_MS) != 1)
@@ -116,8 +117,8 @@ static bool reads(const struct bench *b, unsigned depth, unsigned count, uint64_
 end:
 	to = effort();
 	silent = missed(qp);
-	printf("# %s: %u reads, %u waits, %lu sleeps, %lu interrupts, %llu us of CPU time, %llu silent\n",
-	       what, back, waits, to.sleeps - from.sleeps, interrupts() - before,
+	printf("# %s: %u reads, %u waits, %lu sleeps, %lu interrupts, %llu us of CPU time, "
+	       "%llu silent\n", what, back, waits, to.sleeps - from.sleeps, interrupts() - before,
 	       (unsigned long long)(to.ns - from.ns) / 1000, (unsigned long long)silent);
 	nnvme_qpair_destroy(qp);
 	return back == count && !silent;
@@ -203,7 +204,8 @@ int main(int argc, char **argv)
 	tap(reads(&b, 32, COUNT, 0, "depth 32, interrupt"), "20,000 reads at depth 32, asleep");
 	tap(interrupts() > before, "the kernel counted interrupts");
 	tap(reads(&b, 1, 2000, NNVME_SPIN_NS, "depth 1, hybrid"), "2,000 reads at depth 1, hybrid");
-	tap(reads(&b, 32, COUNT, NNVME_SPIN_NS, "depth 32, hybrid"), "20,000 reads at depth 32, hybrid");
+	tap(reads(&b, 32, COUNT, NNVME_SPIN_NS, "depth 32, hybrid"), "20,000 reads at "
+	    "depth 32, hybrid");
 	tap(reads(&b, 32, COUNT, UINT64_MAX, "depth 32, poll"),
 	    "20,000 reads at depth 32, polled with interrupts on");
 	tap(idle(&b), "an idle second is slept through");
@@ -217,8 +219,8 @@ int main(int argc, char **argv)
 	b.ns = nnvme_ns_next(b.ctrl, 0);
 	b.buf = nnvme_mem_alloc(b.ctrl, DEPTH * 4096, &err);
 	before = interrupts();
-	tap(b.ns && b.buf && reads(&b, 32, 2000, 0, "depth 32, without interrupts") && interrupts() == before,
-	    "without interrupts there are none");
+	tap(b.ns && b.buf && reads(&b, 32, 2000, 0, "depth 32, without interrupts") &&
+	    interrupts() == before, "without interrupts there are none");
 	nnvme_ctrl_close(b.ctrl);
 	return failures != 0;
 }

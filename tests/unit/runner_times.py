@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tests/steps.py and timed() of kernel/guest/common.sh: which steps took the longest, downloads apart."""
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+from steps import Steps  # noqa: E402
+
+TIMED = 'set -eu; . "$1"; timed download "a deb" true; timed step "a failure" false || echo "failed: $?"'
+
+
+def shell(file):
+    return subprocess.run(["bash", "-c", TIMED, "x", str(TESTS.parent / "kernel/guest/common.sh")],
+                          env={"PATH": "/usr/bin:/bin", "HOME": "/", **({"NNVME_TIMES": str(file)} if file else {})},
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "times"
+        said = shell(file)
+        kinds = [line.split("\t")[::2] for line in file.read_text().splitlines()]
+        file.write_text("download\t65\tsources\ndownload\t5\timage\nstep\t20\tbuild\nhalf a li")
+        steps = Steps(file, time.time() - 100)
+        child = subprocess.Popen(["sh", "-c", "exit 3"])
+        status = steps.end(child, "a child", time.time() - 50)
+        for n in range(30):
+            steps.part(n, f"program {n}")
+        lines = list(steps.summary())
+        steps.forget()
+        left = file.exists()
+    cases = (
+        ("who asks is told of each command", kinds, [["download", "a deb"], ["step", "a failure"]]),
+        ("and its status is the command's", said, "failed: 1\n"),
+        ("nobody has to ask", shell(None), "failed: 1\n"),
+        ("a step's status", status, 3),
+        ("the longest step is first", [line.split()[0] for line in lines[1:3]], ["0:50", "0:20"]),
+        ("and has its processor time", lines[1].split()[1], "0:00"),
+        ("programs follow, the longest first", "program 29" in lines[3], True),
+        ("not all of them", any("program 3" in line for line in lines if line.endswith(" 3")), False),
+        ("the longest download", "1:05" in lines[-3] and "sources" in lines[-3], True),
+        ("the whole, and what of it is downloads", lines[-1], "-- 1:40 in all, 1:10 of it downloads"),
+        ("the file is removed", left, False),
+    )
+    for number, (name, got, wanted) in enumerate(cases, 1):
+        if got != wanted:
+            print(f"# {got} and not {wanted}")
+        print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}")
+    print(f"1..{len(cases)}")
+
+
+main()
