@@ -156,19 +156,8 @@ static bool fits(const struct bench_path *path, const struct bench_workload *wor
 }
 
 int bench_load_run(struct bench_path *path, const struct bench_workload *work,
-		   const struct bench_until *until, const volatile int *stop,
-		   struct bench_measured *measured)
-{
-	struct bench_generator generator;
-
-	if (work->bytes)
-		bench_generator_init(&generator, work, path->bytes);
-	return bench_load_continue(path, work, &generator, until, stop, measured);
-}
-
-int bench_load_continue(struct bench_path *path, const struct bench_workload *work,
-			struct bench_generator *generator, const struct bench_until *until,
-			const volatile int *stop, struct bench_measured *measured)
+		   struct bench_generator *generator, const struct bench_until *until,
+		   const volatile int *stop, struct bench_measured *measured)
 {
 	struct load *l;
 	int ret;

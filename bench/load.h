@@ -44,22 +44,15 @@ struct bench_measured {
 };
 
 /*
- * Run, and drain what is in flight before returning. *stop (may be NULL) ends it early when it
- * becomes true, for example in a signal handler. 0; -EINVAL path and workload don't fit; -EPROTO
- * the path reported an I/O that was not in flight; -ETIMEDOUT nothing came back for a minute; or
- * the path's error. After a failure I/Os may still be in flight: close the path.
- */
-int bench_load_run(struct bench_path *path, const struct bench_workload *work,
-		   const struct bench_until *until, const volatile int *stop,
-		   struct bench_measured *measured);
-
-/*
- * The same with a generator (generator.h) made for them that may have been used already: it goes on
- * where it was, so that nothing is read twice in a row.
+ * Run, and drain what is in flight before returning. @generator (generator.h) goes on where it was,
+ * so that of several runs none reads again what the one before has just read. *stop (may be NULL)
+ * ends it early when it becomes true, for example in a signal handler. 0; -EINVAL path and workload
+ * don't fit; -EPROTO the path reported an I/O that was not in flight; -ETIMEDOUT nothing came back
+ * for a minute; or the path's error. After a failure I/Os may still be in flight: close the path.
  */
 struct bench_generator;
-int bench_load_continue(struct bench_path *path, const struct bench_workload *work,
-			struct bench_generator *generator, const struct bench_until *until,
-			const volatile int *stop, struct bench_measured *measured);
+int bench_load_run(struct bench_path *path, const struct bench_workload *work,
+		   struct bench_generator *generator, const struct bench_until *until,
+		   const volatile int *stop, struct bench_measured *measured);
 
 #endif

@@ -44,7 +44,7 @@ struct passes {
 static int run_pass(struct passes *p, const struct bench_until *until,
 		    struct bench_measured *measured)
 {
-	return bench_load_continue(p->path, &p->work, &p->generator, until, p->stop, measured);
+	return bench_load_run(p->path, &p->work, &p->generator, until, p->stop, measured);
 }
 
 static int find_node(const struct bench_task *task, char node[64], struct nnvme_err *err)

@@ -10,23 +10,17 @@
  * ended.
  */
 
-#include "row.h"
+#include "options.h"
 
 struct bench_step {
+	size_t index;
 	unsigned round;		/* from 0 */
 	const struct bench_row *row;
 	const struct bench_column *column;
 };
 
-struct bench_plan {
-	size_t count;
-	struct bench_step *steps;
-};
-
-/* @rows in the order of bench_rows[]. -ENOMEM. */
-int bench_plan_make(struct bench_plan *plan, const struct bench_row *const *rows, size_t nr_rows,
-		    const struct bench_column *const *columns, size_t nr_columns, unsigned rounds);
-void bench_plan_free(struct bench_plan *plan);
+size_t bench_plan_steps(const struct bench_options *options);
+struct bench_step bench_plan_step(const struct bench_options *options, size_t index);
 
 /* Can both be run without changing driver, domain type or mode in between? */
 bool bench_same_place(const struct bench_row *a, const struct bench_row *b);

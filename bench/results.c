@@ -16,11 +16,6 @@ const char *const bench_metrics[BENCH_METRICS] = {
 	"run_delay",
 };
 
-void bench_results_init(struct bench_results *r)
-{
-	*r = (struct bench_results){ 0 };
-}
-
 void bench_results_free(struct bench_results *r)
 {
 	for (size_t i = 0; i < r->nr_cells; i++)
@@ -29,7 +24,7 @@ void bench_results_free(struct bench_results *r)
 	free(r->skipped);
 	free(r->machine.fact);
 	free(r->device.fact);
-	bench_results_init(r);
+	*r = (struct bench_results){ 0 };
 }
 
 /* Append an entry of @size zero bytes to *@array; NULL: no memory. */
@@ -53,8 +48,6 @@ struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, 
 		return NULL;
 	snprintf(cell->row, sizeof(cell->row), "%s", row);
 	snprintf(cell->column, sizeof(cell->column), "%s", column);
-	for (int m = 0; m < BENCH_METRICS; m++)
-		cell->figure[m] = (struct bench_figure){ NAN, NAN, NAN };
 	return cell;
 }
 
@@ -138,50 +131,4 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size)
 	if (bench_round_is_disturbed(round))
 		fprintf(f, ", disturbed (run delay %.0f %%)", 100 * round->value[BENCH_RUN_DELAY]);
 	fclose(f);
-}
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static struct bench_figure figure_of(const struct bench_cell *cell, enum bench_metric m)
-{
-	struct bench_figure figure = { NAN, NAN, NAN };
-	double *values = calloc(cell->nr_rounds + 1, sizeof(*values));
-	size_t n = 0;
-
-	for (size_t i = 0; values && i < cell->nr_rounds; i++)
-		if (!isnan(cell->rounds[i].value[m]))
-			values[n++] = cell->rounds[i].value[m];
-	if (n) {
-		qsort(values, n, sizeof(*values), ascending);
-		figure = (struct bench_figure){ values[(n - 1) / 2] / 2 + values[n / 2] / 2,
-						values[0], values[n - 1] };
-	}
-	free(values);
-	return figure;
-}
-
-static void sum_up_cell(struct bench_cell *cell)
-{
-	const char *domain = cell->nr_rounds ? cell->rounds[0].domain_read_back : "";
-
-	strcpy(cell->domain_read_back, domain);
-	cell->errors = 0;
-	for (size_t i = 0; i < cell->nr_rounds; i++) {
-		cell->errors += cell->rounds[i].errors;
-		if (strcmp(cell->rounds[i].domain_read_back, domain) != 0)
-			strcpy(cell->domain_read_back, "mixed");
-	}
-	for (int m = 0; m < BENCH_METRICS; m++)
-		cell->figure[m] = figure_of(cell, m);
-}
-
-void bench_results_sum_up(struct bench_results *r)
-{
-	for (size_t i = 0; i < r->nr_cells; i++)
-		sum_up_cell(&r->cells[i]);
 }

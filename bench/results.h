@@ -6,8 +6,8 @@
  * The results of a run: cells (a row and a column), each with its rounds. results.json is this
  * structure; docs/bench-results.md describes it.
  *
- * All values of a round are one array, indexed by metric, NAN if there is no value: writing and
- * summarising are loops over bench_metrics[].
+ * All values of a round are one array, indexed by metric, NAN if there is no value: writing is
+ * a loop over bench_metrics[]. What follows from the rounds, who reads them works out.
  */
 
 #include <stdbool.h>
@@ -54,26 +54,17 @@ struct bench_round {
 	uint64_t mark;			/* number of its pair of marks (mark.h); 0: none */
 };
 
-/* Over the rounds: median, minimum and maximum. All NAN if no round has the value. */
-struct bench_figure {
-	double median, low, high;
-};
-
 struct bench_cell {
 	char row[48];		/* "kernel-identity-polled", "nnvme-noiommu" */
 	char driver[8];		/* "kernel" or "nnvme" */
 	char variant[16];	/* plain, registered, polled, ...; poll, hybrid, interrupt */
 	char domain[12];	/* identity, DMA, DMA-FQ; "" (null): nnvme, no IOMMU */
-	char domain_read_back[16];	/* from sysfs before each round; or "mixed" */
 	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
 	char column[24];	/* "randread-4k-qd32" */
 	char device[20];	/* BDF */
 	bool spins;		/* without sleeping: CPU time and instructions include waits */
 	size_t nr_rounds;
 	struct bench_round *rounds;
-	/* bench_results_sum_up() fills the rest */
-	struct bench_figure figure[BENCH_METRICS];
-	uint64_t errors;
 };
 
 struct bench_skipped {
@@ -107,10 +98,9 @@ struct bench_results {
 	struct bench_skipped *skipped;
 };
 
-#define BENCH_SCHEMA 2		/* what docs/bench-results.md describes */
+#define BENCH_SCHEMA 3		/* what docs/bench-results.md describes */
 
-/* All zero, with this schema. */
-void bench_results_init(struct bench_results *r);
+/* What is all zero is empty. */
 void bench_results_free(struct bench_results *r);
 
 /* Append; the pointer is valid until the next call. NULL: no memory. */
@@ -130,9 +120,6 @@ void bench_round_text(const struct bench_round *round, char *text, size_t size);
 /* That cell, or NULL. */
 struct bench_cell *bench_results_find(const struct bench_results *r, const char *row,
 				      const char *column);
-
-/* Compute figures, errors and domain_read_back of every cell from its rounds. */
-void bench_results_sum_up(struct bench_results *r);
 
 /* A file is replaced when the new one is complete: a reader sees the old one or the new one. */
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);

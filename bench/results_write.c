@@ -90,21 +90,8 @@ static void put_number(struct json *j, const char *name, double value)
 	put(j, name, "%s", isfinite(value) ? number_text(value, text) : "null");
 }
 
-static void put_figure(struct json *j, const char *name, const struct bench_figure *figure)
-{
-	if (isnan(figure->median)) {
-		put(j, name, "null");
-		return;
-	}
-	begin(j, name, "{");
-	put_number(j, "median", figure->median);
-	put_number(j, "low", figure->low);
-	put_number(j, "high", figure->high);
-	end(j, '}');
-}
-
-/* The @values of a round or the @figures of a cell. A dot in a name means nesting; members are neighbours. */
-static void put_metrics(struct json *j, const double *values, const struct bench_figure *figures)
+/* A dot in a name means nesting; members are neighbours. */
+static void put_metrics(struct json *j, const double *values)
 {
 	char group[32] = "";
 
@@ -120,10 +107,7 @@ static void put_metrics(struct json *j, const double *values, const struct bench
 				begin(j, group, "{");
 		}
 		name = dot ? dot + 1 : name;
-		if (values)
-			put_number(j, name, values[m]);
-		if (figures)
-			put_figure(j, name, &figures[m]);
+		put_number(j, name, values[m]);
 	}
 	if (*group)
 		end(j, '}');
@@ -138,7 +122,7 @@ static void put_round(struct json *j, const struct bench_round *round)
 	put_text_or_null(j, "domain_read_back", round->domain_read_back);
 	if (round->mark)
 		put(j, "mark", "%" PRIu64, round->mark);
-	put_metrics(j, round->value, NULL);
+	put_metrics(j, round->value);
 	end(j, '}');
 }
 
@@ -150,12 +134,9 @@ static void put_cell(struct json *j, const struct bench_cell *cell)
 	put_text(j, "driver", cell->driver);
 	put_text(j, "variant", cell->variant);
 	put_text_or_null(j, "domain", cell->domain);
-	put_text_or_null(j, "domain_read_back", cell->domain_read_back);
 	put_text_or_null(j, "mode", cell->mode);
 	put_text(j, "device", cell->device);
 	put_bool(j, "spins", cell->spins);
-	put(j, "errors", "%" PRIu64, cell->errors);
-	put_metrics(j, NULL, cell->figure);
 	begin(j, "rounds", "[");
 	for (size_t i = 0; i < cell->nr_rounds; i++)
 		put_round(j, &cell->rounds[i]);
@@ -253,8 +234,8 @@ int bench_results_write_csv(const struct bench_results *r, const char *path, str
 
 	if (rc)
 		return rc;
-	fputs("row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,ios,errors",
-	      file);
+	fputs("row,column,driver,variant,domain,domain_read_back,mode,device,spins,round,seconds,"
+	      "ios,errors", file);
 	for (int m = 0; m < BENCH_METRICS; m++)
 		fprintf(file, ",%s", bench_metrics[m]);
 	fputc('\n', file);

@@ -22,7 +22,6 @@
 struct run {
 	const struct bench_options *options;
 	struct bench_places places;
-	struct bench_plan plan;
 	struct bench_results results;
 	const struct bench_row *at;	/* a row of the current place; NULL: nowhere yet */
 	size_t done;			/* steps that were measured */
@@ -101,28 +100,6 @@ static void skip_impossible(struct run *run)
 	}
 }
 
-/* A row skipped in all columns for the same reason gets one entry. */
-static void join_skipped(struct run *run, const struct bench_row *row)
-{
-	struct bench_results *r = &run->results;
-	struct bench_skipped *first = NULL;
-	size_t same = 0, kept = 0;
-
-	for (size_t i = 0; i < r->nr_skipped; i++) {
-		if (strcmp(r->skipped[i].row, row->name) != 0)
-			continue;
-		first = first ? first : &r->skipped[i];
-		same += !strcmp(r->skipped[i].reason, first->reason);
-	}
-	if (same < 2 || same != run->options->nr_columns)
-		return;
-	first->column[0] = '\0';
-	for (size_t i = 0; i < r->nr_skipped; i++)
-		if (&r->skipped[i] == first || strcmp(r->skipped[i].row, row->name) != 0)
-			r->skipped[kept++] = r->skipped[i];
-	r->nr_skipped = kept;
-}
-
 /* --- a step --- */
 
 static struct bench_cell *cell_of(struct run *run, const struct bench_step *step,
@@ -149,19 +126,20 @@ static struct bench_cell *cell_of(struct run *run, const struct bench_step *step
 /* "3 min" or "40 s": the remaining time, judging by the steps so far. */
 static void remaining(const struct run *run, size_t index, char text[32])
 {
-	double each = run->done ? (double)(bench_now() - run->began) / 1e9 / (double)run->done : 0,
-	       left = 0;
+	double each = run->done ? (double)(bench_now() - run->began) / 1e9 / (double)run->done : 0;
+	double left = 0;
 
-	for (size_t i = index + 1; i < run->plan.count; i++)
-		if (!is_skipped(run, run->plan.steps[i].row, run->plan.steps[i].column))
-			left += each;
+	while (++index < bench_plan_steps(run->options)) {
+		struct bench_step step = bench_plan_step(run->options, index);
+
+		left += is_skipped(run, step.row, step.column) ? 0 : each;
+	}
 	snprintf(text, 32, left >= 90 ? "%.0f min" : "%.0f s", left >= 90 ? left / 60 : left);
 }
 
 static void keep_round(struct run *run, const struct bench_step *step,
 		       const struct bench_device *device, const struct bench_round *measured)
 {
-	size_t index = (size_t)(step - run->plan.steps);
 	struct bench_cell *cell = cell_of(run, step, device);
 	struct bench_round *round = cell ? bench_cell_round(cell) : NULL;
 	char left[32], text[120];
@@ -173,11 +151,11 @@ static void keep_round(struct run *run, const struct bench_step *step,
 		return;
 	}
 	*round = *measured;
-	remaining(run, index, left);
+	remaining(run, step->index, left);
 	bench_round_text(round, text, sizeof(text));
-	say("[%zu/%zu] round %u, %s, %s: %s%s%s; %s left", index + 1, run->plan.count,
-	    step->round + 1, step->row->name, step->column->name, text,
-	    *round->domain_read_back ? ", domain " : "", round->domain_read_back, left);
+	say("[%zu/%zu] round %u, %s, %s: %s%s%s; %s left", step->index + 1,
+	    bench_plan_steps(run->options), step->round + 1, step->row->name, step->column->name,
+	    text, *round->domain_read_back ? ", domain " : "", round->domain_read_back, left);
 	run->failed = run->failed || round->errors;
 	run->disturbed += bench_round_is_disturbed(round);
 }
@@ -207,7 +185,7 @@ static void measure(struct run *run, const struct bench_step *step,
 		.until = { .ns = (uint64_t)(run->options->seconds * 1e9),
 			   .ios = run->options->ios },
 		.warmup_ns = (uint64_t)(run->options->warmup * 1e9),
-		.seed = (uint64_t)(step - run->plan.steps) + 1,
+		.seed = step->index + 1,
 		.fio = run->options->fio,
 	};
 	struct bench_round round = { { 0 } };
@@ -259,7 +237,6 @@ static int write_results(struct run *run, struct nnvme_err *err)
 	char path[PATH_MAX];
 	int rc;
 
-	bench_results_sum_up(&run->results);
 	snprintf(path, sizeof(path), "%s/results.json", run->options->out);
 	rc = bench_results_write(&run->results, path, err);
 	snprintf(path, sizeof(path), "%s/results.csv", run->options->out);
@@ -268,23 +245,27 @@ static int write_results(struct run *run, struct nnvme_err *err)
 
 static void step_through(struct run *run)
 {
+	size_t steps = bench_plan_steps(run->options);
+	unsigned round = 0;
+
 	run->began = bench_now();
 	/* Repeats must not triple the time where it is always busy. Counting needs none. */
-	run->repeats = run->options->marks ? 0 : (run->plan.count + 1) / 2;
-	for (size_t i = 0; i < run->plan.count; i++) {
-		const struct bench_step *step = &run->plan.steps[i];
+	run->repeats = run->options->marks ? 0 : (steps + 1) / 2;
+	for (size_t i = 0; i < steps; i++) {
+		struct bench_step step = bench_plan_step(run->options, i);
 		const struct bench_device *device;
 		char why[300];
 
 		if (bench_interrupted())
 			break;
-		if (i && step->round != step[-1].round)
+		if (step.round != round)
 			write_results(run, NULL);	/* in case the machine crashes */
-		if (is_skipped(run, step->row, step->column))
+		round = step.round;
+		if (is_skipped(run, step.row, step.column))
 			continue;
-		device = bench_place_of(&run->places, step->row, why);
-		if (device && !enter(run, step->row, device))
-			measure(run, step, device);
+		device = bench_place_of(&run->places, step.row, why);
+		if (device && !enter(run, step.row, device))
+			measure(run, &step, device);
 	}
 	run->interrupted = bench_interrupted();
 }
@@ -379,8 +360,6 @@ static int end_run(struct run *run)
 {
 	struct nnvme_err err;
 
-	for (size_t i = 0; i < run->options->nr_rows; i++)
-		join_skipped(run, run->options->rows[i]);
 	run->results.complete = !run->interrupted;
 	if (write_results(run, &err)) {
 		say("%s", err.text);
@@ -409,11 +388,7 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 	int status, rc;
 
 	bench_block_signals();
-	bench_results_init(&run.results);
 	rc = look(&run, &err);
-	if (!rc && bench_plan_make(&run.plan, options->rows, options->nr_rows, options->columns,
-				   options->nr_columns, options->rounds))
-		rc = nnvme_fail(&err, -ENOMEM, "no memory");
 	if (!rc) {
 		skip_impossible(&run);
 		rc = start(&run, &err);
@@ -430,7 +405,6 @@ int bench_run(const struct bench_options *options, int argc, char **argv)
 		status = 1;
 	}
 	bench_places_close(&run.places);
-	bench_plan_free(&run.plan);
 	bench_results_free(&run.results);
 	return status;
 }

@@ -11,8 +11,6 @@
 #include "cli.h"
 #include "finding.h"
 
-#define OUR_KERNEL "Linux 7.3, or 6.12 with the series in kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
-
 /* A finding with the three states of enum nnvme_have. */
 static void have(struct findings *f, const char *name, enum nnvme_have have, const char *message,
 		 const char *fix)
@@ -27,22 +25,58 @@ static void have(struct findings *f, const char *name, enum nnvme_have have, con
 		finding_fix(one, "%s", fix);
 }
 
+/* The finding that has this fix already; NULL: none. */
+static const char *said_before(const struct findings *f, const char *fix)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (*fix && !strncmp(f->list[i].fix, fix, strlen(fix)))
+			return f->list[i].name;
+	return NULL;
+}
+
+/* A part of the kernel that the same command brings as device nodes without an IOMMU. */
+static void of_noiommu(struct findings *f, const struct nnvme_probe *p, const char *name,
+		       enum nnvme_have state, const char *message, const char *fix,
+		       const char *behind_iommu)
+{
+	const char *before = said_before(f, p->noiommu_fix);
+	char text[400];
+
+	snprintf(text, sizeof(text), "%s%s%s", before ? "as for " : "",
+		 before ? before : *p->noiommu_fix ? p->noiommu_fix : fix,
+		 p->container == NNVME_HAVE ? behind_iommu : "");
+	have(f, name, state, message, text);
+}
+
+static void look_at_nodes(struct findings *f, const struct nnvme_probe *p)
+{
+	static const char *const by[] = {
+		[NNVME_NOIOMMU_UNKNOWN] = "", [NNVME_NOIOMMU_ABSENT] = "",
+		[NNVME_NOIOMMU_MERGED] = ", as merged in Linux 7.3",
+		[NNVME_NOIOMMU_SERIES] = ", by the series that this kernel was built with",
+		[NNVME_NOIOMMU_MODULES] = ", by the modules of noiommu-vfio-dkms",
+	};
+	char message[128];
+
+	of_noiommu(f, p, "iommufd", p->iommufd, "/dev/iommu", "modprobe iommufd",
+		   "; devices behind an IOMMU do without, by the VFIO container");
+	of_noiommu(f, p, "vfio-cdev", p->vfio_cdev, "VFIO's device nodes", "modprobe vfio-pci",
+		   "; behind an IOMMU the VFIO container will do");
+	finding_add(f, "container", p->container == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
+		    p->container == NNVME_HAVE ? "VFIO containers, for devices behind an IOMMU" :
+		    "no VFIO containers; only kernels without iommufd need them");
+	snprintf(message, sizeof(message), "device nodes for devices without an IOMMU%s",
+		 by[p->noiommu_origin]);
+	of_noiommu(f, p, "noiommu-cdev", p->noiommu_cdev, message, "modprobe vfio-pci", "");
+	of_noiommu(f, p, "get-pa", p->get_pa, "iommufd gives physical addresses", "run as root",
+		   "");
+}
+
 static void look_at_kernel(struct findings *f, const struct nnvme_probe *p)
 {
 	finding_add(f, "kernel", FINDING_OK, "Linux %s", p->release);
 	have(f, "vfio-pci", p->vfio_pci, "the driver to bind to", "modprobe vfio-pci");
-	have(f, "iommufd", p->iommufd, "/dev/iommu", p->container == NNVME_HAVE ?
-	     "modprobe iommufd; devices behind an IOMMU do without, by the VFIO container" :
-	     "modprobe iommufd, or a kernel with CONFIG_IOMMUFD");
-	have(f, "vfio-cdev", p->vfio_cdev, "VFIO's device nodes", p->container == NNVME_HAVE ?
-	     "a kernel with CONFIG_VFIO_DEVICE_CDEV; behind an IOMMU the VFIO container will do" :
-	     "modprobe vfio-pci, or a kernel with CONFIG_VFIO_DEVICE_CDEV (Linux 6.6)");
-	finding_add(f, "container", p->container == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
-		    p->container == NNVME_HAVE ? "VFIO containers, for devices behind an IOMMU" :
-		    "no VFIO containers; only kernels without iommufd need them");
-	have(f, "noiommu-cdev", p->noiommu_cdev, "device nodes for devices without an IOMMU",
-	     OUR_KERNEL);
-	have(f, "get-pa", p->get_pa, "iommufd gives physical addresses", OUR_KERNEL);
+	look_at_nodes(f, p);
 	have(f, "phys-addr", p->phys_addr, "devices can use physical addresses", "a device behind "
 	     "an IOMMU: memory encryption (but for mem_encrypt=off) and Xen leave no other choice");
 }
@@ -63,19 +97,21 @@ static void look_at_noiommu(struct findings *f, const struct nnvme_probe *p)
 	struct finding *one;
 
 	if (p->noiommu_mode != NNVME_HAVE) {
-		have(f, "noiommu", p->noiommu_mode, "VFIO's noiommu mode",
-		     "modprobe vfio, or a kernel with CONFIG_VFIO_NOIOMMU");
+		of_noiommu(f, p, "noiommu", p->noiommu_mode, "VFIO's noiommu mode",
+			   "a kernel with CONFIG_VFIO_NOIOMMU", "");
 	} else {
 		one = finding_add(f, "noiommu", FINDING_NOTE, "the switch is %s",
 				  p->noiommu_on == NNVME_HAVE ? "on: vfio-pci takes devices that "
 				  "can access all of memory" :
-				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" : "unreadable");
+				  p->noiommu_on == NNVME_HAVE_NOT ? "off, which is safe" :
+				  "unreadable");
 		if (p->noiommu_on == NNVME_HAVE_NOT)
 			finding_fix(one, "only if a device has no IOMMU: noiommu-nvme bind "
 				     "--unsafe-noiommu BDF");
 	}
 	finding_add(f, "taint", FINDING_NOTE, p->tainted == NNVME_HAVE ?
-		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since boot" :
+		    "the kernel is tainted (TAINT_USER): a device was bound in noiommu mode since "
+		    "boot" :
 		    p->tainted == NNVME_HAVE_NOT ? "the kernel is not tainted by noiommu mode" :
 		    "unreadable");
 	one = finding_add(f, "iommu", p->iommu == NNVME_HAVE ? FINDING_OK : FINDING_NOTE, "%s",
@@ -89,8 +125,8 @@ static void look_at_user(struct findings *f, const struct nnvme_probe *p)
 	struct finding *one;
 
 	have(f, "CAP_SYS_RAWIO", p->sys_rawio, "for devices without an IOMMU", "run as root");
-	have(f, "CAP_SYS_ADMIN", p->sys_admin, "to bind, and to prove isolation; not to drive a device",
-	     "run as root");
+	have(f, "CAP_SYS_ADMIN", p->sys_admin,
+	     "to bind, and to prove isolation; not to drive a device", "run as root");
 	have(f, "CAP_IPC_LOCK", p->ipc_lock, "lifts the limit on pinned memory",
 	     "run as root, or raise memlock");
 	if (p->memlock == UINT64_MAX) {
@@ -184,7 +220,8 @@ static void look_at_group(struct findings *f, const struct nnvme_pci_info *info)
 			  "IOMMU group %s of %zu device%s, type %s%s", group.number, group.count,
 			  group.count == 1 ? "" : "s", group.type_text,
 			  group.holder > 0 ? ", held by a process" : group.holder ?
-			  ", being changed or held, or left in the middle of a change" : group.unfinished ?
+			  ", being changed or held, or left in the middle of a change" :
+			  group.unfinished ?
 			  ", in the middle of a change that was interrupted" : "");
 	if (group.unfinished && !group.holder)
 		finding_fix(one, "noiommu-nvme domain %s --restore", info->bdf);

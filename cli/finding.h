@@ -19,7 +19,7 @@ struct finding {
 	char name[24];
 	enum finding_state state;
 	char message[400];
-	char fix[200];		/* a command or a step; "" when nothing is to be done */
+	char fix[400];		/* a command or a step; "" when nothing is to be done */
 };
 
 struct findings {

@@ -187,8 +187,8 @@ static int check_noiommu(const struct nnvme_pci_info *info, unsigned flags, bool
 		return rc;
 	if (on == -ENOENT)
 		return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: it has no IOMMU and this "
-				  "kernel's VFIO has no noiommu mode; build it with "
-				  "CONFIG_VFIO_NOIOMMU", info->bdf);
+				  "kernel's VFIO has no noiommu mode (CONFIG_VFIO_NOIOMMU); "
+				  "what brings it: noiommu-nvme doctor", info->bdf);
 	if (on < 0)
 		return denied(err, on, "read noiommu mode for", info->bdf);
 	if (flags & NNVME_BIND_UNSAFE_NOIOMMU) {
@@ -219,7 +219,7 @@ static int check_bound(const char *bdf, const char *driver, struct nnvme_err *er
 				  "CONFIG_VFIO_CONTAINER", bdf);
 	return nnvme_fail(err, -EOPNOTSUPP, "cannot bind %s: this kernel's VFIO has no node for a "
 			  "device without an IOMMU; it needs Linux 7.3, or 6.12 with the series in "
-			  "kernel/module/patches/6.12", bdf);
+			  "kernel/module/patches/6.12: run noiommu-nvme doctor", bdf);
 }
 
 /*

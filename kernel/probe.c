@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernel/iommufd.h"
+#include "kernel/noiommu_origin.h"
 #include "kernel/pci_private.h"
 #include "kernel/phys_addr.h"
 #include "kernel/sized.h"
@@ -118,6 +119,7 @@ int nnvme_probe(struct nnvme_probe *probe, struct nnvme_err *err)
 	probe_vfio(&p);
 	probe_taint(&p);
 	probe_noiommu_cdev(&p);
+	nnvme_noiommu_origin(&p);
 	rc = nnvme_phys_addr_check("a device", NULL);
 	p.phys_addr = have(!rc ? 1 : rc == -EOPNOTSUPP ? 0 : rc);
 	p.sys_rawio = have(nnvme_sys.has_cap(CAP_SYS_RAWIO));

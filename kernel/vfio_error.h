@@ -18,7 +18,7 @@
 #include "noiommu_nvme/pci.h"
 
 #define NNVME_NEEDS_KERNEL "it needs Linux 7.3, or 6.12 with the series in " \
-	"kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU"
+	"kernel/module/patches/6.12, and CONFIG_VFIO_NOIOMMU: run noiommu-nvme doctor"
 
 static inline bool nnvme_vfio_is_noiommu(const struct nnvme_pci_info *info)
 {

@@ -14,9 +14,10 @@ class Steps:
     """The scripts that a step calls add a line to $NNVME_TIMES for what they download: see timed() of
     kernel/guest/common.sh."""
 
-    def __init__(self, file=None, begun=None):
+    def __init__(self, file=None, begun=None, now=time.time):
+        self.now = now
         self.file = Path(file) if file else None
-        self.begun = float(begun or time.time())
+        self.begun = float(begun or now())
         self.taken = []  # (seconds, of a processor, what)
         self.parts = []  # (seconds, what): the programs in them
         self.lock = threading.Lock()
@@ -26,7 +27,7 @@ class Steps:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         with self.lock:
-            self.taken.append((time.time() - begun, usage.ru_utime + usage.ru_stime, what))
+            self.taken.append((self.now() - begun, usage.ru_utime + usage.ru_stime, what))
         return process.returncode
 
     def part(self, seconds, what):
@@ -55,4 +56,4 @@ class Steps:
         downloads = self.told("download")
         for seconds, what in sorted(downloads, reverse=True)[:3]:
             yield f"   {clock(seconds):>6}         download: {what}"
-        yield f"-- {clock(time.time() - self.begun)} in all, {clock(sum(d[0] for d in downloads))} of it downloads"
+        yield f"-- {clock(self.now() - self.begun)} in all, {clock(sum(d[0] for d in downloads))} of it downloads"

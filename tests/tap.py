@@ -54,12 +54,17 @@ class Program:
 
     def line(self, text):
         match = TAP.match(text)
-        if not match:
+        nothing = re.match(r"^1\.\.0 *# *(skip\b.*)", text, re.IGNORECASE)
+        if nothing:
+            self.results += 1
+            self.count.skip(f"{self.name}: # {nothing.group(1)}")
+        elif not match:
             plan = re.match(r"^1\.\.(\d+)\s*$", text)
             if plan:
                 self.planned += int(plan.group(1))
             else:
                 self.details.append(text)
+        if not match:
             return
         self.flush()
         self.results += 1

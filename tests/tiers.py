@@ -15,11 +15,19 @@ GUEST = Path(__file__).resolve().parent / "guest"
 NAMES = ("short", "long")
 OWN = "debian"  # the kernel of those that name none
 
-# What the long tier runs on other kernels besides, in its short form: ./run guest --help says which they are.
+# What the long tier runs on other kernels besides, in its short form: ./run guest --help says which they are,
+# and what other options may follow. Two processors at once are more than this machine's QEMU can.
 ALSO = {
     "no-group": "contract cli modes",
     "debug": "contract cli engine isolation limits memory modes unprotected vectors wait",
+    "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
+
+# Programs of their own that print TAP: name, tier, whether natively or in guests, what it is, how it is called.
+COMMANDS = (
+    ("perf", "short", "native", "instructions per I/O", ("tests/perf/perf", "--tap")),
+    ("fuzz", "short", "native", "fuzzers", ("./run", "fuzz", "--runs=1000")),
+)
 
 
 class Script:
@@ -91,6 +99,12 @@ def runs(found, tier, kernel=None, filters=()):
         if tier == "long":
             wanted += [(other, s, False) for other in ALSO for s in found if s.name in ALSO[other].split()]
     return [run for run in wanted if not run[1].fault and chosen(f"guest {run[1].name}", filters)]
+
+
+def commands(tier, lane, filters=()):
+    """(name, what it is, how it is called)"""
+    return [(name, title, args) for name, there, where, title, args in COMMANDS
+            if (there, where) == (tier, lane) and chosen(name, filters)]
 
 
 def boots(found, tier, kernel=None, filters=()):

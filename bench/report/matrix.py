@@ -120,6 +120,10 @@ def in_wrong_domain(cell):
     return bool(domain and found and domain != found)
 
 
+def is_doubtful(cell):
+    return cell["errors"] or disturbed(cell) or in_wrong_domain(cell)
+
+
 def remark(cell, results):
     """The same beside a row of a plot."""
     if not cell:
@@ -283,10 +287,11 @@ def sentences(m):
 
 def doubts(m):
     """[(cell, why)]: cells that are in doubt; a run that came to no end is said elsewhere."""
+    reasons = {(s["row"], s.get("column")): s["reason"] for s in m.results["skipped"]}
+    unknown = "the others are missing" if m.results["complete"] else ""
     for cell in m.results["cells"]:
-        why = next((s["reason"] for s in m.results["skipped"]
-                    if (s["row"], s.get("column")) == (cell["row"], cell["column"])),
-                   "the others are missing" if m.results["complete"] else "")
+        row = cell["row"]  # skipped in this column, or in all
+        why = reasons.get((row, cell["column"])) or reasons.get((row, None)) or unknown
         rounds = missing(cell, m.results)
-        if cell["errors"] or disturbed(cell) or in_wrong_domain(cell) or (rounds and why):
+        if is_doubtful(cell) or (rounds and why):
             yield cell, rounds, why

@@ -79,13 +79,21 @@ def tables(m):
         yield column, [(title, of) for title, of in found if of]
 
 
+def skipped(results):
+    """{(row, reason): its columns}: what a row lacks, it often lacks in all of them."""
+    found = {}
+    for s in results["skipped"]:
+        found.setdefault((s["row"], s["reason"]), []).append(s.get("column") or "all")
+    return found
+
+
 def of_run(results):
     m = matrix.Matrix(results)
     return template("run.html").render(
         r=results, m=m, sentences=list(matrix.sentences(m)), summary=list(matrix.summary(m)),
         subjects=SUMMARY, default_type=matrix.default_type(results),
         doubts=list(matrix.doubts(m)), comparisons=list(matrix.comparisons(m)),
-        ratios=plot.ratios(m), pairs=matrix.pairs(m), names=plot.Rows(m).names(),
+        skipped=skipped(results), ratios=plot.ratios(m), pairs=matrix.pairs(m), names=plot.Rows(m).names(),
         plots=list(plots(m)), tables=list(tables(m)),
         unmeasured=[title for metric, title in METRICS.items() if not m.has(metric)],
         row_cells=[(r, [c for c in (m.cell(r, k) for k in m.columns) if c]) for r in m.rows])
@@ -99,21 +107,24 @@ def apart_by_chance(n, k):
     return min(2 / math.comb(n + k, n), 1)
 
 
-def compared(a, b, subject):
-    """(subject, figure of a, of b, ratio or None, how often equal runs are so far apart or None)"""
+def compared(a, b, subject, doubted):
+    """(subject, figure of a, of b, ratio or None, how often equal runs are so far apart or None)
+
+    Of what is @doubted nothing is claimed."""
     x, y = matrix.figure_in(a, subject), matrix.figure_in(b, subject)
     times = y.median / x.median if x and y and x.median > 0 else None
     if times is None or not 0 < times < math.inf:
         return subject, x, y, None, None
     of_a, of_b = (sum(v is not None for v in matrix.values(c, subject)) for c in (a, b))
     chance = apart_by_chance(of_a, of_b)
-    apart = chance < 1 and (x.high < y.low or y.high < x.low)
+    apart = not doubted and chance < 1 and (x.high < y.low or y.high < x.low)
     return subject, x, y, times, chance if apart else None
 
 
 def differing(a, b):
     yield "begun", a["started"], b["started"]
-    for name, member in (("load by", "harness"), ("storage", "backend")):
+    for name, member in (("load by", "harness"), ("storage", "backend"), ("emulated", "emulated"),
+                         ("complete", "complete"), ("seconds of a round", "seconds")):
         if a.get(member) != b.get(member):
             yield name, a.get(member), b.get(member)
     for part in ("machine", "device"):
@@ -129,7 +140,8 @@ def of_two(a, b):
     found = []
     for column in m.columns:
         both = [(row, m.cell(row, column), other.cell(row, column)) for row in m.rows]
-        lines = [(row, x, y, [compared(x, y, s) for s in subjects])
+        lines = [(row, x, y, [compared(x, y, s, a["emulated"] != b["emulated"] or
+                                       any(map(matrix.is_doubtful, (x, y)))) for s in subjects])
                  for row, x, y in both if x and y]
         if lines:
             found.append((column, lines))

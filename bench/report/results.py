@@ -9,17 +9,18 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import tempfile
 
 from ratio import figure_of
 
-SCHEMA = 2
+SCHEMA = 3
 MOST_BYTES = 64 << 20
 MOST_CELLS = MOST_ROUNDS = 10000
 MOST_FACTS = 500
 MOST_COUNT = 2**63 - 1
-MOST_NUMBER = 1e308
+LEAST_NUMBER, MOST_NUMBER = 1e-15, 1e18  # of what is not 0: sums and quotients are numbers, too
 MOST_RUN_DELAY = 0.05  # a round with more is disturbed
 
 # The name in JSON, where a dot means nesting, and what people call it.
@@ -43,11 +44,26 @@ METRICS = {
     "per_io.instructions_kernel": "instructions, kernel",
     "run_delay": "run delay",
 }
+# What sum_up() adds to a cell: it is in no file.
+SUMS = {"errors", "domain_read_back", *(metric.partition(".")[0] for metric in METRICS)}
 CELL_TEXTS = ("row", "column", "driver", "variant", "domain", "domain_read_back", "mode", "device")
 
 
+# Control characters, and what changes the direction of text, takes no room or is half a character.
+UNWANTED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+                      "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]")
+
+
+def printable(text):
+    return UNWANTED.sub("\ufffd", text)
+
+
 class Wrong(Exception):
-    """What is wrong, and where, in words for the user."""
+    """What is wrong, and where, in words for the user: text of a file in it is of any kind."""
+
+    def __str__(self):
+        said = printable(super().__str__())
+        return said if len(said) <= 600 else said[:600] + "…"
 
 
 def get(record, metric):
@@ -89,7 +105,8 @@ def from_0(most):
 
 
 def number(n):
-    return None if 0 <= n <= MOST_NUMBER else f"is {n}, and not a number from 0 up"
+    return None if n == 0 or LEAST_NUMBER <= n <= MOST_NUMBER else (
+        f"is {n}, and not 0 or a number from {LEAST_NUMBER:g} to {MOST_NUMBER:g}")
 
 
 # What an object has: its type, what is wrong with a value, and whether it may be missing or null.
@@ -181,9 +198,11 @@ def read(path):
 # --- what follows from the rounds ---
 
 def sum_up(results):
-    """Figures, errors and the domain of every cell, so that they can't say anything else."""
+    """Figures, errors and the domain of every cell; what the file says of them is not taken."""
     for cell in results["cells"]:
         rounds = cell["rounds"]
+        for name in SUMS:
+            cell.pop(name, None)
         cell["errors"] = sum(r["errors"] for r in rounds)
         domains = {r.get("domain_read_back") or None for r in rounds}
         found = "mixed" if len(domains) > 1 else next(iter(domains), None)
@@ -237,7 +256,13 @@ def to_json(results):
             return {k: tidy(v) for k, v in value.items()}
         return [tidy(v) for v in value] if isinstance(value, list) else plain(value)
 
-    return json.dumps(tidy(results), indent=2, ensure_ascii=False) + "\n"
+    cells = [{k: v for k, v in cell.items() if k not in SUMS} for cell in results["cells"]]
+    return json.dumps(tidy({**results, "cells": cells}), indent=2) + "\n"
+
+
+def no_formula(text):
+    """For a table that a spreadsheet opens."""
+    return "'" + text if text[:1] in tuple("=+-@\t\r") else text
 
 
 def to_csv(results):
@@ -247,7 +272,7 @@ def to_csv(results):
     for cell in results["cells"]:
         for number, round_ in enumerate(cell["rounds"], 1):
             of = {**cell, "domain_read_back": round_.get("domain_read_back")}
-            out.writerow([*(of.get(name) or "" for name in CELL_TEXTS), int(cell["spins"]), number,
-                          plain(round_["seconds"]), round_["ios"], round_["errors"],
-                          *(plain(get(round_, metric)) for metric in METRICS)])
+            out.writerow([*(no_formula(of.get(name) or "") for name in CELL_TEXTS),
+                          int(cell["spins"]), number, plain(round_["seconds"]), round_["ios"],
+                          round_["errors"], *(plain(get(round_, metric)) for metric in METRICS)])
     return text.getvalue()

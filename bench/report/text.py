@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Numbers and untrusted text for the page."""
 import math
-import re
 
 from markupsafe import Markup, escape
 
-# Control characters, and what changes the direction of text, takes no room or is half a character.
-UNWANTED = re.compile("[\0-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-                      "\ud800-\udfff\ufeff\ufffe\uffff]")
+from results import printable
 
 
 def clean(value):
     """What goes into the page, unless we wrote it ourselves."""
-    return value if isinstance(value, Markup) else UNWANTED.sub("\ufffd", str(value))
+    return value if isinstance(value, Markup) else printable(str(value))
 
 
 def html(value):

@@ -28,6 +28,15 @@ enum nnvme_have {
 	NNVME_HAVE_UNKNOWN,	/* this process may not find out, or the module is not loaded */
 };
 
+/** Where the running kernel has device nodes without an IOMMU from. */
+enum nnvme_noiommu_origin {
+	NNVME_NOIOMMU_UNKNOWN,	/* this process may not find out, or VFIO is not loaded */
+	NNVME_NOIOMMU_ABSENT,	/* it has none */
+	NNVME_NOIOMMU_MERGED,	/* Linux 7.3 or later, configured so */
+	NNVME_NOIOMMU_SERIES,	/* an older one that was built with the series */
+	NNVME_NOIOMMU_MODULES,	/* the modules of noiommu-vfio-dkms */
+};
+
 /** What was found. */
 struct nnvme_probe {
 	uint32_t size;			/* set by the caller: sizeof(struct nnvme_probe) */
@@ -48,6 +57,8 @@ struct nnvme_probe {
 	char release[65];		/* the kernel's, as in uname -r */
 	char cpu_vendor[16];		/* "GenuineIntel", "AuthenticAMD"; "" not x86 */
 	uint64_t memlock;		/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: no limit */
+	enum nnvme_noiommu_origin noiommu_origin;	/* who brought noiommu_cdev and get_pa */
+	char noiommu_fix[252];		/* what brings both, a command if possible; "" not needed */
 };
 
 /**

@@ -186,7 +186,7 @@ struct nnvme_uapi_ioas_noiommu_get_pa {
 	uint32_t ioas_id;
 	uint32_t reserved;
 	uint64_t iova;
-	uint64_t length;	/* in: bytes wanted, not 0; out: contiguous ones, no more than that */
+	uint64_t length;	/* in: bytes wanted, not 0; out: contiguous ones, at most that */
 	uint64_t out_phys;
 };
 _Static_assert(sizeof(struct nnvme_uapi_ioas_noiommu_get_pa) == 40, "the kernel's ABI");

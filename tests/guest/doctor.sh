@@ -21,11 +21,16 @@ device() { found_in "noiommu-nvme doctor $1" "$2"; }
 
 check 'it can look' noiommu-nvme doctor
 check 'one screen for a device' [ "$(noiommu-nvme doctor "$n" | wc -l)" -le 40 ]
-check 'kernel' found "^ok  *kernel  *Linux 6"
+check 'kernel' found "^ok  *kernel  *Linux [67]"
 check 'vfio-pci' found '^ok  *vfio-pci '
 check 'iommufd' found '^ok  *iommufd '
 check 'device nodes' found '^ok  *vfio-cdev '
-check 'device nodes without an IOMMU' found '^ok  *noiommu-cdev '
+case $NNVME_KERNEL in
+built | debug) by='by the series that this kernel was built with' ;;
+7.3) by='as merged in Linux 7.3' ;;
+*) by='by the modules of noiommu-vfio-dkms' ;;
+esac
+check 'device nodes without an IOMMU, and where from' found "^ok  *noiommu-cdev .*, $by\$"
 check 'physical addresses' found '^ok  *get-pa '
 check 'the switch is off, and who turns it on' found '^note  *noiommu .*off' 'bind --unsafe-noiommu'
 check 'no taint' found '^note  *taint .*not tainted'
@@ -45,9 +50,13 @@ check 'no larger ones are asked for while these are free' sh -c '
 	noiommu-nvme doctor | grep -A1 hugepages >/tmp/doctor; cat /tmp/doctor; ! grep -q -e "-> echo" /tmp/doctor'
 echo 0 >/proc/sys/vm/nr_hugepages
 mv /dev/iommu /dev/iommu.away
-instead=container
-[ "$NNVME_KERNEL" != no-group ] || instead='modprobe iommufd, or a kernel'
-check 'no iommufd, and what instead' found '^missing  *iommufd' "$instead"
+instead='; devices behind an IOMMU do without, by the VFIO container'
+[ "$NNVME_KERNEL" != no-group ] || instead=
+check 'no iommufd, and what instead' found '^missing  *iommufd' "-> mknod /dev/iommu c 10 [0-9]*$instead\$"
+check 'other findings refer to that' found '^missing  *get-pa' '-> as for iommufd$'
+fix=$(noiommu-nvme doctor | sed -n 's/.*-> \(mknod [^;]*\).*/\1/p')
+check 'which makes it' sh -c "$fix"
+check 'and suffices' found '^ok  *iommufd '
 mv /dev/iommu.away /dev/iommu
 
 # Devices.

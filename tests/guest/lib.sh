@@ -40,7 +40,7 @@ refuses() {
 until_true() {
 	_tries=0
 	until "$@" || [ $_tries = 600 ]; do
-		usleep 100000
+		sleep 0.1
 		_tries=$((_tries + 1))
 	done
 }
@@ -60,8 +60,9 @@ end_holder() {
 	wait "$holder" 2>/dev/null
 }
 
-# disk BDF: the name of the first disk that the kernel's driver made of a controller.
-disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)"; }
+# disk BDF: the name of the first disk that the kernel's driver made of a controller. QEMU 10 says that a
+# namespace may have several controllers: then its disk, nvme0n1, is the subsystem's, and nvme0c0n1 a path.
+disk() { basename "$(ls -d "/sys/bus/pci/devices/$1"/nvme/nvme*/nvme*n1)" | sed 's/c[0-9]*n1$/n1/'; }
 
 # without CAPABILITY COMMAND: the command of a shell that lacks it.
 without() {

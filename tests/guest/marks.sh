@@ -4,4 +4,6 @@
 # guest: --count
 # The plugin that counts instructions and doorbell writes between marks, compared with known
 # numbers.
-/tests/marks "/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NULL_IOMMU"/nvme/nvme*/nvme*n1)")"
+# shellcheck source=tests/guest/lib.sh
+. /tests/lib.sh
+/tests/marks "/dev/$(disk "$NULL_IOMMU")"

@@ -5,7 +5,7 @@
 # 1 GiB of huge pages of either size, and what the fio engine does with them.
 # shellcheck source=tests/guest/lib.sh
 . /tests/lib.sh
-disk=$(basename "$(ls -d "/sys/bus/pci/devices/$NVME_NOIOMMU"/nvme/nvme*/nvme*n1)")
+disk=$(disk "$NVME_NOIOMMU")
 dd if=/dev/urandom of="/dev/$disk" bs=1M count=1 conv=fsync 2>/dev/null
 check 'bind' noiommu-nvme bind --unsafe-noiommu "$NVME_NOIOMMU"
 echo 540 >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages

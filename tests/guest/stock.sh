@@ -15,6 +15,16 @@ finding() { noiommu-nvme doctor "$i" | grep -q -e "$1"; }
 check 'there is no iommufd here' [ ! -e /dev/iommu ]
 check 'doctor: so it says, and what instead' finding '^missing  *iommufd '
 check 'doctor: no device nodes either' finding '^missing  *vfio-cdev '
+release=$(uname -r)
+fix() { noiommu-nvme doctor | grep -A1 '^missing  *iommufd' | grep -qF -e "-> $1"; }
+printf 'ID=debian\nVERSION_ID="12"\n' >/etc/os-release
+check 'doctor: the one command on Debian' fix "apt install linux-headers-$release ./noiommu-vfio-dkms_*.deb;"
+mkdir -p "/lib/modules/$release/updates/dkms"
+touch "/lib/modules/$release/updates/dkms/iommufd.ko"
+check 'doctor: when that was done, and the modules of before are loaded' fix '/usr/lib/noiommu-vfio/reload, once'
+rm "/lib/modules/$release/updates/dkms/iommufd.ko"
+rm /etc/os-release
+check 'doctor: on other distributions' fix 'Linux 7.3, or 6.12 with the series'
 check 'bind' noiommu-nvme bind "$i"
 check 'it has no device node' [ ! -e /dev/vfio/devices ]
 check 'bind again' noiommu-nvme bind "$i"

@@ -43,7 +43,6 @@ fi
 for bdf in "$NVME_NOIOMMU" "$NVME_IOMMU" "$NVME_1" "$NVME_2"; do
 	check "unbind $bdf" noiommu-nvme unbind "$bdf"
 done
-check 'the kernel has them again' dd if="/dev/$(basename "$(ls -d "/sys/bus/pci/devices/$NVME_NOIOMMU"/nvme/nvme*/nvme*n1)")" \
-	of=/dev/null bs=1M count=8
+check 'the kernel has them again' dd if="/dev/$(disk "$NVME_NOIOMMU")" of=/dev/null bs=1M count=8
 echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 echo 0 >/proc/sys/vm/nr_hugepages

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "bench/generator.h"
-#include "bench/load.h"
 #include "bench/measure.h"
+#include "load_rig.h"
 #include "path_simulated.h"
 #include "rows.h"
 
@@ -106,7 +106,7 @@ static void the_depth_is_kept_and_never_exceeded(void **state)
 		struct bench_workload work = { .bytes = 4 * KIB, .depth = depths[i],
 					       .random = true };
 
-		assert_int_equal(bench_load_run(&w->path, &work,
+		assert_int_equal(load_once(&w->path, &work,
 						&(struct bench_until){ .ios = 3000 }, NULL, &m), 0);
 		assert_int_equal(w->nr_seen, 3000);
 		assert_int_equal(w->most, depths[i]);
@@ -127,7 +127,7 @@ static void a_count_below_the_depth_is_kept(void **state)
 	struct watch *w = watch(&plain, 32, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 32 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 5 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 5 }, NULL,
 					&m), 0);
 	assert_int_equal(w->nr_seen, 5);
 	assert_int_equal(m.ios, 5);
@@ -140,7 +140,7 @@ static void sequential_goes_through_and_begins_again(void **state)
 	struct bench_workload work = { .bytes = 128 * KIB, .depth = 4 };
 
 	w->path.bytes = 5 * 128 * KIB + 512;	/* and the rest is not reached */
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 12 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 12 }, NULL,
 					&m), 0);
 	for (unsigned i = 0; i < 12; i++) {
 		assert_int_equal(w->seen[i].offset, i % 5 * 128 * KIB);
@@ -274,7 +274,7 @@ static void time_ends_it(void **state)
 	struct watch *w = watch(&exact, 4, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 999999 },
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ns = 999999 },
 					NULL, &m), 0);
 	assert_int_equal(m.ns, 1000000);
 	assert_int_equal(m.ios, 400);
@@ -289,7 +289,7 @@ static void the_drained_have_a_latency_and_no_rate(void **state)
 	struct watch *w = watch(&wide, 32, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 32 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ns = 100000 },
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ns = 100000 },
 					NULL, &m), 0);
 	assert_true(m.ios < w->nr_seen);
 	assert_int_equal(m.latency.count, w->nr_seen);
@@ -306,13 +306,13 @@ static void stop_ends_it_early(void **state)
 
 	w->stop = &stop;
 	w->stop_after = 10;
-	assert_int_equal(bench_load_run(&w->path, &work, &until, &stop, &m), 0);
+	assert_int_equal(load_once(&w->path, &work, &until, &stop, &m), 0);
 	assert_int_equal(w->batches, 10);
 	assert_int_equal(w->in_flight, 0);
 	assert_true(m.ios < w->nr_seen);
 
 	/* set from the beginning: nothing is submitted */
-	assert_int_equal(bench_load_run(&w->path, &work, &until, &stop, &m), 0);
+	assert_int_equal(load_once(&w->path, &work, &until, &stop, &m), 0);
 	assert_int_equal(w->batches, 10);
 	assert_int_equal(m.ios, 0);
 	unwatch(w);
@@ -324,7 +324,7 @@ static void errors_are_no_ios(void **state)
 	struct watch *w = watch(&failing, 4, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 1000 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 1000 }, NULL,
 					&m), 0);
 	assert_int_equal(m.errors, 100);
 	assert_int_equal(m.ios, 900);
@@ -340,10 +340,10 @@ static void latency_is_from_submission_to_reap(void **state)
 	struct watch *w = watch(&slow, 8, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 8 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 8 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 8 }, NULL,
 					&m), 0);
 	assert_int_equal(m.latency.max, 8 * 500 + 1000);
-	assert_int_equal(bench_load_run(&w->path,
+	assert_int_equal(load_once(&w->path,
 					&(struct bench_workload){ .bytes = 4 * KIB, .depth = 1 },
 					&(struct bench_until){ .ios = 100 }, NULL, &m), 0);
 	assert_int_equal(m.latency.max, 1500);
@@ -357,7 +357,7 @@ static void a_path_that_spins_is_asked_again(void **state)
 	struct watch *w = watch(&spinning, 2, 4 * KIB, false);
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 2 };
 
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
 					&m), 0);
 	assert_int_equal(m.ios, 100);
 	assert_true(w->reaps > 50 * 90);
@@ -416,7 +416,7 @@ static void lies_end_the_run(void **state)
 		struct watch *w = watch(&plain, 4, 4 * KIB, false);
 
 		w->lie = lies[i].lie;
-		assert_int_equal(bench_load_run(&w->path, &work,
+		assert_int_equal(load_once(&w->path, &work,
 						&(struct bench_until){ .ios = 100 }, NULL, &m),
 				 lies[i].ret);
 		unwatch(w);
@@ -429,7 +429,7 @@ static void a_refused_batch_ends_the_run(void **state)
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
 	w->refuse = -ENOSPC;
-	assert_int_equal(bench_load_run(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+	assert_int_equal(load_once(&w->path, &work, &(struct bench_until){ .ios = 100 }, NULL,
 					&m), -ENOSPC);
 	assert_int_equal(m.ios, 0);
 	unwatch(w);
@@ -464,16 +464,16 @@ static void silence_ends_the_run(void **state)
 	};
 	struct bench_workload work = { .bytes = 4 * KIB, .depth = 4 };
 
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+	assert_int_equal(load_once(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
 					&m), -ETIMEDOUT);
 	/* also while draining, with a time shorter than the patience */
 	ticks = 0;
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ns = 1 }, NULL, &m),
+	assert_int_equal(load_once(&path, &work, &(struct bench_until){ .ns = 1 }, NULL, &m),
 			 -ETIMEDOUT);
 	assert_int_equal(m.ios, 0);
 	/* a sleeping one may wake up for nothing, but not for ever */
 	path.spins = false;
-	assert_int_equal(bench_load_run(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
+	assert_int_equal(load_once(&path, &work, &(struct bench_until){ .ios = 100 }, NULL,
 					&m), -ETIMEDOUT);
 }
 
@@ -495,10 +495,10 @@ static void what_does_not_fit_is_refused(void **state)
 	struct watch *w = watch(&plain, 8, 4 * KIB, false);
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(bench_load_run(&w->path, &bad[i].work, &bad[i].until, NULL, &m),
+		assert_int_equal(load_once(&w->path, &bad[i].work, &bad[i].until, NULL, &m),
 				 -EINVAL);
 	w->path.bytes = 2048;
-	assert_int_equal(bench_load_run(&w->path,
+	assert_int_equal(load_once(&w->path,
 					&(struct bench_workload){ .bytes = 4096, .depth = 1 },
 					&(struct bench_until){ .ios = 1 }, NULL, &m), -EINVAL);
 	assert_int_equal(w->batches, 0);

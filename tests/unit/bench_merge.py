@@ -98,6 +98,29 @@ class Merge(unittest.TestCase):
         self.counted["rounds"] = 3
         self.counted["device"]["bdf"] = "0000:00:11.0"
         self.refused('bdf is "0000:00:11.0" there, and "0000:00:10.0" here')
+        self.counted["device"] = {"bdf": "0000:00:10.0", "second.bdf": "0000:01:00.0"}
+        self.refused('second.bdf is "0000:01:00.0" there')
+        self.counted["device"] = dict(self.timed["device"])
+        self.counted["machine"]["kernel"] = "7.3.4"
+        self.refused('kernel is "7.3.4" there, and "" here')
+
+    def test_other_cells(self):
+        """Of the same name, but not the same."""
+        for name, value in (("driver", "nnvme"), ("variant", "polled"), ("domain", "DMA"), ("mode", "iommu"),
+                            ("device", "0000:00:11.0")):
+            self.counted["cells"][0][name], was = value, self.counted["cells"][0].get(name)
+            self.refused(f'row nnvme-iommu: {name} is "{value}" there')
+            self.counted["cells"][0][name] = was
+        self.counted["cells"][1]["rounds"][2]["domain_read_back"] = "DMA"
+        self.refused('domain type, kernel-identity-plain: domain_read_back is "DMA" there')
+
+    def test_a_mark_of_two_rounds(self):
+        self.counted["cells"][0]["rounds"][2]["mark"] = 4
+        self.refused("round 3 of nnvme-iommu, randread-4k-qd1: its pair of marks, 4, is another round's")
+
+    def test_rounds_without_counts_are_told(self):
+        self.counted["cells"][0]["rounds"][1]["mark"] = 0
+        self.assertEqual(merge.merge(self.timed, self.counted, self.counts), 1)
 
     def test_no_marks(self):
         """Nothing was counted: that is no success."""
@@ -113,6 +136,8 @@ class Merge(unittest.TestCase):
                 ("1 2 3 4\n", ":1: not five numbers"), ("1 2 3 4 5\n2 3 4 5 6 7\n", ":2: not five numbers"),
                 ("1 -2 3 4 5\n", "not five numbers"), ("x\n", "not five numbers"),
                 ("\n", "not five numbers"),
+                ("1 0 0 4 5\n", ":1: 0 instructions are no count"), ("1 2 3 4 5\n2 2 3 4 5", "cut off"),
+                ("1 18446744073709551615 3 4 5\n", "18446744073709551618 instructions are no count"),
                 ("0 2 3 4 5\n", "pair 0"), ("65536 2 3 4 5\n", "pair 65536"),
                 ("7 2 3 4 5\n7 2 3 4 5\n", ":2: pair 7 for the second time")):
             with self.assertRaises(Wrong) as caught:

@@ -266,6 +266,49 @@ class Report(unittest.TestCase):
             self.assertNotIn("<small>apart</small>", text)
 
 
+    def test_compare_what_one_lacks(self):
+        """Counts of instructions come from `./run bench` alone; and a cell can fail in its first round."""
+        counted, other = made(4), made(4)
+        for cell in other["cells"]:
+            for round_ in cell["rounds"]:
+                del round_["per_io"]
+        other["cells"][0]["rounds"] = []
+        self.assertIn("instructions per I/O", self.page(counted, other))
+        self.page(other, counted)
+
+    def test_compare_claims_nothing_of_what_is_in_doubt(self):
+        for member, value in (("errors", 1), ("run_delay", 0.5), ("domain_read_back", "DMA")):
+            b = made(4)
+            for cell in b["cells"]:
+                for round_ in cell["rounds"]:
+                    round_["iops"] *= 1.25
+            cell = find(b, "kernel-identity-plain", DEEP)
+            cell["rounds"][0][member] = value
+            text = self.page(made(4), b)
+            claims = text.count("<b>1.25 ×</b><small>apart</small>")
+            self.assertEqual(claims, len(b["cells"]) - 1, member)
+        b["emulated"], b["seconds"] = False, 6
+        text = self.page(made(4), b)
+        self.assertNotIn("<small>apart</small>", text)
+        self.assertRegex(text, r"seconds of a round</th><td[^>]*>5</td><td[^>]*>6<")
+
+    def test_columns_that_one_row_lacks(self):
+        r = made(3)
+        r["skipped"] += [{"row": "nnvme-iommu-hybrid", "column": c, "reason": "no interrupts"}
+                         for c in ("one", "two", "three")]
+        text = section(self.page(r), "rows")
+        self.assertEqual(text.count("no interrupts"), 1)
+        self.assertIn("one, two, three", text)
+
+    def test_a_row_that_failed_in_all_columns(self):
+        """One reason for the whole row: its cells are in doubt for that."""
+        r = made(3)
+        cell = find(r, "nnvme-iommu", DEEP)
+        del cell["rounds"][2]
+        r["skipped"].append({"row": "nnvme-iommu", "column": None, "reason": "failed in round 3: no power"})
+        self.assertIn("failed in round 3: no power.", section(self.page(r), "findings"))
+
+
 class Command(unittest.TestCase):
     """As the program of the benchmark runs it."""
 
@@ -295,6 +338,24 @@ class Command(unittest.TestCase):
     def test_wrong_words(self):
         for words in ((), ("a", "b", "c"), ("--frob", "a"), ("a", "--out"), ("a", "--out=")):
             self.assertIn("report takes one results.json or two", self.run_it(2, "report", *words))
+
+    def test_a_file_that_talks_to_the_terminal(self):
+        text = (self.folder / "results.json").read_text()
+        for harm in ("\\u001b]0;x\\u0007" + 100_000 * "x", "\\ud800", "\\u202e"):
+            (self.folder / "results.json").write_text(text.replace('"driver": "kernel"', f'"driver": "{harm}"', 1))
+            said = self.run_it(1, "report", "results.json")
+            self.assertTrue(said[:-1].isprintable(), said[:200])
+            self.assertLess(len(said), 1000)
+
+    def test_a_merge_of_what_cannot_be_written_again(self):
+        """Nested too deeply: a sentence, and no file left behind."""
+        text = (self.folder / "results.json").read_text()
+        deep = text.replace('"schema"', '"later": ' + 600 * "[" + 600 * "]" + ', "schema"', 1)
+        (self.folder / "results.json").write_text(deep.replace('"errors": 0', '"mark": 1, "errors": 0', 1))
+        (self.folder / "marks").write_text("1 2 3 4 5\n")
+        said = self.run_it(1, "merge", "results.json", "results.json", "marks")
+        self.assertNotIn("Traceback", said)
+        self.assertEqual(len(list(self.folder.iterdir())), 2)
 
     def test_nowhere(self):
         self.assertIn("/nonexistent/report.html: cannot be written: No such file",

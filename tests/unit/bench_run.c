@@ -117,44 +117,46 @@ static void all_that_can_be_said(void **state)
 
 /* --- the plan --- */
 
+/* All rows, and every other column. */
+static struct bench_options planned(size_t columns, unsigned rounds)
+{
+	struct bench_options o = { .nr_columns = columns, .rounds = rounds };
+
+	for (; o.nr_rows < bench_nr_rows; o.nr_rows++)
+		o.rows[o.nr_rows] = &bench_rows[o.nr_rows];
+	for (size_t i = 0; i < columns; i++)
+		o.columns[i] = &bench_columns[2 * i];
+	return o;
+}
+
 static void every_round_has_every_cell_once(void **state)
 {
-	const struct bench_row *rows[30];
-	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2] };
-	struct bench_plan plan;
+	struct bench_options o = planned(2, 4);
 	int seen[4][30][2] = { { { 0 } } };
 
-	for (size_t i = 0; i < bench_nr_rows; i++)
-		rows[i] = &bench_rows[i];
-	assert_int_equal(bench_plan_make(&plan, rows, bench_nr_rows, columns, 2, 4), 0);
-	assert_int_equal(plan.count, 4 * 2 * bench_nr_rows);
-	for (size_t i = 0; i < plan.count; i++) {
-		const struct bench_step *s = &plan.steps[i];
+	assert_int_equal(bench_plan_steps(&o), 4 * 2 * bench_nr_rows);
+	for (size_t i = 0; i < bench_plan_steps(&o); i++) {
+		struct bench_step s = bench_plan_step(&o, i);
 
-		assert_int_equal(s->round, i / (2 * bench_nr_rows));
-		assert_int_equal(seen[s->round][s->row - bench_rows][s->column == columns[1]]++, 0);
+		assert_int_equal(s.index, i);
+		assert_int_equal(s.round, i / (2 * bench_nr_rows));
+		assert_int_equal(seen[s.round][s.row - bench_rows][s.column == o.columns[1]]++, 0);
 	}
-	bench_plan_free(&plan);
 }
 
 /* A place is entered once per round, and not at all for the first of a round. */
 static void places_change_seldom(void **state)
 {
-	const struct bench_row *rows[30];
-	const struct bench_column *columns[] = { &bench_columns[0], &bench_columns[2],
-						 &bench_columns[4] };
-	struct bench_plan plan;
+	struct bench_options o = planned(3, 3);
+	size_t count = bench_plan_steps(&o);
 	int changes = 1;
 
-	for (size_t i = 0; i < bench_nr_rows; i++)
-		rows[i] = &bench_rows[i];
-	assert_int_equal(bench_plan_make(&plan, rows, bench_nr_rows, columns, 3, 3), 0);
-	for (size_t i = 1; i < plan.count; i++)
-		changes += !bench_same_place(plan.steps[i - 1].row, plan.steps[i].row);
+	for (size_t i = 1; i < count; i++)
+		changes += !bench_same_place(bench_plan_step(&o, i - 1).row,
+					     bench_plan_step(&o, i).row);
 	assert_int_equal(changes, 6 + 5 + 5);
 	/* Backwards. */
-	assert_ptr_equal(plan.steps[0].row, plan.steps[plan.count / 3 * 2 - 1].row);
-	bench_plan_free(&plan);
+	assert_ptr_equal(bench_plan_step(&o, 0).row, bench_plan_step(&o, count / 3 * 2 - 1).row);
 }
 
 /* --- the state file --- */

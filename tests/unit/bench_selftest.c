@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "bench/load.h"
+#include "load_rig.h"
 #include "path_simulated.h"
 
 static bool near(double is, double should)
@@ -26,7 +26,7 @@ static void run(const struct bench_simulated *how, unsigned depth, uint64_t ios,
 	struct bench_path *path;
 
 	assert_int_equal(bench_path_simulated(how, &shape, &path, NULL), 0);
-	assert_int_equal(bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, m),
+	assert_int_equal(load_once(path, &work, &(struct bench_until){ .ios = ios }, NULL, m),
 			 0);
 	path->ops->close(path);
 	assert_int_equal(m->ios, ios);

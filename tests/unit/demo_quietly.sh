@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2034,SC2154 # variables of the functions under test, and for them
-# How the demo repeats disturbed measurements (bench/demo.sh), with a host whose answers are
+# How the demo repeats disturbed measurements (kernel/guest/demo.sh), with a host whose answers are
 # planned.
-demo=$(dirname "$0")/../../bench/demo.sh
+demo=$(dirname "$0")/../../kernel/guest/demo.sh
 take() { eval "$(sed -n "/^$1() {/,/^}/p" "$demo")"; }
 take waited
 take quietly

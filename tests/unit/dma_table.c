@@ -160,6 +160,32 @@ static void longer_than_a_list_page_is_told_apart(void **state)
 	assert_int_equal(prp(memory, 9 * MIB, &p), -EFAULT);
 }
 
+/*
+ * Whatever the length: from each page on as much is found as is left of its list page, and never
+ * one more, which would be read from behind that page.
+ */
+static void memory_ends_where_a_list_page_does(void **state)
+{
+	static const size_t places[] = { 0, 1, NNVME_GRANULE_PAGES - 1 };
+	struct nnvme_prp p;
+
+	for (size_t i = 0; i < 3; i++) {
+		const size_t at = places[i], most = NNVME_LIST_ENTRIES - at;
+
+		for (size_t pages = 250; pages <= 520; pages++) {
+			const char *va = memory + at * PAGE;
+
+			add(at * PAGE, pages * PAGE);
+			check_prp(va, (pages < most ? pages : most) * PAGE);
+			if (pages > most)
+				assert_int_equal(prp(va, (most + 1) * PAGE, &p), -E2BIG);
+			else
+				assert_int_equal(prp(va, (pages + 1) * PAGE, &p), -EFAULT);
+			remove_it(at * PAGE, pages * PAGE);
+		}
+	}
+}
+
 static void misaligned_is_refused(void **state)
 {
 	struct nnvme_prp p;
@@ -419,6 +445,7 @@ int main(void)
 		T(neighbours_join_across_leaves_in_any_order),
 		T(every_length_at_every_kind_of_place),
 		T(longer_than_a_list_page_is_told_apart),
+		T(memory_ends_where_a_list_page_does),
 		T(misaligned_is_refused),
 		T(a_hole_is_seen_without_a_walk),
 		T(a_region_ends_inside_a_list_page),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How long the driver waits for a controller's registers, and what it does with a controller that was
- * left half-way.
+ * How long the driver waits for a controller's registers, and what it does with a controller that
+ * was left half-way.
  */
 #include "clock_rig.h"
 #include "nvme/private.h"

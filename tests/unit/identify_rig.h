@@ -55,7 +55,8 @@ static inline unsigned check(struct rig *r)
 	assert_true(info.max_transfer >= 4096 && info.max_transfer <= 4u << 20);
 	for (const char *p = info.model; *p; p++)
 		assert_true(isprint((unsigned char)*p));
-	for (const struct nnvme_ns *ns = NULL; (ns = nnvme_ns_next(r->ctrl, ns ? ns->nsid : 0)); n++)
+	for (const struct nnvme_ns *ns = NULL; (ns = nnvme_ns_next(r->ctrl,
+								   ns ? ns->nsid : 0)); n++)
 		check_ns(ns);
 	assert_int_equal(n, info.namespaces);
 	return n;

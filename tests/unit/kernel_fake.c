@@ -501,7 +501,8 @@ int fake_setup(void **state)
 	fake.msix = 65;
 	fake.run_loads = true;
 	/* hundreds of files a test: in memory where that can be had */
-	strcpy(root, access("/dev/shm", W_OK) ? "/tmp/nnvme-fake-XXXXXX" : "/dev/shm/nnvme-fake-XXXXXX");
+	strcpy(root, access("/dev/shm", W_OK) ? "/tmp/nnvme-fake-XXXXXX" :
+	       "/dev/shm/nnvme-fake-XXXXXX");
 	if (!mkdtemp(root))
 		return -1;
 	real = nnvme_sys;

@@ -11,6 +11,12 @@
 #include "kernel/uapi/iommufd.h"
 #include "kernel_fake.h"
 
+#define DEBIAN "6.12.117+deb12-amd64"
+#define DEBIAN_CLOUD "6.12.117+deb12-cloud-amd64"
+#define DEBIAN_7_3 "7.3.4+deb13-amd64"
+#define INSTALL "apt install "
+#define PACKAGE "./noiommu-vfio-dkms_*.deb"
+
 static void all_there(void **state)
 {
 	struct nnvme_probe p = { .size = sizeof(p) };
@@ -109,6 +115,132 @@ static void physical_addresses_that_do_not_fit(void **state)
 	fake.fail_open = "/sys/hypervisor/type";
 	fake.open_errno = EACCES;
 	assert_int_equal(phys_addr(), NNVME_HAVE_UNKNOWN);
+}
+
+static struct nnvme_probe probe_origin(const char *release)
+{
+	struct nnvme_probe p = { .size = sizeof(p) };
+
+	fake_file(release, "/proc/sys/kernel/osrelease");
+	assert_int_equal(nnvme_probe(&p, NULL), 0);
+	assert_int_equal(fake.fds, 0);
+	return p;
+}
+
+static void where_nodes_come_from(void **state)
+{
+	static const struct {
+		const char *release, *mark;
+		enum nnvme_noiommu_origin origin;
+	} cases[] = {
+		{ "6.12.117", NULL, NNVME_NOIOMMU_SERIES },
+		{ "7.2.99-rc1", NULL, NNVME_NOIOMMU_SERIES },
+		{ "7.3.0", NULL, NNVME_NOIOMMU_MERGED },
+		{ "7.10.1-foo", NULL, NNVME_NOIOMMU_MERGED },
+		{ "10.0.0", NULL, NNVME_NOIOMMU_MERGED },
+		{ DEBIAN, "noiommu-vfio 6.12\n", NNVME_NOIOMMU_MODULES },
+		{ "7.3.4+deb13-amd64", "noiommu-vfio 7.3\n", NNVME_NOIOMMU_MODULES },
+		{ "7.3.4", "1.0\n", NNVME_NOIOMMU_MERGED },
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct nnvme_probe p;
+
+		fake_remove("/sys/module/iommufd");
+		if (cases[i].mark)
+			fake_file(cases[i].mark, "/sys/module/iommufd/version");
+		p = probe_origin(cases[i].release);
+		assert_int_equal(p.noiommu_origin, cases[i].origin);
+		assert_string_equal(p.noiommu_fix, "");
+	}
+}
+
+/* A kernel with VFIO and without all that the series adds. */
+static void stock(void)
+{
+	fake_remove("/dev/iommu");
+	fake_file("Character devices:\n  1 mem\n", "/proc/devices");
+}
+
+static void assert_fix(const char *release, enum nnvme_noiommu_origin origin, const char *fix)
+{
+	struct nnvme_probe p = probe_origin(release);
+
+	assert_int_equal(p.noiommu_origin, origin);
+	assert_string_equal(p.noiommu_fix, fix);
+}
+
+static void what_debian_installs(void **state)
+{
+	static const char boot[] = INSTALL "linux-image-" DEBIAN " linux-headers-" DEBIAN " "
+		PACKAGE ", and boot that kernel";
+
+	stock();
+	fake_file("PRETTY_NAME=\"Debian\"\nVERSION_ID=\"12\"\nVERSION=\"12 (b)\"\nID=debian\n",
+		  "/etc/os-release");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, INSTALL "linux-headers-" DEBIAN " " PACKAGE);
+	assert_fix(DEBIAN_CLOUD, NNVME_NOIOMMU_ABSENT,
+		   INSTALL "linux-headers-" DEBIAN_CLOUD " " PACKAGE);
+	assert_fix("6.1.0-13-amd64", NNVME_NOIOMMU_ABSENT, boot);
+	assert_fix("6.12.1+deb12-amd64", NNVME_NOIOMMU_ABSENT, boot);
+	assert_fix("6.1.0-13-cloud-amd64", NNVME_NOIOMMU_ABSENT, INSTALL "linux-image-" DEBIAN_CLOUD
+		   " linux-headers-" DEBIAN_CLOUD " " PACKAGE ", and boot that kernel");
+	fake_file("ID=debian\nVERSION_ID=13\n", "/etc/os-release");	/* two series */
+	assert_fix("7.3.1+deb13-amd64", NNVME_NOIOMMU_ABSENT, INSTALL "linux-image-" DEBIAN_7_3
+		   " linux-headers-" DEBIAN_7_3 " " PACKAGE ", and boot that kernel");
+	assert_fix(DEBIAN_7_3, NNVME_NOIOMMU_ABSENT,
+		   INSTALL "linux-headers-" DEBIAN_7_3 " " PACKAGE);
+	fake_file("ID='debian'\nVERSION_ID='12'", "/etc/os-release");	/* no newline at the end */
+	assert_fix("6.1.0-13-amd64", NNVME_NOIOMMU_ABSENT, boot);
+}
+
+static void what_others_need(void **state)
+{
+	static const char options[] =
+		"CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV and CONFIG_VFIO_NOIOMMU";
+	char older[256], newer[256];
+
+	snprintf(older, sizeof(older), "Linux 7.3, or 6.12 with the series in "
+		 "kernel/module/patches/6.12, with %s", options);
+	snprintf(newer, sizeof(newer), "a kernel with %s", options);
+	stock();
+	assert_fix("6.12.117", NNVME_NOIOMMU_ABSENT, older);	/* no os-release */
+	assert_fix("7.3.4", NNVME_NOIOMMU_ABSENT, newer);
+	fake_file("ID=fedora\nVERSION_ID=12\n", "/etc/os-release");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, older);
+	fake_file("ID=debian\nVERSION_ID=12\n", "/etc/os-release");
+	assert_fix("6.1.0-13-arm64", NNVME_NOIOMMU_ABSENT, older);
+	assert_fix("6.12.117", NNVME_NOIOMMU_ABSENT, older);	/* one of the user's own */
+	fake_file("ID=debian\nVERSION_ID=99\n", "/etc/os-release");
+	assert_fix("6.12.117+deb99-amd64", NNVME_NOIOMMU_ABSENT, older);
+}
+
+static void modules_that_are_not_loaded(void **state)
+{
+	stock();
+	fake_file("", "/lib/modules/" DEBIAN "/updates/dkms/iommufd.ko.xz");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_ABSENT, "/usr/lib/noiommu-vfio/reload, once nothing uses "
+		   "VFIO: the modules that are loaded are not those of noiommu-vfio-dkms");
+	fake_remove("/sys/class/vfio-dev");
+	assert_fix(DEBIAN, NNVME_NOIOMMU_UNKNOWN, "modprobe vfio-pci");
+	fake_remove("/lib/modules");
+	fake_file("", "/lib/modules/7.3.4/kernel/drivers/iommu/iommufd/iommufd.ko");
+	assert_fix("7.3.4", NNVME_NOIOMMU_UNKNOWN, "modprobe vfio-pci");
+	assert_string_not_equal(probe_origin("7.3.5").noiommu_fix, "modprobe vfio-pci");
+	fake_file("10:125\n", "/sys/class/misc/iommu/dev");
+	assert_fix("7.3.4", NNVME_NOIOMMU_UNKNOWN, "mknod /dev/iommu c 10 125");
+}
+
+static void modules_half_loaded_or_unseen(void **state)
+{
+	struct nnvme_probe p;
+
+	fake_remove("/sys/class/vfio-dev");	/* iommufd is, and its node */
+	assert_fix("7.3.4", NNVME_NOIOMMU_UNKNOWN, "modprobe vfio-pci");
+	fake.fail_open = "/dev/iommu";
+	fake.open_errno = EACCES;
+	p = probe_origin("7.3.4");
+	assert_string_equal(p.noiommu_fix, "run as root");
 }
 
 /* A Debian 12 kernel. */
@@ -265,7 +397,12 @@ static void other_sizes(void **state)
 	assert_int_equal(new.probe.memlock, UINT64_MAX);
 	assert_int_equal(new.later[0], 0);
 	assert_int_equal(new.later[15], 0);
-	new.probe.size = sizeof(struct nnvme_probe) - 1;
+	new.probe.size = offsetof(struct nnvme_probe, noiommu_origin);	/* that of older programs */
+	new.probe.noiommu_origin = 99;
+	assert_int_equal(nnvme_probe(&new.probe, NULL), 0);
+	assert_int_equal(new.probe.memlock, UINT64_MAX);
+	assert_int_equal(new.probe.noiommu_origin, 99);
+	new.probe.size--;
 	fake_assert_err(nnvme_probe(&new.probe, &err), -EINVAL, &err, "sizeof(struct nnvme_probe)");
 	pool("/sys/kernel/mm", "2048", "7\n", "5\n");
 	assert_int_equal(nnvme_hugepage_pools(&pools, &count, sizeof(*pools) + 8, NULL), 0);
@@ -282,6 +419,8 @@ int main(void)
 		TEST(all_there), TEST(switched_on), TEST(without_the_series), TEST(get_pa_by_errno),
 		TEST(physical_addresses_that_do_not_fit),
 		TEST(without_anything), TEST(not_allowed), TEST(node_is_proof),
+		TEST(where_nodes_come_from), TEST(what_debian_installs), TEST(what_others_need),
+		TEST(modules_that_are_not_loaded), TEST(modules_half_loaded_or_unseen),
 		TEST(iommu_container_taint), TEST(cpu_vendor), TEST(hugepages),
 		TEST(other_sizes),
 	};

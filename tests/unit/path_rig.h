@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "bench/load.h"
+#include "load_rig.h"
 
 #define KIB 1024u
 
@@ -21,7 +21,7 @@ static struct nnvme_err err;
 /* @ios I/Os; random ones have a seed, so they repeat. */
 static inline int run(struct bench_path *path, struct bench_workload work, uint64_t ios)
 {
-	return bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
+	return load_once(path, &work, &(struct bench_until){ .ios = ios }, NULL, &measured);
 }
 
 /*

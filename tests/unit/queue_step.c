@@ -158,6 +158,40 @@ static void a_list_that_is_written_over(void **state)
 	down(&m);
 }
 
+/* Its slot goes to the next command, which is longer, while the search looks at it. */
+static void read_longer_in_its_slot(void *arg)
+{
+	struct moment *m = arg;
+	struct nnvme_completion done;
+
+	assert_int_equal(nnvme_poll(m->r.qp, &done, 1), 1);
+	for (unsigned i = 1; i < m->r.qp->end / 8; i++) {
+		read_pages(m, 17, 1);
+		rig_wait(&m->r);
+	}
+	read_pages(m, 16, 5);
+}
+
+static void a_slot_that_is_the_next_commands(void **state)
+{
+	struct moment m = { .page = 10, .pages = 1 };
+	struct step s = { .subject = ask, .between = { read_longer_in_its_slot }, .arg = &m };
+	bool more = true;
+
+	up(&m, "size=64m,mqes=2", 2);
+	for (s.at[0] = 0; more; s.at[0] += STEP_STRIDE) {
+		read_pages(&m, 8, 1);
+		nnvme_ring(m.r.qp);
+		model_drain(m.r.m);
+		more = step_run(&s);
+		/* never the one's address with the other's length */
+		assert_int_equal(m.result, 0);
+		take_all(&m);
+	}
+	assert_true(s.at[0] > 100);
+	down(&m);
+}
+
 static void poll_one(void *arg)
 {
 	struct moment *m = arg;
@@ -255,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_transfer_between_its_commands),
 		cmocka_unit_test(memory_of_a_controller_that_could_not_be_stopped),
 		cmocka_unit_test(a_list_that_is_written_over),
+		cmocka_unit_test(a_slot_that_is_the_next_commands),
 	};
 
 	if (STEP_MISSING) {

@@ -21,6 +21,16 @@
 #define ROUNDS 20000u
 #endif
 
+static unsigned reallocs_left;	/* before one that fails; 0: none does */
+
+void *__real_realloc(void *p, size_t len);
+void *__wrap_realloc(void *p, size_t len);
+
+void *__wrap_realloc(void *p, size_t len)
+{
+	return reallocs_left && !--reallocs_left ? NULL : __real_realloc(p, len);
+}
+
 struct unregister {
 	struct rig r;
 	uint8_t *mem;		/* registered a page at a time */
@@ -416,6 +426,34 @@ static void lists_end_where_they_end(void **state)
 	down(&u);
 }
 
+/*
+ * Without memory to look at all pieces of what is in flight, nothing is given back: the piece that
+ * has no place may be the one.
+ */
+static void without_memory_to_look(void **state)
+{
+	struct unregister u;
+	struct iovec iov[2];
+
+	up(&u, "size=64m,mdts=9,run=16", 8);
+	for (unsigned i = 0; i < 2; i++)
+		iov[i] = (struct iovec){ u.mem + i * 200 * PAGE, 150 * PAGE };
+	assert_int_equal(nnvme_readv(u.r.qp, u.r.ns, iov, 2, 0, &u), 0);
+	for (unsigned i = 0; i < 350; i++) {
+		bool used = i < 150 || i >= 200;
+
+		/* memory for the first piece, and for the 257th */
+		for (unsigned fails = 1; fails <= 2; fails++) {
+			reallocs_left = fails;
+			assert_int_equal(take(&u, i), -ENOMEM);
+			assert_int_equal(reallocs_left, 0);
+		}
+		assert_int_equal(take(&u, i), used ? -EBUSY : 0);
+	}
+	assert_int_equal(rig_wait(&u.r).status, 0);
+	down(&u);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +467,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(memory_that_is_used_after_it_was_freed),
 		cmocka_unit_test(other_memory_comes_and_goes_under_io),
 		cmocka_unit_test(lists_end_where_they_end),
+		cmocka_unit_test(without_memory_to_look),
 	};
 
 	if (argc > 1)

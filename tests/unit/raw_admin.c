@@ -442,8 +442,9 @@ static void expect_stale(struct rig *r, const struct nnvme_ns *ns, uint8_t *buf,
 {
 	int code = stale ? -ESTALE : 0;
 	struct iovec iov[2] = { { buf, PAGE }, { buf + 2 * PAGE, PAGE } };
-	struct nnvme_command cmd = { .size = sizeof(cmd), .opcode = NNVME_OP_READ, .nsid = ns->nsid,
-				     .data = buf, .data_len = PAGE };
+	static const uint8_t raw[] = { NNVME_OP_READ, NNVME_OP_WRITE, nvme_cmd_compare };
+	struct nnvme_command cmd = { .size = sizeof(cmd), .nsid = ns->nsid, .data = buf,
+				     .data_len = PAGE };
 	struct nnvme_batch b;
 
 	assert_int_equal(nnvme_read(r->qp, ns, buf, 0, 1, r), code);
@@ -457,9 +458,12 @@ static void expect_stale(struct rig *r, const struct nnvme_ns *ns, uint8_t *buf,
 	assert_int_equal(nnvme_write_flags(r->qp, ns, buf, 0, 1, NNVME_FUA, r), code);
 	assert_int_equal(nnvme_write_zeroes(r->qp, ns, 0, 1, r), code);
 	assert_int_equal(nnvme_deallocate(r->qp, ns, 0, 1, r), code);
-	assert_int_equal(nnvme_io_command(r->qp, &cmd, r), code);
+	for (unsigned i = 0; i < sizeof(raw); i++) {
+		cmd.opcode = raw[i];
+		assert_int_equal(nnvme_io_command(r->qp, &cmd, r), code);
+	}
 	assert_int_equal(nnvme_flush(r->qp, ns, r), 0);
-	for (unsigned i = stale ? 1 : 11; i; i--)
+	for (unsigned i = stale ? 1 : 13; i; i--)
 		assert_int_equal(rig_wait(r).status, 0);
 	assert_int_equal(nnvme_in_flight(r->qp), 0);
 }
@@ -471,7 +475,7 @@ static void namespaces_that_may_have_changed_are_not_read(void **state)
 	uint8_t *buf;
 	struct rig r;
 
-	rig_up(&r, "ns=2,size=8m", 32);
+	rig_up(&r, "ns=2,size=8m,oncs=13", 32);	/* Compare too */
 	second = nnvme_ns_get(r.ctrl, 2, NULL);
 	buf = rig_alloc(&r, 64 * PAGE);
 	cmd.nsid = 2;

@@ -269,15 +269,24 @@ static void protect(void *arg, uint8_t cns, uint32_t nsid, void *data)
 		id->dps = *(uint8_t *)arg;
 }
 
-/* PRACT keeps protection information from memory, and no other metadata. */
+/*
+ * PRACT keeps protection information from memory, and no other metadata: with more than that, all
+ * of it is moved (NVM Command Set, End-to-end Data Protection: the PRACT bit).
+ */
 static void metadata_that_stays_in_the_controller(void **state)
 {
-	for (unsigned i = 0; i < 4; i++) {
+	static const char *const formats[] = {
+		"size=1m,meta=8", "size=1m,meta=8,extended=1",
+		"size=1m,meta=16", "size=1m,meta=16,extended=1",
+	};
+
+	for (unsigned i = 0; i < 8; i++) {
 		uint8_t *buf, dps = i & 1;
+		bool stays = dps && i < 4;
 		struct nnvme_command cmd;
 		struct rig r;
 
-		rig_model(&r, i & 2 ? "size=1m,meta=8,extended=1" : "size=1m,meta=8");
+		rig_model(&r, formats[i / 2]);
 		r.config.identify = protect;
 		r.config.identify_arg = &dps;
 		if (rig_open(&r))
@@ -287,7 +296,7 @@ static void metadata_that_stays_in_the_controller(void **state)
 		cmd = raw_blocks(NNVME_OP_READ, buf, 0, 2);
 		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), -EINVAL);
 		cmd.cdw12 |= 1u << 29;		/* PRACT */
-		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), dps ? 0 : -EINVAL);
+		assert_int_equal(nnvme_io_command(r.qp, &cmd, &r), stays ? 0 : -EINVAL);
 		rig_down(&r);			/* the model has no such metadata: not rung */
 	}
 }

@@ -21,6 +21,34 @@ def runner():
     return module
 
 
+class Lacking:
+    """A run whose guest needs what Debian's archive does not have."""
+
+    def __init__(self, count):
+        self.count, self.command = count, None
+
+    def start(self, command):
+        self.command = command
+        return self
+
+    stdout = ()
+
+    @staticmethod
+    def end(*_):
+        return 75
+
+
+def lacking(module):
+    """What is skipped, what failed, and with which options the guest was to be booted."""
+    run = Lacking(module.Count())
+    boot = module.tiers.Boot("other --qemu=suite", ("--cpus=2",), False)
+    boot.scripts += ["a", "b"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        module.guest(run, boot)
+    options = [word for word in run.command if word[:2] == "--" and len(word) > 2 and "timeout" not in word]
+    return [name.split(" # ")[0] for name in run.count.skipped], run.count.failed, options
+
+
 def main():
     module = runner()
     count, said = module.Count(), io.StringIO()
@@ -29,19 +57,25 @@ def main():
         for line in LINES:
             program.line(line)
         program.end(0)
+        program = module.Program(count, "q")
+        program.line("1..0 # SKIP no mirror")
+        program.end(0)
         status = count.summary()
     for number, (name, got, wanted) in enumerate((
             ("passed", count.passed, 2), ("failed", count.failed, []),
             ("all of it skipped", module.exit_status({"result": "SKIP", "returncode": 0}), 0),
             ("a failure", module.exit_status({"result": "FAIL", "returncode": 0}), 1),
-            ("skipped", count.skipped, ["p: # SKIP two", "p: three: no mirror # SKIP"]),
+            ("skipped", count.skipped, ["p: # SKIP two", "p: three: no mirror # SKIP", "q: # SKIP no mirror"]),
             ("said again", said.getvalue().count("p: # SKIP two"), 2),
             ("the last line", said.getvalue().splitlines()[-1], "2 passed, 0 failed"),
-            ("success", status, 0)), 1):
+            ("success", status, 0),
+            ("a guest that can't be made", lacking(module),
+             (["guest a (other --qemu=suite)", "guest b (other --qemu=suite)"], [],
+              ["--kernel=other", "--qemu=suite", "--cpus=2"]))), 1):
         if got != wanted:
             print(f"# {got} and not {wanted}")
         print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}")
-    print("1..8")
+    print("1..9")
 
 
 main()

@@ -45,6 +45,14 @@ def native():
     yield "native: by the build's name", tiers.native(listed, "long", ["asan"], "build-asan")[0], ["two"]
 
 
+def commands():
+    tiers.COMMANDS = (("one", "short", "native", "1", ()), ("two", "long", "guest", "2", ("x",)))
+    yield "commands: the short tier", tiers.commands("short", "native"), [("one", "1", ())]
+    yield "commands: in guests", tiers.commands("long", "guest"), [("two", "2", ("x",))]
+    yield "commands: not here", tiers.commands("long", "native"), []
+    yield "commands: by name", tiers.commands("short", "native", ["two"]), []
+
+
 def guests(found):
     tiers.ALSO = ALSO
     yield "scripts in no tier, or without options", [f.split(":")[0] for f in tiers.faults(found)], \
@@ -69,7 +77,9 @@ def main():
              ("and some scripts", len(own) > 9, True),
              ("each script runs in some tier", {s.name for s in own} -
               {s.name for tier in tiers.NAMES for _, s, _ in tiers.runs(own, tier)}, set()),
-             *native(), *guests(made())]
+             ("each command is in one, and in a lane", {c[1:3] for c in tiers.COMMANDS} -
+              {(tier, lane) for tier in tiers.NAMES for lane in ("native", "guest")}, set()),
+             *native(), *commands(), *guests(made())]
     for number, (name, got, wanted) in enumerate(cases, 1):
         if got != wanted:
             print(f"# {got} and not {wanted}")

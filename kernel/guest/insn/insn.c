@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A TCG plugin that counts, between the marks of kernel/guest/insn/mark.h, the instructions that the whole
- * x86-64 guest executes, user's and kernel's apart, and its writes to the doorbells of QEMU's NVMe
- * controllers. A processor that waits in HLT executes none.
+ * A TCG plugin that counts, between the marks of kernel/guest/insn/mark.h, the instructions that
+ * the whole x86-64 guest executes, user's and kernel's apart, and its writes to the doorbells of
+ * QEMU's NVMe controllers. A processor that waits in HLT executes none.
  *
  *   -plugin libinsn.so,out=FILE
  *
@@ -88,7 +88,8 @@ static void stores(unsigned cpu, uint32_t info, uint64_t address, void *data)
 	if (!__atomic_load_n(&number, __ATOMIC_RELAXED) || qemu_plugin_mem_size_shift(info) != 2)
 		return;
 	at = qemu_plugin_get_hwaddr(info, address);
-	if (!at || !qemu_plugin_hwaddr_is_io(at) || strcmp(qemu_plugin_hwaddr_device_name(at), "nvme") != 0)
+	if (!at || !qemu_plugin_hwaddr_is_io(at) ||
+	    strcmp(qemu_plugin_hwaddr_device_name(at), "nvme") != 0)
 		return;
 	offset = qemu_plugin_hwaddr_phys_addr(at) & 0x1fff;
 	if (offset >= 0x1000)
@@ -158,14 +159,16 @@ static unsigned mark_of(const struct qemu_plugin_insn *insn)
 /* The address of a string instruction (INS, OUTS, MOVS, CMPS, STOS, LODS, SCAS) with REP, or 0. */
 static uint64_t repeated_string(const struct qemu_plugin_insn *insn)
 {
-	const uint8_t *byte = qemu_plugin_insn_data(insn), *last = byte + qemu_plugin_insn_size(insn) - 1;
+	const uint8_t *byte = qemu_plugin_insn_data(insn),
+		      *last = byte + qemu_plugin_insn_size(insn) - 1;
 	bool repeated = false;
 
 	/* Prefixes before the last byte, which is the opcode: REP, sizes, segments, and REX. */
 	for (; byte < last; byte++) {
 		if (*byte == 0xf2 || *byte == 0xf3)
 			repeated = true;
-		else if (*byte != 0x66 && *byte != 0x67 && (*byte & 0xfe) != 0x64 && (*byte & 0xf0) != 0x40)
+		else if (*byte != 0x66 && *byte != 0x67 && (*byte & 0xfe) != 0x64 &&
+			 (*byte & 0xf0) != 0x40)
 			return 0;
 	}
 	if (!repeated || !((*last >= 0x6c && *last <= 0x6f) || (*last >= 0xa4 && *last <= 0xa7) ||
@@ -191,7 +194,8 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 		if (kind)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark_runs, QEMU_NO_REGISTERS,
 							       (void *)(kind | (n - 1 - i) << 8));
-		qemu_plugin_register_vcpu_mem_cb(insn, stores, QEMU_NO_REGISTERS, QEMU_STORES, NULL);
+		qemu_plugin_register_vcpu_mem_cb(insn, stores, QEMU_NO_REGISTERS, QEMU_STORES,
+						 NULL);
 		block->string_last = repeated_string(insn);
 		if (i == 0)
 			block->string_first = block->string_last;
@@ -199,12 +203,14 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, block_runs, QEMU_NO_REGISTERS, block);
 }
 
-QEMU_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
+QEMU_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc,
+				    char **argv)
 {
 	const char *path = argc == 1 && !strncmp(argv[0], "out=", 4) ? argv[0] + 4 : NULL;
 
 	if (!info->whole_system || strcmp(info->target, "x86_64") != 0 || !path) {
-		fprintf(stderr, "insn: it counts x86-64 machines, and is given one word: out=FILE\n");
+		fprintf(stderr, "insn: it counts x86-64 machines, and is given one word: "
+			"out=FILE\n");
 		return -1;
 	}
 	nr_vcpus = info->max_vcpus;

@@ -26,7 +26,8 @@
 
 #ifdef __x86_64__
 #define bench_mark_set(kind) \
-	__asm__ volatile(".long %c0, %c1" : : "i"(BENCH_MARK_OPCODE), "i"(BENCH_MARK_NAME | (kind)) : "memory")
+	__asm__ volatile(".long %c0, %c1" : : "i"(BENCH_MARK_OPCODE), \
+			 "i"(BENCH_MARK_NAME | (kind)) : "memory")
 #else
 #define bench_mark_set(kind) ((void)(kind))
 #endif

@@ -35,13 +35,15 @@ typedef void (*qemu_accesses)(unsigned vcpu, uint32_t info, uint64_t address, vo
 
 /* What a plugin exports. */
 extern QEMU_EXPORT int qemu_plugin_version;
-QEMU_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv);
+QEMU_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc,
+				    char **argv);
 
 /* What QEMU exports. */
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, qemu_translated call);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_runs call, int flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_runs call, int flags,
-					    void *data);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_runs call, int flags,
+					  void *data);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_runs call,
+					    int flags, void *data);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, qemu_accesses call, int flags,
 				      int access, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/load.h"
 #include "bench/random.h"
+#include "tests/unit/load_rig.h"
 
 static unsigned long depth = 8, bytes = 4096, ios = 64, offset, beyond, randomly = 1;
 
@@ -71,7 +71,7 @@ static int run(struct bench_path *path)
 
 	if (beyond)
 		path->bytes *= 2;
-	ret = bench_load_run(path, &work, &(struct bench_until){ .ios = ios }, NULL, &m);
+	ret = load_once(path, &work, &(struct bench_until){ .ios = ios }, NULL, &m);
 	printf("ret %d ios %llu errors %llu first_error %s latencies %llu doorbells %llu+%llu\n",
 	       ret, (unsigned long long)m.ios, (unsigned long long)m.errors, m.first_error ?
 	       strerrorname_np(m.first_error) : "none", (unsigned long long)m.latency.count,

@@ -121,7 +121,8 @@ int iommufd_iova_range(int iommufd, uint32_t ioas, struct nnvme_uapi_iova_range 
 /* @iova: in, where to, or 0 for the kernel to choose; out, where. */
 int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
 /* The same for memory that the device may only read. */
-int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
+int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length,
+			 uint64_t *iova);
 /* Maps in @to what is mapped in @from at @from_iova; @iova as in iommufd_map(). */
 int iommufd_copy(int iommufd, uint32_t to, uint32_t from, uint64_t from_iova, uint64_t length,
 		 uint64_t *iova);

@@ -125,7 +125,8 @@ uint64_t memory_free(void)
 	f = fopen("/proc/zoneinfo", "re");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " pages free %" SCNu64, &n) == 1 || sscanf(line, " count: %" SCNu64, &n) == 1)
+		if (sscanf(line, " pages free %" SCNu64, &n) == 1 ||
+		    sscanf(line, " count: %" SCNu64, &n) == 1)
 			pages += n;
 	}
 	fclose(f);

@@ -162,10 +162,12 @@ static int map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint
 
 int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova)
 {
-	return map(iommufd, ioas, va, length, iova, NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE);
+	return map(iommufd, ioas, va, length, iova,
+		   NNVME_IOAS_MAP_READABLE | NNVME_IOAS_MAP_WRITEABLE);
 }
 
-int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova)
+int iommufd_map_readable(int iommufd, uint32_t ioas, const void *va, uint64_t length,
+			 uint64_t *iova)
 {
 	return map(iommufd, ioas, va, length, iova, NNVME_IOAS_MAP_READABLE);
 }
@@ -230,8 +232,8 @@ int iommufd_get_huge_pages(int iommufd, uint32_t ioas)
 
 int iommufd_get_pa(int iommufd, uint32_t ioas, uint64_t iova, uint64_t *length, uint64_t *phys)
 {
-	struct nnvme_uapi_ioas_noiommu_get_pa get = { .size = sizeof(get), .ioas_id = ioas, .iova = iova,
-					      .length = *length };
+	struct nnvme_uapi_ioas_noiommu_get_pa get = { .size = sizeof(get), .ioas_id = ioas,
+						      .iova = iova, .length = *length };
 	int ret = call(iommufd, NNVME_IOMMU_IOAS_NOIOMMU_GET_PA, &get);
 
 	if (!ret) {

@@ -154,7 +154,8 @@ static int be_victim(struct victim *v)
 /* Starts a victim, waits until it has reached @stage, and a little longer; kills it. */
 static void kill_one(enum stage stage, unsigned further, bool huge)
 {
-	static const char *const names[STAGES] = { "bound", "attached", "mapped", "known", "running" };
+	static const char *const names[STAGES] = { "bound", "attached", "mapped", "known",
+						   "running" };
 	unsigned reports = 0;
 	int ends[2], status;
 	pid_t child;
@@ -176,8 +177,8 @@ static void kill_one(enum stage stage, unsigned further, bool huge)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	close(ends[0]);
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		fail_msg("%s: it ended by itself after %u reports, with wait status %#x", last_victim,
-			 reports, (unsigned)status);
+		fail_msg("%s: it ended by itself after %u reports, with wait "
+			 "status %#x", last_victim, reports, (unsigned)status);
 }
 
 /*
@@ -200,7 +201,8 @@ static void check_device_is_quiet(const char *bdf)
 	uint32_t command = pcidev_config(bdf, COMMAND, 2), cc = pcidev_register(bdf, CC);
 
 	if (command & BUS_MASTER || cc & 1)
-		fail_msg("%s: the device is left with COMMAND %#x and CC %#x", last_victim, command, cc);
+		fail_msg("%s: the device is left with COMMAND %#x "
+			 "and CC %#x", last_victim, command, cc);
 }
 
 /*
@@ -217,8 +219,8 @@ static uint64_t tolerance(void)
 }
 
 /* All uses of memory: pages that are missing in total have been leaked. */
-static const char *const uses[] = { "HugePages_Total", "AnonPages", "Cached", "SReclaimable", "SUnreclaim",
-				    "PageTables", "KernelStack", "VmallocUsed" };
+static const char *const uses[] = { "HugePages_Total", "AnonPages", "Cached", "SReclaimable",
+				    "SUnreclaim", "PageTables", "KernelStack", "VmallocUsed" };
 enum { USES = sizeof(uses) / sizeof(uses[0]) };
 
 struct memory {
@@ -246,9 +248,10 @@ static void check_memory_comes_back(const struct memory *before)
 		usleep(100000);
 	}
 	for (unsigned i = 0; i < USES; i++)
-		print_error("%s: %" PRIu64 ", was %" PRIu64 "\n", uses[i], now.used[i], before->used[i]);
-	fail_msg("%" PRIu64 " KiB are free after the deaths, and were %" PRIu64 ": %" PRIu64 " are missing",
-		 now.free, before->free, before->free - now.free);
+		print_error("%s: %" PRIu64 ", was %" PRIu64 "\n", uses[i], now.used[i],
+			    before->used[i]);
+	fail_msg("%" PRIu64 " KiB are free after the deaths, and were %" PRIu64 ": %"
+		 PRIu64 " are missing", now.free, before->free, before->free - now.free);
 }
 
 /* After each death the device is quiet and nothing is pinned; in the end all memory is back. */

@@ -34,7 +34,8 @@ static void check_all(uint32_t ioas, const char *va, uint64_t iova, uint64_t len
 		assert_int_equal(phys, memory_phys(va + o));
 		assert_int_equal(left, memory_contiguous(va + o, length - o));
 		middle = left - left / 3;
-		assert_int_equal(iommufd_get_pa(s.iommufd, ioas, iova + o + left / 3, &middle, &phys), 0);
+		assert_int_equal(iommufd_get_pa(s.iommufd, ioas, iova + o + left / 3, &middle,
+						&phys), 0);
 		assert_int_equal(phys, memory_phys(va + o + left / 3));
 		assert_int_equal(middle, left - left / 3);
 	}
@@ -76,8 +77,8 @@ static void any_alignment_is_right(void **state)
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		uint64_t iova = (1ul << 32) + cases[i].iova;
 
-		assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + cases[i].va, cases[i].length, &iova),
-				 0);
+		assert_int_equal(iommufd_map(s.iommufd, s.ioas, va + cases[i].va, cases[i].length,
+					     &iova), 0);
 		check_all(s.ioas, va + cases[i].va, iova, cases[i].length);
 		assert_int_equal(ask(s.ioas, iova - 1), -ENOENT);
 		assert_int_equal(ask(s.ioas, iova + cases[i].length), -ENOENT);
@@ -290,7 +291,8 @@ int contract_test_map(void)
 	int failed = cmocka_run_group_tests_name("map", tests, NULL, NULL);
 
 	if (memory_can_fail())
-		return failed + cmocka_run_group_tests_name("map without memory", without_memory, NULL, NULL);
+		return failed + cmocka_run_group_tests_name("map without memory", without_memory,
+							    NULL, NULL);
 	print_message("# no allocation can be made to fail here; --debug-kernel has a test more\n");
 	return failed;
 }

@@ -20,7 +20,8 @@ fail() {
 # The kernel's name for a controller's namespace.
 block_device() {
 	for namespace in /sys/bus/pci/devices/"$1"/nvme/nvme*/nvme*n*; do
-		[ -e "$namespace" ] && echo "/dev/${namespace##*/}" && return
+		# nvme0c0n1 is one path to nvme0n1, where a namespace may have several controllers
+		[ -e "$namespace" ] && echo "/dev/${namespace##*/}" | sed 's/c[0-9]*n/n/' && return
 	done
 	return 1
 }
