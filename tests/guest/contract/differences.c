@@ -11,12 +11,13 @@
  * which GET_PA says to nobody but a process that is being killed.
  *
  * Which kernel configurations work is the table "Kconfig Support Matrix" of 7.3's
- * Documentation/driver-api/vfio.rst; tests/kernel/kconfig asks both kernels' Kconfig for each:
+ * Documentation/driver-api/vfio.rst; tests/unit/kernel_kconfig.sh asks both kernels' Kconfig for each:
  *   case  GROUP  container  CDEV
- *    1      y        y       n    works by the group: tests/guest/no-cdev.sh
- *    3      y        y       y    works by both: all of these tests, on every kernel but one
- *    5      n        -       y    works by the cdev: these tests on --kernel=no-group
- *   2, 4, 6                       there is no VFIO_NOIOMMU: Kconfig refuses it
+ *    1      y        y       n    by the group alone; no guest runs it, but test_group.c asks the same
+ *    3      y        y       y    by both: these tests, on every kernel but no-group
+ *    5      n        -       y    by the cdev alone: these tests on --kernel=no-group
+ *   2, 4                          no VFIO_NOIOMMU
+ *    6      n        -       n    cannot be had: VFIO selects the cdev where there is no group
  */
 #include <errno.h>
 #include <inttypes.h>
