@@ -58,8 +58,8 @@ int contract_drop_capability(int cap);
 enum contract_difference {
 	NOIOMMU_TO_HW_HWPT,		/* a noiommu device to the page table of an IOMMU */
 	HW_MOVED_TO_NOIOMMU_HWPT,	/* an attached device that has one to the other's */
-	HW_MOVED_TO_NOIOMMU_IOAS,	/* or to an IOAS that a noiommu device is attached to */
-	LATE_NOIOMMU_LOOK_UP,		/* GET_PA where a device with an IOMMU was first, and left */
+	HW_MOVED_TO_NOIOMMU_IOAS,	/* or to an IOAS that a noiommu device uses */
+	LATE_NOIOMMU_LOOK_UP,		/* GET_PA where a device with an IOMMU was before */
 	FAULT_QUEUE_OF_NOIOMMU_HWPT,	/* a HWPT for a noiommu device, with a fault queue */
 	LAST_IOVA,			/* that can be mapped for a noiommu device */
 };
@@ -113,7 +113,8 @@ int session_detach(const struct session *s);
 int iommufd_ioas(int iommufd, uint32_t *ioas);
 int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uint32_t *hwpt);
 /* The same with what only an IOMMU's driver understands. */
-int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type, uint64_t data);
+int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type,
+			   uint64_t data);
 int iommufd_destroy(int iommufd, uint32_t id);
 int iommufd_hw_info(int iommufd, uint32_t devid);
 /* The usable IOVAs, which must be one range. */

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
  * Two kernels have the noiommu cdev: Linux 7.3, where it was merged, and 6.12 with the series of
- * kernel/module/patches/6.12. What the tests expect holds for both, errno for errno and in the same
- * order, but for what is in this table. A line without a good reason is a fault of the series.
+ * kernel/module/patches/6.12. What the tests expect holds for both, errno for errno and in the
+ * same order, but for what is in this table. A line without a good reason is a fault of the series.
  *
- * Beside it, and not run here, because no guest has such hardware: a bind that the series refuses and
- * 7.3 does not, where a device would need other addresses than the CPU's (memory encryption, Xen, a
- * bus with an offset); a device that firmware puts behind an IOMMU that has no driver, which is a
- * noiommu one with the series, and on 7.3 a plain vfioX that cannot be bound (EINVAL); and EINTR,
- * which GET_PA says to nobody but a process that is being killed.
+ * Beside it, and not run here, because no guest has such hardware: a bind that the series refuses
+ * and 7.3 does not, where a device would need other addresses than the CPU's (memory encryption,
+ * Xen, a bus with an offset); a device that firmware puts behind an IOMMU that has no driver, which
+ * is a noiommu one with the series, and on 7.3 a plain vfioX that cannot be bound (EINVAL); and
+ * EINTR, which GET_PA says to nobody but a process that is being killed.
  *
  * Which kernel configurations work is the table "Kconfig Support Matrix" of 7.3's
- * Documentation/driver-api/vfio.rst; tests/unit/kernel_kconfig.sh asks both kernels' Kconfig for each:
+ * Documentation/driver-api/vfio.rst; tests/unit/kernel_kconfig.sh asks the Kconfig of both:
  *   case  GROUP  container  CDEV
- *    1      y        y       n    by the group alone; no guest runs it, but test_group.c asks the same
+ *    1      y        y       n    by the group alone: no guest runs it; test_group.c on case 3
  *    3      y        y       y    by both: these tests, on every kernel but no-group
  *    5      n        -       y    by the cdev alone: these tests on --kernel=no-group
  *   2, 4                          no VFIO_NOIOMMU
@@ -59,7 +59,7 @@ int64_t contract_expect(enum contract_difference d)
 {
 	if (!contract_upstream())
 		return differences[d].series;
-	print_message("# %" PRId64 " here, %" PRId64 " with the series: %s\n", differences[d].upstream,
-		      differences[d].series, differences[d].reason);
+	print_message("# %" PRId64 " here, %" PRId64 " with the series: %s\n",
+		      differences[d].upstream, differences[d].series, differences[d].reason);
 	return differences[d].upstream;
 }

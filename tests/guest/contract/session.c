@@ -111,7 +111,8 @@ int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uin
 	return ret;
 }
 
-int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type, uint64_t data)
+int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type,
+			   uint64_t data)
 {
 	struct nnvme_uapi_hwpt_alloc alloc = {
 		.size = sizeof(alloc), .dev_id = devid, .pt_id = ioas,
