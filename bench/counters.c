@@ -121,8 +121,9 @@ bool bench_tracer_open(struct bench_tracer *t)
 	uint64_t id = 0;
 	struct rlimit limit;
 
-	*t = (struct bench_tracer){ .nr_cpus = nr_cpus };
-	t->fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd));
+	*t = (struct bench_tracer){
+		.nr_cpus = nr_cpus, .fd = malloc(BENCH_TRACES * nr_cpus * sizeof(*t->fd)),
+	};
 	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

@@ -40,14 +40,20 @@ static void *append(void *array, size_t *count, size_t size)
 	return memset((char *)grown + (*count)++ * size, 0, size);
 }
 
-struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column)
+struct bench_cell *bench_results_cell(struct bench_results *r, const struct bench_row *row,
+				      const struct bench_column *column, const char *device)
 {
-	struct bench_cell *cell = append(&r->cells, &r->nr_cells, sizeof(*cell));
+	struct bench_cell *cell;
 
+	for (size_t i = 0; i < r->nr_cells; i++)
+		if (r->cells[i].row == row && r->cells[i].column == column)
+			return &r->cells[i];
+	cell = append(&r->cells, &r->nr_cells, sizeof(*cell));
 	if (!cell)
 		return NULL;
-	snprintf(cell->row, sizeof(cell->row), "%s", row);
-	snprintf(cell->column, sizeof(cell->column), "%s", column);
+	cell->row = row;
+	cell->column = column;
+	snprintf(cell->device, sizeof(cell->device), "%s", device);
 	return cell;
 }
 
@@ -60,19 +66,16 @@ struct bench_round *bench_cell_round(struct bench_cell *cell)
 	return round;
 }
 
-int bench_results_skip(struct bench_results *r, const char *row, const char *column,
-		       const char *fmt, ...)
+int bench_results_skip(struct bench_results *r, const struct bench_row *row,
+		       const struct bench_column *column, const char *reason)
 {
 	struct bench_skipped *skipped = append(&r->skipped, &r->nr_skipped, sizeof(*skipped));
-	va_list ap;
 
 	if (!skipped)
 		return -ENOMEM;
-	snprintf(skipped->row, sizeof(skipped->row), "%s", row);
-	snprintf(skipped->column, sizeof(skipped->column), "%s", column);
-	va_start(ap, fmt);
-	vsnprintf(skipped->reason, sizeof(skipped->reason), fmt, ap);
-	va_end(ap);
+	skipped->row = row;
+	skipped->column = column;
+	snprintf(skipped->reason, sizeof(skipped->reason), "%s", reason);
 	return 0;
 }
 
@@ -96,15 +99,6 @@ const char *bench_facts_get(const struct bench_facts *facts, const char *name)
 		if (!strcmp(facts->fact[i].name, name))
 			return facts->fact[i].value;
 	return "";
-}
-
-struct bench_cell *bench_results_find(const struct bench_results *r, const char *row,
-				      const char *column)
-{
-	for (size_t i = 0; i < r->nr_cells; i++)
-		if (!strcmp(r->cells[i].row, row) && !strcmp(r->cells[i].column, column))
-			return &r->cells[i];
-	return NULL;
 }
 
 bool bench_round_is_disturbed(const struct bench_round *round)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "row.h"
 #include "noiommu_nvme/err.h"
 
 enum bench_metric {
@@ -55,21 +56,16 @@ struct bench_round {
 };
 
 struct bench_cell {
-	char row[48];		/* "kernel-identity-polled", "nnvme-noiommu" */
-	char driver[8];		/* "kernel" or "nnvme" */
-	char variant[16];	/* plain, registered, polled, ...; poll, hybrid, interrupt */
-	char domain[12];	/* identity, DMA, DMA-FQ; "" (null): nnvme, no IOMMU */
-	char mode[12];		/* iommu, noiommu; "" (null) for the kernel's driver */
-	char column[24];	/* "randread-4k-qd32" */
+	const struct bench_row *row;
+	const struct bench_column *column;
 	char device[20];	/* BDF */
-	bool spins;		/* without sleeping: CPU time and instructions include waits */
 	size_t nr_rounds;
 	struct bench_round *rounds;
 };
 
 struct bench_skipped {
-	char row[48];
-	char column[24];	/* "": the whole row */
+	const struct bench_row *row;
+	const struct bench_column *column;	/* NULL: the whole row */
 	char reason[300];
 };
 
@@ -103,11 +99,14 @@ struct bench_results {
 /* What is all zero is empty. */
 void bench_results_free(struct bench_results *r);
 
-/* Append; the pointer is valid until the next call. NULL: no memory. */
-struct bench_cell *bench_results_cell(struct bench_results *r, const char *row, const char *column);
-struct bench_round *bench_cell_round(struct bench_cell *cell);	/* all NAN */
-int bench_results_skip(struct bench_results *r, const char *row, const char *column,
-		       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* That cell, added if it is new; valid until the next one is. NULL: no memory. */
+struct bench_cell *bench_results_cell(struct bench_results *r, const struct bench_row *row,
+				      const struct bench_column *column, const char *device);
+
+/* One more, all NAN; likewise. */
+struct bench_round *bench_cell_round(struct bench_cell *cell);
+int bench_results_skip(struct bench_results *r, const struct bench_row *row,
+		       const struct bench_column *column, const char *reason);
 int bench_facts_add(struct bench_facts *facts, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 const char *bench_facts_get(const struct bench_facts *facts, const char *name);	/* or "" */
@@ -116,10 +115,6 @@ bool bench_round_is_disturbed(const struct bench_round *round);
 
 /* Readable text without NANs: "50000 IOPS, 99 % within 20.5 us", "all 12 I/Os failed". */
 void bench_round_text(const struct bench_round *round, char *text, size_t size);
-
-/* That cell, or NULL. */
-struct bench_cell *bench_results_find(const struct bench_results *r, const char *row,
-				      const char *column);
 
 /* A file is replaced when the new one is complete: a reader sees the old one or the new one. */
 int bench_results_write(const struct bench_results *r, const char *path, struct nnvme_err *err);

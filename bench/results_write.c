@@ -126,17 +126,33 @@ static void put_round(struct json *j, const struct bench_round *round)
 	end(j, '}');
 }
 
+static const char *driver_of(const struct bench_row *row)
+{
+	return row->nnvme ? "nnvme" : "kernel";
+}
+
+static const char *domain_of(const struct bench_row *row)
+{
+	return row->nnvme || row->domain == NNVME_DOMAIN_OTHER ? "" :
+	       nnvme_domain_name(row->domain);
+}
+
+static const char *mode_of(const struct bench_row *row)
+{
+	return !row->nnvme ? "" : row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu";
+}
+
 static void put_cell(struct json *j, const struct bench_cell *cell)
 {
 	begin(j, "", "{");
-	put_text(j, "row", cell->row);
-	put_text(j, "column", cell->column);
-	put_text(j, "driver", cell->driver);
-	put_text(j, "variant", cell->variant);
-	put_text_or_null(j, "domain", cell->domain);
-	put_text_or_null(j, "mode", cell->mode);
+	put_text(j, "row", cell->row->name);
+	put_text(j, "column", cell->column->name);
+	put_text(j, "driver", driver_of(cell->row));
+	put_text(j, "variant", cell->row->variant);
+	put_text_or_null(j, "domain", domain_of(cell->row));
+	put_text_or_null(j, "mode", mode_of(cell->row));
 	put_text(j, "device", cell->device);
-	put_bool(j, "spins", cell->spins);
+	put_bool(j, "spins", cell->row->spins);
 	begin(j, "rounds", "[");
 	for (size_t i = 0; i < cell->nr_rounds; i++)
 		put_round(j, &cell->rounds[i]);
@@ -155,8 +171,8 @@ static void put_facts(struct json *j, const char *name, const struct bench_facts
 static void put_skipped(struct json *j, const struct bench_skipped *skipped)
 {
 	begin(j, "", "{");
-	put_text(j, "row", skipped->row);
-	put_text_or_null(j, "column", skipped->column);
+	put_text(j, "row", skipped->row->name);
+	put_text_or_null(j, "column", skipped->column ? skipped->column->name : "");
 	put_text(j, "reason", skipped->reason);
 	end(j, '}');
 }
@@ -211,14 +227,14 @@ static void csv_text(FILE *file, const char *text)
 static void csv_round(FILE *file, const struct bench_cell *cell, const struct bench_round *round)
 {
 	const char *const texts[] = {
-		cell->row, cell->column, cell->driver, cell->variant, cell->domain,
-		round->domain_read_back, cell->mode, cell->device,
+		cell->row->name, cell->column->name, driver_of(cell->row), cell->row->variant,
+		domain_of(cell->row), round->domain_read_back, mode_of(cell->row), cell->device,
 	};
 	char text[32];
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		csv_text(file, texts[i]);
-	fprintf(file, "%d,%td,%s,%" PRIu64 ",%" PRIu64, cell->spins, round - cell->rounds + 1,
+	fprintf(file, "%d,%td,%s,%" PRIu64 ",%" PRIu64, cell->row->spins, round - cell->rounds + 1,
 		number_text(round->seconds, text), round->ios, round->errors);
 	for (int m = 0; m < BENCH_METRICS; m++)
 		fprintf(file, ",%s", isfinite(round->value[m]) ?

@@ -45,22 +45,22 @@ static void say(const char *fmt, ...)
 
 /* --- what is not run --- */
 
-static void skip(struct run *run, const char *row, const char *column, const char *why)
+/* Without a @column: in all of them. */
+static void skip(struct run *run, const struct bench_row *row, const struct bench_column *column,
+		 const char *why)
 {
-	say("skipped: %s%s%s: %s", row, *column ? " " : "", column, why);
-	if (bench_results_skip(&run->results, row, column, "%s", why))
+	say("skipped: %s%s%s: %s", row->name, column ? " " : "", column ? column->name : "", why);
+	if (bench_results_skip(&run->results, row, column, why))
 		run->failed = true;
 }
 
-/* Without a @column: all of them. */
 static bool is_skipped(const struct run *run, const struct bench_row *row,
 		       const struct bench_column *column)
 {
 	for (size_t i = 0; i < run->results.nr_skipped; i++) {
 		const struct bench_skipped *s = &run->results.skipped[i];
 
-		if (!strcmp(s->row, row->name) &&
-		    (!*s->column || (column && !strcmp(s->column, column->name))))
+		if (s->row == row && (!s->column || s->column == column))
 			return true;
 	}
 	return false;
@@ -73,7 +73,7 @@ static void skip_place(struct run *run, const struct bench_row *row, const char 
 		const struct bench_row *other = run->options->rows[i];
 
 		if (bench_same_place(other, row) && !is_skipped(run, other, NULL))
-			skip(run, other->name, "", why);
+			skip(run, other, NULL, why);
 	}
 }
 
@@ -94,34 +94,13 @@ static void skip_impossible(struct run *run)
 		if (is_skipped(run, row, NULL))
 			continue;
 		if (!bench_place_of(&run->places, row, why))
-			skip(run, row->name, "", why);
+			skip(run, row, NULL, why);
 		else if (is_polled(row) && *run->places.no_poll)
-			skip(run, row->name, "", run->places.no_poll);
+			skip(run, row, NULL, run->places.no_poll);
 	}
 }
 
 /* --- a step --- */
-
-static struct bench_cell *cell_of(struct run *run, const struct bench_step *step,
-				  const struct bench_device *device)
-{
-	const struct bench_row *row = step->row;
-	struct bench_cell *cell = bench_results_find(&run->results, row->name, step->column->name);
-
-	if (!cell)
-		cell = bench_results_cell(&run->results, row->name, step->column->name);
-	if (!cell || cell->nr_rounds)
-		return cell;
-	strcpy(cell->driver, row->nnvme ? "nnvme" : "kernel");
-	strcpy(cell->variant, row->variant);
-	if (row->nnvme)
-		strcpy(cell->mode, row->mode == NNVME_MODE_IOMMU ? "iommu" : "noiommu");
-	else if (row->domain != NNVME_DOMAIN_OTHER)
-		strcpy(cell->domain, nnvme_domain_name(row->domain));
-	strcpy(cell->device, device->bdf);
-	cell->spins = row->spins;
-	return cell;
-}
 
 /* "3 min" or "40 s": the remaining time, judging by the steps so far. */
 static void remaining(const struct run *run, size_t index, char text[32])
@@ -140,7 +119,8 @@ static void remaining(const struct run *run, size_t index, char text[32])
 static void keep_round(struct run *run, const struct bench_step *step,
 		       const struct bench_device *device, const struct bench_round *measured)
 {
-	struct bench_cell *cell = cell_of(run, step, device);
+	struct bench_cell *cell = bench_results_cell(&run->results, step->row, step->column,
+						     device->bdf);
 	struct bench_round *round = cell ? bench_cell_round(cell) : NULL;
 	char left[32], text[120];
 
@@ -200,11 +180,11 @@ static void measure(struct run *run, const struct bench_step *step,
 	if (outcome == BENCH_MEASURED)
 		keep_round(run, step, device, &round);
 	if (outcome == BENCH_LACKS)
-		skip(run, step->row->name, step->column->name, err.text);
+		skip(run, step->row, step->column, err.text);
 	if (outcome == BENCH_FAILED) {
 		run->failed = true;
 		snprintf(why, sizeof(why), "failed in round %u: %.250s", step->round + 1, err.text);
-		skip(run, step->row->name, step->column->name, why);
+		skip(run, step->row, step->column, why);
 	}
 }
 

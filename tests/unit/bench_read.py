@@ -57,7 +57,7 @@ class Results(unittest.TestCase):
         self.assertEqual([other[n] for n in ("row", "driver", "mode", "spins", "rounds")],
                          ["nnvme-noiommu", "nnvme", "noiommu", True, []])
         self.assertEqual([(s["row"], s["column"], s["reason"]) for s in r["skipped"]],
-                         [("nnvme-iommu", None, "there is no IOMMU"),
+                         [("nnvme-iommu", None, "no IOMMU"),
                           ("nnvme-noiommu", "randread-512-qd32", "blocks")])
 
     def test_what_is_written_here_is_read_again(self):

@@ -3,6 +3,7 @@
 """What `./run perf` takes for a figure: nothing that was not counted passes for a small one."""
 import importlib.machinery
 import importlib.util
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -41,6 +42,19 @@ class Figures(unittest.TestCase):
         self.assertEqual(perf.uncounted(COUNTED.replace("fio_queue", "fio_queue.part.0")), ["queue"])
         # called, but toggled off
         self.assertEqual(perf.uncounted(COUNTED.replace("\nfn=(2)\n7 3", "")), ["commit"])
+
+    def test_what_does_not_end(self):
+        """It gets a signal that it can handle."""
+        was, perf.PATIENCE = perf.PATIENCE, 1
+        with tempfile.TemporaryDirectory() as folder:
+            said = Path(folder, "said")
+            command = ["sh", "-c", f"trap 'echo ended >{said}; exit 1' TERM; sleep 60 & wait"]
+            with self.assertRaisesRegex(SystemExit, "no end after 1 seconds"):
+                perf.run(command, "sleeping")
+            self.assertEqual(said.read_text(), "ended\n")
+        perf.PATIENCE = was
+        self.assertEqual(perf.run(["echo", "done"], "echo"), "done\n")
+        self.assertRaisesRegex(SystemExit, "false failed", perf.run, ["false"], "false")
 
     def test_three_parts(self):
         self.assertEqual(perf.totals(["totals: 3\n", "totals: 2\n", "totals: 1\n"], ""), [3, 2, 1])

@@ -6,6 +6,7 @@
  * Two threads, one instruction at a time: runs a function that takes no lock, and between two of
  * its instructions runs other functions whole, as threads that had the processor for that long.
  * What is only wrong at one point in millions of free runs is found at once, and every time.
+ * That holds where each point is tried: a stride, which saves time, can step over a short window.
  *
  *	struct step s = { .subject = look_up, .between = { add, NULL }, .at = { 17 } };
  *

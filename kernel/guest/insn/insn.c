@@ -10,8 +10,9 @@
  * writes.
  *
  * A block of instructions is counted when it is entered, into counters of the processor that enters
- * it (a counter in the translated code would be everybody's, and lose counts). What a page fault in
- * the middle of a block leaves undone is counted twice.
+ * it (a counter in the translated code would be everybody's, and lose counts). What is left undone
+ * of a block is counted twice: by a page fault, and by an instruction that QEMU runs with all other
+ * processors stopped, as it does an atomic one that this machine has none for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,8 @@ static void block_runs(unsigned cpu, void *data)
 /*
  * A doorbell has 4 bytes (NVMe Base 2.0, 3.1.2.1). QEMU's controller has its registers in the first
  * page of a region with its name, and doorbells without a stride from the second page on: SQ, CQ,
- * SQ, ...
+ * SQ, ... Those of queues up to 511 are in the second page: it has 64, unless it is told otherwise
+ * (max_ioqpairs).
  *
  * Outside of a pair nothing is looked up: QEMU 7.2 crashes on the look-up for a store that has just
  * moved or removed regions, as a store to a PCI command register may. A program that sets marks

@@ -4,7 +4,8 @@
 
 /*
  * What this plugin uses of QEMU's interface for TCG plugins, version 1 (QEMU 6.2 to 8.1), for which
- * Debian has no header. QEMU's documentation, "QEMU TCG Plugins", describes each call.
+ * Debian has no header. QEMU's documentation, "QEMU TCG Plugins", describes each call. From 9.0 on
+ * QEMU takes no plugin of that version.
  */
 
 #include <stdbool.h>
