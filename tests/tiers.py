@@ -23,6 +23,9 @@ ALSO = {
     "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
 
+# These take the longest to build, and the guests that boot them come last.
+COMPILED = ("built", "debug", "7.3")
+
 # Programs of their own that print TAP: name, tier, whether natively or in guests, what it is, how it is called.
 COMMANDS = (
     ("perf", "short", "native", "instructions per I/O", ("tests/perf/perf", "--tap")),
@@ -115,6 +118,11 @@ def boots(found, tier, kernel=None, filters=()):
         key = flavour, script.options, script.name if script.alone else None, long_form
         grouped.setdefault(key, Boot(flavour, script.options, long_form)).scripts.append(script.name)
     return list(grouped.values())
+
+
+def compiled(found, tier, filters=()):
+    """The kernels that are compiled for these guests."""
+    return [kernel for kernel in COMPILED if kernel in {boot.kernel for boot in boots(found, tier, None, filters)}]
 
 
 def native(listed, tier, filters=(), build="build"):

@@ -63,6 +63,9 @@ def guests(found):
     yield "the short tier", told(tiers.boots(found, "short")), short
     yield "the long tier", told(tiers.boots(found, "long")), \
         [("debian", "b", True), ("debian", "c", False), ("stock", "e", False), ("debug", "a b", False)]
+    yield "kernels to compile", tiers.compiled(found, "long"), ["debug"]
+    yield "none for the short tier", tiers.compiled(found, "short"), []
+    yield "nor for other tests", tiers.compiled(found, "long", ["guest c"]), []
     yield "by name", told(tiers.boots(found, "short", None, ["guest d"])), [("debian", "d", False)]
     yield "a kernel of the table", told(tiers.boots(found, "short", "debug")), [("debug", "a b", False)]
     yield "a script's own kernel", told(tiers.boots(found, "long", "stock")), [("stock", "e", False)]

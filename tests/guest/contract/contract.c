@@ -123,6 +123,7 @@ int main(int argc, char **argv)
 	failed += contract_test_group();
 	failed += contract_test_get_pa();
 	failed += contract_test_attach();
+	failed += contract_test_iova();
 	failed += contract_test_map();
 	failed += contract_test_reset();
 	failed += contract_test_life();

@@ -35,6 +35,7 @@ int contract_test_access(void);
 int contract_test_group(void);
 int contract_test_get_pa(void);
 int contract_test_attach(void);
+int contract_test_iova(void);
 int contract_test_map(void);
 int contract_test_reset(void);
 int contract_test_life(void);
@@ -51,6 +52,19 @@ int contract_tidy(void **state);
 
 /* Drops capability @cap for good. */
 int contract_drop_capability(int cap);
+
+/* ---- differences.c: where Linux 7.3 and 6.12 with the series do not do the same, and why ---- */
+
+enum contract_difference {
+	NOIOMMU_TO_HW_HWPT,		/* a noiommu device to the page table of an IOMMU */
+	HW_MOVED_TO_NOIOMMU_HWPT,	/* an attached device that has one to the other's */
+	HW_MOVED_TO_NOIOMMU_IOAS,	/* or to an IOAS that a noiommu device uses */
+	LATE_NOIOMMU_LOOK_UP,		/* GET_PA where a device with an IOMMU was before */
+	FAULT_QUEUE_OF_NOIOMMU_HWPT,	/* a HWPT for a noiommu device, with a fault queue */
+	LAST_IOVA,			/* that can be mapped for a noiommu device */
+};
+bool contract_upstream(void);
+int64_t contract_expect(enum contract_difference d);
 
 /* ---- pcidev.c: devices as sysfs shows them ---- */
 
@@ -98,8 +112,13 @@ int session_detach(const struct session *s);
 
 int iommufd_ioas(int iommufd, uint32_t *ioas);
 int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uint32_t *hwpt);
+/* The same with what only an IOMMU's driver understands. */
+int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type,
+			   uint64_t data);
 int iommufd_destroy(int iommufd, uint32_t id);
 int iommufd_hw_info(int iommufd, uint32_t devid);
+/* The usable IOVAs, which must be one range. */
+int iommufd_iova_range(int iommufd, uint32_t ioas, struct nnvme_uapi_iova_range *range);
 /* @iova: in, where to, or 0 for the kernel to choose; out, where. */
 int iommufd_map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova);
 /* The same for memory that the device may only read. */

@@ -111,6 +111,17 @@ int iommufd_hwpt(int iommufd, uint32_t devid, uint32_t ioas, uint32_t flags, uin
 	return ret;
 }
 
+int iommufd_hwpt_with_data(int iommufd, uint32_t devid, uint32_t ioas, uint32_t type,
+			   uint64_t data)
+{
+	struct nnvme_uapi_hwpt_alloc alloc = {
+		.size = sizeof(alloc), .dev_id = devid, .pt_id = ioas,
+		.data_type = type, .data_len = sizeof(data), .data_uptr = (uintptr_t)&data,
+	};
+
+	return call(iommufd, NNVME_IOMMU_HWPT_ALLOC, &alloc);
+}
+
 int iommufd_destroy(int iommufd, uint32_t id)
 {
 	struct nnvme_uapi_destroy destroy = { .size = sizeof(destroy), .id = id };
@@ -123,6 +134,16 @@ int iommufd_hw_info(int iommufd, uint32_t devid)
 	struct nnvme_uapi_get_hw_info info = { .size = sizeof(info), .dev_id = devid };
 
 	return call(iommufd, NNVME_IOMMU_GET_HW_INFO, &info);
+}
+
+int iommufd_iova_range(int iommufd, uint32_t ioas, struct nnvme_uapi_iova_range *range)
+{
+	struct nnvme_uapi_ioas_iova_ranges ranges = { .size = sizeof(ranges), .ioas_id = ioas,
+						      .num_iovas = 1,
+						      .allowed_iovas = (uintptr_t)range };
+	int ret = call(iommufd, NNVME_IOMMU_IOAS_IOVA_RANGES, &ranges);
+
+	return ret ? ret : ranges.num_iovas == 1 && ranges.out_iova_alignment == PAGE ? 0 : -ENXIO;
 }
 
 static int map(int iommufd, uint32_t ioas, const void *va, uint64_t length, uint64_t *iova,

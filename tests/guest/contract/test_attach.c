@@ -63,8 +63,12 @@ static void hwpt_can_be_made_and_attached(void **state)
 	assert_int_equal(session_detach(&s), 0);
 	assert_int_equal(iommufd_destroy(s.iommufd, hwpt), 0);
 	/* Nesting, dirty tracking and the like need hardware */
-	for (unsigned bit = 0; bit < 4; bit++)
+	for (unsigned bit = 0; bit < 32; bit++)
 		assert_int_equal(iommufd_hwpt(s.iommufd, s.devid, s.ioas, 1u << bit, &hwpt),
+				 bit == 2 ? contract_expect(FAULT_QUEUE_OF_NOIOMMU_HWPT) :
+					    -EOPNOTSUPP);
+	for (uint32_t type = 1; type < 4; type++)
+		assert_int_equal(iommufd_hwpt_with_data(s.iommufd, s.devid, s.ioas, type, 0),
 				 -EOPNOTSUPP);
 	assert_int_equal(iommufd_hw_info(s.iommufd, s.devid), -EOPNOTSUPP);
 }
@@ -136,32 +140,55 @@ static void two_devices_share_an_ioas(void **state)
 	memory_put(va, length);
 }
 
-static void kinds_do_not_share_a_page_table(void **state)
-{
+/* What kinds_do_not_share_a_page_table() tries with. */
+struct kinds {
 	struct session sw, hw;
 	uint32_t sw_hwpt, hw_hwpt, other;
+};
 
-	session_open(&sw, contract_noiommu[0]);
-	session_join(&hw, contract_iommu[0], &sw);
-	assert_int_equal(iommufd_hwpt(sw.iommufd, sw.devid, sw.ioas, 0, &sw_hwpt), 0);
-	assert_int_equal(iommufd_hwpt(hw.iommufd, hw.devid, hw.ioas, 0, &hw_hwpt), 0);
-	assert_int_equal(iommufd_hw_info(hw.iommufd, hw.devid), 0);
-	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
-	assert_int_equal(try_attach(&hw, sw_hwpt), -EINVAL);
+static void open_both_kinds(struct kinds *k)
+{
+	session_open(&k->sw, contract_noiommu[0]);
+	session_join(&k->hw, contract_iommu[0], &k->sw);
+	assert_int_equal(iommufd_hwpt(k->sw.iommufd, k->sw.devid, k->sw.ioas, 0, &k->sw_hwpt), 0);
+	assert_int_equal(iommufd_hwpt(k->hw.iommufd, k->hw.devid, k->hw.ioas, 0, &k->hw_hwpt), 0);
+	assert_int_equal(iommufd_ioas(k->sw.iommufd, &k->other), 0);
+}
 
-	/* The same when they are already attached, and stay where they are */
-	assert_int_equal(iommufd_ioas(sw.iommufd, &other), 0);
-	attach(&sw, other);
-	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
-	assert_int_equal(ask(&sw, other, PAGE), -ENOENT);
-	attach(&hw, hw_hwpt);
-	assert_int_equal(try_attach(&hw, sw_hwpt), -EINVAL);
-	attach(&sw, sw_hwpt);
-	assert_int_equal(try_attach(&sw, hw_hwpt), -EINVAL);
-	assert_int_equal(session_detach(&sw), 0);
-	assert_int_equal(session_detach(&hw), 0);
-	assert_int_equal(iommufd_destroy(sw.iommufd, sw_hwpt), 0);
-	assert_int_equal(iommufd_destroy(sw.iommufd, hw_hwpt), 0);
+/* Attached, or moved there from @from; and not left there. */
+static void check_attach(const struct session *s, uint32_t from, uint32_t to, int64_t expected)
+{
+	if (from)
+		attach(s, from);
+	assert_int_equal(try_attach(s, to), expected);
+	if (from || !expected)
+		assert_int_equal(session_detach(s), 0);
+}
+
+static void kinds_do_not_share_a_page_table(void **state)
+{
+	const int64_t to_hw = contract_expect(NOIOMMU_TO_HW_HWPT);
+	struct kinds k;
+
+	open_both_kinds(&k);
+	assert_int_equal(iommufd_hw_info(k.hw.iommufd, k.hw.devid), 0);
+	check_attach(&k.sw, 0, k.hw_hwpt, to_hw);
+	check_attach(&k.hw, 0, k.sw_hwpt, -EINVAL);
+	check_attach(&k.sw, k.other, k.hw_hwpt, to_hw);
+	check_attach(&k.sw, k.sw_hwpt, k.hw_hwpt, to_hw);
+	check_attach(&k.hw, k.hw_hwpt, k.sw_hwpt, contract_expect(HW_MOVED_TO_NOIOMMU_HWPT));
+	/* An attach that fails moves nothing */
+	attach(&k.sw, k.other);
+	attach(&k.hw, k.hw_hwpt);
+	assert_int_equal(try_attach(&k.hw, k.sw_hwpt), contract_expect(HW_MOVED_TO_NOIOMMU_HWPT));
+	if (to_hw)
+		assert_int_equal(try_attach(&k.sw, k.hw_hwpt), to_hw);
+	assert_int_equal(ask(&k.sw, k.other, PAGE), -ENOENT);
+	assert_int_equal(iommufd_destroy(k.sw.iommufd, k.hw_hwpt), -EBUSY);
+	assert_int_equal(session_detach(&k.sw), 0);
+	assert_int_equal(session_detach(&k.hw), 0);
+	assert_int_equal(iommufd_destroy(k.sw.iommufd, k.sw_hwpt), 0);
+	assert_int_equal(iommufd_destroy(k.sw.iommufd, k.hw_hwpt), 0);
 }
 
 /* Each kind gets a table of its own. The first keeps its addresses. */
@@ -171,6 +198,7 @@ static void kinds_can_share_an_ioas(void **state)
 	const size_t length = 16 * PAGE;
 	struct session sw, hw;
 	uint64_t iova = 1ul << 30;
+	uint32_t other;
 
 	session_open(&sw, contract_noiommu[0]);
 	session_join(&hw, contract_iommu[0], &sw);
@@ -184,8 +212,17 @@ static void kinds_can_share_an_ioas(void **state)
 	attach(&sw, sw.ioas);
 	assert_int_equal(ask(&sw, sw.ioas, iova), -EOPNOTSUPP);
 	assert_int_equal(session_detach(&hw), 0);
-	assert_int_equal(ask(&sw, sw.ioas, iova), 0);
+	assert_int_equal(ask(&sw, sw.ioas, iova), contract_expect(LATE_NOIOMMU_LOOK_UP));
 	assert_int_equal(memory_pinned() - before, 16);
+	/* Attached again it has one wherever it is */
+	assert_int_equal(session_detach(&sw), 0);
+	attach(&sw, sw.ioas);
+	assert_int_equal(ask(&sw, sw.ioas, iova), 0);
+	/* The other kind moves here */
+	assert_int_equal(iommufd_ioas(sw.iommufd, &other), 0);
+	attach(&hw, other);
+	assert_int_equal(try_attach(&hw, sw.ioas), contract_expect(HW_MOVED_TO_NOIOMMU_IOAS));
+	assert_int_equal(ask(&sw, sw.ioas, iova), 0);
 	session_close(&sw);
 	session_close(&hw);
 	assert_int_equal(memory_pinned() - before, 0);

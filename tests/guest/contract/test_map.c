@@ -230,7 +230,8 @@ static void until_memory_lasts(int (*attempt)(void *arg), void *arg, uint64_t io
 		assert_int_equal(memory_pinned(), before);
 		assert_int_equal(ask(s.ioas, iova), answer);
 	}
-	assert_true(failed > 10);
+	/* The tables of 7.3 are whole pages, which cannot be made to fail so: the rest can. */
+	assert_true(failed > (contract_upstream() ? 0 : 10));
 }
 
 struct mapping {
