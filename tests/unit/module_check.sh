@@ -202,6 +202,7 @@ left() { [ -e "$NOIOMMU_VFIO_ROOT/$updates" ]; }
 clean_all() { cleans 0 && ! left && grep "depmod -b $NOIOMMU_VFIO_ROOT $release" "$log"; }
 clean_whole() { cleans 0 --partial && left && [ ! -s "$log" ]; }
 clean_partial() { cleans 1 --partial && ! left && grep depmod "$log"; }
+clean_foreign() { cleans 0 && [ "$(ls "$NOIOMMU_VFIO_ROOT/$updates")" = vfio.ko.xz ]; }
 machine
 five
 check "five whole modules stay" clean_whole
@@ -213,6 +214,8 @@ check "an empty one is no module: all go, and it fails" clean_partial
 five
 rm "$NOIOMMU_VFIO_ROOT/$updates/vfio.ko.xz"
 check "nor may one lack" clean_partial
+file "$updates/vfio.ko.xz" 0.3
+check "somebody else's vfio is left alone" clean_foreign
 five
 file "$updates/nvidia.ko.xz" 1
 others() { cleans 0 && [ "$(ls "$NOIOMMU_VFIO_ROOT/$updates")" = nvidia.ko.xz ]; }
