@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 # What the guest's scripts share. Sourced, never run.
 
+# What is parsed here (apt, EPOCHREALTIME, awk) is in one language, with decimal points.
+export LC_ALL=C.UTF-8
+
 guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034 # for the scripts that source this
 top=$(cd "$guest_dir/../.." && pwd)

@@ -21,32 +21,40 @@ def runner():
     return module
 
 
-class Lacking:
-    """A run whose guest needs what Debian's archive does not have."""
+class Fake:
+    """A run whose guest prints this and ends so."""
 
-    def __init__(self, count):
+    def __init__(self, count, said="", status=0):
         self.count, self.command = count, None
+        self.stdout, self.status = said.splitlines(True), status
+        self.steps = self
 
     def start(self, command):
         self.command = command
         return self
 
-    stdout = ()
+    def part(self, *_):
+        pass
 
-    @staticmethod
-    def end(*_):
-        return 75
+    def end(self, *_):
+        return self.status
 
 
-def lacking(module):
-    """What is skipped, what failed, and with which options the guest was to be booted."""
-    run = Lacking(module.Count())
-    boot = module.tiers.Boot("other --qemu=suite", ("--cpus=2",), False)
+def guest(module, kernel, said="", status=0):
+    """What passed, what is skipped, what failed, and with which options the guest was to be booted."""
+    run = Fake(module.Count(), said, status)
+    boot = module.tiers.Boot(kernel, ("--cpus=2",), False)
     boot.scripts += ["a", "b"]
     with contextlib.redirect_stdout(io.StringIO()):
         module.guest(run, boot)
     options = [word for word in run.command if word[:2] == "--" and len(word) > 2 and "timeout" not in word]
-    return [name.split(" # ")[0] for name in run.count.skipped], run.count.failed, options
+    count = run.count
+    return count.passed, [name.split(" # ")[0] for name in count.skipped], [f[0] for f in count.failed], options
+
+
+def cut(module, said):
+    """A guest whose first script ends like that; what failed."""
+    return guest(module, "debian", "#:begin a\nok 1\n" + said + "#:begin b\nok 1\n\n#:end 0\n")[2]
 
 
 def main():
@@ -69,13 +77,20 @@ def main():
             ("said again", said.getvalue().count("p: # SKIP two"), 2),
             ("the last line", said.getvalue().splitlines()[-1], "2 passed, 0 failed"),
             ("success", status, 0),
-            ("a guest that can't be made", lacking(module),
-             (["guest a (other --qemu=suite)", "guest b (other --qemu=suite)"], [],
-              ["--kernel=other", "--qemu=suite", "--cpus=2"]))), 1):
+            ("a guest that can't be made", guest(module, "other --qemu=suite", status=75),
+             (0, ["guest a (other --qemu=suite)", "guest b (other --qemu=suite)"], [],
+              ["--kernel=other", "--qemu=suite", "--cpus=2"])),
+            ("but not that of most tests", guest(module, "debian", status=75),
+             (0, [], ["guest a: did not begin", "guest b: did not begin", "guest a...: the guest ended with status 75"],
+              ["--cpus=2"])),
+            ("a script that fails in the middle of a line", cut(module, "what it does\n#:end 3\n"),
+             ["guest a: failed though each of its tests passed (exit status 3)"]),
+            ("a script without an end", cut(module, "not ok 2 x\nwhat it does#:end 1\n"),
+             ["guest a: x", "guest a: did not come to its end"])), 1):
         if got != wanted:
             print(f"# {got} and not {wanted}")
         print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}")
-    print("1..9")
+    print("1..12")
 
 
 main()
