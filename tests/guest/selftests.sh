@@ -36,5 +36,6 @@ done
 # shellcheck disable=SC2086 # several words
 selftest iommu vfio_dma_mapping_test $without "$i"
 noiommu-nvme unbind "$n" && noiommu-nvme unbind "$i" || echo "not ok unbind"
-selftest mock iommufd
+# The guest's kernel maps no dma-buf (VFIO_PCI_DMABUF); tests skip themselves for no_viommu
+selftest mock iommufd -T dmabuf_simple -T dmabuf_revoke -V no_viommu
 selftest mock iommufd_fail_nth
