@@ -3,8 +3,7 @@
  * Print block 0 of namespace 1 of a controller without an IOMMU, by the kernel's interface alone:
  * VFIO's noiommu device node, iommufd, and IOMMU_IOAS_NOIOMMU_GET_PA for physical addresses.
  *
- *	cc get-pa.c -o get-pa
- *	./get-pa 0000:41:00.0 | hexdump -C
+ *	cc get-pa.c -o get-pa && ./get-pa 0000:41:00.0 | hexdump -C
  *
  * The controller must be bound to vfio-pci in noiommu mode, and the caller have CAP_SYS_RAWIO. Any
  * error ends the program: the kernel ends DMA and resets the device before it unpins the memory.
@@ -43,7 +42,7 @@ struct cqe { uint32_t dw0, dw1, sq, cid_status; };
 
 /* The two queues of a pair have two entries each, the fewest there may be, in a page each. */
 struct pair { int id, next, phase; };
-enum { ADMIN_SQ, ADMIN_CQ, IO_SQ, IO_CQ, DATA, PAGES, PAGE = 4096 };
+enum { ADMIN_SQ, ADMIN_CQ, IO_SQ, IO_CQ, IDENTITY, DATA, PAGES, PAGE = 4096 };
 static uint8_t *memory;
 static uint64_t phys[PAGES], cap;
 static volatile uint8_t *regs;
@@ -54,9 +53,7 @@ static volatile uint64_t *reg64(int offset) { return (volatile uint64_t *)(regs 
 #define CHECK(call) check((long)(call), #call)
 static long check(long answer, const char *call)
 {
-	if (answer < 0)
-		err(1, "%s", call);
-	return answer;
+	return answer < 0 ? (err(1, "%s", call), answer) : answer;
 }
 
 /* /dev/vfio/devices/noiommu-vfioN. A device behind an IOMMU has vfioN, and needs no GET_PA. */
@@ -79,12 +76,12 @@ static uint8_t *map_memory(int device)
 	struct device_bind bind = { .argsz = sizeof(bind), .iommufd = iommufd };
 	struct ioas_alloc ioas = { .size = sizeof(ioas) };
 	struct device_attach attach = { .argsz = sizeof(attach) };
-	struct ioas_map map = { .size = sizeof(map), .flags = 4 | 2 };	/* read and write */
-	struct get_pa get_pa = { .size = sizeof(get_pa) };
+	struct ioas_map map = { .size = sizeof(map), .flags = 4 | 2, .length = PAGES * PAGE };
+	/* flags: read and write; length: in, what is wanted; out, what of that is contiguous */
+	struct get_pa get_pa = { .size = sizeof(get_pa), .length = PAGE };
 
 	map.user_va = CHECK(mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-	map.length = PAGES * PAGE;
 	memory = (void *)(uintptr_t)map.user_va;
 	CHECK(ioctl(device, DEVICE_BIND_IOMMUFD, &bind));
 	CHECK(ioctl(iommufd, IOAS_ALLOC, &ioas));
@@ -93,7 +90,6 @@ static uint8_t *map_memory(int device)
 	CHECK(ioctl(iommufd, IOAS_MAP, &map));
 	for (int i = 0; i < PAGES; i++) {
 		get_pa.iova = map.iova + i * PAGE;
-		get_pa.length = PAGE;	/* in: wanted; out: contiguous, no more than that */
 		CHECK(ioctl(iommufd, IOAS_NOIOMMU_GET_PA, &get_pa));
 		if (get_pa.length != PAGE || get_pa.out_phys % PAGE)
 			errx(1, "page %d: not a whole page", i);
@@ -102,18 +98,24 @@ static uint8_t *map_memory(int device)
 	return memory;
 }
 
-/* BAR 0; and PCI's command register, where VFIO leaves bus mastering off. */
+/* Bits of PCI's command register, where VFIO leaves bus mastering off. */
+static void command(int device, uint16_t set)
+{
+	struct vfio_region_info config = { sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	uint16_t now;
+
+	CHECK(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config));
+	CHECK(pread(device, &now, 2, config.offset + 4));
+	CHECK(pwrite(device, &(uint16_t){ now | set }, 2, config.offset + 4));
+}
+
+/* BAR 0, and no INTx, which nobody here handles. */
 static void map_registers(int device)
 {
 	struct vfio_region_info bar = { sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
-	struct vfio_region_info config = { sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
-	uint16_t command;
 
 	CHECK(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar));
-	CHECK(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config));
-	CHECK(pread(device, &command, 2, config.offset + 4));
-	command |= 6;	/* memory and bus mastering */
-	CHECK(pwrite(device, &command, 2, config.offset + 4));
+	command(device, 1 << 10 | 1 << 1);
 	regs = (void *)CHECK(mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, device,
 				  bar.offset));
 	cap = *reg64(CAP);
@@ -141,10 +143,9 @@ static void ring(const struct pair *q, int which)
 /* One command, and its completion, which the phase tells from the former one in its place. */
 static void run(struct pair *q, const char *name, struct sqe sqe)
 {
-	struct sqe *sq = (void *)(memory + 2 * q->id * PAGE);
 	volatile struct cqe *cqe = (struct cqe *)(memory + (2 * q->id + 1) * PAGE) + q->next;
 
-	sq[q->next] = sqe;
+	((struct sqe *)(memory + 2 * q->id * PAGE))[q->next] = sqe;
 	q->phase ^= !q->next;	/* 1 in the first round */
 	q->next ^= 1;
 	ring(q, 0);
@@ -154,10 +155,11 @@ static void run(struct pair *q, const char *name, struct sqe sqe)
 	ring(q, 1);
 }
 
-static void start(struct pair *admin)
+static void start(int device, struct pair *admin)
 {
 	*reg(CC) = 0;
 	wait_for("CSTS.RDY", reg(CSTS), RDY, 0);
+	command(device, 1 << 2);	/* bus mastering: nobody's old queues are left */
 	*reg(AQA) = 1 << 16 | 1;	/* two entries each, as below */
 	*reg64(ASQ) = phys[ADMIN_SQ];
 	*reg64(ACQ) = phys[ADMIN_CQ];
@@ -182,18 +184,16 @@ static void stop(struct pair *admin)
 int main(int argc, char **argv)
 {
 	int device = open_device(argc == 2 ? argv[1] : "(usage: get-pa BDF)");
-	const uint8_t *data = map_memory(device) + DATA * PAGE;
+	const uint8_t *id = map_memory(device) + IDENTITY * PAGE, *format;
 	struct pair admin = { .id = 0 }, io = { .id = 1 };
-	uint32_t format, shift;
 
 	map_registers(device);
-	start(&admin);
-	run(&admin, "Identify", (struct sqe){ IDENTIFY, 1, .prp1 = phys[DATA] });
-	memcpy(&format, data + 128 + 4 * (data[26] & 15), 4);	/* that of FLBAS: MS, LBADS, RP */
-	shift = format >> 16 & 255;
-	if (data[25] > 15 || (uint16_t)format || shift < 9 || shift > 12)
+	start(device, &admin);
+	run(&admin, "Identify", (struct sqe){ IDENTIFY, 1, .prp1 = phys[IDENTITY] });
+	format = id + 128 + 4 * (id[26] & 15);	/* that of FLBAS: MS, LBADS */
+	if (id[25] > 15 || format[0] || format[1] || format[2] < 9 || format[2] > 12)
 		errx(1, "namespace 1 is absent, or has more formats, metadata, or larger blocks");
 	run(&io, "Read", (struct sqe){ READ, 1, .prp1 = phys[DATA] });
 	stop(&admin);
-	return fwrite(data, 1u << shift, 1, stdout) != 1;
+	return fwrite(id + PAGE, 1u << format[2], 1, stdout) != 1;
 }

@@ -79,6 +79,10 @@ static int write_command(struct nnvme_vfio *d, uint16_t command)
 	return n < 0 ? -errno : n != sizeof(command) ? -EIO : 0;
 }
 
+/*
+ * With it on, INTx is off: the admin queue raises it at each completion, nobody handles it, and
+ * Linux would disable a line that others share (note_interrupt() in kernel/irq/spurious.c).
+ */
 static int bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
 {
 	struct nnvme_vfio *d = nnvme_to_vfio(dev);
@@ -86,7 +90,7 @@ static int bus_master(struct nnvme_device *dev, bool on, struct nnvme_err *err)
 	int rc = read_command(d, &command);
 
 	if (!rc) {
-		want = on ? command | PCI_COMMAND_MASTER :
+		want = on ? command | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE :
 			    command & (uint16_t)~PCI_COMMAND_MASTER;
 		rc = command == want ? 0 : write_command(d, want);
 		if (!rc)

@@ -31,6 +31,7 @@ COMPILED = ("built", "debug", "7.3")
 COMMANDS = (
     ("perf", "short", "native", "instructions per I/O", ("tests/perf/perf", "--tap")),
     ("fuzz", "short", "native", "fuzzers", ("./run", "fuzz", "--runs=1000")),
+    ("system", "long", "guest", "a Debian system, from apt install to fio", ("tests/system/system",)),
 )
 
 

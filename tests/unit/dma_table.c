@@ -83,8 +83,10 @@ static void nothing_is_registered_at_first(void **state)
 	/* the same granule seen through address bits that the index drops */
 	add(0, 2 * MIB);
 	assert_int_equal(prp(memory, PAGE, &p), 0);
-	assert_int_equal(prp((char *)((uintptr_t)memory + ((uintptr_t)1 << 47)), PAGE, &p), -EFAULT);
-	assert_int_equal(prp((char *)((uintptr_t)memory - ((uintptr_t)1 << 47)), PAGE, &p), -EFAULT);
+	assert_int_equal(prp((char *)((uintptr_t)memory + ((uintptr_t)1 << 47)), PAGE, &p),
+			 -EFAULT);
+	assert_int_equal(prp((char *)((uintptr_t)memory - ((uintptr_t)1 << 47)), PAGE, &p),
+			 -EFAULT);
 }
 
 /*

@@ -167,8 +167,58 @@ check "a process has VFIO open" reloads 'VFIO is in use (process 77 (qemu) has /
 machine
 vfio
 export BUSY=vfio
-check "the kernel says that one is in use: the others come back" \
-	reloads 'VFIO is in use (the module vfio is in use)' "${exchange[@]:0:4}" "modprobe vfio_pci_core" \
-	"modprobe vfio_iommu_type1" "modprobe vfio_pci"
+file sys/module/vfio/refcnt 1
+check "one is held by no file: nothing is unloaded" reloads 'VFIO is in use (the module vfio is in use)'
+file sys/module/vfio/refcnt 0
+half() {
+	local said
+	: >"$log"
+	! said=$("$dkms/reload" 2>&1) || return
+	echo "$said"
+	[[ $said == *'the module vfio came into use'* ]] && diff "$log" <(printf '%s\n' "${exchange[@]:0:4}")
+}
+check "a user comes in between: nothing is loaded on top of the old one" half
+unset BUSY
+machine
+vfio
+module kvmgt
+forbidden() { ! reloads '' && [ ! -s "$log" ]; }
+check "where the modules must not be, nothing is exchanged" forbidden
+
+# What dkms left: modinfo and depmod as above. A file's version is its text.
+program modinfo "cat \"\$3\""
+program depmod "echo \"depmod \$*\" >>$log"
+updates=lib/modules/$release/updates/dkms
+five() { for m in iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci; do file "$updates/$m.ko.xz" 'noiommu-vfio 6.12'; done; }
+# cleans STATUS ARGUMENT...
+cleans() {
+	local status=0
+	: >"$log"
+	"$dkms/clean" "${@:2}" || status=$?
+	ls -R "$NOIOMMU_VFIO_ROOT/lib"
+	[ "$status" = "$1" ]
+}
+left() { [ -e "$NOIOMMU_VFIO_ROOT/$updates" ]; }
+clean_all() { cleans 0 && ! left && grep "depmod -b $NOIOMMU_VFIO_ROOT $release" "$log"; }
+clean_whole() { cleans 0 --partial && left && [ ! -s "$log" ]; }
+clean_partial() { cleans 1 --partial && ! left && grep depmod "$log"; }
+clean_foreign() { cleans 0 && [ "$(ls "$NOIOMMU_VFIO_ROOT/$updates")" = vfio.ko.xz ]; }
+machine
+five
+check "five whole modules stay" clean_whole
+check "and go with the package" clean_all
+check "where nothing is, nothing is done" cleans 0
+five
+: >"$NOIOMMU_VFIO_ROOT/$updates/vfio.ko.xz"
+check "an empty one is no module: all go, and it fails" clean_partial
+five
+rm "$NOIOMMU_VFIO_ROOT/$updates/vfio.ko.xz"
+check "nor may one lack" clean_partial
+file "$updates/vfio.ko.xz" 0.3
+check "somebody else's vfio is left alone" clean_foreign
+five
+file "$updates/nvidia.ko.xz" 1
+others() { cleans 0 && [ "$(ls "$NOIOMMU_VFIO_ROOT/$updates")" = nvidia.ko.xz ]; }
+check "another package's modules stay" others
 echo "1..$count"
 exit $failed
