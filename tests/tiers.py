@@ -20,6 +20,7 @@ OWN = "debian"  # the kernel of those that name none
 ALSO = {
     "no-group": "contract cli modes",
     "debug": "contract cli engine isolation limits memory modes unprotected vectors wait",
+    "7.3": "contract",
     "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
 
