@@ -49,7 +49,6 @@ static volatile uint8_t *regs;
 
 static volatile uint32_t *reg(int offset) { return (volatile uint32_t *)(regs + offset); }
 static volatile uint64_t *reg64(int offset) { return (volatile uint64_t *)(regs + offset); }
-
 #define CHECK(call) check((long)(call), #call)
 static long check(long answer, const char *call)
 {
@@ -106,7 +105,8 @@ static void command(int device, uint16_t set)
 
 	CHECK(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config));
 	CHECK(pread(device, &now, 2, config.offset + 4));
-	CHECK(pwrite(device, &(uint16_t){ now | set }, 2, config.offset + 4));
+	now |= set;
+	CHECK(pwrite(device, &now, 2, config.offset + 4));
 }
 
 /* BAR 0, and no INTx, which nobody here handles. */
