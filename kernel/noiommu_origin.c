@@ -9,7 +9,7 @@
 
 /* kernel/module/source-tree gives the modules this MODULE_VERSION; Linux's iommufd has none. */
 #define MARK "noiommu-vfio"
-#define PACKAGE "./noiommu-vfio-dkms_*.deb"
+#define PACKAGE "./build/noiommu-vfio-dkms_*.deb"
 #define OPTIONS "CONFIG_IOMMUFD, CONFIG_VFIO_DEVICE_CDEV and CONFIG_VFIO_NOIOMMU"
 
 /* 6.12 and 7.3, so that they can be compared; 0: no such number. */

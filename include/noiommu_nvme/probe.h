@@ -51,7 +51,7 @@ struct nnvme_probe {
 	enum nnvme_have get_pa;		/* iommufd gives physical addresses */
 	enum nnvme_have phys_addr;	/* devices can use physical addresses, apparently */
 	enum nnvme_have sys_rawio;	/* CAP_SYS_RAWIO in effect: for noiommu devices */
-	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: huge pages and binding */
+	enum nnvme_have sys_admin;	/* CAP_SYS_ADMIN in effect: binding, domain types */
 	enum nnvme_have ipc_lock;	/* CAP_IPC_LOCK in effect: memlock does not limit it */
 	enum nnvme_have tainted;	/* TAINT_USER: noiommu mode was used since boot */
 	char release[65];		/* the kernel's, as in uname -r */

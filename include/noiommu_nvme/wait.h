@@ -57,6 +57,9 @@ extern "C" {
  * Rings, looks at the queue for a while, then sleeps. A controller that does not interrupt is found
  * out: it is looked at once a second.
  *
+ * After -EIO or -ENODEV: nnvme_qpair_destroy(), nnvme_ctrl_close(), and open it again when it is
+ * back; a device that was plugged in again has to be bound first (nnvme_pci_bind()).
+ *
  * @param qp          the queue pair
  * @param spin_ns     nanoseconds to look for before it sleeps; 0: sleeps at once; UINT64_MAX: never
  *                    sleeps, as is the case without interrupts

@@ -18,7 +18,7 @@ check 'doctor: no device nodes either' finding '^missing  *vfio-cdev '
 release=$(uname -r)
 fix() { noiommu-nvme doctor | grep -A1 '^missing  *iommufd' | grep -qF -e "-> $1"; }
 printf 'ID=debian\nVERSION_ID="12"\n' >/etc/os-release
-check 'doctor: the one command on Debian' fix "apt install linux-headers-$release ./noiommu-vfio-dkms_*.deb;"
+check 'doctor: the one command on Debian' fix "apt install linux-headers-$release ./build/noiommu-vfio-dkms_*.deb;"
 mkdir -p "/lib/modules/$release/updates/dkms"
 touch "/lib/modules/$release/updates/dkms/iommufd.ko"
 check 'doctor: when that was done, and the modules of before are loaded' fix '/usr/lib/noiommu-vfio/reload, once'

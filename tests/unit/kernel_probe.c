@@ -15,7 +15,7 @@
 #define DEBIAN_CLOUD "6.12.117+deb12-cloud-amd64"
 #define DEBIAN_7_3 "7.3.4+deb13-amd64"
 #define INSTALL "apt install "
-#define PACKAGE "./noiommu-vfio-dkms_*.deb"
+#define PACKAGE "./build/noiommu-vfio-dkms_*.deb"
 
 static void all_there(void **state)
 {
