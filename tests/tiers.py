@@ -19,7 +19,7 @@ OWN = "debian"  # the kernel of those that name none
 # and what other options may follow. Two processors at once are more than this machine's QEMU can.
 ALSO = {
     "no-group": "contract cli modes",
-    "debug": "contract cli engine isolation limits memory modes unprotected vectors wait",
+    "debug": "contract",
     "7.3": "contract",
     "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
@@ -31,7 +31,6 @@ COMPILED = ("built", "debug", "7.3")
 COMMANDS = (
     ("perf", "short", "native", "instructions per I/O", ("tests/perf/perf", "--tap")),
     ("fuzz", "short", "native", "fuzzers", ("./run", "fuzz", "--runs=1000")),
-    ("system", "long", "guest", "a Debian system, from apt install to fio", ("tests/system/system",)),
 )
 
 
