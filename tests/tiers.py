@@ -19,7 +19,6 @@ OWN = "debian"  # the kernel of those that name none
 # and what other options may follow. Two processors at once are more than this machine's QEMU can.
 ALSO = {
     "no-group": "contract cli modes",
-    "debug": "contract",
     "7.3": "contract",
     "debian --qemu=bookworm-backports --cpus=2": "contract modes",
 }
