@@ -8,6 +8,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
+import cases_tap  # noqa: E402
 import tiers  # noqa: E402
 
 SCRIPTS = {
@@ -83,11 +84,7 @@ def main():
              ("each command is in one, and in a lane", {c[1:3] for c in tiers.COMMANDS} -
               {(tier, lane) for tier in tiers.NAMES for lane in ("native", "guest")}, set()),
              *native(), *commands(), *guests(made())]
-    for number, (name, got, wanted) in enumerate(cases, 1):
-        if got != wanted:
-            print(f"# {got} and not {wanted}")
-        print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}")
-    print(f"1..{len(cases)}")
+    cases_tap.say(cases)
 
 
 main()

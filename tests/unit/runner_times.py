@@ -9,6 +9,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
+import cases_tap  # noqa: E402
 from steps import Steps  # noqa: E402
 
 TIMED = 'set -eu; . "$1"; timed download "a deb" true; timed step "a failure" false || echo "failed: $?"'
@@ -67,11 +68,7 @@ def main():
         ("a verb's steps in their order, without downloads, and its file is removed", verb(),
          ["2:05 build", "1:05 kernel", "-- 3:30 in all, 0:13 of it downloads"]),
     )
-    for number, (name, got, wanted) in enumerate(cases, 1):
-        if got != wanted:
-            print(f"# {got} and not {wanted}")
-        print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}")
-    print(f"1..{len(cases)}")
+    cases_tap.say(cases)
 
 
 main()
